@@ -1,0 +1,242 @@
+"""Nearest centroid that is never wrong.
+
+The nearest of k centres maximises the score s_j = x.c_j - |c_j|^2 / 2: a dense layer with
+bias -|c_j|^2 / 2 and the largest column as its epilogue.  Rows and centres are first moved
+by one common vector near the data, so coordinates around 1e6 lose nothing.
+
+Scores round.  With u the unit round-off, gamma_n = n u / (1 - n u), r = |x| and
+C = max |c_j| (all after the move), a computed score is off by at most
+gamma_{d+6} (r C + C^2 / 2): d products and sums (Higham, "Accuracy and Stability of
+Numerical Algorithms", 2nd ed., 2002, section 3.1), and the rounding of the move, of the
+transposed centres and of the bias.  The tile keeps the runner-up too; where it is closer
+than twice that bound (plus what the float64 reference itself may round, and underflow),
+the row is decided again as the reference decides: float64, direct differences summed in
+feature order, lowest index on ties.  So every label equals the reference's, whatever
+the element type, block, thread count or instruction set.
+
+A row with NaN or infinity fails the comparison with its margin and so is caught in the
+same place; there is no second pass over the data to look for them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ._jit import kernel
+from .dense import multiply
+from .pack import consecutive_rows, pack_rows, panel_size, rows_per_block
+from .scratch import aligned_zeros
+from .team import finish_ticket, take_ticket
+from .tile import (
+    M,
+    N,
+    any_less,
+    broadcast,
+    fill,
+    indices,
+    largest_column,
+    load,
+    multiply_add,
+    square_root,
+    store,
+    store_indices,
+)
+
+#: What ``decisions`` holds for a block in which a row was not finite.
+NOT_FINITE = -1
+
+
+@kernel
+def center_norms(centers, shift, moved, half_norms, margin):
+    """Move the centres, transpose them, and bound the rounding of their scores.
+
+    Parameters
+    ----------
+    centers : IN (n_clusters, n_features)
+    shift : OUT (n_features,) the mean of the centres
+    moved : OUT (n_features * n_clusters,) flat, centre j at [p * n_clusters + j]
+    half_norms : OUT (n_clusters,) -|c_j|^2 / 2
+    margin : OUT (3,) float64; a score is decisive if it leads by more than
+        margin[0] |x| + margin[1] |x|^2 + margin[2]
+    """
+    n_clusters, n_features = centers.shape
+    for p in range(n_features):
+        total = 0.0
+        for j in range(n_clusters):
+            total += np.float64(centers[j, p])
+        shift[p] = total / n_clusters
+    largest = 0.0
+    for j in range(n_clusters):
+        norm = 0.0
+        for p in range(n_features):
+            moved[p * n_clusters + j] = centers[j, p] - shift[p]
+            norm += np.float64(moved[p * n_clusters + j]) ** 2
+        half_norms[j] = -0.5 * norm
+        largest = max(largest, norm)
+    if centers.itemsize == 4:
+        unit, tiny = 2.0**-24, 2.0**-126
+    else:
+        unit, tiny = 2.0**-53, 2.0**-1022
+    n = n_features + 8
+    # Margins are themselves computed in the element type: 5 % covers that.
+    gamma = 1.05 * n * unit / (1.0 - n * unit) if n * unit < 0.1 else np.inf
+    reference = 1.05 * 2.0 * n * 2.0**-53
+    margin[0] = 2.0 * gamma * math.sqrt(largest)
+    margin[1] = reference
+    margin[2] = (gamma + reference) * largest + n * tiny
+
+
+@kernel
+def nearest_exactly(X, row, centers):
+    """Return the nearest centre of one row as the reference decides, or -1 if it is not finite.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_features)
+    centers : IN (n_clusters, n_features)
+    """
+    n_clusters, n_features = centers.shape
+    for p in range(n_features):
+        if not np.isfinite(X[row, p]):
+            return -1
+    label, nearest = 0, np.inf
+    for j in range(n_clusters):
+        distance = 0.0
+        for p in range(n_features):
+            difference = np.float64(X[row, p]) - np.float64(centers[j, p])
+            distance += difference * difference
+        if distance < nearest:
+            label, nearest = j, distance
+    return label
+
+
+@kernel
+def move_panel(panel, n_features, shift):
+    """Subtract ``shift`` from a panel of samples and return the squares of their norms (a tile).
+
+    Parameters
+    ----------
+    panel : IN/OUT flat array, (n_features, rows)
+    shift : IN (n_features,)
+    """
+    height = rows_per_block(panel)
+    norms = fill(panel, 0.0, M, 1)
+    for p in range(n_features):
+        column = load(panel, p * height, 0, M, 1) - broadcast(shift, p, 0, M, 1)
+        store(panel, p * height, 0, column)
+        norms = multiply_add(column, column, norms)
+    return norms
+
+
+@kernel
+def assign_rows(X, start, stop, centers, shift, moved, half_norms, margin, panel, rows, labels):
+    """Write the nearest centre of rows [start, stop); return how many were decided in float64.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_features)
+    centers, shift, moved, half_norms, margin : IN, see ``center_norms``
+    panel, rows : OUT working memory of one panel
+    labels : OUT (n_samples,) int32
+
+    Returns
+    -------
+    int : the count, or NOT_FINITE as soon as a row holds NaN or infinity
+    """
+    height = rows_per_block(X)
+    n_clusters, n_features = centers.shape
+    decided = 0
+    short = np.empty(height, np.int32)
+    for first in range(start, stop, height):
+        count = min(height, stop - first)
+        consecutive_rows(first, stop - 1, rows)
+        pack_rows(X, rows, panel, 0)
+        norms = move_panel(panel, n_features, shift)
+        best = fill(X, -np.inf, M, 1)
+        second = fill(X, -np.inf, M, 1)
+        index = indices(X, 0, M)
+        j = 0
+        while j + N <= n_clusters:
+            tile = broadcast(half_norms, j, 1, M, N)
+            tile = multiply(tile, panel, 0, n_features, moved, j, n_clusters, 1)
+            best, index, second = largest_column(tile, j, best, index, second)
+            j += N
+        while j < n_clusters:
+            single = broadcast(half_norms, j, 1, M, 1)
+            single = multiply(single, panel, 0, n_features, moved, j, n_clusters, 1)
+            best, index, second = largest_column(single, j, best, index, second)
+            j += 1
+        needed = multiply_add(norms, margin[1], square_root(norms) * margin[0]) + margin[2]
+        lead = best - second
+        if count == height:
+            store_indices(labels, first, index)
+        else:
+            store_indices(short, 0, index)
+            labels[first:stop] = short[:count]
+        if any_less(lead, needed):
+            # The panel is done with: its first rows hold the leads and the margins.
+            store(panel, 0, 0, lead)
+            store(panel, height, 0, needed)
+            for i in range(count):
+                if not panel[i] > panel[height + i]:
+                    label = nearest_exactly(X, first + i, centers)
+                    if label < 0:
+                        return NOT_FINITE
+                    labels[first + i] = label
+                    decided += 1
+    return decided
+
+
+@kernel
+def distances_to(X, start, stop, centers, labels, distances):
+    """Write the Euclidean distance of rows [start, stop) to the centres they are labelled with.
+
+    Direct differences summed in float64, in feature order, as the reference does.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_features)
+    labels : IN (n_samples,) int32
+    distances : OUT (n_samples,)
+    """
+    for i in range(start, stop):
+        distance = 0.0
+        for p in range(X.shape[1]):
+            difference = np.float64(X[i, p]) - np.float64(centers[labels[i], p])
+            distance += difference * difference
+        distances[i] = math.sqrt(distance)
+
+
+@kernel
+def nearest_centroid(
+    X, centers, shift, moved, half_norms, margin, block_rows, state, labels, distances, decisions
+):
+    """Label every row with its nearest centre, as a member of a team.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_features)
+    centers, shift, moved, half_norms, margin : IN, see ``center_norms``
+    block_rows : int, rows a ticket
+    state : IN/OUT the team's state, zero at the start
+    labels : OUT (n_samples,) int32
+    distances : OUT (n_samples,) or (0,) where they are not wanted
+    decisions : OUT (n_blocks,) int64, rows decided in float64, or NOT_FINITE
+    """
+    n_samples = X.shape[0]
+    rows = np.empty(rows_per_block(X), np.int64)
+    panel = aligned_zeros(X, panel_size(X) + 2 * rows_per_block(X))
+    while True:
+        block = take_ticket(state)
+        start = block * block_rows
+        if start >= n_samples:
+            return
+        stop = min(start + block_rows, n_samples)
+        decisions[block] = assign_rows(
+            X, start, stop, centers, shift, moved, half_norms, margin, panel, rows, labels
+        )
+        if distances.size > 0 and decisions[block] != NOT_FINITE:
+            distances_to(X, start, stop, centers, labels, distances)
+        finish_ticket(state)

@@ -1,0 +1,56 @@
+"""Packing: rows of samples into panels whose lanes are samples.
+
+A *panel* holds :func:`rows_per_block` samples feature by feature:
+``panel[p * rows + i]`` is feature p of sample i.  Rows are gathered by number, so
+shuffling or selecting samples never copies the data.
+"""
+
+from __future__ import annotations
+
+from ._jit import kernel
+from .tile import M, lanes, load_rows, store, transpose
+
+
+@kernel
+def rows_per_block(X):
+    """Return the number of samples in a panel of X's element type."""
+    return M * lanes(X)
+
+
+@kernel
+def panel_size(X):
+    """Return the number of elements of a panel of X, its features padded to whole vectors."""
+    step = lanes(X)
+    return (X.shape[1] + step - 1) // step * step * rows_per_block(X)
+
+
+@kernel
+def pack_rows(X, rows, panel, start):
+    """Write samples ``rows`` of X to a panel; features past the last are zero.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_features), any strides
+    rows : IN (rows_per_block,) int64, row numbers
+    panel : OUT flat array, from element ``start``
+    """
+    step = lanes(X)
+    height = rows_per_block(X)
+    n_features = X.shape[1]
+    if X.strides[1] == X.itemsize:
+        for p in range(0, n_features, step):
+            for i in range(0, height, step):
+                store(panel, start + p * height + i, height, transpose(load_rows(X, rows, i, p)))
+    else:
+        for p in range(n_features):
+            for i in range(height):
+                panel[start + p * height + i] = X[rows[i], p]
+        padded = (n_features + step - 1) // step * step
+        panel[start + n_features * height : start + padded * height] = 0
+
+
+@kernel
+def consecutive_rows(first, last, rows):
+    """Write first, first + 1, ... to ``rows``, repeating ``last`` once it is reached."""
+    for i in range(rows.size):
+        rows[i] = min(first + i, last)
