@@ -27,7 +27,7 @@ import numpy as np
 from ._jit import kernel
 from .dense import multiply
 from .pack import consecutive_rows, pack_rows, panel_size, rows_per_block
-from .scratch import aligned_zeros
+from .scratch import aligned_zeros, copy_elements
 from .team import finish_ticket, take_ticket
 from .tile import (
     M,
@@ -49,14 +49,16 @@ NOT_FINITE = -1
 
 
 @kernel
-def center_norms(centers, shift, moved, half_norms, margin):
+def center_norms(centers, shift, moved, columns, half_norms, margin):
     """Move the centres, transpose them, and bound the rounding of their scores.
 
     Parameters
     ----------
     centers : IN (n_clusters, n_features)
     shift : OUT (n_features,) the mean of the centres
-    moved : OUT (n_features * n_clusters,) flat, centre j at [p * n_clusters + j]
+    moved : OUT (n_clusters * n_features,) flat: N centres side by side, feature by feature,
+        then the next N; the last ones, fewer than N, one after the other
+    columns : OUT (n_features, n_clusters) the centres as they are, transposed
     half_norms : OUT (n_clusters,) -|c_j|^2 / 2
     margin : OUT (3,) float64; a score is decisive if it leads by more than
         margin[0] |x| + margin[1] |x|^2 + margin[2]
@@ -70,9 +72,14 @@ def center_norms(centers, shift, moved, half_norms, margin):
     largest = 0.0
     for j in range(n_clusters):
         norm = 0.0
+        panel = j // N * N
+        width = N if panel + N <= n_clusters else 1
+        first = panel * n_features + j - panel if width == N else j * n_features
         for p in range(n_features):
-            moved[p * n_clusters + j] = centers[j, p] - shift[p]
-            norm += np.float64(moved[p * n_clusters + j]) ** 2
+            columns[p, j] = centers[j, p]
+            value = centers[j, p] - shift[p]
+            moved[first + p * width] = value
+            norm += np.float64(value) ** 2
         half_norms[j] = -0.5 * norm
         largest = max(largest, norm)
     if centers.itemsize == 4:
@@ -89,26 +96,29 @@ def center_norms(centers, shift, moved, half_norms, margin):
 
 
 @kernel
-def nearest_exactly(X, row, centers):
+def nearest_exactly(X, row, columns, distances):
     """Return the nearest centre of one row as the reference decides, or -1 if it is not finite.
 
     Parameters
     ----------
     X : IN (n_samples, n_features)
-    centers : IN (n_clusters, n_features)
+    columns : IN (n_features, n_clusters) the centres, transposed
+    distances : OUT (n_clusters,) float64, squared Euclidean distances
     """
-    n_clusters, n_features = centers.shape
-    for p in range(n_features):
-        if not np.isfinite(X[row, p]):
-            return -1
-    label, nearest = 0, np.inf
+    n_features, n_clusters = columns.shape
     for j in range(n_clusters):
-        distance = 0.0
-        for p in range(n_features):
-            difference = np.float64(X[row, p]) - np.float64(centers[j, p])
-            distance += difference * difference
-        if distance < nearest:
-            label, nearest = j, distance
+        distances[j] = 0.0
+    for p in range(n_features):
+        x = np.float64(X[row, p])
+        if not np.isfinite(x):
+            return -1
+        for j in range(n_clusters):
+            difference = x - np.float64(columns[p, j])
+            distances[j] += difference * difference
+    label = 0
+    for j in range(1, n_clusters):
+        if distances[j] < distances[label]:
+            label = j
     return label
 
 
@@ -131,14 +141,16 @@ def move_panel(panel, n_features, shift):
 
 
 @kernel
-def assign_rows(X, start, stop, centers, shift, moved, half_norms, margin, panel, rows, labels):
+def assign_rows(
+    X, start, stop, shift, moved, columns, half_norms, margin, panel, rows, exact, labels
+):
     """Write the nearest centre of rows [start, stop); return how many were decided in float64.
 
     Parameters
     ----------
     X : IN (n_samples, n_features)
-    centers, shift, moved, half_norms, margin : IN, see ``center_norms``
-    panel, rows : OUT working memory of one panel
+    shift, moved, columns, half_norms, margin : IN, see ``center_norms``
+    panel, rows, exact : OUT working memory of one panel, its row numbers, one row's distances
     labels : OUT (n_samples,) int32
 
     Returns
@@ -146,7 +158,7 @@ def assign_rows(X, start, stop, centers, shift, moved, half_norms, margin, panel
     int : the count, or NOT_FINITE as soon as a row holds NaN or infinity
     """
     height = rows_per_block(X)
-    n_clusters, n_features = centers.shape
+    n_features, n_clusters = columns.shape
     decided = 0
     short = np.empty(height, np.int32)
     for first in range(start, stop, height):
@@ -160,12 +172,12 @@ def assign_rows(X, start, stop, centers, shift, moved, half_norms, margin, panel
         j = 0
         while j + N <= n_clusters:
             tile = broadcast(half_norms, j, 1, M, N)
-            tile = multiply(tile, panel, 0, n_features, moved, j, n_clusters, 1)
+            tile = multiply(tile, panel, 0, n_features, moved, j * n_features, N, 1)
             best, index, second = largest_column(tile, j, best, index, second)
             j += N
         while j < n_clusters:
             single = broadcast(half_norms, j, 1, M, 1)
-            single = multiply(single, panel, 0, n_features, moved, j, n_clusters, 1)
+            single = multiply(single, panel, 0, n_features, moved, j * n_features, 1, 1)
             best, index, second = largest_column(single, j, best, index, second)
             j += 1
         needed = multiply_add(norms, margin[1], square_root(norms) * margin[0]) + margin[2]
@@ -174,14 +186,14 @@ def assign_rows(X, start, stop, centers, shift, moved, half_norms, margin, panel
             store_indices(labels, first, index)
         else:
             store_indices(short, 0, index)
-            labels[first:stop] = short[:count]
+            copy_elements(short, 0, count, labels, first)
         if any_less(lead, needed):
             # The panel is done with: its first rows hold the leads and the margins.
             store(panel, 0, 0, lead)
             store(panel, height, 0, needed)
             for i in range(count):
                 if not panel[i] > panel[height + i]:
-                    label = nearest_exactly(X, first + i, centers)
+                    label = nearest_exactly(X, first + i, columns, exact)
                     if label < 0:
                         return NOT_FINITE
                     labels[first + i] = label
@@ -211,14 +223,15 @@ def distances_to(X, start, stop, centers, labels, distances):
 
 @kernel
 def nearest_centroid(
-    X, centers, shift, moved, half_norms, margin, block_rows, state, labels, distances, decisions
-):
+    X, centers, shift, moved, columns, half_norms, margin, block_rows, state,
+    labels, distances, decisions,
+):  # fmt: skip
     """Label every row with its nearest centre, as a member of a team.
 
     Parameters
     ----------
     X : IN (n_samples, n_features)
-    centers, shift, moved, half_norms, margin : IN, see ``center_norms``
+    shift, moved, columns, half_norms, margin : IN, see ``center_norms``
     block_rows : int, rows a ticket
     state : IN/OUT the team's state, zero at the start
     labels : OUT (n_samples,) int32
@@ -228,6 +241,7 @@ def nearest_centroid(
     n_samples = X.shape[0]
     rows = np.empty(rows_per_block(X), np.int64)
     panel = aligned_zeros(X, panel_size(X) + 2 * rows_per_block(X))
+    exact = np.empty(columns.shape[1])
     while True:
         block = take_ticket(state)
         start = block * block_rows
@@ -235,7 +249,7 @@ def nearest_centroid(
             return
         stop = min(start + block_rows, n_samples)
         decisions[block] = assign_rows(
-            X, start, stop, centers, shift, moved, half_norms, margin, panel, rows, labels
+            X, start, stop, shift, moved, columns, half_norms, margin, panel, rows, exact, labels
         )
         if distances.size > 0 and decisions[block] != NOT_FINITE:
             distances_to(X, start, stop, centers, labels, distances)

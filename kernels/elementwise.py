@@ -8,7 +8,7 @@ range; the relative error of the fit stands beside each.
 from __future__ import annotations
 
 from ._jit import kernel
-from .scratch import aligned_zeros
+from .scratch import aligned_zeros, copy_elements
 from .tile import (
     absolute,
     fill,
@@ -165,7 +165,7 @@ def sigmoid_forward(x, start, stop, out):
     if whole < stop:
         tail = _tail(x, whole, stop)
         store(tail, 0, 0, sigmoid(load(tail, 0, 0, 1, 1)))
-        out[whole:stop] = tail[: stop - whole]
+        copy_elements(tail, 0, stop - whole, out, whole)
 
 
 @kernel
@@ -187,7 +187,7 @@ def sigmoid_derivative(x, start, stop, out):
     if whole < stop:
         tail = _tail(x, whole, stop)
         store(tail, 0, 0, _slope(load(tail, 0, 0, 1, 1)))
-        out[whole:stop] = tail[: stop - whole]
+        copy_elements(tail, 0, stop - whole, out, whole)
 
 
 @kernel
@@ -200,5 +200,5 @@ def _slope(x):
 def _tail(x, start, stop):
     """Return elements [start, stop) of x, fewer than a vector, padded with zeros to one."""
     tail = aligned_zeros(x, lanes(x))
-    tail[: stop - start] = x[start:stop]
+    copy_elements(x, start, stop - start, tail, 0)
     return tail

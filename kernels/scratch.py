@@ -1,4 +1,8 @@
-"""Working memory of kernels."""
+"""Working memory of kernels.
+
+Copies are loops here: a slice assigned to a slice would have Numba compile the string
+formatting of its error message, three seconds of it.
+"""
 
 from __future__ import annotations
 
@@ -17,3 +21,10 @@ def aligned_zeros(like, size):
     buffer = np.zeros(size + line, like.dtype)
     first = (-(buffer.ctypes.data // like.itemsize)) % line
     return buffer[first : first + size]
+
+
+@kernel
+def copy_elements(source, first, count, target, start):
+    """Copy ``count`` elements from ``source[first]`` on to ``target[start]`` on."""
+    for i in range(count):
+        target[start + i] = source[first + i]
