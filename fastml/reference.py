@@ -1,0 +1,492 @@
+"""The truth: every operation of the library in plain NumPy, written as the mathematics is.
+
+Every kernel is tested against the function of the same name here, and every speed-up is
+quoted over it.  The element type of the arguments is kept, except where a docstring says
+float64.  Two textbooks are cited throughout: Goodfellow, Bengio and Courville, *Deep
+Learning* (MIT Press, 2016), and Bishop, *Pattern Recognition and Machine Learning*
+(Springer, 2006).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[Any]
+
+# Entries of the distance matrix held at once: 512 KiB of float64, so it stays in cache.
+_ENTRIES_AT_ONCE = 65536
+
+
+# --- functions of one number -----------------------------------------------------------
+
+
+def sigmoid(z: ArrayLike) -> Array:
+    """Return σ(z) = 1 / (1 + exp(-z)) elementwise, without overflow.
+
+    With e = exp(-|z|) <= 1 it is 1 / (1 + e) for z >= 0 and e / (1 + e) below.
+
+    Source: *Deep Learning*, equation 3.30.
+
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
+    array([0. , 0.5, 1. ])
+    """
+    z = np.asarray(z)
+    e = np.exp(-np.abs(z))
+    return np.asarray(np.where(z >= 0, np.ones_like(e), e) / (1 + e))
+
+
+def sigmoid_derivative(z: ArrayLike) -> Array:
+    """Return σ'(z) = σ(z) (1 - σ(z)) elementwise.
+
+    1 - σ(z) is evaluated as σ(-z), which it equals and which does not cancel.
+
+    Source: *Pattern Recognition and Machine Learning*, equation 4.88.
+
+    >>> sigmoid_derivative(np.array([0.0, 1000.0]))
+    array([0.25, 0.  ])
+    """
+    z = np.asarray(z)
+    return sigmoid(z) * sigmoid(-z)
+
+
+def softplus(z: ArrayLike) -> Array:
+    """Return ζ(z) = log(1 + exp(z)) elementwise, without overflow.
+
+    Source: *Deep Learning*, equation 3.31.
+
+    >>> softplus(np.array([-1000.0, 1000.0]))
+    array([   0., 1000.])
+    """
+    return np.asarray(np.logaddexp(0, np.asarray(z)))
+
+
+def _activate(z: Array, activation: str) -> Array:
+    if activation == "logistic":
+        return sigmoid(z)
+    if activation == "relu":
+        return np.asarray(np.maximum(z, 0))
+    return z
+
+
+def _derivative_from_activation(a: Array, activation: str) -> Array:
+    if activation == "logistic":
+        return np.asarray(a * (1 - a))
+    if activation == "relu":
+        return (a > 0).astype(a.dtype)
+    return np.ones_like(a)
+
+
+# --- one layer ---------------------------------------------------------------------------
+
+
+def dense_forward(X: Array, W: Array, b: Array, *, activation: str = "logistic") -> Array:
+    """Return the activation of one dense layer, h(z) with z = X W + b.
+
+    Parameters
+    ----------
+    X : (n_samples, n_in)
+    W : (n_in, n_out)
+    b : (n_out,)
+    activation : 'identity', h(z) = z; 'logistic', h(z) = σ(z); 'relu', h(z) = max(z, 0)
+
+    Returns
+    -------
+    (n_samples, n_out)
+
+    Source: *Deep Learning*, section 6.3.
+
+    >>> X = np.array([[1.0, 2.0]])
+    >>> W = np.array([[1.0, 0.0], [-1.0, 0.5]])
+    >>> dense_forward(X, W, np.array([0.5, -1.0]), activation="identity")
+    array([[-0.5,  0. ]])
+    """
+    return _activate(X @ W + b, activation)
+
+
+def hidden_delta(delta: Array, W: Array, a: Array) -> Array:
+    """Return the delta of a logistic layer from that of the layer above: (δ Wᵀ) ∘ a (1 - a).
+
+    Parameters
+    ----------
+    delta : (n_samples, n_out), ∂L/∂z of the layer above
+    W : (n_in, n_out), its weights
+    a : (n_samples, n_in), the activation of this layer, σ(z); σ'(z) = a (1 - a)
+
+    Returns
+    -------
+    (n_samples, n_in)
+
+    Source: Rumelhart, Hinton and Williams, "Learning representations by back-propagating
+    errors", Nature 323, 1986; *Pattern Recognition and Machine Learning*, equation 5.56.
+
+    >>> hidden_delta(np.array([[2.0]]), np.array([[1.0], [-1.0]]), np.array([[0.5, 0.5]]))
+    array([[ 0.5, -0.5]])
+    """
+    return np.asarray((delta @ W.T) * (a * (1 - a)))
+
+
+def dense_backward(
+    X: Array, W: Array, delta: Array, *, activation: str = "identity"
+) -> tuple[Array, Array, Array]:
+    """Return the delta of the layer below and the gradients of one dense layer.
+
+    delta_below = (δ Wᵀ) ∘ h'(z below), dW = Xᵀ δ, db = Σ δ over the samples.
+
+    Parameters
+    ----------
+    X : (n_samples, n_in), the layer's input
+    W : (n_in, n_out)
+    delta : (n_samples, n_out), ∂L/∂z of the layer
+    activation : the h that made X; h' is taken from X itself.  'identity' where X is data
+
+    Returns
+    -------
+    delta_below : (n_samples, n_in)
+    dW : (n_in, n_out)
+    db : (n_out,)
+
+    Source: *Pattern Recognition and Machine Learning*, equations 5.53 and 5.56.
+
+    >>> X, W, delta = np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]), np.array([[0.5]])
+    >>> delta_below, dW, db = dense_backward(X, W, delta)
+    >>> delta_below, dW.ravel(), db
+    (array([[1.5, 2. ]]), array([0.5, 1. ]), array([0.5]))
+    """
+    if activation == "logistic":
+        delta_below = hidden_delta(delta, W, X)
+    else:
+        delta_below = (delta @ W.T) * _derivative_from_activation(X, activation)
+    return delta_below, X.T @ delta, delta.sum(axis=0)
+
+
+def gradient_descent_step(
+    parameters: Sequence[Array], gradients: Sequence[Array], learning_rate: float
+) -> None:
+    """Update parameters in place by one step of gradient descent: w ← w - η ∂L/∂w.
+
+    Parameters
+    ----------
+    parameters : arrays of any shapes
+    gradients : arrays of the same shapes
+    learning_rate : η
+
+    Source: *Pattern Recognition and Machine Learning*, equation 5.41.
+
+    >>> W = np.array([1.0, 2.0])
+    >>> gradient_descent_step([W], [np.array([10.0, -10.0])], 0.1)
+    >>> W
+    array([0., 3.])
+    """
+    for w, gradient in zip(parameters, gradients, strict=True):
+        w -= learning_rate * gradient
+
+
+# --- the loss ----------------------------------------------------------------------------
+
+
+def binary_cross_entropy(z: Array, y: Array) -> float:
+    """Return the mean over samples of L = -(y log ŷ + (1 - y) log(1 - ŷ)), ŷ = σ(z).
+
+    Evaluated from the logit as log(1 + exp(z)) - y z, which it equals: a probability that
+    has rounded to 0 or 1 would lose the loss.  Losses of several outputs add up.
+
+    Parameters
+    ----------
+    z : (n_samples,) or (n_samples, n_out), logits
+    y : of the same shape, targets in [0, 1]
+
+    Source: *Pattern Recognition and Machine Learning*, equation 4.90;
+    *Deep Learning*, section 6.2.2.2.
+
+    >>> binary_cross_entropy(np.array([-1000.0, 1000.0]), np.array([1.0, 1.0]))
+    500.0
+    """
+    return float((softplus(z) - y * z).sum() / len(z))
+
+
+def output_delta(probability: Array, y: Array) -> Array:
+    """Return the delta of the output layer under cross-entropy, ∂L/∂z = ŷ - y.
+
+    Parameters
+    ----------
+    probability : (n_samples, n_out), ŷ = σ(z)
+    y : (n_samples, n_out), targets
+
+    Returns
+    -------
+    (n_samples, n_out)
+
+    Source: *Pattern Recognition and Machine Learning*, equation 4.91.
+
+    >>> output_delta(np.array([[0.75]]), np.array([[1.0]]))
+    array([[-0.25]])
+    """
+    return probability - y
+
+
+# --- a network -----------------------------------------------------------------------------
+
+
+def forward(X: Array, coefs: Sequence[Array], intercepts: Sequence[Array]) -> list[Array]:
+    """Return the activations of all layers of a logistic network, the input first, ŷ last.
+
+    Parameters
+    ----------
+    X : (n_samples, n_features)
+    coefs : for each layer its weights W, (n_in, n_out)
+    intercepts : for each layer its biases b, (n_out,)
+
+    Source: *Deep Learning*, algorithm 6.3.
+
+    >>> W, b = np.array([[0.0]]), np.array([0.0])
+    >>> forward(np.array([[3.0]]), [W, W], [b, b])
+    [array([[3.]]), array([[0.5]]), array([[0.5]])]
+    """
+    activations = [X]
+    for W, b in zip(coefs, intercepts, strict=True):
+        activations.append(dense_forward(activations[-1], W, b))
+    return activations
+
+
+def loss_and_gradients(
+    X: Array, y: Array, coefs: Sequence[Array], intercepts: Sequence[Array], alpha: float = 0.0
+) -> tuple[float, list[Array], list[Array]]:
+    """Return the loss of a logistic network on a batch, and its gradients by backpropagation.
+
+    L = mean cross-entropy + α/2 Σ W² / n, with the sum over all weights of all layers:
+    scikit-learn's convention for ``MLPClassifier``.
+
+    Parameters
+    ----------
+    X : (n_samples, n_features)
+    y : (n_samples,) or (n_samples, n_out), targets in [0, 1]
+    coefs, intercepts : as for :func:`forward`
+    alpha : strength of the L2 penalty
+
+    Returns
+    -------
+    loss : float
+    dWs, dbs : lists of arrays shaped as ``coefs`` and ``intercepts``
+
+    Source: *Deep Learning*, algorithm 6.4.
+
+    >>> W, b = np.array([[2.0]]), np.array([0.0])
+    >>> loss, dWs, dbs = loss_and_gradients(np.array([[0.0]]), np.array([1.0]), [W], [b], 0.5)
+    >>> round(loss, 4), dWs[0], dbs[0]  # log 2 + 1, alpha W, ŷ - y
+    (1.6931, array([[1.]]), array([-0.5]))
+    """
+    n_samples = len(X)
+    inputs = forward(X, coefs[:-1], intercepts[:-1])
+    z = dense_forward(inputs[-1], coefs[-1], intercepts[-1], activation="identity")
+    y = np.reshape(y, z.shape)
+    penalty = 0.5 * alpha * sum(float((W * W).sum()) for W in coefs) / n_samples
+    loss = binary_cross_entropy(z, y) + penalty
+
+    dWs: list[Array] = []
+    dbs: list[Array] = []
+    delta = output_delta(sigmoid(z), y)
+    for layer in reversed(range(len(coefs))):
+        a, W = inputs[layer], coefs[layer]
+        dWs.insert(0, (a.T @ delta + alpha * W) / n_samples)
+        dbs.insert(0, delta.sum(axis=0) / n_samples)
+        if layer > 0:
+            delta = hidden_delta(delta, W, a)
+    return loss, dWs, dbs
+
+
+def train_epoch(
+    X: Array,
+    y: Array,
+    coefs: Sequence[Array],
+    intercepts: Sequence[Array],
+    order: NDArray[np.integer[Any]],
+    batch_size: int,
+    learning_rate: float,
+    alpha: float = 0.0,
+) -> float:
+    """Run one epoch of mini-batch gradient descent in place, and return its mean loss.
+
+    Batches are consecutive pieces of ``order``; the last may be shorter.  The loss of a
+    batch is taken before its step and weighted by its size, as in scikit-learn's
+    ``loss_curve_``.
+
+    Parameters
+    ----------
+    X, y, coefs, intercepts, alpha : as for :func:`loss_and_gradients`
+    order : (n_samples,) integers, the order of the samples
+    batch_size : samples a step
+    learning_rate : η
+
+    Source: *Deep Learning*, algorithm 8.1.
+
+    >>> X, y = np.array([[1.0], [-1.0]]), np.array([1.0, 0.0])
+    >>> W, b = np.array([[0.0]]), np.array([0.0])
+    >>> losses = [train_epoch(X, y, [W], [b], np.arange(2), 2, 1.0) for _ in range(3)]
+    >>> np.round(losses, 3)
+    array([0.693, 0.474, 0.348])
+    """
+    total = 0.0
+    for start in range(0, len(order), batch_size):
+        batch = order[start : start + batch_size]
+        loss, dWs, dbs = loss_and_gradients(X[batch], y[batch], coefs, intercepts, alpha)
+        gradient_descent_step([*coefs, *intercepts], [*dWs, *dbs], learning_rate)
+        total += loss * len(batch)
+    return total / len(order)
+
+
+# --- k-means ---------------------------------------------------------------------------------
+
+
+def _squared_distances(X: NDArray[np.float64], centers: NDArray[np.float64]) -> Array:
+    """Return the squared distances summed feature by feature, in order.
+
+    That order is the definition: rounded so, two distances compare as they do here.
+    """
+    D = np.zeros((len(X), len(centers)))
+    for p in range(X.shape[1]):
+        D += (X[:, p, None] - centers[None, :, p]) ** 2
+    return D
+
+
+def euclidean_distances(X: ArrayLike, centers: ArrayLike) -> NDArray[np.float64]:
+    """Return the Euclidean distances d(x, c) = sqrt(Σ (x_p - c_p)²) in float64.
+
+    Parameters
+    ----------
+    X : (n_samples, n_features)
+    centers : (n_clusters, n_features)
+
+    Returns
+    -------
+    (n_samples, n_clusters)
+
+    Source: *Pattern Recognition and Machine Learning*, section 9.1.
+
+    >>> euclidean_distances([[0, 0], [3, 0]], [[3, 4]])
+    array([[5.],
+           [4.]])
+    """
+    X = np.asarray(X, dtype=np.float64)
+    centers = np.asarray(centers, dtype=np.float64)
+    distances: NDArray[np.float64] = np.sqrt(_squared_distances(X, centers))
+    return distances
+
+
+def nearest_centroid(X: ArrayLike, centers: ArrayLike, *, return_distance: bool = False) -> Any:
+    """Return the number of the nearest centre of each sample, argmin_j d(x, c_j).
+
+    In float64 whatever the element type; of equally near centres the lowest number.
+
+    Parameters
+    ----------
+    X : (n_samples, n_features)
+    centers : (n_clusters, n_features)
+    return_distance : also return d(x, c) of that centre
+
+    Returns
+    -------
+    labels : (n_samples,) int32
+    distances : (n_samples,) float64, only if ``return_distance``
+
+    Source: *Pattern Recognition and Machine Learning*, equation 9.2.
+
+    >>> nearest_centroid([[0.0], [1.0], [5.0]], [[2.0], [0.0]], return_distance=True)
+    (array([1, 0, 0], dtype=int32), array([0., 1., 3.]))
+    """
+    X = np.asarray(X)
+    centers = np.asarray(centers, dtype=np.float64)
+    labels = np.empty(len(X), dtype=np.int32)
+    distances = np.empty(len(X))
+    step = max(1, _ENTRIES_AT_ONCE // len(centers))
+    for start in range(0, len(X), step):
+        block = slice(start, start + step)
+        D = _squared_distances(X[block].astype(np.float64), centers)
+        labels[block] = D.argmin(axis=1)
+        distances[block] = np.sqrt(D.min(axis=1))
+    return (labels, distances) if return_distance else labels
+
+
+def update_centers(X: Array, labels: NDArray[np.integer[Any]], centers: Array) -> Array:
+    """Return for each cluster the mean of its samples; an empty one keeps its centre.
+
+    Sums are float64 and run in the order of the samples; the means are rounded to the
+    element type of ``centers``.
+
+    Parameters
+    ----------
+    X : (n_samples, n_features)
+    labels : (n_samples,)
+    centers : (n_clusters, n_features)
+
+    Returns
+    -------
+    (n_clusters, n_features)
+
+    Source: *Pattern Recognition and Machine Learning*, equation 9.4.
+
+    >>> update_centers(np.array([[1.0], [2.0]]), np.array([1, 1]), np.array([[9.0], [0.0]]))
+    array([[9. ],
+           [1.5]])
+    """
+    n_clusters, n_features = centers.shape
+    counts = np.bincount(labels, minlength=n_clusters)
+    means = centers.copy()
+    occupied = counts > 0
+    for p in range(n_features):
+        sums = np.bincount(labels, weights=X[:, p], minlength=n_clusters)
+        means[occupied, p] = sums[occupied] / counts[occupied]
+    return means
+
+
+def kmeans(
+    X: Array,
+    n_clusters: int,
+    *,
+    init: Array | None = None,
+    max_iter: int = 300,
+    random_state: int | None = None,
+) -> tuple[Array, NDArray[np.int32], float, int]:
+    """Cluster by assigning samples to the nearest centre and moving centres to the mean, in turn.
+
+    Stops when no centre moves, or after ``max_iter`` turns.
+
+    Parameters
+    ----------
+    X : (n_samples, n_features), floating point
+    n_clusters : number of centres
+    init : (n_clusters, n_features), the first centres; None for random samples
+    max_iter : most turns
+    random_state : seed of the choice of the first centres
+
+    Returns
+    -------
+    centers : (n_clusters, n_features)
+    labels : (n_samples,) int32, the nearest of ``centers``
+    inertia : float, Σ d(x, its centre)²
+    n_iter : int, turns done
+
+    Source: Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information
+    Theory 28(2), 1982; *Pattern Recognition and Machine Learning*, section 9.1.
+
+    >>> X = np.array([[0.0], [1.0], [10.0], [11.0]])
+    >>> centers, labels, inertia, n_iter = kmeans(X, 2, init=X[:2])
+    >>> centers.ravel(), labels, inertia, n_iter
+    (array([ 0.5, 10.5]), array([0, 0, 1, 1], dtype=int32), 1.0, 3)
+    """
+    if init is None:
+        rows = np.random.default_rng(random_state).choice(len(X), n_clusters, replace=False)
+        init = X[rows]
+    centers = np.array(init, dtype=X.dtype)
+    n_iter = 0
+    moved = True
+    while moved and n_iter < max_iter:
+        means = update_centers(X, nearest_centroid(X, centers), centers)
+        moved = not np.array_equal(means, centers)
+        centers = means
+        n_iter += 1
+    labels, distances = nearest_centroid(X, centers, return_distance=True)
+    return centers, labels, float((distances**2).sum()), n_iter
