@@ -8,7 +8,8 @@ range; the relative error of the fit stands beside each.
 from __future__ import annotations
 
 from ._jit import kernel
-from .scratch import aligned_zeros, copy_elements
+from .flat import load_up_to, store_up_to
+from .team import take_ticket
 from .tile import (
     absolute,
     fill,
@@ -151,26 +152,20 @@ def multiply_by_derivative(code, a, a_start, delta, start, stop):
 
 @kernel
 def sigmoid_forward(x, start, stop, out):
-    """Write sigmoid(x) to out for flat elements [start, stop).
+    """Write sigmoid(x) to ``out`` for elements [start, stop).
 
     Parameters
     ----------
     x : IN (size,) contiguous
     out : OUT (size,) contiguous, of x's type; may be x itself
     """
-    step = lanes(x)
-    whole = start + (stop - start) // step * step
-    for i in range(start, whole, step):
-        store(out, i, 0, sigmoid(load(x, i, 0, 1, 1)))
-    if whole < stop:
-        tail = _tail(x, whole, stop)
-        store(tail, 0, 0, sigmoid(load(tail, 0, 0, 1, 1)))
-        copy_elements(tail, 0, stop - whole, out, whole)
+    for i in range(start, stop, lanes(x)):
+        store_up_to(out, i, stop - i, sigmoid(load_up_to(x, i, stop - i)))
 
 
 @kernel
 def sigmoid_derivative(x, start, stop, out):
-    """Write sigmoid(x) (1 - sigmoid(x)) to out for flat elements [start, stop).
+    """Write sigmoid(x) (1 - sigmoid(x)) to ``out`` for elements [start, stop).
 
     With e = exp(-|x|) it is e / (1 + e)**2, which keeps its relative accuracy where
     1 - sigmoid(x) cancels; within 4 ULP.
@@ -180,14 +175,8 @@ def sigmoid_derivative(x, start, stop, out):
     x : IN (size,) contiguous
     out : OUT (size,) contiguous, of x's type; may be x itself
     """
-    step = lanes(x)
-    whole = start + (stop - start) // step * step
-    for i in range(start, whole, step):
-        store(out, i, 0, _slope(load(x, i, 0, 1, 1)))
-    if whole < stop:
-        tail = _tail(x, whole, stop)
-        store(tail, 0, 0, _slope(load(tail, 0, 0, 1, 1)))
-        copy_elements(tail, 0, stop - whole, out, whole)
+    for i in range(start, stop, lanes(x)):
+        store_up_to(out, i, stop - i, _slope(load_up_to(x, i, stop - i)))
 
 
 @kernel
@@ -196,9 +185,25 @@ def _slope(x):
     return e / ((e + 1.0) * (e + 1.0))
 
 
+
 @kernel
-def _tail(x, start, stop):
-    """Return elements [start, stop) of x, fewer than a vector, padded with zeros to one."""
-    tail = aligned_zeros(x, lanes(x))
-    copy_elements(x, start, stop - start, tail, 0)
-    return tail
+def sigmoid_blocks(derivative, block_size, state, x, out):
+    """Apply the sigmoid, or its derivative, to a whole array, as a member of a team.
+
+    Parameters
+    ----------
+    derivative : bool
+    block_size : int, elements a ticket
+    state : IN/OUT the team's state, zero at the start
+    x : IN (size,) contiguous
+    out : OUT (size,) contiguous, of x's type; may be x itself
+    """
+    while True:
+        start = take_ticket(state) * block_size
+        if start >= x.size:
+            return
+        stop = min(start + block_size, x.size)
+        if derivative:
+            sigmoid_derivative(x, start, stop, out)
+        else:
+            sigmoid_forward(x, start, stop, out)

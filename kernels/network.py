@@ -21,10 +21,11 @@ import numpy as np
 from ._jit import kernel
 from .dense import bias_gradient, delta_panel, dense_panel, unpack_rows, weight_gradient
 from .elementwise import activate, multiply_by_derivative, sigmoid, softplus
+from .optimizer import optimizer_step
 from .pack import consecutive_rows, pack_rows, rows_per_block
 from .scratch import aligned_zeros
 from .team import finish_ticket, take_ticket, wait_for
-from .tile import add_lane_sums, fill, lanes, load, store
+from .tile import fill, lane_sum, lanes, load, store
 
 #: Columns of the layer table.
 N_IN, N_OUT, WEIGHTS, BIASES, ACTIVATION, INPUT, OUTPUT, DELTA = range(8)
@@ -81,9 +82,7 @@ def output_delta(layers, panels, at, targets, weights):
             total = total + (softplus(z) - y * z) * weight
             store(panels, z_start + j * height + i, 0, probability)
             store(panels, delta + j * height + i, 0, (probability - y) * weight)
-    sums = np.zeros(1, panels.dtype)
-    add_lane_sums(sums, 0, 0, total)
-    return np.float64(sums[0])
+    return np.float64(lane_sum(total))
 
 
 @kernel
@@ -126,34 +125,6 @@ def block_gradient(layers, ticket, panels, n_blocks, size, gradient):
 
 
 @kernel
-def descend(parameters, gradient, start, stop, rate, decay):
-    """Take one step of gradient descent on [start, stop) and return the sum of squares before it.
-
-    w <- w - rate * gradient - decay * w.
-
-    Parameters
-    ----------
-    parameters : IN/OUT flat array
-    gradient : IN flat array; the sum over the batch, ``rate`` has its size divided out
-    """
-    step = lanes(parameters)
-    whole = start + (stop - start) // step * step
-    squares = fill(parameters, 0.0, 1, 1)
-    for i in range(start, whole, step):
-        w = load(parameters, i, 0, 1, 1)
-        squares = squares + w * w
-        store(parameters, i, 0, w - load(gradient, i, 0, 1, 1) * rate - w * decay)
-    sums = np.zeros(1, parameters.dtype)
-    add_lane_sums(sums, 0, 0, squares)
-    total = np.float64(sums[0])
-    for i in range(whole, stop):
-        w = parameters[i]
-        total += np.float64(w) * np.float64(w)
-        parameters[i] = w - rate * gradient[i] - decay * w
-    return total
-
-
-@kernel
 def gather_targets(Y, rows, count, targets, weights):
     """Write the targets of a block's rows, and weight 1 for its first ``count`` rows, else 0.
 
@@ -173,10 +144,10 @@ def gather_targets(Y, rows, count, targets, weights):
 
 @kernel
 def train(
-    X, Y, order, layers, tickets, batch_size, rates, state,
-    parameters, gradient, panels, block_losses, losses,
+    X, Y, order, layers, tickets, batch_size, rule, settings, steps_before, state,
+    parameters, moment_1, moment_2, gradient, panels, block_losses, losses,
 ):  # fmt: skip
-    """Run one epoch of mini-batch gradient descent as a member of a team.
+    """Run one epoch of mini-batch training as a member of a team.
 
     Parameters
     ----------
@@ -185,10 +156,11 @@ def train(
     order : IN (n_samples,) int64, the shuffled row numbers
     layers : IN (n_layers, 8) layer table
     tickets : IN (n_tickets, 3) table of weight tickets
-    rates : IN (2,) float64, learning rate and L2 penalty alpha
+    rule, settings : IN, the optimiser, see ``optimizer_step``
+    steps_before : int, steps taken in earlier epochs
     state : IN/OUT the team's state, zero at the start
-    parameters : IN/OUT flat array
-    gradient : OUT flat array, laid out as the parameters; of the last batch at the end
+    parameters, moment_1, moment_2 : IN/OUT flat arrays; moments a rule does not use may be empty
+    gradient : OUT flat array, laid out as the parameters: the sum over the last batch at the end
     panels : OUT workspaces of the blocks of one batch
     block_losses : OUT (n_blocks,) float64, sums of losses of the last batch
     losses : IN/OUT (1 + n_tickets,) float64; the epoch's sum of losses is added to the first,
@@ -236,13 +208,16 @@ def train(
             layer, first, last = tickets[t, LAYER], tickets[t, FIRST], tickets[t, LAST]
             n_out = layers[layer, N_OUT]
             W, b = layers[layer, WEIGHTS], layers[layer, BIASES]
-            rate = rates[0] / (stop - start)
-            decay = rate * rates[1]
-            losses[1 + t] += descend(
-                parameters, gradient, W + first * n_out, W + last * n_out, rate, decay
-            )
+            count = steps_before + step + 1
+            losses[1 + t] += optimizer_step(
+                rule, settings, count, stop - start, True, W + first * n_out, W + last * n_out,
+                parameters, gradient, moment_1, moment_2,
+            )  # fmt: skip
             if first == 0:
-                descend(parameters, gradient, b, b + n_out, rate, 0.0)
+                optimizer_step(
+                    rule, settings, count, stop - start, False, b, b + n_out,
+                    parameters, gradient, moment_1, moment_2,
+                )  # fmt: skip
         finish_ticket(state)
 
 

@@ -18,8 +18,8 @@ Addresses are element offsets into an array that is contiguous from its first el
 With ``FASTML_CHECK_TILES=1`` every load and store is checked against the array's size and
 raises IndexError, which Numba's own bounds checking cannot do for these operations.
 
-The generated code is plain LLVM vector IR with four portable intrinsics (``fma``,
-``sqrt``, ``masked.load``, ``vector.reduce``); nothing here names an instruction.
+The generated code is plain LLVM vector IR with a few portable intrinsics (``fma``,
+``sqrt``, ``fabs``, ``masked.load`` and ``store``); nothing here names an instruction.
 """
 
 from __future__ import annotations
@@ -177,6 +177,21 @@ def _literal(*numbers: Any) -> list[int] | None:
     return None
 
 
+def _first_lanes(builder: Any, count: Any, lanes_: int) -> Any:
+    """Return the mask of the first ``count`` lanes."""
+    number = ir.IntType(32)
+    limit = _splat(builder, builder.trunc(count, number), lanes_)
+    numbers = ir.Constant(ir.VectorType(number, lanes_), list(range(lanes_)))
+    return builder.icmp_signed("<", numbers, limit)
+
+
+def _masked_load(builder: Any, pointer: Any, vector: ir.Type, size: int, mask: Any) -> Any:
+    at = _vector_pointer(builder, pointer, vector)
+    zero = ir.Constant(vector, [0.0] * vector.count)
+    name = f"llvm.masked.load.{_suffix(zero.type)}.p0"
+    return _call(builder, name, vector, at, ir.IntType(32)(size), mask, zero)
+
+
 # --- the shape of the host's tile ----------------------------------------------------
 
 
@@ -267,6 +282,22 @@ def load_square(typing_context: Any, array: Any, offset: Any, stride: Any) -> An
     return tile(array, types.int64, types.int64), codegen
 
 
+@intrinsic  # type: ignore[misc]
+def load_first(typing_context: Any, array: Any, offset: Any, count: Any) -> Any:
+    """Load ``count`` elements, fewer than a vector, from ``offset``; the other lanes are zero."""
+    tile = TileType(array.dtype, 1, 1)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, start, number = arguments
+        pointer = _address(context, builder, signature.args[0], value, start, number)
+        mask = _first_lanes(builder, number, tile.lanes)
+        size = int(tile.dtype.bitwidth) // 8
+        vector = _masked_load(builder, pointer, _vector_type(tile), size, mask)
+        return _pack(builder, tile, [vector])
+
+    return tile(array, types.int64, types.int64), codegen
+
+
 @intrinsic(prefer_literal=True)  # type: ignore[misc]
 def broadcast(typing_context: Any, array: Any, offset: Any, stride: Any, m: Any, n: Any) -> Any:
     """Return an m x n tile whose column j is ``array[offset + j * stride]`` in every lane."""
@@ -323,19 +354,8 @@ def load_rows(typing_context: Any, array: Any, rows: Any, first: Any, column: An
                 vectors = [_load_vector(builder, p, vector, size) for p in pointers]
                 builder.store(_pack(builder, tile, vectors), result)
             with partial:
-                lane_type = ir.IntType(32)
-                count = _splat(builder, builder.trunc(left, lane_type), tile.lanes)
-                numbers = ir.Constant(ir.VectorType(lane_type, tile.lanes), list(range(tile.lanes)))
-                mask = builder.icmp_signed("<", numbers, count)
-                zero = ir.Constant(vector, [0.0] * tile.lanes)
-                name = f"llvm.masked.load.{_suffix(vector)}.p0"
-                vectors = [
-                    _call(
-                        builder, name, vector,
-                        _vector_pointer(builder, p, vector), ir.IntType(32)(size), mask, zero,
-                    )
-                    for p in pointers
-                ]  # fmt: skip
+                mask = _first_lanes(builder, left, tile.lanes)
+                vectors = [_masked_load(builder, p, vector, size, mask) for p in pointers]
                 builder.store(_pack(builder, tile, vectors), result)
         return builder.load(result)
 
@@ -687,6 +707,26 @@ def store(typing_context: Any, array: Any, offset: Any, stride: Any, tile: Any) 
 
 
 @intrinsic  # type: ignore[misc]
+def store_first(typing_context: Any, array: Any, offset: Any, count: Any, tile: Any) -> Any:
+    """Store the first ``count`` lanes of a 1 x 1 tile from ``offset``."""
+    if not isinstance(tile, TileType):
+        return None
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, start, number, held = arguments
+        pointer = _address(context, builder, signature.args[0], value, start, number)
+        (vector,) = _vectors(builder, tile, held)
+        at = _vector_pointer(builder, pointer, vector.type)
+        align = ir.IntType(32)(int(tile.dtype.bitwidth) // 8)
+        mask = _first_lanes(builder, number, tile.lanes)
+        name = f"llvm.masked.store.{_suffix(vector.type)}.p0"
+        _call(builder, name, ir.VoidType(), vector, at, align, mask)
+        return context.get_dummy_value()
+
+    return types.none(array, types.int64, types.int64, tile), codegen
+
+
+@intrinsic  # type: ignore[misc]
 def store_indices(typing_context: Any, array: Any, offset: Any, tile: Any) -> Any:
     """Store an m x 1 tile of integers to consecutive int32 elements from ``offset``."""
     if not isinstance(tile, TileType):
@@ -762,6 +802,18 @@ def add_lane_sums(typing_context: Any, array: Any, offset: Any, stride: Any, til
         return context.get_dummy_value()
 
     return types.none(array, types.int64, types.int64, tile), codegen
+
+
+@intrinsic  # type: ignore[misc]
+def lane_sum(typing_context: Any, tile: Any) -> Any:
+    """Return the sum over the lanes of a 1 x 1 tile, as a number."""
+    if not isinstance(tile, TileType):
+        return None
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _lane_sums(builder, _vectors(builder, tile, arguments[0]))[0]
+
+    return tile.dtype(tile), codegen
 
 
 @intrinsic  # type: ignore[misc]
