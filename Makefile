@@ -1,0 +1,48 @@
+# make demo, make test and make bench set up .venv on first use and then only when
+# pyproject.toml has changed.  PYTHON names the interpreter it is made from.
+
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+VENV_PYTHON := $(BIN)/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench clean
+
+help:
+	@echo "make demo    cluster a photograph, train classifiers, time both against NumPy"
+	@echo "make test    lint, type check and run the tests"
+	@echo "make bench   measure against NumPy and the peers"
+	@echo "make lint    lint and type check only"
+	@echo "make clean   remove .venv and everything that was built"
+
+demo: $(VENV)/demo.stamp
+	$(VENV_PYTHON) -m fastml demo
+
+test: lint
+	$(VENV_PYTHON) -m pytest
+
+lint: $(VENV)/dev.stamp
+	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m ruff format --check .
+	$(VENV_PYTHON) -m mypy
+
+bench: $(VENV)/bench.stamp
+	$(VENV_PYTHON) -m pytest bench --benchmark-only
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info fastml-demo .mypy_cache .ruff_cache .pytest_cache
+
+# One stamp an extra: the demo needs less than the tests, the tests less than the benches.
+$(VENV)/%.stamp: pyproject.toml fastml/_version.py | $(VENV_PYTHON)
+	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
+
+$(VENV_PYTHON):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo 'fastml needs Python 3.11 or newer: make PYTHON=python3.12 ...' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
