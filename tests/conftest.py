@@ -1,0 +1,18 @@
+"""Settings every test runs under."""
+
+from __future__ import annotations
+
+import os
+
+# Before fastml or matplotlib is imported.  Two threads even on one core, so that the team is
+# exercised everywhere; tests of threads set their own number.
+os.environ.setdefault("FASTML_NUM_THREADS", "2")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+from hypothesis import settings
+
+# Examples are derived from the test itself, so a failure follows from a change, never from
+# chance; no deadline, since the first example may compile a kernel.
+settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60)
+settings.register_profile("search", deadline=None, max_examples=3000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
