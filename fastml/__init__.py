@@ -1,0 +1,66 @@
+"""Multi-layer perceptrons and k-means on ordinary CPUs, at the machine's limit.
+
+Names resolve on first use: importing :mod:`fastml` imports neither scikit-learn nor Numba.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from ._kmeans import KMeans
+    from ._perceptron import MLPClassifier
+    from ._threads import get_num_threads, num_threads, set_num_threads
+    from .functional import (
+        dense_backward,
+        dense_forward,
+        nearest_centroid,
+        sigmoid,
+        sigmoid_derivative,
+    )
+
+_HOMES = {
+    "KMeans": "_kmeans",
+    "MLPClassifier": "_perceptron",
+    "dense_backward": "functional",
+    "dense_forward": "functional",
+    "get_num_threads": "_threads",
+    "nearest_centroid": "functional",
+    "num_threads": "_threads",
+    "set_num_threads": "_threads",
+    "sigmoid": "functional",
+    "sigmoid_derivative": "functional",
+}
+_SUBMODULES = ("functional", "kernels", "reference")
+
+__all__ = [
+    "KMeans",
+    "MLPClassifier",
+    "__version__",
+    "dense_backward",
+    "dense_forward",
+    "get_num_threads",
+    "nearest_centroid",
+    "num_threads",
+    "set_num_threads",
+    "sigmoid",
+    "sigmoid_derivative",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    elif name in _SUBMODULES:
+        value = importlib.import_module(f".{name}", __name__)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_SUBMODULES})

@@ -13,6 +13,7 @@ from .team import take_ticket
 from .tile import (
     absolute,
     fill,
+    fill_like,
     is_single,
     lanes,
     load,
@@ -25,7 +26,7 @@ from .tile import (
 )
 
 #: Codes of the activation functions, as kernels know them.
-IDENTITY, LOGISTIC, RELU = 0, 1, 2
+IDENTITY, LOGISTIC, RELU, TANH = 0, 1, 2, 3
 
 _LOG2_E = 1.4426950408889634
 # ln 2 in two parts, the first with trailing zeros so that its product with a whole
@@ -37,11 +38,10 @@ _SMALLEST_SINGLE, _SMALLEST_DOUBLE = -87.33654475, -708.3964185322641
 
 
 @kernel
-def exponential(x):
-    """Return exp(x) for x <= 0, within 1 ULP; zero where that is below the normal numbers.
+def _reduced(x):
+    """Return (n, exp(r) - 1) with x = n ln 2 + r and |r| <= ln(2) / 2.
 
-    exp(x) = 2**n exp(r), n = round(x / ln 2), and exp(r) = 1 + r + r**2 q(r) on
-    |r| <= ln(2)/2, with q fitted to 3e-9 (float32) and 4e-18 (float64).
+    exp(r) - 1 = r + r**2 q(r), with q fitted to 3e-9 (float32) and 4e-18 (float64) of exp(r).
     """
     n = round_to_whole(x * _LOG2_E)
     if is_single(x):
@@ -51,7 +51,6 @@ def exponential(x):
         q = multiply_add(q, r, 0.0416683880452656428)
         q = multiply_add(q, r, 0.166665206317102604)
         q = multiply_add(q, r, 0.49999993447796733)
-        smallest = _SMALLEST_SINGLE
     else:
         r = multiply_add(n, -_LN2_HIGH_DOUBLE, x)
         r = multiply_add(n, -_LN2_LOW_DOUBLE, r)
@@ -64,9 +63,31 @@ def exponential(x):
         q = multiply_add(q, r, 0.0416666666665301586)
         q = multiply_add(q, r, 0.166666666666664125)
         q = multiply_add(q, r, 0.500000000000001063)
-        smallest = _SMALLEST_DOUBLE
-    power = multiply_add(q * r, r, r) + 1.0
-    return select_less(x, smallest, 0.0, scale_by_power_of_two(power, n))
+    return n, multiply_add(q * r, r, r)
+
+
+@kernel
+def exponential(x):
+    """Return exp(x) for x <= 0, within 1 ULP; zero where that is below the normal numbers."""
+    n, less_one = _reduced(x)
+    smallest = _SMALLEST_SINGLE if is_single(x) else _SMALLEST_DOUBLE
+    return select_less(x, smallest, 0.0, scale_by_power_of_two(less_one + 1.0, n))
+
+
+@kernel
+def hyperbolic_tangent(x):
+    """Return tanh(x), within 3 ULP; NaN stays NaN.
+
+    With m = exp(-2 |x|) - 1 it is -m / (2 + m), of the sign of x.  m = 2**n p + (2**n - 1) for
+    p = exp(r) - 1 keeps the relative accuracy of small arguments.
+    """
+    t = absolute(x) * -2.0
+    n, p = _reduced(t)
+    power = scale_by_power_of_two(fill_like(x, 1.0), n)
+    m = multiply_add(power, p, power - 1.0)
+    m = select_less(t, -40.0, -1.0, m)
+    size = m / (m + 2.0)
+    return select_less(x, 0.0, size, size * -1.0)
 
 
 @kernel
@@ -113,7 +134,7 @@ def activate(code, x, start, stop):
 
     Parameters
     ----------
-    code : int, IDENTITY, LOGISTIC or RELU
+    code : int, IDENTITY, LOGISTIC, RELU or TANH
     x : IN/OUT (size,) flat array
     """
     step = lanes(x)
@@ -123,13 +144,17 @@ def activate(code, x, start, stop):
     elif code == RELU:
         for i in range(start, stop, step):
             store(x, i, 0, maximum(load(x, i, 0, 1, 1), 0.0))
+    elif code == TANH:
+        for i in range(start, stop, step):
+            store(x, i, 0, hyperbolic_tangent(load(x, i, 0, 1, 1)))
 
 
 @kernel
 def multiply_by_derivative(code, a, a_start, delta, start, stop):
     """Multiply ``delta[start:stop]`` in place by the derivative at the activations a.
 
-    The derivative is taken from the activation itself: a (1 - a) for the sigmoid.
+    The derivative is taken from the activation itself: a (1 - a) for the sigmoid,
+    1 - a**2 for tanh.
 
     Parameters
     ----------
@@ -148,6 +173,10 @@ def multiply_by_derivative(code, a, a_start, delta, start, stop):
             value = load(a, i + shift, 0, 1, 1)
             slope = select_less(fill(a, 0.0, 1, 1), value, 1.0, 0.0)
             store(delta, i, 0, load(delta, i, 0, 1, 1) * slope)
+    elif code == TANH:
+        for i in range(start, stop, step):
+            value = load(a, i + shift, 0, 1, 1)
+            store(delta, i, 0, load(delta, i, 0, 1, 1) * (1.0 - value * value))
 
 
 @kernel

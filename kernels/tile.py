@@ -28,6 +28,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.imputils import lower_builtin
@@ -195,6 +196,11 @@ def _masked_load(builder: Any, pointer: Any, vector: ir.Type, size: int, mask: A
 # --- the shape of the host's tile ----------------------------------------------------
 
 
+def lanes_of(dtype: Any) -> int:
+    """Return the number of elements of a NumPy dtype in a register, outside kernels."""
+    return host().vector_bytes // np.dtype(dtype).itemsize
+
+
 @intrinsic  # type: ignore[misc]
 def lanes(typing_context: Any, array: types.Array) -> Any:
     """Return the number of elements of ``array`` in a register: a constant to the compiler."""
@@ -239,6 +245,19 @@ def indices(typing_context: Any, array: Any, number: Any, m: Any) -> Any:
         return _pack(builder, tile, [_splat(builder, scalar, tile.lanes)] * tile.m)
 
     return tile(array, number, m), codegen
+
+
+@intrinsic  # type: ignore[misc]
+def fill_like(typing_context: Any, tile: Any, number: Any) -> Any:
+    """Return a tile of the shape and type of ``tile`` with every lane equal to ``number``."""
+    if not isinstance(tile, TileType):
+        return None
+    number = types.unliteral(number)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _pack(builder, tile, _operand(context, builder, tile, number, arguments[1]))
+
+    return tile(tile, number), codegen
 
 
 def _load_columns(

@@ -1,0 +1,89 @@
+"""Nearest centroid over whole matrices: prepares the centres, runs the team."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ._threads import new_state, run_team, team_size
+from ._validation import Array
+from .kernels import centroid
+
+#: Rows a ticket: enough work to outweigh taking it, few enough to share evenly.
+_WORK_PER_TICKET = 400_000
+_NOTHING: dict[Any, Array] = {t: np.empty(0, t) for t in (np.float32, np.float64)}
+
+
+@dataclass(frozen=True)
+class PreparedCenters:
+    """Centres moved near the origin, transposed, with the margin of their scores."""
+
+    centers: Array
+    shift: Array
+    moved: Array
+    columns: Array
+    half_norms: Array
+    margin: Array
+
+    @classmethod
+    def of(cls, centers: Array) -> PreparedCenters:
+        """Prepare C-contiguous ``centers`` (n_clusters, n_features) of float32 or float64."""
+        k, d = centers.shape
+        dtype = centers.dtype
+        prepared = cls(
+            centers,
+            np.empty(d, dtype),
+            np.empty(k * d, dtype),
+            np.empty((d, k), dtype),
+            np.empty(k, dtype),
+            np.empty(3),
+        )
+        centroid.center_norms(*prepared.arrays())
+        return prepared
+
+    def arrays(self) -> tuple[Array, ...]:
+        """Return the arrays in the order kernels take them."""
+        return (
+            self.centers, self.shift, self.moved, self.columns, self.half_norms, self.margin,
+        )  # fmt: skip
+
+
+def rows_per_ticket(n_features: int, n_clusters: int) -> int:
+    """Return the rows of one ticket: a multiple of every panel height, by shape alone."""
+    rows = _WORK_PER_TICKET // (n_features * (n_clusters + 8)) // 64 * 64
+    return int(min(max(rows, 64), 8192))
+
+
+def assign(
+    X: Array, prepared: PreparedCenters, labels: Array, distances: Array | None = None
+) -> int:
+    """Label every row of X with its nearest centre.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features), of the centres' type; any strides
+    labels : ndarray (n_samples,) of int32, written
+    distances : ndarray (n_samples,), written, or None
+
+    Returns
+    -------
+    decided : int
+        Rows decided in float64, or -1 if a row holds NaN or infinity (labels are then
+        unspecified).
+    """
+    n_samples, n_features = X.shape
+    n_clusters = len(prepared.centers)
+    block_rows = rows_per_ticket(n_features, n_clusters)
+    decisions = np.zeros(-(-n_samples // block_rows), np.int64)
+    wanted = _NOTHING[X.dtype.type] if distances is None else distances
+    nanoseconds = n_samples * n_features * (n_clusters + 8) / 30
+    run_team(
+        centroid.nearest_centroid,
+        min(team_size(nanoseconds), len(decisions)),
+        X, *prepared.arrays(), block_rows, new_state(), labels, wanted, decisions,
+    )  # fmt: skip
+    if (decisions == centroid.NOT_FINITE).any():
+        return -1
+    return int(decisions.sum())

@@ -1,0 +1,57 @@
+"""Checks at the door, in scikit-learn's wording; what passes may go to a kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_array
+
+Array = NDArray[Any]
+
+
+def common_dtype(*arrays: ArrayLike) -> type[np.floating[Any]]:
+    """Return float32 if every array is float32 (or smaller floats), else float64."""
+    found = {np.asarray(array).dtype.newbyteorder("=") for array in arrays}
+    return np.float32 if found <= {np.dtype(np.float32), np.dtype(np.float16)} else np.float64
+
+
+def matrix(X: ArrayLike, name: str, dtype: type[np.floating[Any]]) -> Array:
+    """Return X as a finite native float matrix, copied only where type or byte order ask."""
+    checked: Array = check_array(X, dtype=dtype, input_name=name)
+    return checked
+
+
+def vector(x: ArrayLike, name: str, dtype: type[np.floating[Any]]) -> Array:
+    """Return x as a finite, contiguous native float vector."""
+    checked: Array = check_array(
+        x, dtype=dtype, ensure_2d=False, input_name=name
+    )
+    if checked.ndim != 1:
+        raise ValueError(f"Expected 1D array, got {checked.ndim}D array instead for {name}.")
+    return np.ascontiguousarray(checked)
+
+
+def output(out: Array | None, shape: tuple[int, ...], dtype: Any, *, name: str = "out") -> Array:
+    """Return ``out`` after checking it, or a new array.
+
+    Raises
+    ------
+    TypeError
+        If ``out`` is not an array.
+    ValueError
+        If its shape or dtype is not what the result needs, or it is read-only.
+    """
+    dtype = np.dtype(dtype)
+    if out is None:
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{name} must be a numpy.ndarray, got {type(out).__name__} instead.")
+    if out.shape != shape:
+        raise ValueError(f"{name} has shape {out.shape}, expected {shape}.")
+    if out.dtype != dtype:
+        raise ValueError(f"{name} has dtype {out.dtype}, expected {dtype}.")
+    if not out.flags.writeable:
+        raise ValueError(f"{name} is read-only.")
+    return out

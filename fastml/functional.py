@@ -1,0 +1,296 @@
+"""Functions on arrays, for people who bring their own training loop."""
+
+from __future__ import annotations
+
+from typing import Literal, overload
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_array
+
+from ._network import activation_code
+from ._nearest import PreparedCenters, assign
+from ._threads import new_state, run_team, team_size
+from ._validation import Array, common_dtype, matrix, output, vector
+from .kernels import elementwise, layer
+from .kernels.tile import M, lanes_of
+
+_ELEMENTS_A_TICKET = 1 << 15
+_WEIGHTS_A_TICKET = 1 << 12
+
+
+def _elementwise(x: ArrayLike, out: Array | None, *, derivative: bool) -> Array:
+    array = np.asarray(x)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"x must hold real numbers, got dtype {array.dtype} instead.")
+    dtype = common_dtype(array)
+    result = output(out, array.shape, dtype)
+    contiguous = np.ascontiguousarray(array, dtype=dtype).reshape(-1)
+    flat = result.reshape(-1) if result.flags.c_contiguous else np.empty(array.size, dtype)
+    if flat.size:
+        run_team(
+            elementwise.sigmoid_blocks,
+            team_size(contiguous.size),
+            derivative, _ELEMENTS_A_TICKET, new_state(), contiguous, flat,
+        )  # fmt: skip
+    if not result.flags.c_contiguous:
+        result[...] = flat.reshape(array.shape)
+    return result
+
+
+def sigmoid(x: ArrayLike, out: Array | None = None) -> Array:
+    """Compute the logistic sigmoid 1 / (1 + exp(-x)), elementwise.
+
+    Within 2 units in the last place of the correctly rounded result; never overflows.  A
+    result below the smallest normal number is zero.
+
+    Parameters
+    ----------
+    x : array-like of real numbers, any shape
+        float32 is computed in float32, everything else in float64.
+    out : ndarray, default=None
+        Where to write, of x's shape and the result's dtype; may be x itself.
+
+    Returns
+    -------
+    out : ndarray of x's shape
+
+    Raises
+    ------
+    TypeError
+        If x does not hold real numbers, or ``out`` is not an array.
+    ValueError
+        If ``out`` has another shape or dtype than the result.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> fastml.sigmoid([0.0, 1000.0, -1000.0])
+    array([0.5, 1. , 0. ])
+    """
+    return _elementwise(x, out, derivative=False)
+
+
+def sigmoid_derivative(x: ArrayLike, out: Array | None = None) -> Array:
+    """Compute the derivative of the sigmoid, sigmoid(x) (1 - sigmoid(x)), elementwise.
+
+    Never above 1/4, at x = 0: the root of the vanishing gradient.  Computed as
+    e / (1 + e)**2 with e = exp(-abs(x)), within 4 units in the last place.
+
+    Parameters
+    ----------
+    x : array-like of real numbers, any shape
+        float32 is computed in float32, everything else in float64.
+    out : ndarray, default=None
+        Where to write, of x's shape and the result's dtype; may be x itself.
+
+    Returns
+    -------
+    out : ndarray of x's shape
+
+    Raises
+    ------
+    TypeError
+        If x does not hold real numbers, or ``out`` is not an array.
+    ValueError
+        If ``out`` has another shape or dtype than the result.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> fastml.sigmoid_derivative([0.0, 1000.0])
+    array([0.25, 0.  ])
+    """
+    return _elementwise(x, out, derivative=True)
+
+
+def dense_forward(
+    X: ArrayLike,
+    W: ArrayLike,
+    b: ArrayLike,
+    *,
+    activation: str = "logistic",
+    out: Array | None = None,
+) -> Array:
+    """Compute one dense layer, activation(XW + b).
+
+    Parameters
+    ----------
+    X : array-like (n_samples, n_in)
+    W : array-like (n_in, n_out)
+    b : array-like (n_out,)
+    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='logistic'
+    out : ndarray (n_samples, n_out), default=None
+        Where to write; must not overlap X.
+
+    Returns
+    -------
+    out : ndarray (n_samples, n_out)
+        float32 if all three inputs are, else float64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On inputs that are not finite real numbers, on shapes that do not match, on an
+        ``out`` of another shape or dtype.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> fastml.dense_forward([[1.0, 2.0]], [[3.0], [4.0]], [-11.0])
+    array([[0.5]])
+    """
+    code = activation_code(activation)
+    dtype = common_dtype(X, W, b)
+    X, W, b = matrix(X, "X", dtype), matrix(W, "W", dtype), vector(b, "b", dtype)
+    n_samples, n_in = X.shape
+    if W.shape[0] != n_in:
+        raise ValueError(f"X has {n_in} features, but W has {W.shape[0]} rows.")
+    if b.shape[0] != W.shape[1]:
+        raise ValueError(f"W has {W.shape[1]} columns, but b has {b.shape[0]} elements.")
+    result = output(out, (n_samples, b.size), dtype)
+    aside = not result.flags.c_contiguous or np.shares_memory(result, b)
+    flat = (np.empty(result.shape, dtype) if aside else result).reshape(-1)
+    block_rows = max(64, (1 << 18) // max(W.size, 1) // 64 * 64)
+    run_team(
+        layer.dense_forward,
+        team_size(n_samples * W.size / 30),
+        X, np.ascontiguousarray(W).reshape(-1), b, code, block_rows, new_state(), flat,
+    )  # fmt: skip
+    if aside:
+        result[...] = flat.reshape(result.shape)
+    return result
+
+
+def dense_backward(
+    X: ArrayLike, W: ArrayLike, delta: ArrayLike, *, activation: str = "identity"
+) -> tuple[Array, Array, Array]:
+    """Carry a delta back through one dense layer.
+
+    Parameters
+    ----------
+    X : array-like (n_samples, n_in)
+        The layer's input, the activation of the layer below.
+    W : array-like (n_in, n_out)
+    delta : array-like (n_samples, n_out)
+        dL/dz of this layer.
+    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='identity'
+        The activation of the layer below, whose derivative is taken from X; 'identity' gives
+        dL/dX itself.
+
+    Returns
+    -------
+    delta_below : ndarray (n_samples, n_in)
+        (delta W^T) times the derivative: dL/dz of the layer below.
+    dW : ndarray (n_in, n_out)
+        X^T delta.
+    db : ndarray (n_out,)
+        The sum of delta over the samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On inputs that are not finite real numbers or whose shapes do not match.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> fastml.dense_backward([[1.0, 2.0]], [[3.0], [4.0]], [[0.5]])
+    (array([[1.5, 2. ]]), array([[0.5],
+           [1. ]]), array([0.5]))
+    """
+    code = activation_code(activation)
+    dtype = common_dtype(X, W, delta)
+    X, W, delta = matrix(X, "X", dtype), matrix(W, "W", dtype), matrix(delta, "delta", dtype)
+    n_samples, n_in = X.shape
+    n_out = W.shape[1]
+    if W.shape[0] != n_in:
+        raise ValueError(f"X has {n_in} features, but W has {W.shape[0]} rows.")
+    if delta.shape != (n_samples, n_out):
+        raise ValueError(f"delta has shape {delta.shape}, expected {(n_samples, n_out)}.")
+    height = M * lanes_of(dtype)
+    width = lanes_of(dtype)
+    padded = sum(-(-size // width) * width for size in (n_in, n_out)) + n_in
+    panels = np.empty(-(-n_samples // height) * padded * height, dtype)
+    rows_a_ticket = max(4, _WEIGHTS_A_TICKET // n_out)
+    below = np.empty((n_samples, n_in), dtype)
+    dW, db = np.zeros((n_in, n_out), dtype), np.zeros(n_out, dtype)
+    run_team(
+        layer.dense_backward,
+        team_size(n_samples * W.size / 15),
+        X, np.ascontiguousarray(W).reshape(-1), delta, code, rows_a_ticket, new_state(),
+        panels, below.reshape(-1), dW.reshape(-1), db,
+    )  # fmt: skip
+    return below, dW, db
+
+
+@overload
+def nearest_centroid(
+    X: ArrayLike,
+    centers: ArrayLike,
+    *,
+    return_distance: Literal[False] = False,
+    out: Array | None = None,
+) -> Array: ...
+@overload
+def nearest_centroid(
+    X: ArrayLike,
+    centers: ArrayLike,
+    *,
+    return_distance: Literal[True],
+    out: Array | None = None,
+) -> tuple[Array, Array]: ...
+
+
+def nearest_centroid(
+    X: ArrayLike, centers: ArrayLike, *, return_distance: bool = False, out: Array | None = None
+) -> Array | tuple[Array, Array]:
+    """Find the centre nearest to each row, by Euclidean distance.
+
+    Every label is the one float64 arithmetic gives, whatever the dtype, with the lowest index
+    on ties: rows whose best score leads by less than rounding may account for are decided
+    again by direct differences in float64.
+
+    Parameters
+    ----------
+    X : array-like (n_samples, n_features)
+    centers : array-like (n_clusters, n_features)
+    return_distance : bool, default=False
+    out : ndarray (n_samples,) of int32, default=None
+        Where to write the labels.
+
+    Returns
+    -------
+    labels : ndarray (n_samples,) of int32
+    distances : ndarray (n_samples,)
+        Only with ``return_distance``: summed in float64 by direct differences, then
+        rounded to the dtype of X.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On inputs that are not finite real numbers, on numbers of features that differ, on an
+        ``out`` of another shape or dtype.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> fastml.nearest_centroid([[0.0], [0.9], [5.0]], [[0.0], [1.0]], return_distance=True)
+    (array([0, 1, 1], dtype=int32), array([0. , 0.1, 4. ]))
+    """
+    dtype = common_dtype(X, centers)
+    X = check_array(X, dtype=dtype, ensure_all_finite=False, input_name="X")
+    centers = np.ascontiguousarray(matrix(centers, "centers", dtype))
+    if X.shape[1] != centers.shape[1]:
+        raise ValueError(
+            f"Incompatible dimension for X and centers matrices: X.shape[1] == {X.shape[1]} "
+            f"while centers.shape[1] == {centers.shape[1]}"
+        )
+    result = output(out, (X.shape[0],), np.int32)
+    labels = np.empty(X.shape[0], np.int32)
+    distances = np.empty(X.shape[0], dtype) if return_distance else None
+    if assign(X, PreparedCenters.of(centers), labels, distances) < 0:
+        matrix(X, "X", dtype)  # says what is not finite
+    result[...] = labels
+    return result if distances is None else (result, distances)
+

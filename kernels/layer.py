@@ -1,0 +1,98 @@
+"""One dense layer over whole matrices: what ``fastml.dense_forward`` and its backward run."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._jit import kernel
+from .dense import bias_gradient, delta_panel, dense_panel, unpack_rows, weight_gradient
+from .elementwise import activate, multiply_by_derivative
+from .pack import consecutive_rows, pack_rows, panel_size, rows_per_block
+from .scratch import aligned_zeros
+from .team import finish_ticket, take_ticket, wait_for
+
+
+@kernel
+def dense_forward(X, W, b, activation, block_rows, state, out):
+    """Compute out = activation(XW + b), as a member of a team.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_in)
+    W : IN (n_in * n_out,) flat
+    b : IN (n_out,)
+    activation : int, a code of ``elementwise``
+    block_rows : int, rows a ticket; a whole number of panels
+    state : IN/OUT the team's state, zero at the start
+    out : OUT (n_samples * n_out,) flat
+    """
+    height = rows_per_block(X)
+    n_samples, n_in = X.shape
+    n_out = b.size
+    rows = np.empty(height, np.int64)
+    z = panel_size(X)
+    panels = aligned_zeros(X, z + n_out * height)
+    while True:
+        start = take_ticket(state) * block_rows
+        if start >= n_samples:
+            return
+        for first in range(start, min(start + block_rows, n_samples), height):
+            consecutive_rows(first, n_samples - 1, rows)
+            pack_rows(X, rows, panels, 0)
+            dense_panel(W, 0, b, 0, n_in, n_out, panels, 0, z)
+            activate(activation, panels, z, z + n_out * height)
+            unpack_rows(panels, z, n_out, out, first, min(height, n_samples - first))
+
+
+@kernel
+def dense_backward(X, W, delta, activation, rows_a_ticket, state, panels, below, dW, db):
+    """Compute the gradients of one layer from its delta, as a member of a team.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_in) the layer's input
+    W : IN (n_in * n_out,) flat
+    delta : IN (n_samples, n_out) dL/dz of the layer
+    activation : int, the code of the layer below, whose activation X is
+    rows_a_ticket : int, rows of W whose gradient is one ticket
+    state : IN/OUT the team's state, zero at the start
+    panels : OUT workspace, whole panels of X, delta and the delta below for every block
+    below : OUT (n_samples * n_in,) flat, (delta W^T) times the derivative
+    dW : OUT (n_in * n_out,) flat, zero at the start
+    db : OUT (n_out,), zero at the start
+    """
+    height = rows_per_block(X)
+    n_samples, n_in = X.shape
+    n_out = delta.shape[1]
+    n_blocks = (n_samples + height - 1) // height
+    n_tickets = (n_in + rows_a_ticket - 1) // rows_a_ticket
+    size = panels.size // n_blocks
+    d = panel_size(X)
+    previous = d + panel_size(delta)
+    rows = np.empty(height, np.int64)
+    while True:
+        ticket = take_ticket(state)
+        if ticket >= n_blocks + n_tickets:
+            return
+        if ticket < n_blocks:
+            at = ticket * size
+            first = ticket * height
+            count = min(height, n_samples - first)
+            consecutive_rows(first, n_samples - 1, rows)
+            pack_rows(X, rows, panels, at)
+            pack_rows(delta, rows, panels, at + d)
+            for j in range(n_out):  # the rows that pad the last block count for nothing
+                for i in range(count, height):
+                    panels[at + d + j * height + i] = 0
+            delta_panel(W, 0, n_in, n_out, panels, at + d, at + previous)
+            end = at + previous + n_in * height
+            multiply_by_derivative(activation, panels, at, panels, at + previous, end)
+            unpack_rows(panels, at + previous, n_in, below, first, count)
+        else:
+            wait_for(state, n_blocks)
+            first = (ticket - n_blocks) * rows_a_ticket
+            last = min(first + rows_a_ticket, n_in)
+            weight_gradient(panels, 0, d, n_blocks, size, first, last, n_out, dW, 0)
+            if first == 0:
+                bias_gradient(panels, d, n_blocks, size, n_out, db, 0)
+        finish_ticket(state)
