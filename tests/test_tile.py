@@ -78,7 +78,7 @@ def test_lanes_fill_a_register(dtype):
     assert out.tolist() == [lane_count(dtype), dtype.itemsize == 4]
 
 
-# --- loads and stores -------------------------------------------------------------------------
+# --- loads and stores -----------------------------------------------------------------
 
 
 @compiled
@@ -177,7 +177,7 @@ def test_transpose(dtype):
     np.testing.assert_array_equal(out, square.T)
 
 
-# --- sums of products ---------------------------------------------------------------------------
+# --- sums of products -----------------------------------------------------------------
 
 
 @compiled
@@ -269,7 +269,7 @@ def test_multiply_add_rounds_once_where_the_host_fuses(dtype):
     assert (out[2] == dtype.type(1 - 2 * tiny)).all()
 
 
-# --- elementwise ----------------------------------------------------------------------------------
+# --- elementwise ----------------------------------------------------------------------
 
 
 @compiled
@@ -379,7 +379,7 @@ def test_any_less_sees_every_lane_and_nan(dtype):
         assert any_of(b, c) == (True, False)
 
 
-# --- the largest column -----------------------------------------------------------------------------
+# --- the largest column ---------------------------------------------------------------
 
 
 @compiled
