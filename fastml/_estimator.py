@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import validate_data
+
+from ._validation import Array
 
 
 @contextmanager
@@ -16,3 +23,15 @@ def unchanged_on_error(estimator: object) -> Iterator[None]:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+def samples(
+    estimator: object, X: ArrayLike, *, reset: bool = False, dtype: Any = (np.float64, np.float32)
+) -> Array:
+    """Return X checked as the samples of ``estimator``: finite, of its number of features.
+
+    float32 and float64 are kept; other types become float64, or ``dtype`` if it is one type.
+    """
+    kinds = list(dtype) if isinstance(dtype, tuple) else dtype
+    checked: Array = validate_data(estimator, X, reset=reset, dtype=kinds)
+    return checked

@@ -19,10 +19,11 @@ from sklearn.base import (
 from sklearn.cluster import kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.pairwise import euclidean_distances
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from ._estimator import samples, unchanged_on_error
 from ._lloyd import Clustering, kmeans, squared_distances
 from ._nearest import PreparedCenters, assign
 from ._validation import Array
@@ -30,8 +31,11 @@ from ._validation import Array
 _ALL_ONES = np.empty(0)
 
 
-class KMeans(  # type: ignore[misc]
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
+class KMeans(
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
+    TransformerMixin,  # type: ignore[misc]
+    ClusterMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
 ):
     """K-means clustering by Lloyd's algorithm, exact and parallel.
 
@@ -138,11 +142,24 @@ class KMeans(  # type: ignore[misc]
         TypeError, ValueError
             On bad input, in scikit-learn's words; the estimator is then as it was.
         """
-        X, weights = self._checked(X, sample_weight, reset=True)
-        random_state = check_random_state(self.random_state)
-        init = self.init
-        if not isinstance(init, str) and not callable(init):
-            init = self._checked_centers(X, init)
+        with unchanged_on_error(self):
+            data, weights = self._checked(X, sample_weight)
+            random_state = check_random_state(self.random_state)
+            init = self.init
+            if not isinstance(init, str) and not callable(init):
+                init = self._checked_centers(data, init)
+            best = self._best_run(data, weights, init, random_state)
+        self.cluster_centers_ = best.centers
+        self._n_features_out = self.n_clusters
+        self.labels_ = best.labels
+        self.inertia_ = best.inertia
+        self.n_iter_ = best.n_iter
+        return self
+
+    def _best_run(
+        self, X: Array, weights: Array, init: Any, random_state: np.random.RandomState
+    ) -> Clustering:
+        """Run k-means from each start; return the run of least inertia."""
         tol = self.tol * float(np.mean(np.var(X, axis=0))) if self.tol else 0.0
         best: Clustering | None = None
         for run in range(self._n_runs(init)):
@@ -159,14 +176,9 @@ class KMeans(  # type: ignore[misc]
                 f"Number of distinct clusters ({distinct}) found smaller than n_clusters "
                 f"({self.n_clusters}). Possibly due to duplicate points in X.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=4,
             )
-        self.cluster_centers_ = best.centers
-        self._n_features_out = self.n_clusters
-        self.labels_ = best.labels
-        self.inertia_ = best.inertia
-        self.n_iter_ = best.n_iter
-        return self
+        return best
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the nearest centre of each row.
@@ -180,16 +192,17 @@ class KMeans(  # type: ignore[misc]
         labels : ndarray (n_samples,) of int32
         """
         check_is_fitted(self)
-        X = self._checked_for_prediction(X)
-        labels = np.empty(len(X), np.int32)
-        assign(X, PreparedCenters.of(self.cluster_centers_), labels)
+        data = self._checked_for_prediction(X)
+        labels = np.empty(len(data), np.int32)
+        assign(data, PreparedCenters.of(self.cluster_centers_), labels)
         return labels
 
     def fit_predict(
         self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None
     ) -> Array:
         """Return ``fit(X, sample_weight=sample_weight).labels_``."""
-        return self.fit(X, sample_weight=sample_weight).labels_
+        labels: Array = self.fit(X, sample_weight=sample_weight).labels_
+        return labels
 
     def transform(self, X: ArrayLike) -> Array:
         """Return the Euclidean distance of each row to each centre.
@@ -208,38 +221,30 @@ class KMeans(  # type: ignore[misc]
         )
         return distances
 
-    def score(
-        self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None
-    ) -> float:
+    def score(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> float:
         """Return minus the inertia of X: the weighted sum of squared distances to its centres."""
         check_is_fitted(self)
-        X = self._checked_for_prediction(X)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        labels = np.empty(len(X), np.int32)
-        assign(X, PreparedCenters.of(self.cluster_centers_), labels)
-        return -float(squared_distances(X, self.cluster_centers_, labels) @ weights)
+        data = self._checked_for_prediction(X)
+        weights = _check_sample_weight(sample_weight, data, dtype=np.float64)
+        labels = np.empty(len(data), np.int32)
+        assign(data, PreparedCenters.of(self.cluster_centers_), labels)
+        inertia = squared_distances(data, self.cluster_centers_, labels) @ weights
+        return -float(inertia)
 
-    def _checked(
-        self, X: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
-    ) -> tuple[Array, Array]:
+    def _checked(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Array, Array]:
         """Check everything that can be wrong before the estimator is changed."""
-        X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
+        X = samples(self, X, reset=True)
         if len(X) < self.n_clusters:
-            raise ValueError(
-                f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}."
-            )
+            raise ValueError(f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}.")
         if sample_weight is None:
             return X, _ALL_ONES
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
         return X, weights
 
     def _checked_for_prediction(self, X: ArrayLike) -> Array:
-        checked: Array = validate_data(self, X, reset=False, dtype=self.cluster_centers_.dtype)
-        return checked
+        return samples(self, X, dtype=self.cluster_centers_.dtype)
 
     def _checked_centers(self, X: Array, centers: ArrayLike) -> Array:
-        from sklearn.utils import check_array
-
         checked: Array = check_array(centers, dtype=X.dtype, order="C", copy=True)
         if checked.shape[0] != self.n_clusters:
             raise ValueError(

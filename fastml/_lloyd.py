@@ -103,7 +103,8 @@ def kmeans(
     step = _Step(X, sample_weight, n_clusters)
     labels = np.full(len(X), -1, np.int32)
     decided, iteration, strict = 0, 0, False
-    for iteration in range(1, max_iter + 1):
+    while iteration < max_iter:
+        iteration += 1
         changed = step(centers, labels)
         decided += int(step.decisions.sum())
         _relocate_empty(step, centers, labels)
@@ -122,5 +123,3 @@ def kmeans(
     distances = squared_distances(X, centers, labels)
     inertia = float(distances @ sample_weight if sample_weight.size else distances.sum())
     return Clustering(labels, centers, inertia, iteration, decided)
-
-

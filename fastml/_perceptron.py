@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from ._estimator import unchanged_on_error
+from ._estimator import samples, unchanged_on_error
 from ._network import ACTIVATIONS, Network, Trainer
 from ._validation import Array
 from .functional import sigmoid
@@ -186,7 +186,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If the loss stops being finite; the parameters are those of the last finite epoch.
         """
         with unchanged_on_error(self):
-            X, targets, classes = self._checked(X, y, reset=True)
+            data, targets, classes = self._checked(X, y)
             again = self.warm_start and hasattr(self, "coefs_")
             if again and not np.array_equal(classes, self.classes_):
                 raise ValueError(
@@ -194,9 +194,9 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     f"previous call to fit. Previously got {self.classes_}, `y` has {classes}"
                 )
             random_state = check_random_state(self.random_state)
-            layers, parameters = self._initial(X, random_state, again=again)
+            layers, parameters = self._initial(data, random_state, again=again)
         self.classes_ = classes
-        self._train(layers, parameters, X, targets, random_state, self.max_iter)
+        self._train(layers, parameters, data, targets, random_state, self.max_iter)
         return self
 
     def predict(self, X: ArrayLike) -> Array:
@@ -236,9 +236,9 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _outputs(self, X: ArrayLike) -> Array:
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=self.coefs_[0].dtype)
+        data = samples(self, X, dtype=self.coefs_[0].dtype)
         layers = self._network()
-        return layers.outputs(X, layers.flatten(self.coefs_, self.intercepts_))[:, 0]
+        return layers.outputs(data, layers.flatten(self.coefs_, self.intercepts_))[:, 0]
 
     def _network(self) -> Network:
         """Return the layers of the fitted weights."""
@@ -246,23 +246,24 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         hidden = [self.activation] * (len(widths) - 2)
         return Network(widths, hidden, self.coefs_[0].dtype)
 
-    def _checked(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[Array, Array, Array]:
+    def _checked(self, X: ArrayLike, y: ArrayLike) -> tuple[Array, Array, Array]:
         """Return X, the targets (n_samples, 1) in X's type, and the classes."""
-        X, y = validate_data(
-            self, X, y, multi_output=True, dtype=[np.float64, np.float32], reset=reset
+        data: Array
+        target: Array
+        data, target = validate_data(
+            self, X, y, multi_output=True, dtype=[np.float64, np.float32], reset=True
         )
-        kind = type_of_target(y, input_name="y")
+        kind = type_of_target(target, input_name="y")
         if kind in ("continuous", "continuous-multioutput"):
             raise ValueError(
                 f"Unknown label type: {kind}. Maybe you are trying to fit a classifier, which "
                 "expects discrete classes on a regression target with continuous values."
             )
-        if kind != "binary" and not (kind == "multiclass" and y.ndim == 1):
+        if kind != "binary" and not (kind == "multiclass" and target.ndim == 1):
             raise ValueError(
                 f"Only binary classification is supported. The type of the target is {kind}."
             )
-        y = column_or_1d(y, warn=True)
-        classes, codes = np.unique(y, return_inverse=True)
+        classes, codes = np.unique(column_or_1d(target, warn=True), return_inverse=True)
         if len(classes) < 2:
             raise ValueError(
                 "This solver needs samples of at least 2 classes in the data, but the data "
@@ -272,7 +273,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(
                 f"Only binary classification is supported. The type of the target is {kind}."
             )
-        return X, codes.reshape(-1, 1).astype(X.dtype), classes
+        return data, codes.reshape(-1, 1).astype(data.dtype), classes
 
     def _initial(
         self, X: Array, random_state: np.random.RandomState, *, again: bool

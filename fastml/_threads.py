@@ -40,11 +40,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pool)
 
 
-def _checked(n: object, name: str) -> int:
-    if not isinstance(n, Integral) or isinstance(n, bool):
-        raise TypeError(f"{name} must be an instance of int, got {n!r} instead.")
-    if n < 1:
-        raise ValueError(f"{name} == {n}, must be >= 1.")
+def _checked(n: Any) -> int:
+    if isinstance(n, bool) or not isinstance(n, Integral):
+        raise TypeError(f"n must be an instance of int, got {n!r} instead.")
+    if int(n) < 1:
+        raise ValueError(f"n == {n}, must be >= 1.")
     return int(n)
 
 
@@ -133,7 +133,7 @@ def set_num_threads(n: int | None) -> None:
     >>> fastml.set_num_threads(None)
     """
     global _chosen
-    _chosen = None if n is None else _checked(n, "n")
+    _chosen = None if n is None else _checked(n)
 
 
 @contextmanager
@@ -157,7 +157,7 @@ def num_threads(n: int) -> Iterator[None]:
     ...     fastml.get_num_threads()
     1
     """
-    token = _in_context.set(_checked(n, "n"))
+    token = _in_context.set(_checked(n))
     try:
         yield
     finally:

@@ -17,17 +17,15 @@ def common_dtype(*arrays: ArrayLike) -> type[np.floating[Any]]:
     return np.float32 if found <= {np.dtype(np.float32), np.dtype(np.float16)} else np.float64
 
 
-def matrix(X: ArrayLike, name: str, dtype: type[np.floating[Any]]) -> Array:
+def matrix(X: ArrayLike, name: str, dtype: type[np.floating[Any]], *, finite: bool = True) -> Array:
     """Return X as a finite native float matrix, copied only where type or byte order ask."""
-    checked: Array = check_array(X, dtype=dtype, input_name=name)
+    checked: Array = check_array(X, dtype=dtype, input_name=name, ensure_all_finite=finite)
     return checked
 
 
 def vector(x: ArrayLike, name: str, dtype: type[np.floating[Any]]) -> Array:
     """Return x as a finite, contiguous native float vector."""
-    checked: Array = check_array(
-        x, dtype=dtype, ensure_2d=False, input_name=name
-    )
+    checked: Array = check_array(x, dtype=dtype, ensure_2d=False, input_name=name)
     if checked.ndim != 1:
         raise ValueError(f"Expected 1D array, got {checked.ndim}D array instead for {name}.")
     return np.ascontiguousarray(checked)

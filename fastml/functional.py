@@ -6,10 +6,9 @@ from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_array
 
-from ._network import activation_code
 from ._nearest import PreparedCenters, assign
+from ._network import activation_code
 from ._threads import new_state, run_team, team_size
 from ._validation import Array, common_dtype, matrix, output, vector
 from .kernels import elementwise, layer
@@ -142,7 +141,9 @@ def dense_forward(
     """
     code = activation_code(activation)
     dtype = common_dtype(X, W, b)
-    X, W, b = matrix(X, "X", dtype), matrix(W, "W", dtype), vector(b, "b", dtype)
+    X = matrix(X, "X", dtype)
+    W = matrix(W, "W", dtype)
+    b = vector(b, "b", dtype)
     n_samples, n_in = X.shape
     if W.shape[0] != n_in:
         raise ValueError(f"X has {n_in} features, but W has {W.shape[0]} rows.")
@@ -201,7 +202,9 @@ def dense_backward(
     """
     code = activation_code(activation)
     dtype = common_dtype(X, W, delta)
-    X, W, delta = matrix(X, "X", dtype), matrix(W, "W", dtype), matrix(delta, "delta", dtype)
+    X = matrix(X, "X", dtype)
+    W = matrix(W, "W", dtype)
+    delta = matrix(delta, "delta", dtype)
     n_samples, n_in = X.shape
     n_out = W.shape[1]
     if W.shape[0] != n_in:
@@ -279,7 +282,7 @@ def nearest_centroid(
     (array([0, 1, 1], dtype=int32), array([0. , 0.1, 4. ]))
     """
     dtype = common_dtype(X, centers)
-    X = check_array(X, dtype=dtype, ensure_all_finite=False, input_name="X")
+    X = matrix(X, "X", dtype, finite=False)  # the kernel sees what is not finite
     centers = np.ascontiguousarray(matrix(centers, "centers", dtype))
     if X.shape[1] != centers.shape[1]:
         raise ValueError(
@@ -293,4 +296,3 @@ def nearest_centroid(
         matrix(X, "X", dtype)  # says what is not finite
     result[...] = labels
     return result if distances is None else (result, distances)
-

@@ -25,6 +25,7 @@ from .tile import (
     store,
     transpose,
 )
+
 # Samples summed in one go by a weight gradient: 8 panels of activations and deltas
 # of a few features stay in the first-level cache.
 _BLOCKS_AT_ONCE = 8

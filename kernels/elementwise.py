@@ -214,7 +214,6 @@ def _slope(x):
     return e / ((e + 1.0) * (e + 1.0))
 
 
-
 @kernel
 def sigmoid_blocks(derivative, block_size, state, x, out):
     """Apply the sigmoid, or its derivative, to a whole array, as a member of a team.

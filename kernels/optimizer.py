@@ -36,7 +36,10 @@ def momentum_update(w, g, v, rate, momentum, nesterov):
 
 @kernel
 def adam_update(w, g, m, v, rate, beta_1, beta_2, epsilon):
-    """Return the new w and moments of Adam (Kingma and Ba, ICLR 2015); ``rate`` is bias-corrected."""
+    """Return the new w and moments of Adam (Kingma and Ba, ICLR 2015).
+
+    ``rate`` has the correction of the moments' bias in it.
+    """
     m = m * beta_1 + g * (1.0 - beta_1)
     v = v * beta_2 + g * g * (1.0 - beta_2)
     return w - m * rate / (square_root(v) + epsilon), m, v

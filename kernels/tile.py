@@ -59,9 +59,6 @@ class TileType(types.Type):  # type: ignore[misc]
     def lanes(self) -> int:
         return host().vector_bytes * 8 // int(self.dtype.bitwidth)
 
-    def with_dtype(self, dtype: types.Type) -> TileType:
-        return TileType(dtype, self.m, self.n)
-
 
 @register_model(TileType)
 class _TileModel(models.PrimitiveModel):  # type: ignore[misc]
@@ -198,7 +195,7 @@ def _masked_load(builder: Any, pointer: Any, vector: ir.Type, size: int, mask: A
 
 def lanes_of(dtype: Any) -> int:
     """Return the number of elements of a NumPy dtype in a register, outside kernels."""
-    return host().vector_bytes // np.dtype(dtype).itemsize
+    return int(host().vector_bytes // np.dtype(dtype).itemsize)
 
 
 @intrinsic  # type: ignore[misc]
@@ -385,9 +382,7 @@ def load_rows(typing_context: Any, array: Any, rows: Any, first: Any, column: An
 
 
 @intrinsic  # type: ignore[misc]
-def rank1(
-    typing_context: Any, tile: Any, column: Any, array: Any, offset: Any, stride: Any
-) -> Any:
+def rank1(typing_context: Any, tile: Any, column: Any, array: Any, offset: Any, stride: Any) -> Any:
     """Return tile + column * row, the row's n numbers being ``array[offset + j * stride]``."""
     if not isinstance(tile, TileType):
         return None
@@ -401,18 +396,14 @@ def rank1(
             pointer = _address(context, builder, signature.args[2], arguments[2], at, _I64(1))
             number = _splat(builder, builder.load(pointer), tile.lanes)
             for i in range(tile.m):
-                result.append(
-                    _multiply_add(builder, left[i], number, accumulators[j * tile.m + i])
-                )
+                result.append(_multiply_add(builder, left[i], number, accumulators[j * tile.m + i]))
         return _pack(builder, tile, result)
 
     return tile(tile, column, array, types.int64, types.int64), codegen
 
 
 @intrinsic  # type: ignore[misc]
-def outer(
-    typing_context: Any, tile: Any, array: Any, left: Any, right: Any, stride: Any
-) -> Any:
+def outer(typing_context: Any, tile: Any, array: Any, left: Any, right: Any, stride: Any) -> Any:
     """Return tile + the lane-wise outer product of m vectors with n vectors.
 
     Entry (i, j) gains the vector at ``left + i * stride`` times that at
@@ -795,9 +786,7 @@ def _lane_sums(builder: Any, vectors: list[Any]) -> list[Any]:
             width //= 2
             if len(group) == 1 and width > 1:
                 group.append(group[0])
-        numbers += [
-            builder.extract_element(group[0], ir.IntType(32)(i)) for i in range(wanted)
-        ]
+        numbers += [builder.extract_element(group[0], ir.IntType(32)(i)) for i in range(wanted)]
     return numbers
 
 
@@ -890,13 +879,14 @@ def _transposed(builder: Any, tile: TileType, rows: list[Any]) -> list[Any]:
     for c in range(group):
         parts = [part[c] for part in sets]
         if len(parts) == 2:
-            parts = [groups(*parts, [q], [q]) for q in (0, 1)]
+            parts = [groups(parts[0], parts[1], [q], [q]) for q in (0, 1)]
         elif len(parts) == 4:
-            a, b, e, f = parts
-            low = [groups(a, b, [0, 1], [0, 1]), groups(e, f, [0, 1], [0, 1])]
-            high = [groups(a, b, [2, 3], [2, 3]), groups(e, f, [2, 3], [2, 3])]
+            ab = [groups(parts[0], parts[1], half, half) for half in ([0, 1], [2, 3])]
+            cd = [groups(parts[2], parts[3], half, half) for half in ([0, 1], [2, 3])]
             parts = [
-                groups(*half, [q, q + 2], [q, q + 2]) for half in (low, high) for q in (0, 1)
+                groups(ab[half], cd[half], [q, q + 2], [q, q + 2])
+                for half in (0, 1)
+                for q in (0, 1)
             ]
         for q, part in enumerate(parts):
             columns[q * group + c] = part
