@@ -1,0 +1,65 @@
+"""The command line, ``python -m fastml`` or ``fastml``: one module a subcommand."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fastml._version import __version__
+
+#: What the demo imports and the library does not need.
+_DEMO_MODULES = ("matplotlib", "PIL", "rich")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fastml", description="Multi-layer perceptrons and k-means on ordinary CPUs."
+    )
+    parser.add_argument("--version", action="version", version=f"fastml {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    demo = commands.add_parser(
+        "demo", help="cluster a photograph, train classifiers, time both against NumPy"
+    )
+    demo.add_argument(
+        "--output",
+        type=Path,
+        default=Path("fastml-demo"),
+        help="folder for the pictures (default: ./fastml-demo)",
+    )
+    commands.add_parser("doctor", help="print what a bug report needs")
+    commands.add_parser("warmup", help="compile everything ahead of time")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return the status the process should end with.
+
+    Parameters
+    ----------
+    argv : the arguments after the program's name; None for those of this process
+    """
+    options = _parser().parse_args(argv)
+    # A command's module is imported when it is asked for: --help need not wait for Numba.
+    if options.command == "doctor":
+        from . import doctor
+
+        print(doctor.report())
+    elif options.command == "warmup":
+        from . import warmup
+
+        return warmup.run()
+    else:
+        try:
+            from . import demo
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] not in _DEMO_MODULES:
+                raise
+            print(
+                f"The demo needs {error.name}: pip install 'fastml-kernels[demo]'",
+                file=sys.stderr,
+            )
+            return 1
+        demo.run(options.output)
+    return 0

@@ -1,0 +1,85 @@
+"""``fastml doctor``: what a bug report needs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import fastml
+from fastml._threads import thread_source
+from fastml.kernels._host import Host, host
+from fastml.kernels._jit import cache_directory
+from fastml.kernels.tile import G, M, N
+
+_DISTRIBUTIONS = ("numpy", "scipy", "numba", "llvmlite", "scikit-learn")
+#: The features tiles and their arithmetic are chosen by, and the common ones beside them.
+_FEATURES = (
+    "sse4.2", "avx", "avx2", "fma", "avx512f", "avx512dq", "avx512vl", "neon", "sve",
+)  # fmt: skip
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _vectors(host: Host) -> str:
+    fused = "fused multiply-add" if host.fused_multiply_add else "no fused multiply-add"
+    return f"{host.vector_registers} registers of {host.vector_bytes} bytes, {fused}"
+
+
+def _tile(host: Host, itemsize: int) -> str:
+    lanes = host.vector_bytes // itemsize
+    return f"{lanes} lanes; tiles of {M * lanes} samples x {N} columns and {G} x {G} gradients"
+
+
+def _threads() -> str:
+    try:
+        number, source = thread_source()
+    except ValueError as error:  # a bad variable: the very thing to report
+        return str(error)
+    return f"{number}, from {source}; {os.cpu_count()} CPUs in the machine"
+
+
+def _cache() -> str:
+    directory = cache_directory()
+    if directory is None:
+        return "none: no folder can be written, so every process compiles anew"
+    sizes = [path.stat().st_size for path in directory.glob("*.bin")]
+    builds = sum(1 for path in directory.parent.iterdir() if path.is_dir())
+    return (
+        f"{directory}, writable; {len(sizes)} kernels of this build in {sum(sizes) / 1e6:.1f} MB, "
+        f"{builds} builds in all"
+    )
+
+
+def _variables() -> str:
+    names = sorted(name for name in os.environ if name.startswith(("FASTML_", "NUMBA_")))
+    return ", ".join(f"{name}={os.environ[name]}" for name in names) or "none"
+
+
+def report() -> str:
+    """Return the report, one fact a line."""
+    facts = {
+        "fastml": f"{fastml.__version__}, in {Path(fastml.__file__).parent}",
+        "Python": f"{sys.version.split()[0]} ({platform.python_implementation()})",
+        "system": platform.platform(),
+    }
+    facts |= {name: _version(name) for name in _DISTRIBUTIONS}
+    present = [feature for feature in _FEATURES if feature in host().features]
+    facts |= {
+        "processor": f"{host().cpu} ({platform.machine()})",
+        "features": " ".join(present) or "none beyond the baseline",
+        "vectors": _vectors(host()),
+        "float32": _tile(host(), 4),
+        "float64": _tile(host(), 8),
+        "threads": _threads(),
+        "cache": _cache(),
+        "variables": _variables(),
+    }
+    return "\n".join(f"{name:<13} {fact}" for name, fact in facts.items())

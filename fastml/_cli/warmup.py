@@ -1,0 +1,83 @@
+"""``fastml warmup``: compile everything ahead of time, by using it on tiny arrays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import fastml
+from fastml.kernels._jit import cache_directory
+
+_N_SAMPLES = 64
+_BATCH_SIZE = 16
+
+
+def _k_means(X: Any) -> None:
+    model = fastml.KMeans(n_clusters=2, n_init=1, max_iter=5, random_state=0).fit(X)
+    model.predict(X)
+    model.transform(X)
+    model.score(X)
+    fastml.KMeans(n_clusters=2, init=X[:2], n_init=1).fit(X, sample_weight=np.ones(len(X)))
+
+
+def _perceptron(X: Any) -> None:
+    y = np.arange(len(X)) % 2
+    # A tolerance so wide that training stops, converged, after two epochs.
+    model = fastml.MLPClassifier((3, 2), batch_size=_BATCH_SIZE, tol=1e9, n_iter_no_change=1)
+    model.fit(X, y)
+    model.predict(X)
+    model.predict_proba(X)
+
+
+def _layer(X: Any) -> None:
+    W = X[:4, :3]
+    fastml.dense_backward(X, W, fastml.dense_forward(X, W, X[0, :3]))
+
+
+def _centroids(X: Any) -> None:
+    fastml.nearest_centroid(X, X[:3], return_distance=True)
+
+
+def _sigmoid(X: Any) -> None:
+    fastml.sigmoid(X)
+    fastml.sigmoid_derivative(X)
+
+
+def paths() -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield every public path with a name: an element type or a memory order is a compilation."""
+    work = {
+        "sigmoid": _sigmoid,
+        "dense layer": _layer,
+        "nearest centroid": _centroids,
+        "k-means": _k_means,
+        "perceptron": _perceptron,
+    }
+    generator = np.random.default_rng(0)
+    for dtype in (np.float32, np.float64):
+        for order in ("C", "F"):
+            X = np.asarray(generator.standard_normal((_N_SAMPLES, 4)), dtype=dtype, order=order)
+            for name, use in work.items():
+                yield f"{name}, {np.dtype(dtype).name}, {order} order", partial(use, X)
+
+
+def run() -> int:
+    """Compile everything, a line a step; return 1 if there is nowhere to keep it, else 0."""
+    directory = cache_directory()
+    if directory is None:
+        print("No folder for compiled kernels can be written: name one in FASTML_CACHE_DIR.")
+        return 1
+    steps = list(paths())
+    width = max(len(name) for name, _ in steps)
+    before = time.perf_counter()
+    for number, (name, use) in enumerate(steps, start=1):
+        start = time.perf_counter()
+        print(f"[{number:2}/{len(steps)}] {name:{width}} ", end="", flush=True)
+        use()
+        print(f"{time.perf_counter() - start:6.2f} s")
+    count = sum(1 for _ in directory.glob("*.bin"))
+    print(f"{count} kernels in {directory} after {time.perf_counter() - before:.1f} s")
+    return 0
