@@ -9,10 +9,20 @@ import os
 os.environ.setdefault("FASTML_NUM_THREADS", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import pytest
 from hypothesis import settings
+
+from fastml import _network, _threads
 
 # Examples are derived from the test itself, so a failure follows from a change, never from
 # chance; no deadline, since the first example may compile a kernel.
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60)
 settings.register_profile("search", deadline=None, max_examples=3000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+@pytest.fixture
+def shared_work(monkeypatch):
+    """Have every call use as many threads as are set, however little there is to do."""
+    monkeypatch.setattr(_threads, "_WAKING_NANOSECONDS", 1)
+    monkeypatch.setattr(_network, "_SHARED_STEP_NANOSECONDS", 0)
