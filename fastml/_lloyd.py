@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
 
-from ._nearest import PreparedCenters, assign, rows_per_ticket
+from ._nearest import PreparedCenters, rows_per_ticket
 from ._threads import new_state, run_team, team_size
 from ._validation import Array
 from .kernels import lloyd
 
+#: Return to the interpreter about this often, for interrupts, callbacks and budgets of time.
+_CALL_SECONDS = 0.3
+#: Clusters of one ticket move about this many numbers.
+_NUMBERS_A_GROUP = 4096
+
 
 @dataclass(frozen=True)
 class Clustering:
-    """What one run of k-means found."""
+    """What one run of k-means found.
+
+    ``decided`` counts the rows float64 had to decide, ``scored`` those compared with every
+    centre, over all iterations.
+    """
 
     labels: Array
     centers: Array
     inertia: float
     n_iter: int
     decided: int
+    scored: int
 
 
 def squared_distances(X: Array, centers: Array, labels: Array) -> Array:
@@ -35,91 +46,115 @@ def squared_distances(X: Array, centers: Array, labels: Array) -> Array:
     return distances
 
 
-class _Step:
-    """Assignment and sums over fixed blocks, with their working memory."""
+class Run:
+    """One run of Lloyd's algorithm from given centres, a few iterations at a time.
 
-    def __init__(self, X: Array, sample_weight: Array, n_clusters: int) -> None:
-        n_samples, n_features = X.shape
-        self.X, self.sample_weight = X, sample_weight
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features), finite
+    centers : ndarray (n_clusters, n_features), C-contiguous, of X's type; changed in place
+    sample_weight : ndarray (n_samples,) of float64, or (0,) for weights of one
+    tol : float
+        Stop when the squared moves of all centres together are not above it.
+    """
+
+    def __init__(
+        self, X: Array, centers: Array, *, sample_weight: Array, max_iter: int, tol: float
+    ) -> None:
+        (n_samples, n_features), n_clusters = X.shape, len(centers)
+        self.X, self.centers, self.sample_weight = X, centers, sample_weight
+        self.max_iter, self.tol = max_iter, tol
         # Each block carries a sum per cluster: 8 rows a cluster or more keep that memory
         # below that of the data.  The size follows from the shape, never from the threads.
         rows = max(rows_per_ticket(n_features, n_clusters), 8 * n_clusters, n_samples // 256)
         self.block_rows = -(-rows // 64) * 64
+        self.group = max(1, _NUMBERS_A_GROUP // n_features)
         blocks = -(-n_samples // self.block_rows)
         self.members = min(team_size(n_samples * n_features * (n_clusters + 8) / 30), blocks)
-        self.changed = np.empty(blocks, np.int64)
-        self.decisions = np.zeros(blocks, np.int64)
+        self.labels = np.full(n_samples, -1, np.int32)
+        self.previous = np.empty_like(centers)
+        self.limits = np.empty(n_samples, np.float32)
+        self.spent, self.moves, self.norms = (np.zeros(n_clusters) for _ in range(3))
+        self.noted = np.zeros((blocks, 3), np.int64)
         self.block_sums = np.empty((blocks, n_clusters, n_features))
         self.block_weights = np.empty((blocks, n_clusters))
-        self.sums = np.empty((n_clusters, n_features))
-        self.weights = np.empty(n_clusters)
+        self.sums, self.weights = np.empty((n_clusters, n_features)), np.empty(n_clusters)
+        self.control = np.zeros(lloyd.CONTROL_SIZE, np.int64)
+        self.scored = 0
+        self.forget()
 
-    def __call__(self, centers: Array, labels: Array) -> int:
-        """Update ``labels`` and the sums; return how many labels changed."""
+    def forget(self) -> None:
+        """Prepare for centres that have nothing to do with those before."""
+        self.prepared = PreparedCenters.of(self.centers)
+        self.limits.fill(-np.inf)
+        self.control[lloyd.FRESH] = 1
+        self.control[lloyd.STOP] = lloyd.GOING
+
+    @property
+    def n_iter(self) -> int:
+        """Iterations done."""
+        return int(self.control[lloyd.ITERATIONS])
+
+    def advance(self, n_steps: int, *, update: bool = True) -> int:
+        """Run at most ``n_steps`` iterations; return why the kernel stopped."""
         run_team(
-            lloyd.assign_and_sum, self.members,
-            self.X, self.sample_weight, *PreparedCenters.of(centers).arrays(), self.block_rows,
-            new_state(), labels, self.changed, self.decisions, self.block_sums,
-            self.block_weights,
+            lloyd.lloyd, self.members,
+            self.X, self.sample_weight, self.block_rows, self.group, n_steps, self.max_iter,
+            update, self.tol, new_state(), self.centers, self.previous,
+            *self.prepared.arrays()[1:], self.labels, self.limits, self.spent, self.moves,
+            self.norms, self.noted, self.block_sums, self.block_weights, self.sums, self.weights,
+            self.control,
         )  # fmt: skip
-        lloyd.total_sums(self.block_sums, self.block_weights, self.sums, self.weights)
-        return int(self.changed.sum())
+        self.scored += int(self.control[lloyd.SCORED])
+        return int(self.control[lloyd.STOP])
 
+    def relocate_empty(self) -> None:
+        """Move each empty cluster to one of the rows farthest from their centres.
 
-def _relocate_empty(step: _Step, centers: Array, labels: Array) -> None:
-    """Move each empty cluster to one of the rows farthest from their centres.
+        As scikit-learn does: the row leaves the sums of the cluster it was in.
+        """
+        empty = np.flatnonzero(self.weights == 0)
+        distances = squared_distances(self.X, self.previous, self.labels)
+        if distances.max() > 0:  # else every row sits on its centre: nowhere better to go
+            farthest = np.argpartition(distances, -len(empty))[: -len(empty) - 1 : -1]
+            for cluster, row in zip(empty, farthest, strict=True):
+                weight = self.sample_weight[row] if self.sample_weight.size else 1.0
+                label = self.labels[row]
+                self.sums[label] -= self.X[row] * weight
+                self.weights[label] -= weight
+                self.sums[cluster] = self.X[row] * weight
+                self.weights[cluster] = weight
+            occupied = self.weights > 0
+            self.centers[occupied] = self.sums[occupied] / self.weights[occupied, None]
+        self.forget()
 
-    As scikit-learn does: the row leaves the sums of the cluster it was in.
-    """
-    empty = np.flatnonzero(step.weights == 0)
-    if not len(empty):
-        return
-    distances = squared_distances(step.X, centers, labels)
-    if distances.max() == 0:  # every row sits on its centre: nowhere better to go
-        return
-    farthest = np.argpartition(distances, -len(empty))[: -len(empty) - 1 : -1]
-    for cluster, row in zip(empty, farthest, strict=True):
-        weight = step.sample_weight[row] if step.sample_weight.size else 1.0
-        step.sums[labels[row]] -= step.X[row] * weight
-        step.weights[labels[row]] -= weight
-        step.sums[cluster] = step.X[row] * weight
-        step.weights[cluster] = weight
+    def finish(self) -> Clustering:
+        """Return the result, its labels those of its centres."""
+        if self.control[lloyd.STOP] != lloyd.CONVERGED:
+            self.control[lloyd.STOP] = lloyd.GOING
+            self.advance(1, update=False)
+        distances = squared_distances(self.X, self.centers, self.labels)
+        weights = self.sample_weight
+        inertia = float(distances @ weights if weights.size else distances.sum())
+        decided = int(self.control[lloyd.DECIDED])
+        return Clustering(self.labels, self.centers, inertia, self.n_iter, decided, self.scored)
 
 
 def kmeans(
     X: Array, centers: Array, *, sample_weight: Array, max_iter: int, tol: float
 ) -> Clustering:
-    """Run Lloyd's algorithm from given centres.
-
-    Parameters
-    ----------
-    X : ndarray (n_samples, n_features), finite
-    centers : ndarray (n_clusters, n_features), C-contiguous, of X's type
-    sample_weight : ndarray (n_samples,) or (0,)
-    tol : float
-        Stop when the squared move of all centres together is not above it.
-    """
-    n_clusters = len(centers)
-    step = _Step(X, sample_weight, n_clusters)
-    labels = np.full(len(X), -1, np.int32)
-    decided, iteration, strict = 0, 0, False
-    while iteration < max_iter:
-        iteration += 1
-        changed = step(centers, labels)
-        decided += int(step.decisions.sum())
-        _relocate_empty(step, centers, labels)
-        occupied = step.weights > 0
-        moved = centers.copy()
-        moved[occupied] = step.sums[occupied] / step.weights[occupied, None]
-        shift = float(((moved.astype(np.float64) - centers) ** 2).sum())
-        centers = moved
-        if changed == 0:
-            strict = True
+    """Run Lloyd's algorithm from given centres until it converges (see :class:`Run`)."""
+    run = Run(X, centers, sample_weight=sample_weight, max_iter=max_iter, tol=tol)
+    n_steps = 1
+    while True:
+        started = time.perf_counter()
+        reason = run.advance(n_steps)
+        seconds = (time.perf_counter() - started) / n_steps
+        if reason == lloyd.EMPTY_CLUSTER:
+            run.relocate_empty()
+            if run.n_iter >= max_iter:
+                break
+        elif reason != lloyd.GOING:
             break
-        if shift <= tol:
-            break
-    if not strict:  # so that labels are those of the centres returned
-        decided += assign(X, PreparedCenters.of(centers), labels)
-    distances = squared_distances(X, centers, labels)
-    inertia = float(distances @ sample_weight if sample_weight.size else distances.sum())
-    return Clustering(labels, centers, inertia, iteration, decided)
+        n_steps = int(np.clip(_CALL_SECONDS / max(seconds, 1e-6), 1, 1000))
+    return run.finish()

@@ -38,9 +38,9 @@ class PreparedCenters:
             np.empty(k * d, dtype),
             np.empty((d, k), dtype),
             np.empty(k, dtype),
-            np.empty(3),
+            np.empty(4),
         )
-        centroid.center_norms(*prepared.arrays())
+        centroid.prepare_centers(*prepared.arrays())
         return prepared
 
     def arrays(self) -> tuple[Array, ...]:

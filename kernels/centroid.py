@@ -49,19 +49,13 @@ NOT_FINITE = -1
 
 
 @kernel
-def center_norms(centers, shift, moved, columns, half_norms, margin):
-    """Move the centres, transpose them, and bound the rounding of their scores.
+def mean_center(centers, shift):
+    """Write the mean of the centres: a vector near the data, whatever its offset.
 
     Parameters
     ----------
     centers : IN (n_clusters, n_features)
-    shift : OUT (n_features,) the mean of the centres
-    moved : OUT (n_clusters * n_features,) flat: N centres side by side, feature by feature,
-        then the next N; the last ones, fewer than N, one after the other
-    columns : OUT (n_features, n_clusters) the centres as they are, transposed
-    half_norms : OUT (n_clusters,) -|c_j|^2 / 2
-    margin : OUT (3,) float64; a score is decisive if it leads by more than
-        margin[0] |x| + margin[1] |x|^2 + margin[2]
+    shift : OUT (n_features,)
     """
     n_clusters, n_features = centers.shape
     for p in range(n_features):
@@ -69,30 +63,75 @@ def center_norms(centers, shift, moved, columns, half_norms, margin):
         for j in range(n_clusters):
             total += np.float64(centers[j, p])
         shift[p] = total / n_clusters
-    largest = 0.0
-    for j in range(n_clusters):
-        norm = 0.0
-        panel = j // N * N
-        width = N if panel + N <= n_clusters else 1
-        first = panel * n_features + j - panel if width == N else j * n_features
-        for p in range(n_features):
-            columns[p, j] = centers[j, p]
-            value = centers[j, p] - shift[p]
-            moved[first + p * width] = value
-            norm += np.float64(value) ** 2
-        half_norms[j] = -0.5 * norm
-        largest = max(largest, norm)
-    if centers.itemsize == 4:
+
+
+@kernel
+def move_center(centers, j, shift, moved, columns, half_norms):
+    """Move centre j near the origin and transpose it; return the square of its norm.
+
+    Parameters
+    ----------
+    centers : IN (n_clusters, n_features)
+    shift : IN (n_features,)
+    moved : OUT (n_clusters * n_features,) flat: N centres side by side, feature by feature,
+        then the next N; the last ones, fewer than N, one after the other
+    columns : OUT (n_features, n_clusters) the centres as they are, transposed
+    half_norms : OUT (n_clusters,) -|c_j|^2 / 2 of the moved centre
+    """
+    n_clusters, n_features = centers.shape
+    panel = j // N * N
+    width = N if panel + N <= n_clusters else 1
+    first = panel * n_features + j - panel if width == N else j * n_features
+    norm = 0.0
+    for p in range(n_features):
+        columns[p, j] = centers[j, p]
+        value = centers[j, p] - shift[p]
+        moved[first + p * width] = value
+        norm += np.float64(value) ** 2
+    half_norms[j] = -0.5 * norm
+    return norm
+
+
+@kernel
+def score_margin(columns, largest, margin):
+    """Bound the rounding of scores.
+
+    Parameters
+    ----------
+    columns : IN (n_features, n_clusters); only its shape and type matter
+    largest : float, the largest square of a moved centre's norm
+    margin : OUT (4,) float64; a score is decisive if it leads by more than
+        margin[0] |x| + margin[1] |x|^2 + margin[2]; |x|^2 is off by at most margin[3] |x|^2
+    """
+    if columns.itemsize == 4:
         unit, tiny = 2.0**-24, 2.0**-126
     else:
         unit, tiny = 2.0**-53, 2.0**-1022
-    n = n_features + 8
+    n = columns.shape[0] + 8
     # Margins are themselves computed in the element type: 5 % covers that.
     gamma = 1.05 * n * unit / (1.0 - n * unit) if n * unit < 0.1 else np.inf
     reference = 1.05 * 2.0 * n * 2.0**-53
     margin[0] = 2.0 * gamma * math.sqrt(largest)
     margin[1] = reference
     margin[2] = (gamma + reference) * largest + n * tiny
+    margin[3] = gamma
+
+
+@kernel
+def prepare_centers(centers, shift, moved, columns, half_norms, margin):
+    """Move the centres, transpose them, and bound the rounding of their scores.
+
+    Parameters
+    ----------
+    centers : IN (n_clusters, n_features)
+    shift, moved, columns, half_norms, margin : OUT, see ``mean_center``, ``move_center`` and
+        ``score_margin``
+    """
+    mean_center(centers, shift)
+    largest = 0.0
+    for j in range(centers.shape[0]):
+        largest = max(largest, move_center(centers, j, shift, moved, columns, half_norms))
+    score_margin(columns, largest, margin)
 
 
 @kernel
@@ -141,6 +180,44 @@ def move_panel(panel, n_features, shift):
 
 
 @kernel
+def score_panel(panel, n_features, n_clusters, shift, moved, half_norms):
+    """Score a packed panel of samples against all centres.
+
+    Parameters
+    ----------
+    panel : IN/OUT flat array, (n_features, rows); moved by ``shift``
+    shift, moved, half_norms : IN, see ``prepare_centers``
+
+    Returns
+    -------
+    norms, best, index, second : tiles; the squares of the samples' norms, the largest
+        score, its centre, and the second largest score
+    """
+    norms = move_panel(panel, n_features, shift)
+    best = fill(panel, -np.inf, M, 1)
+    second = fill(panel, -np.inf, M, 1)
+    index = indices(panel, 0, M)
+    j = 0
+    while j + N <= n_clusters:
+        tile = broadcast(half_norms, j, 1, M, N)
+        tile = multiply(tile, panel, 0, n_features, moved, j * n_features, N, 1)
+        best, index, second = largest_column(tile, j, best, index, second)
+        j += N
+    while j < n_clusters:
+        single = broadcast(half_norms, j, 1, M, 1)
+        single = multiply(single, panel, 0, n_features, moved, j * n_features, 1, 1)
+        best, index, second = largest_column(single, j, best, index, second)
+        j += 1
+    return norms, best, index, second
+
+
+@kernel
+def needed_lead(norms, margin):
+    """Return by how much a score must lead to be decisive (a tile)."""
+    return multiply_add(norms, margin[1], square_root(norms) * margin[0]) + margin[2]
+
+
+@kernel
 def assign_rows(
     X, start, stop, shift, moved, columns, half_norms, margin, panel, rows, exact, labels
 ):
@@ -149,7 +226,7 @@ def assign_rows(
     Parameters
     ----------
     X : IN (n_samples, n_features)
-    shift, moved, columns, half_norms, margin : IN, see ``center_norms``
+    shift, moved, columns, half_norms, margin : IN, see ``prepare_centers``
     panel, rows, exact : OUT working memory of one panel, its row numbers, one row's distances
     labels : OUT (n_samples,) int32
 
@@ -165,28 +242,16 @@ def assign_rows(
         count = min(height, stop - first)
         consecutive_rows(first, stop - 1, rows)
         pack_rows(X, rows, panel, 0)
-        norms = move_panel(panel, n_features, shift)
-        best = fill(X, -np.inf, M, 1)
-        second = fill(X, -np.inf, M, 1)
-        index = indices(X, 0, M)
-        j = 0
-        while j + N <= n_clusters:
-            tile = broadcast(half_norms, j, 1, M, N)
-            tile = multiply(tile, panel, 0, n_features, moved, j * n_features, N, 1)
-            best, index, second = largest_column(tile, j, best, index, second)
-            j += N
-        while j < n_clusters:
-            single = broadcast(half_norms, j, 1, M, 1)
-            single = multiply(single, panel, 0, n_features, moved, j * n_features, 1, 1)
-            best, index, second = largest_column(single, j, best, index, second)
-            j += 1
-        needed = multiply_add(norms, margin[1], square_root(norms) * margin[0]) + margin[2]
-        lead = best - second
+        norms, best, index, second = score_panel(
+            panel, n_features, n_clusters, shift, moved, half_norms
+        )
         if count == height:
             store_indices(labels, first, index)
         else:
             store_indices(short, 0, index)
             copy_elements(short, 0, count, labels, first)
+        needed = needed_lead(norms, margin)
+        lead = best - second
         if any_less(lead, needed):
             # The panel is done with: its first rows hold the leads and the margins.
             store(panel, 0, 0, lead)
@@ -231,7 +296,7 @@ def nearest_centroid(
     Parameters
     ----------
     X : IN (n_samples, n_features)
-    shift, moved, columns, half_norms, margin : IN, see ``center_norms``
+    shift, moved, columns, half_norms, margin : IN, see ``prepare_centers``
     block_rows : int, rows a ticket
     state : IN/OUT the team's state, zero at the start
     labels : OUT (n_samples,) int32

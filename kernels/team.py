@@ -27,6 +27,7 @@ from ._jit import kernel
 STATE_SIZE = 48
 _NEXT, _DONE = 16, 32
 _SPINS_BEFORE_YIELD = 2000
+_FOREVER = 1 << 60
 
 _YIELD = types.ExternalFunction(
     "SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32()
@@ -94,3 +95,9 @@ def wait_for(state, count):
         if spins >= _SPINS_BEFORE_YIELD:  # perhaps who we wait for needs this processor
             _YIELD()
             spins = 0
+
+
+@kernel
+def release_team(state):
+    """End every wait, now and to come: who waited must look why and return."""
+    _atomic_add(state, _DONE, _FOREVER)
