@@ -71,7 +71,7 @@ class Run:
         self.group = max(1, _NUMBERS_A_GROUP // n_features)
         blocks = -(-n_samples // self.block_rows)
         self.members = min(team_size(n_samples * n_features * (n_clusters + 8) / 30), blocks)
-        self.labels = np.full(n_samples, -1, np.int32)
+        self.labels = np.zeros(n_samples, np.int32)
         self.previous = np.empty_like(centers)
         self.limits = np.empty(n_samples, np.float32)
         self.spent, self.moves, self.norms = (np.zeros(n_clusters) for _ in range(3))

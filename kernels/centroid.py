@@ -241,7 +241,7 @@ def assign_rows(
     for first in range(start, stop, height):
         count = min(height, stop - first)
         consecutive_rows(first, stop - 1, rows)
-        pack_rows(X, rows, panel, 0)
+        pack_rows(X, rows, 0, panel, 0)
         norms, best, index, second = score_panel(
             panel, n_features, n_clusters, shift, moved, half_norms
         )

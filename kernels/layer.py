@@ -38,7 +38,7 @@ def dense_forward(X, W, b, activation, block_rows, state, out):
             return
         for first in range(start, min(start + block_rows, n_samples), height):
             consecutive_rows(first, n_samples - 1, rows)
-            pack_rows(X, rows, panels, 0)
+            pack_rows(X, rows, 0, panels, 0)
             dense_panel(W, 0, b, 0, n_in, n_out, panels, 0, z)
             activate(activation, panels, z, z + n_out * height)
             unpack_rows(panels, z, n_out, out, first, min(height, n_samples - first))
@@ -79,8 +79,8 @@ def dense_backward(X, W, delta, activation, rows_a_ticket, state, panels, below,
             first = ticket * height
             count = min(height, n_samples - first)
             consecutive_rows(first, n_samples - 1, rows)
-            pack_rows(X, rows, panels, at)
-            pack_rows(delta, rows, panels, at + d)
+            pack_rows(X, rows, 0, panels, at)
+            pack_rows(delta, rows, 0, panels, at + d)
             for j in range(n_out):  # the rows that pad the last block count for nothing
                 for i in range(count, height):
                     panels[at + d + j * height + i] = 0

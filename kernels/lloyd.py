@@ -32,7 +32,7 @@ from .centroid import move_center, nearest_exactly, needed_lead, score_margin, s
 from .pack import pack_rows, panel_size, rows_per_block
 from .scratch import aligned_zeros
 from .team import finish_ticket, release_team, take_ticket, wait_for
-from .tile import fill_like, maximum, multiply_add, square_root, store, store_indices
+from .tile import any_less, fill_like, maximum, multiply_add, square_root, store, store_indices
 
 #: Elements of the control array (int64): whether to stop and why, iterations done, rows whose
 #: label changed and rows scored in the last one, rows decided in float64 in all, whether the
@@ -84,11 +84,14 @@ def due_rows(start, stop, labels, spent, limits, due):
     limits : IN (n_samples,) float32, the spending at which a row must be scored again
     due : OUT (stop - start,) int64
     """
-    count = 0
-    for i in range(start, stop):
+    count = np.uint64(0)
+    one = np.uint64(1)
+    for i in range(np.uint64(start), np.uint64(stop)):
+        # Unsigned numbers spare Numba's look for negative indices: a third of this loop.
         due[count] = i
-        count += not limits[i] > spent[labels[i]]
-    return count
+        if not limits[i] > spent[np.uint32(labels[i])]:
+            count += one
+    return np.int64(count)
 
 
 @kernel
@@ -134,35 +137,39 @@ def scan_block(
         used = min(height, count - first)
         for i in range(used, height):
             due[first + i] = due[first]
-        pack_rows(X, due[first : first + height], panel, 0)
+        pack_rows(X, due, first, panel, 0)
         norms, best, found, second = score_panel(
             panel, n_features, n_clusters, shift, moved, half_norms
         )
         needed = needed_lead(norms, margin)
+        lead = best - second
+        room = slack(norms, best, second, needed, margin)
         # The panel is done with: its first rows hold what is needed of each sample.
         store_indices(index, 0, found)
-        store(panel, 0, 0, best - second)
-        store(panel, height, 0, needed)
-        store(panel, 2 * height, 0, slack(norms, best, second, needed, margin))
+        store(panel, 0, 0, room)
+        if any_less(lead, needed):
+            store(panel, height, 0, lead)
+            store(panel, 2 * height, 0, needed)
+            for i in range(used):
+                if not panel[height + i] > panel[2 * height + i]:
+                    index[i] = nearest_exactly(X, due[first + i], columns, exact)
+                    decided += 1
+        for i in range(used):
+            limit = np.float64(panel[i]) + spent[index[i]]
+            limits[due[first + i]] = limit - abs(limit) * _ROUND_DOWN
         for i in range(used):
             row = due[first + i]
-            label = index[i]
-            if not panel[i] > panel[height + i]:
-                label = nearest_exactly(X, row, columns, exact)
-                decided += 1
-            limit = np.float64(panel[2 * height + i]) + spent[label]
-            limits[row] = limit - abs(limit) * _ROUND_DOWN
             before = labels[row]
-            if label != before:
+            if index[i] != before:
+                labels[row] = index[i]
                 if changed == 0 and not fresh:
                     sums[:] = 0
                     weights[:] = 0
                 changed += 1
-                labels[row] = label
                 if not fresh:
                     weight = sample_weight[row] if sample_weight.size > 0 else 1.0
                     add_row(X, row, -weight, before, sums, weights)
-                    add_row(X, row, weight, label, sums, weights)
+                    add_row(X, row, weight, index[i], sums, weights)
     if fresh:
         sums[:] = 0
         weights[:] = 0

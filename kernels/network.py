@@ -3,7 +3,8 @@
 Parameters are one flat vector, so networks of any depth share one specialisation.  A
 *layer table* (int64, one row a layer) says where everything is: the widths, the offsets of
 weights and biases in the parameters, the activation, and the offsets of the layer's input,
-output and delta inside a block's workspace.  Panels of one block of samples lie side by
+output and delta inside a block's workspace.  The last layer's activation decides the loss,
+see ``loss``.  Panels of one block of samples lie side by
 side, so a block's activations stay in cache from the first layer to the last and back.
 
 A step of training has two phases, cut into tickets of a team (see ``team``):
@@ -20,12 +21,12 @@ import numpy as np
 
 from ._jit import kernel
 from .dense import bias_gradient, delta_panel, dense_panel, unpack_rows, weight_gradient
-from .elementwise import activate, multiply_by_derivative, sigmoid, softplus
-from .optimizer import optimizer_step
+from .elementwise import activate, multiply_by_derivative
+from .loss import SOFTMAX, output_activation, output_delta
+from .optimizer import ALPHA, GRADIENT, optimizer_step
 from .pack import consecutive_rows, pack_rows, rows_per_block
 from .scratch import aligned_zeros
 from .team import finish_ticket, take_ticket, wait_for
-from .tile import fill, lane_sum, lanes, load, store
 
 #: Columns of the layer table.
 N_IN, N_OUT, WEIGHTS, BIASES, ACTIVATION, INPUT, OUTPUT, DELTA = range(8)
@@ -55,37 +56,6 @@ def forward_block(layers, parameters, panels, at):
 
 
 @kernel
-def output_delta(layers, panels, at, targets, weights):
-    """Turn the output layer's z into its delta ŷ - y, and return the sum of the losses.
-
-    Binary cross-entropy from the logit: log(1 + exp(z)) - y z, which neither overflows nor
-    loses a saturated unit's loss.
-
-    Parameters
-    ----------
-    panels : IN/OUT; the block at ``at`` holds z; ŷ replaces it and the delta is written
-    targets : IN (n_out, rows) flat
-    weights : IN (rows,) flat; 0 for the rows that pad the last block
-    """
-    last = layers.shape[0] - 1
-    height = rows_per_block(panels)
-    step = lanes(panels)
-    z_start = at + layers[last, OUTPUT]
-    delta = at + layers[last, DELTA]
-    total = fill(panels, 0.0, 1, 1)
-    for j in range(layers[last, N_OUT]):
-        for i in range(0, height, step):
-            z = load(panels, z_start + j * height + i, 0, 1, 1)
-            y = load(targets, j * height + i, 0, 1, 1)
-            weight = load(weights, i, 0, 1, 1)
-            probability = sigmoid(z)
-            total = total + (softplus(z) - y * z) * weight
-            store(panels, z_start + j * height + i, 0, probability)
-            store(panels, delta + j * height + i, 0, (probability - y) * weight)
-    return np.float64(lane_sum(total))
-
-
-@kernel
 def backward_block(layers, parameters, panels, at):
     """Carry the output delta down: delta = (delta of the layer above W^T) * sigma'.
 
@@ -104,78 +74,128 @@ def backward_block(layers, parameters, panels, at):
 
 
 @kernel
-def block_gradient(layers, ticket, panels, n_blocks, size, gradient):
-    """Set the gradient of the weights of one ticket; with its first rows, of the biases.
+def block_gradient(layers, ticket, panels, n_blocks, size, added, gradient):
+    """Find the gradient of the weights of one ticket; with its first rows, of the biases.
 
     Parameters
     ----------
     ticket : IN (3,) the layer and the rows [FIRST, LAST) of its weights
     panels : IN (n_blocks * size,) workspaces of all blocks of the batch
-    gradient : OUT flat array, laid out as the parameters
+    added : bool, whether it is added to what ``gradient`` holds
+    gradient : IN/OUT flat array, laid out as the parameters
     """
     layer, first, last = ticket[LAYER], ticket[FIRST], ticket[LAST]
     n_out = layers[layer, N_OUT]
     W, b = layers[layer, WEIGHTS], layers[layer, BIASES]
     a, delta = layers[layer, INPUT], layers[layer, DELTA]
-    gradient[W + first * n_out : W + last * n_out] = 0
+    if not added:
+        for i in range(W + first * n_out, W + last * n_out):
+            gradient[i] = 0
     weight_gradient(panels, a, delta, n_blocks, size, first, last, n_out, gradient, W)
     if first == 0:
-        gradient[b : b + n_out] = 0
+        if not added:
+            for i in range(b, b + n_out):
+                gradient[i] = 0
         bias_gradient(panels, delta, n_blocks, size, n_out, gradient, b)
 
 
 @kernel
-def gather_targets(Y, rows, count, targets, weights):
-    """Write the targets of a block's rows, and weight 1 for its first ``count`` rows, else 0.
+def ticket_step(
+    layers, ticket, rule, settings, count, scale, parameters, gradient, moment_1, moment_2
+):
+    """Update the weights of one ticket; with its first rows, the biases.
+
+    Returns the sum of the squares of the weights before; arguments as for ``optimizer_step``.
+    """
+    layer, first, last = ticket[LAYER], ticket[FIRST], ticket[LAST]
+    n_out = layers[layer, N_OUT]
+    W, b = layers[layer, WEIGHTS], layers[layer, BIASES]
+    squares = 0.0
+    for part in range(2 if first == 0 else 1):
+        weights = part == 0
+        start = W + first * n_out if weights else b
+        stop = W + last * n_out if weights else b + n_out
+        alpha = settings[ALPHA] if weights else 0.0
+        total = optimizer_step(
+            rule, settings, count, scale, alpha, start, stop,
+            parameters, gradient, moment_1, moment_2,
+        )  # fmt: skip
+        if weights:
+            squares = total
+    return squares
+
+
+@kernel
+def gather_targets(Y, sample_weight, rows, count, encoded, targets, weights):
+    """Write the targets and weights of a block's rows, and return the sum of the weights.
 
     Parameters
     ----------
-    Y : IN (n_samples, n_out)
+    Y : IN (n_samples, n_out), or (n_samples, 1) holding the number of each sample's class
+    sample_weight : IN (n_samples,), or empty where all samples weigh 1
+    rows : IN (rows,) row numbers; those past the first ``count`` pad the block and weigh 0
+    encoded : bool, whether Y holds numbers of classes
     targets : OUT (n_out, rows) flat
     weights : OUT (rows,) flat
     """
     height = weights.size
-    for j in range(Y.shape[1]):
+    for j in range(targets.size // height):
         for i in range(height):
-            targets[j * height + i] = Y[rows[i], j]
-    weights[:count] = 1
-    weights[count:] = 0
+            if encoded:
+                targets[j * height + i] = 1 if Y[rows[i], 0] == j else 0
+            else:
+                targets[j * height + i] = Y[rows[i], j]
+    total = 0.0
+    for i in range(height):
+        weight = 0.0
+        if i < count:
+            weight = np.float64(sample_weight[rows[i]]) if sample_weight.size else 1.0
+        weights[i] = weight
+        total += weight
+    return total
 
 
 @kernel
 def train(
-    X, Y, order, layers, tickets, batch_size, rule, settings, steps_before, state,
-    parameters, moment_1, moment_2, gradient, panels, block_losses, losses,
+    X, Y, sample_weight, order, layers, tickets, batch_size, rule, settings, steps_before, state,
+    parameters, moment_1, moment_2, gradient, panels, block_sums, losses,
 ):  # fmt: skip
     """Run one epoch of mini-batch training as a member of a team.
+
+    With the rule GRADIENT nothing is updated: the gradients of all batches are added up.
 
     Parameters
     ----------
     X : IN (n_samples, n_features)
-    Y : IN (n_samples, n_out), of X's type
-    order : IN (n_samples,) int64, the shuffled row numbers
+    Y : IN (n_samples, n_out), of X's type; (n_samples, 1) numbers of classes for softmax
+    sample_weight : IN (n_samples,) of X's type, or empty where all samples weigh 1
+    order : IN (n_rows,) int64, the shuffled row numbers
     layers : IN (n_layers, 8) layer table
     tickets : IN (n_tickets, 3) table of weight tickets
     rule, settings : IN, the optimiser, see ``optimizer_step``
     steps_before : int, steps taken in earlier epochs
     state : IN/OUT the team's state, zero at the start
     parameters, moment_1, moment_2 : IN/OUT flat arrays; moments a rule does not use may be empty
-    gradient : OUT flat array, laid out as the parameters: the sum over the last batch at the end
+    gradient : IN/OUT flat array, laid out as the parameters: the sum over the last batch at the
+        end; over all of them, added to what was there, for GRADIENT
     panels : OUT workspaces of the blocks of one batch
-    block_losses : OUT (n_blocks,) float64, sums of losses of the last batch
-    losses : IN/OUT (1 + n_tickets,) float64; the epoch's sum of losses is added to the first,
-        the sum over steps of the squares of a ticket's weights to its own
+    block_sums : OUT (n_blocks, 2) float64, sums of losses and weights of the last batch
+    losses : IN/OUT (1 + n_tickets,) float64; the losses summed over all samples are added to
+        the first (batches whose weights do not average 1 are scaled so that they do), the
+        sum over steps of the squares of a ticket's weights, scaled alike, to its own
     """
     height = rows_per_block(X)
-    n_samples = order.size
-    n_blocks = block_losses.size
+    n_rows = order.size
+    n_blocks = block_sums.shape[0]
     size = panels.size // n_blocks
     n_tickets = tickets.shape[0]
     per_step = n_blocks + n_tickets
-    n_steps = (n_samples + batch_size - 1) // batch_size
+    n_steps = (n_rows + batch_size - 1) // batch_size
+    last_layer = layers.shape[0] - 1
+    n_outputs, code = layers[last_layer, N_OUT], layers[last_layer, ACTIVATION]
     rows = np.empty(height, np.int64)
     weights = aligned_zeros(X, height)
-    targets = aligned_zeros(X, height * Y.shape[1])
+    targets = aligned_zeros(X, height * n_outputs)
     while True:
         number = take_ticket(state)
         step = number // per_step
@@ -183,7 +203,7 @@ def train(
             return
         ticket = number % per_step
         start = step * batch_size
-        stop = min(start + batch_size, n_samples)
+        stop = min(start + batch_size, n_rows)
         used = (stop - start + height - 1) // height  # fewer blocks in a short last batch
         if ticket < n_blocks:
             wait_for(state, step * per_step)
@@ -194,40 +214,47 @@ def train(
                 for i in range(height):
                     rows[i] = order[min(first + i, stop - 1)]
                 pack_rows(X, rows, panels, at + layers[0, INPUT])
-                gather_targets(Y, rows, count, targets, weights)
+                block_sums[ticket, 1] = gather_targets(
+                    Y, sample_weight, rows, count, code == SOFTMAX, targets, weights
+                )
                 forward_block(layers, parameters, panels, at)
-                block_losses[ticket] = output_delta(layers, panels, at, targets, weights)
+                z, delta = at + layers[last_layer, OUTPUT], at + layers[last_layer, DELTA]
+                block_sums[ticket, 0] = output_delta(
+                    code, n_outputs, panels, z, delta, targets, weights
+                )
                 backward_block(layers, parameters, panels, at)
         else:
             wait_for(state, step * per_step + n_blocks)
             t = ticket - n_blocks
-            if t == 0:
-                for i in range(used):
-                    losses[0] += block_losses[i]
-            block_gradient(layers, tickets[t], panels, used, size, gradient)
-            layer, first, last = tickets[t, LAYER], tickets[t, FIRST], tickets[t, LAST]
-            n_out = layers[layer, N_OUT]
-            W, b = layers[layer, WEIGHTS], layers[layer, BIASES]
-            count = steps_before + step + 1
-            losses[1 + t] += optimizer_step(
-                rule, settings, count, stop - start, True, W + first * n_out, W + last * n_out,
-                parameters, gradient, moment_1, moment_2,
-            )  # fmt: skip
-            if first == 0:
-                optimizer_step(
-                    rule, settings, count, stop - start, False, b, b + n_out,
+            loss, weight = 0.0, 0.0
+            for i in range(used):
+                loss += block_sums[i, 0]
+                weight += block_sums[i, 1]
+            block_gradient(layers, tickets[t], panels, used, size, rule == GRADIENT, gradient)
+            if rule == GRADIENT:
+                if t == 0:
+                    losses[0] += loss
+            else:
+                # The gradient is divided by the sum of the weights; nothing is learnt from none.
+                scale = 1.0 / weight if weight > 0.0 else 0.0
+                share = (stop - start) / weight if weight > 0.0 else 0.0
+                if t == 0:
+                    losses[0] += share * loss
+                losses[1 + t] += share * ticket_step(
+                    layers, tickets[t], rule, settings, steps_before + step + 1, scale,
                     parameters, gradient, moment_1, moment_2,
                 )  # fmt: skip
         finish_ticket(state)
 
 
 @kernel
-def predict(X, layers, parameters, block_rows, workspace, state, out):
-    """Write the output layer's z for all rows of X, as a member of a team.
+def predict(X, layers, parameters, activated, block_rows, workspace, state, out):
+    """Write the output layer's z, or its activation, for all rows of X, as a member of a team.
 
     Parameters
     ----------
     X : IN (n_samples, n_features)
+    activated : bool, whether the output activation is applied
     block_rows : int, rows a ticket
     workspace : int, elements of one block's panels
     state : IN/OUT the team's state, zero at the start
@@ -236,6 +263,7 @@ def predict(X, layers, parameters, block_rows, workspace, state, out):
     height = rows_per_block(X)
     n_samples = X.shape[0]
     last = layers.shape[0] - 1
+    n_out, z = layers[last, N_OUT], layers[last, OUTPUT]
     rows = np.empty(height, np.int64)
     panels = aligned_zeros(X, workspace)
     while True:
@@ -246,5 +274,6 @@ def predict(X, layers, parameters, block_rows, workspace, state, out):
             consecutive_rows(first, n_samples - 1, rows)
             pack_rows(X, rows, panels, layers[0, INPUT])
             forward_block(layers, parameters, panels, 0)
-            count = min(height, n_samples - first)
-            unpack_rows(panels, layers[last, OUTPUT], layers[last, N_OUT], out, first, count)
+            if activated:
+                output_activation(layers[last, ACTIVATION], n_out, panels, z)
+            unpack_rows(panels, z, n_out, out, first, min(height, n_samples - first))

@@ -25,13 +25,13 @@ def panel_size(X):
 
 
 @kernel
-def pack_rows(X, rows, panel, start):
-    """Write samples ``rows`` of X to a panel; features past the last are zero.
+def pack_rows(X, rows, first, panel, start):
+    """Write a panel's samples, gathered by number; features past the last are zero.
 
     Parameters
     ----------
     X : IN (n_samples, n_features), any strides
-    rows : IN (rows_per_block,) int64, row numbers
+    rows : IN int64, row numbers; those of this panel from element ``first``
     panel : OUT flat array, from element ``start``
     """
     step = lanes(X)
@@ -40,11 +40,11 @@ def pack_rows(X, rows, panel, start):
     if X.strides[1] == X.itemsize:
         for p in range(0, n_features, step):
             for i in range(0, height, step):
-                store(panel, start + p * height + i, height, transpose(load_rows(X, rows, i, p)))
+                store(panel, start + p * height + i, height, transpose(load_rows(X, rows, first + i, p)))
     else:
         for p in range(n_features):
             for i in range(height):
-                panel[start + p * height + i] = X[rows[i], p]
+                panel[start + p * height + i] = X[rows[first + i], p]
         padded = (n_features + step - 1) // step * step
         panel[start + n_features * height : start + padded * height] = 0
 
