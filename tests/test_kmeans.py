@@ -1,0 +1,421 @@
+"""The k-means estimator: the reference's clusterings and scikit-learn's manners."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import sklearn.cluster
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from tolerances import assert_close
+
+import fastml
+from fastml import reference
+
+DTYPES = ["float32", "float64"]
+
+
+def blobs(n_samples, n_features, n_clusters, dtype="float64", seed=0, spread=1.0):
+    random = np.random.default_rng(seed)
+    means = random.normal(size=(n_clusters, n_features)) * 3
+    X = means[random.integers(0, n_clusters, n_samples)]
+    return (X + spread * random.normal(size=X.shape)).astype(dtype)
+
+
+def eighths(n_samples, n_features, dtype, seed):
+    """Return data whose sums are exact in float64, so that means are the same in any order."""
+    X = blobs(n_samples, n_features, 4, seed=seed, spread=2.0)
+    return (np.round(8 * X) / 8).astype(dtype)
+
+
+def fit(X, centers, **parameters):
+    """Fit from given centres until nothing moves, without warnings of any kind."""
+    parameters = {"tol": 0.0, **parameters}
+    return fastml.KMeans(len(centers), init=centers, n_init=1, **parameters).fit(X)
+
+
+def quiet_fit(model, X, **arguments):
+    """Fit where fewer distinct rows than clusters may be warned of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(X, **arguments)
+
+
+def assert_consistent(model, X, weights=None):
+    """Assert what holds for any fit: labels, prediction and inertia are those of the centres."""
+    assert model.cluster_centers_.shape == (model.n_clusters, X.shape[1])
+    assert model.cluster_centers_.dtype == X.dtype
+    assert np.isfinite(model.cluster_centers_).all()
+    labels, distances = reference.nearest_centroid(X, model.cluster_centers_, return_distance=True)
+    np.testing.assert_array_equal(model.labels_, labels)
+    np.testing.assert_array_equal(model.predict(X), labels)
+    inertia = (distances**2).sum() if weights is None else distances**2 @ weights
+    np.testing.assert_allclose(model.inertia_, inertia, rtol=1e-12)
+    assert 1 <= model.n_iter_ <= model.max_iter
+
+
+# --- equivalence ------------------------------------------------------------------------
+
+
+def lloyd(X, centers, max_iter):
+    """Run the reference's turns; return None if a cluster gets empty, where we relocate."""
+    centers = centers.copy()
+    n_iter, moved = 0, True
+    while moved and n_iter < max_iter:
+        labels = reference.nearest_centroid(X, centers)
+        if np.bincount(labels, minlength=len(centers)).min() == 0:
+            return None
+        means = reference.update_centers(X, labels, centers)
+        moved = not np.array_equal(means, centers)
+        centers = means
+        n_iter += 1
+    return centers, reference.nearest_centroid(X, centers), n_iter
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n_samples=st.integers(1, 400),
+    n_features=st.integers(1, 20),
+    n_clusters=st.integers(1, 20),
+    dtype=st.sampled_from(DTYPES),
+    max_iter=st.sampled_from([1, 2, 3, 7, 300]),
+)
+def test_fit_takes_the_turns_of_the_reference(
+    seed, n_samples, n_features, n_clusters, dtype, max_iter
+):
+    X = eighths(n_samples, n_features, dtype, seed)
+    start = np.unique(X, axis=0)
+    start = start[np.random.default_rng(seed).permutation(len(start))[:n_clusters]]
+    expected = lloyd(X, start, max_iter)
+    if expected is None:
+        return
+    centers, labels, n_iter = expected
+    model = fit(X, start, max_iter=max_iter)
+    np.testing.assert_array_equal(model.cluster_centers_, centers)
+    np.testing.assert_array_equal(model.labels_, labels)
+    assert model.n_iter_ == n_iter
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(20_000, 2, 30), (9000, 5, 17), (4000, 16, 64), (1500, 64, 9)])
+def test_every_turn_of_a_long_run(dtype, shape):
+    """Rows skipped by their bounds must be rows whose label stays, to the last turn."""
+    n_samples, n_features, n_clusters = shape
+    X = eighths(n_samples, n_features, dtype, seed=n_features)
+    start = np.unique(X, axis=0)[:: len(np.unique(X, axis=0)) // n_clusters][:n_clusters]
+    centers, labels, n_iter = lloyd(X, start, 40)
+    model = fit(X, start, max_iter=40)
+    assert n_iter > 10
+    assert model.n_iter_ == n_iter
+    np.testing.assert_array_equal(model.labels_, labels)
+    np.testing.assert_array_equal(model.cluster_centers_, centers)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("scale", "offset"), [(1, 0), (1, 1e6), (1e-18, 0), (1e15, 1e16)])
+def test_bounds_hold_at_any_scale_and_offset(dtype, scale, offset):
+    X = (blobs(5000, 3, 12, seed=1, spread=2.0) * scale + offset).astype(dtype)
+    start = X[:12].copy()
+    for max_iter in (1, 2, 4, 9, 20, 45):
+        assert_consistent(quiet_fit(fastml.KMeans(12, init=start, tol=0, max_iter=max_iter), X), X)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_same_clustering_as_scikit_learn(dtype):
+    X = blobs(3000, 8, 6, dtype, seed=2)
+    start = X[:6].copy()
+    ours = fit(X, start)
+    theirs = sklearn.cluster.KMeans(6, init=start, n_init=1, tol=0.0).fit(X)
+    np.testing.assert_array_equal(ours.labels_, theirs.labels_)
+    assert ours.n_iter_ == theirs.n_iter_
+    assert_close("mean", ours.cluster_centers_, theirs.cluster_centers_, dtype)
+    np.testing.assert_allclose(ours.inertia_, theirs.inertia_, rtol=1e-5)
+
+
+@st.composite
+def awkward_data(draw):
+    """Draw data with duplicates, few distinct rows, far starts and weights."""
+    dtype = draw(st.sampled_from(DTYPES))
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    shape = (draw(st.integers(1, 60)), draw(st.integers(1, 6)))
+    X = np.round(random.normal(size=shape) * draw(st.sampled_from([0.5, 1, 5])))
+    X += draw(st.sampled_from([0.0, 0.1, 1e5]))
+    n_clusters = draw(st.integers(1, min(25, shape[0])))
+    start = X[random.permutation(shape[0])[:n_clusters]]
+    start = start + draw(st.sampled_from([0.0, 3.0, 1000.0])) * random.normal(size=start.shape)
+    weights = draw(st.sampled_from([None, np.ones(shape[0]), random.uniform(0.01, 1, shape[0])]))
+    return X.astype(dtype), start.astype(dtype), weights
+
+
+@given(
+    data=awkward_data(),
+    max_iter=st.sampled_from([1, 2, 3, 50]),
+    tol=st.sampled_from([0.0, 1e-4, 0.5]),
+)
+def test_labels_are_those_of_the_centers(data, max_iter, tol):
+    """Also where clusters get empty and rows are alike."""
+    X, start, weights = data
+    model = fastml.KMeans(len(start), init=start, max_iter=max_iter, tol=tol)
+    quiet_fit(model, X, sample_weight=weights)
+    assert_consistent(model, X, weights)
+    if len(np.unique(X, axis=0)) >= len(start) and max_iter == 50:
+        assert len(np.unique(model.labels_)) == len(start)  # no cluster stays empty
+    # A centre is a mean: never outside the data, beyond rounding or where it started.
+    occupied = np.unique(model.labels_)
+    if max_iter == 50:
+        room = 1e-5 * (1 + np.abs(X).max())
+        assert (model.cluster_centers_[occupied] >= X.min(axis=0) - room).all()
+        assert (model.cluster_centers_[occupied] <= X.max(axis=0) + room).all()
+
+
+@pytest.mark.parametrize("init", ["k-means++", "random"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_starts_of_its_own(init, dtype):
+    X = blobs(2000, 4, 5, dtype, seed=3, spread=0.1)
+    model = fastml.KMeans(5, init=init, n_init=5, random_state=0).fit(X)
+    assert_consistent(model, X)
+    # Well separated blobs: the best of five starts finds them.
+    assert model.inertia_ < 2 * 2000 * 4 * 0.1**2
+    again = fastml.KMeans(5, init=init, n_init=5, random_state=0).fit(X)
+    np.testing.assert_array_equal(model.cluster_centers_, again.cluster_centers_)
+    random_state = np.random.RandomState(0)
+    first = fastml.KMeans(5, init=init, n_init=5, random_state=random_state).fit(X)
+    np.testing.assert_array_equal(model.cluster_centers_, first.cluster_centers_)
+    assert fastml.KMeans(5, init=init, n_init=1, max_iter=1).fit(X).inertia_ >= model.inertia_
+
+
+def test_best_of_several_starts_is_kept():
+    X = blobs(300, 2, 8, seed=4)
+    one = [
+        fastml.KMeans(8, init="random", n_init=1, random_state=seed).fit(X).inertia_
+        for seed in range(6)
+    ]
+    many = fastml.KMeans(8, init="random", n_init=40, random_state=0).fit(X)
+    assert many.inertia_ <= np.median(one)
+
+
+def test_number_of_starts_by_default():
+    calls = []
+
+    def start(X, n_clusters, random_state):
+        calls.append(n_clusters)
+        return X[random_state.permutation(len(X))[:n_clusters]].tolist()
+
+    X = blobs(100, 2, 3)
+    fastml.KMeans(3, init=start, random_state=0).fit(X)
+    assert calls == [3] * 10
+    fastml.KMeans(3, init=start, n_init=2, random_state=0).fit(X)
+    assert calls == [3] * 12
+
+
+def test_weights_count_like_repeated_rows():
+    X = eighths(200, 3, "float64", seed=5)
+    times = np.random.default_rng(5).integers(1, 4, len(X))
+    start = np.unique(X, axis=0)[::40]
+    weighted = fastml.KMeans(len(start), init=start, tol=0).fit(X, sample_weight=times)
+    repeated = fastml.KMeans(len(start), init=start, tol=0).fit(np.repeat(X, times, axis=0))
+    np.testing.assert_array_equal(weighted.cluster_centers_, repeated.cluster_centers_)
+    np.testing.assert_array_equal(np.repeat(weighted.labels_, times), repeated.labels_)
+    np.testing.assert_allclose(weighted.inertia_, repeated.inertia_, rtol=1e-14)
+    np.testing.assert_allclose(weighted.score(X, sample_weight=times), -repeated.inertia_)
+
+
+def test_empty_clusters_move_to_the_farthest_rows():
+    X = np.array([[0.0], [0.5], [1.0], [10.0], [11.0]])
+    start = np.array([[0.0], [500.0], [600.0]])  # two that get nothing
+    model = fit(X, start)
+    assert sorted(np.bincount(model.labels_).tolist()) == [1, 1, 3]
+    assert_consistent(model, X)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_same_bits_for_any_number_of_threads(dtype, shared_work):
+    X = blobs(30_000, 6, 20, dtype, seed=6, spread=2.0)
+    weights = np.random.default_rng(6).uniform(size=len(X))
+    results = []
+    for n in (1, 2, 3, 7, 64):
+        with fastml.num_threads(n):
+            model = fastml.KMeans(20, n_init=1, random_state=0, max_iter=25)
+            results.append(quiet_fit(model, X, sample_weight=weights))
+    for model in results[1:]:
+        np.testing.assert_array_equal(model.cluster_centers_, results[0].cluster_centers_)
+        np.testing.assert_array_equal(model.labels_, results[0].labels_)
+        assert model.inertia_ == results[0].inertia_
+        assert model.n_iter_ == results[0].n_iter_
+
+
+def test_tolerance_ends_a_run_earlier():
+    X = blobs(3000, 2, 25, seed=7, spread=3.0)
+    start = X[:25].copy()
+    runs = [fit(X, start, tol=tol) for tol in (0.0, 1e-4, 1e-1)]
+    assert runs[0].n_iter_ > runs[1].n_iter_ > runs[2].n_iter_
+    for model in runs:
+        assert_consistent(model, X)
+
+
+def test_fewer_distinct_rows_than_clusters():
+    X = np.repeat([[0.0, 1.0], [5.0, 5.0]], 10, axis=0)
+    model = fastml.KMeans(4, init=X[:4] + np.arange(4)[:, None], n_init=1)
+    with pytest.warns(ConvergenceWarning, match="Number of distinct clusters .2. found smaller"):
+        model.fit(X)
+    assert model.inertia_ == 0.0
+    assert_consistent(model, X)
+
+
+# --- the estimator's manners --------------------------------------------------------------------
+
+
+@parametrize_with_checks(
+    [fastml.KMeans(n_clusters=3, max_iter=20)],
+    expected_failed_checks=lambda _: {
+        "check_sample_weight_equivalence_on_dense_data": "other rows are drawn at the start"
+    },
+)
+def test_conventions(estimator, check):
+    check(estimator)
+
+
+def test_types_and_outputs():
+    X = blobs(100, 3, 4)
+    model = fastml.KMeans(4, random_state=0).fit(X)
+    assert model.labels_.dtype == np.int32
+    assert isinstance(model.inertia_, float)
+    assert isinstance(model.n_iter_, int)
+    assert model.fit(X) is model
+    np.testing.assert_array_equal(fastml.KMeans(4, random_state=0).fit_predict(X), model.labels_)
+    distances = reference.euclidean_distances(X, model.cluster_centers_)
+    np.testing.assert_allclose(model.transform(X), distances, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(model.fit_transform(X), model.transform(X))
+    np.testing.assert_allclose(model.score(X), -model.inertia_, rtol=1e-13)
+    assert model.get_feature_names_out().tolist() == [f"kmeans{j}" for j in range(4)]
+    assert fastml.KMeans(2).fit(X.astype("float32")).cluster_centers_.dtype == np.float32
+    assert fastml.KMeans(2).fit(X.round().astype("int8")).cluster_centers_.dtype == np.float64
+    # What predicts is of the type of the centres.
+    np.testing.assert_array_equal(model.predict(X.astype("float32")), model.predict(X.tolist()))
+
+
+def test_clone_and_pickle():
+    X = blobs(100, 3, 4, "float32")
+    model = fastml.KMeans(4, init="random", n_init=3, random_state=1).fit(X)
+    copied = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(copied.predict(X), model.labels_)
+    fresh = clone(model)
+    assert fresh.get_params() == model.get_params()
+    with pytest.raises(NotFittedError):
+        fresh.predict(X)
+
+
+def test_constructor_matches_scikit_learn():
+    theirs = sklearn.cluster.KMeans().get_params()
+    for name, value in fastml.KMeans().get_params().items():
+        assert theirs[name] == value
+
+
+GOOD = blobs(30, 3, 3)
+
+
+def with_value(value):
+    X = GOOD.copy()
+    X[17, 1] = value
+    return X
+
+
+BAD_FITS = {
+    "NaN": ({}, with_value(np.nan), ValueError, "Input X contains NaN"),
+    "infinity": ({}, with_value(-np.inf), ValueError, "Input X contains infinity"),
+    "no samples": ({}, GOOD[:0], ValueError, r"Found array with 0 sample\(s\)"),
+    "no features": ({}, GOOD[:, :0], ValueError, r"Found array with 0 feature\(s\)"),
+    "one dimension": ({}, GOOD[0], ValueError, "Expected 2D array, got 1D array instead"),
+    "complex": ({}, GOOD.astype(complex), ValueError, "Complex data not supported"),
+    "text": ({}, [["a", "b"]] * 9, ValueError, "could not convert string to float"),
+    "sparse": ({}, sparse.csr_matrix(GOOD), TypeError, "[Ss]parse data was passed"),
+    "too few samples": (
+        {"n_clusters": 31},
+        GOOD,
+        ValueError,
+        "n_samples=30 should be >= n_clusters=31",
+    ),
+    "no clusters": ({"n_clusters": 0}, GOOD, ValueError, "'n_clusters' parameter of KMeans must"),
+    "half a cluster": ({"n_clusters": 2.5}, GOOD, ValueError, "'n_clusters' parameter of KMeans"),
+    "init": ({"init": "best"}, GOOD, ValueError, "'init' parameter of KMeans must be"),
+    "n_init": ({"n_init": 0}, GOOD, ValueError, "'n_init' parameter of KMeans must be"),
+    "max_iter": ({"max_iter": 0}, GOOD, ValueError, "'max_iter' parameter of KMeans must be"),
+    "tol": ({"tol": -1.0}, GOOD, ValueError, "'tol' parameter of KMeans must be"),
+    "random_state": ({"random_state": "x"}, GOOD, ValueError, "'random_state' parameter of"),
+    "rows of init": (
+        {"init": GOOD[:2]},
+        GOOD,
+        ValueError,
+        r"The shape of the initial centers \(2, 3\) does not match the number of clusters 3",
+    ),
+    "columns of init": (
+        {"init": GOOD[:3, :2]},
+        GOOD,
+        ValueError,
+        r"initial centers \(3, 2\) does not match the number of features of the data 3",
+    ),
+    "NaN in init": ({"init": with_value(np.nan)[15:18]}, GOOD, ValueError, "contains NaN"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FITS)
+@pytest.mark.parametrize("fitted", [False, True])
+def test_bad_input_is_refused_and_changes_nothing(name, fitted):
+    parameters, X, error, message = BAD_FITS[name]
+    model = fastml.KMeans(3, random_state=0)
+    if fitted:
+        model.fit(np.hstack([GOOD, GOOD]))
+    model.set_params(**parameters)
+    before = copy.deepcopy(vars(model))
+    with pytest.raises(error, match=message):
+        model.fit(X)
+    assert vars(model).keys() == before.keys()
+    for key, value in before.items():
+        np.testing.assert_array_equal(vars(model)[key], value)
+
+
+def test_bad_weights_are_refused():
+    model = fastml.KMeans(3)
+    with pytest.raises(ValueError, match=r"sample_weight.shape == \(29,\)"):
+        model.fit(GOOD, sample_weight=np.ones(29))
+    with pytest.raises(ValueError, match="contains NaN"):
+        model.fit(GOOD, sample_weight=np.full(30, np.nan))
+    assert not hasattr(model, "labels_")
+
+
+@pytest.mark.parametrize("method", ["predict", "transform", "score"])
+def test_bad_input_to_a_fitted_model(method):
+    call = getattr(fastml.KMeans(3).fit(GOOD), method)
+    with pytest.raises(ValueError, match="X has 2 features, but KMeans is expecting 3 features"):
+        call(GOOD[:, :2])
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        call(with_value(np.nan))
+    with pytest.raises(NotFittedError, match="This KMeans instance is not fitted yet"):
+        getattr(fastml.KMeans(), method)(GOOD)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")
+def test_overflow_in_the_type_of_the_centers_is_refused():
+    model = fastml.KMeans(3).fit(GOOD.astype("float32"))
+    with pytest.raises(ValueError, match=r"contains infinity"):
+        model.predict(with_value(1e300))
+
+
+def test_explicit_centers_with_several_starts_are_warned_of():
+    with pytest.warns(RuntimeWarning, match="performing only one init"):
+        fastml.KMeans(3, init=GOOD[:3], n_init=5).fit(GOOD)
+
+
+def test_verbose_says_what_each_run_found(capsys):
+    fastml.KMeans(3, n_init=2, verbose=1, random_state=0).fit(GOOD)
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) >= 2
+    assert all("inertia" in line for line in said)
