@@ -45,4 +45,4 @@ $(VENV)/%.stamp: pyproject.toml fastml/_version.py | $(VENV_PYTHON)
 $(VENV_PYTHON):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo 'fastml needs Python 3.11 or newer: make PYTHON=python3.12 ...' >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
