@@ -12,8 +12,6 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import pytest
 from hypothesis import settings
 
-from fastml import _network, _threads
-
 # Examples are derived from the test itself, so a failure follows from a change, never from
 # chance; no deadline, since the first example may compile a kernel.
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60)
@@ -24,5 +22,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 @pytest.fixture
 def shared_work(monkeypatch):
     """Have every call use as many threads as are set, however little there is to do."""
+    from fastml import _network, _threads
+
     monkeypatch.setattr(_threads, "_WAKING_NANOSECONDS", 1)
     monkeypatch.setattr(_network, "_SHARED_STEP_NANOSECONDS", 0)

@@ -1,8 +1,6 @@
-"""An epoch of the compiled network against the reference, at several depths."""
+"""Training in compiled code against the reference, at several depths."""
 
 from __future__ import annotations
-
-import itertools
 
 import numpy as np
 import pytest
@@ -12,147 +10,174 @@ from tolerances import assert_close
 
 import fastml
 from fastml import reference
-from fastml._network import Network, Trainer
-from fastml.kernels import optimizer
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning"
+)
 
 DTYPES = ["float32", "float64"]
-DEPTHS = [(5, 1), (5, 7, 1), (13, 20, 9, 1), (3, 4, 5, 4, 3, 1), (30, 33, 17, 24, 2)]
+DEPTHS = [(5,), (5, 7), (13, 20, 9), (3, 4, 5, 4, 3), (30, 33, 17, 24)]
+NO_STEP = 1e-300  # a learning rate that changes no parameter
 
 
 class Problem:
-    """A logistic network with data, in float64 for the reference and in ``dtype`` for fastml."""
+    """A logistic network with known weights and data, trained by plain gradient descent."""
 
     def __init__(self, widths, n_samples, dtype, seed=0):
         random = np.random.default_rng(seed)
         self.X = random.normal(size=(n_samples, widths[0])).astype(dtype)
-        self.Y = random.integers(0, 2, size=(n_samples, widths[-1])).astype(dtype)
-        self.order = random.permutation(n_samples)
-        self.network = Network(widths, ["logistic"] * (len(widths) - 2), np.dtype(dtype))
-        self.parameters = np.empty(self.network.n_parameters, dtype)
-        for array in self.arrays():
-            array[...] = random.normal(size=array.shape) / np.sqrt(max(array.shape[0], 4) / 4)
+        self.y = random.permutation(np.arange(n_samples) % 2)
+        shapes = list(zip(widths, (*widths[1:], 1), strict=True))
+        scale = [np.sqrt(max(n_in, 4) / 4) for n_in, _ in shapes]
+        self.coefs = [random.normal(size=shape) / s for shape, s in zip(shapes, scale, strict=True)]
+        self.intercepts = [random.normal(size=n_out) for _, n_out in shapes]
+        self.coefs = [W.astype(dtype) for W in self.coefs]
+        self.intercepts = [b.astype(dtype) for b in self.intercepts]
 
-    def arrays(self):
-        coefs, intercepts = self.network.views(self.parameters)
-        return [*coefs, *intercepts]
+    def model(self, batch_size, learning_rate, alpha, epochs=1):
+        """Return an estimator that holds the weights and goes on from them."""
+        model = fastml.MLPClassifier(
+            [len(b) for b in self.intercepts[:-1]],
+            activation="logistic",
+            solver="sgd",
+            momentum=0.0,
+            alpha=alpha,
+            batch_size=min(batch_size, len(self.X)),
+            learning_rate_init=learning_rate,
+            max_iter=1,
+            shuffle=False,
+            tol=0.0,
+            n_iter_no_change=1000,
+            warm_start=True,
+        )
+        model.fit(self.X, self.y)
+        model.coefs_ = [W.copy() for W in self.coefs]
+        model.intercepts_ = [b.copy() for b in self.intercepts]
+        return model.set_params(max_iter=epochs)
 
-    def train(self, batch_size, learning_rate, alpha, epochs=1):
-        settings = np.array([learning_rate, alpha, 0.0, 0.0, 0.0])
-        trainer = Trainer(self.network, self.parameters, optimizer.DESCENT, batch_size)
-        return [trainer.epoch(self.X, self.Y, self.order, settings) for _ in range(epochs)]
+    def train(self, *arguments):
+        model = self.model(*arguments).fit(self.X, self.y)
+        return model.loss_curve_[-model.max_iter :], [*model.coefs_, *model.intercepts_]
 
     def train_reference(self, batch_size, learning_rate, alpha, epochs=1):
         """Return the losses and the parameters the reference arrives at, in float64."""
-        arrays = [array.astype(np.float64) for array in self.arrays()]
-        depth = len(arrays) // 2
-        X, Y = self.X.astype(np.float64), self.Y.astype(np.float64)
+        coefs, intercepts = (
+            [array.astype(np.float64) for array in arrays]
+            for arrays in (self.coefs, self.intercepts)
+        )
+        order = np.arange(len(self.X))
         losses = [
             reference.train_epoch(
-                X, Y, arrays[:depth], arrays[depth:], self.order, batch_size, learning_rate, alpha
+                self.X.astype(np.float64), self.y.astype(np.float64), coefs, intercepts,
+                order, batch_size, learning_rate, alpha,
             )
             for _ in range(epochs)
-        ]
-        return losses, arrays
+        ]  # fmt: skip
+        return losses, [*coefs, *intercepts]
 
 
 def assert_training(problem, dtype, *arguments):
     losses, expected = problem.train_reference(*arguments)
-    assert_close("training", problem.train(*arguments), losses, dtype)
-    for array, exact in zip(problem.arrays(), expected, strict=True):
+    actual_losses, actual = problem.train(*arguments)
+    assert_close("training", actual_losses, losses, dtype)
+    for array, exact in zip(actual, expected, strict=True):
+        assert array.dtype == dtype
         assert np.isfinite(array).all()
         assert_close("training", array, exact, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("widths", DEPTHS)
-@pytest.mark.parametrize("batch_size", [1, 16, 33, 100, 150])
+@pytest.mark.parametrize("batch_size", [1, 16, 33, 100])
 def test_epochs_against_the_reference(dtype, widths, batch_size):
-    """100 samples: batches of one, whole panels, a ragged last batch, all at once, too many."""
+    """100 samples: batches of one, of whole panels, with a ragged last one, all at once."""
     assert_training(Problem(widths, 100, dtype), dtype, batch_size, 0.3, 0.01, 2)
 
 
 @given(
     seed=st.integers(0, 2**32 - 1),
     widths=st.lists(st.integers(1, 35), min_size=1, max_size=5),
-    n_out=st.integers(1, 3),
-    n_samples=st.integers(1, 90),
+    n_samples=st.integers(2, 90),
     batch_size=st.integers(1, 90),
     dtype=st.sampled_from(DTYPES),
     alpha=st.sampled_from([0.0, 1e-4, 1.0]),
 )
-def test_epoch_of_any_network(seed, widths, n_out, n_samples, batch_size, dtype, alpha):
-    problem = Problem((*widths, n_out), n_samples, dtype, seed)
+def test_epoch_of_any_network(seed, widths, n_samples, batch_size, dtype, alpha):
+    problem = Problem(tuple(widths), n_samples, dtype, seed)
     assert_training(problem, dtype, batch_size, 0.1, alpha)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_outputs_against_the_reference(dtype):
-    for widths, n_samples in itertools.product(DEPTHS, [1, 31, 64, 1000]):
-        problem = Problem(widths, n_samples, dtype)
-        exact = [array.astype(np.float64) for array in problem.arrays()]
-        depth = len(exact) // 2
-        X = problem.X.astype(np.float64)
-        *_, a = reference.forward(X, exact[: depth - 1], exact[depth:-1])
-        z = reference.dense_forward(a, exact[depth - 1], exact[-1], activation="identity")
-        actual = problem.network.outputs(problem.X, problem.parameters)
-        assert_close("sum of products", actual, z, dtype)
+@pytest.mark.parametrize("widths", DEPTHS)
+def test_probabilities_against_the_reference(dtype, widths):
+    problem = Problem(widths, 1000, dtype)
+    model = problem.model(100, 0.1, 0.0)
+    exact = [[a.astype(np.float64) for a in b] for b in (problem.coefs, problem.intercepts)]
+    for n_samples in (1, 31, 64, 1000):
+        X = problem.X[:n_samples]
+        *_, probability = reference.forward(X.astype(np.float64), *exact)
+        actual = model.predict_proba(X)
+        assert actual.dtype == dtype
+        assert_close("sum of products", actual[:, 1:], probability, dtype)
+        assert_close("sum of products", actual[:, :1], 1 - probability, dtype)
+        np.testing.assert_array_equal(model.predict(X), probability[:, 0] > 0.5)
 
 
-@pytest.mark.parametrize("widths", [(4, 1), (4, 6, 1), (3, 4, 5, 2), (2, 3, 3, 3, 3, 1)])
+@pytest.mark.parametrize("widths", [(4,), (4, 6), (3, 4, 5), (2, 3, 3, 3, 3)])
 @pytest.mark.parametrize("alpha", [0.0, 0.8])
 def test_gradients_against_central_differences(widths, alpha):
-    """A step of rate 1 over the whole batch shows the gradient; one of rate 0, the loss."""
+    """A step of rate 1 over the whole batch shows the gradient; one of no length, the loss."""
     problem = Problem(widths, 37, "float64")
-    start = problem.parameters.copy()
-
-    def loss(parameters):
-        problem.parameters[...] = parameters
-        (value,) = problem.train(37, 0.0, alpha)
-        np.testing.assert_array_equal(problem.parameters, parameters)
-        return value
-
-    problem.train(37, 1.0, alpha)
-    gradient = start - problem.parameters
+    arrays = [*problem.coefs, *problem.intercepts]
+    _, after = problem.train(37, 1.0, alpha)
     step = 1e-5
-    for i in range(start.size):
-        unit = np.zeros_like(start)
-        unit[i] = step
-        slope = (loss(start + unit) - loss(start - unit)) / (2 * step)
-        assert_close("central difference", gradient[i], slope, "float64")
+    model = problem.model(37, NO_STEP, alpha)
+
+    def loss():
+        model.coefs_ = [W.copy() for W in problem.coefs]
+        model.intercepts_ = [b.copy() for b in problem.intercepts]
+        model.fit(problem.X, problem.y)
+        for array, unchanged in zip([*model.coefs_, *model.intercepts_], arrays, strict=True):
+            np.testing.assert_array_equal(array, unchanged)
+        return model.loss_curve_[-1]
+
+    for parameter, stepped in zip(arrays, after, strict=True):
+        for index in np.ndindex(parameter.shape):
+            before = parameter[index]
+            parameter[index] = before + step
+            rise = loss()
+            parameter[index] = before - step
+            fall = loss()
+            parameter[index] = before
+            slope = (rise - fall) / (2 * step)
+            assert_close("central difference", before - stepped[index], slope, "float64")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("widths", "batch_size"), [((40, 50, 30, 1), 200), ((9, 1), 7)])
+@pytest.mark.parametrize(("widths", "batch_size"), [((40, 50, 30), 200), ((9,), 7)])
 def test_same_bits_for_any_number_of_threads(dtype, widths, batch_size, shared_work):
+    problem = Problem(widths, 701, dtype)
     results = []
     for n in (1, 2, 3, 7, 64):
-        problem = Problem(widths, 701, dtype)
         with fastml.num_threads(n):
-            losses = problem.train(batch_size, 0.5, 0.1, epochs=2)
-            outputs = problem.network.outputs(problem.X, problem.parameters)
-        results.append((losses, problem.parameters, outputs))
-    for losses, parameters, outputs in results[1:]:
-        assert losses == results[0][0]
-        np.testing.assert_array_equal(parameters, results[0][1])
-        np.testing.assert_array_equal(outputs, results[0][2])
+            model = problem.model(batch_size, 0.5, 0.1, 2).fit(problem.X, problem.y)
+            probabilities = model.predict_proba(problem.X)
+        results.append((model.loss_curve_, model.coefs_, model.intercepts_, probabilities))
+    for other in results[1:]:
+        assert other[0] == results[0][0]
+        for arrays, first in zip(other[1:], results[0][1:], strict=True):
+            for array, expected in zip(arrays, first, strict=True):
+                np.testing.assert_array_equal(array, expected)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_saturated_outputs_keep_a_finite_loss(dtype):
-    problem = Problem((2, 1), 40, dtype)
-    problem.parameters *= 1e4
-    losses, _ = problem.train_reference(40, 0.0, 0.0)
+    problem = Problem((2,), 40, dtype)
+    problem.coefs[0] *= dtype_of(1e4, dtype)
+    losses, _ = problem.train_reference(40, NO_STEP, 0.0)
     assert losses[0] > 100
-    assert_close("training", problem.train(40, 0.0, 0.0), losses, dtype)
+    assert_close("training", problem.train(40, NO_STEP, 0.0)[0], losses, dtype)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_rows_not_in_order_are_not_touched(dtype):
-    """An epoch over some rows reads those only: the others may hold anything."""
-    problem, alone = Problem((6, 5, 1), 60, dtype), Problem((6, 5, 1), 60, dtype)
-    problem.order = alone.order = problem.order[:25]
-    unused = np.setdiff1d(np.arange(60), problem.order)
-    problem.X[unused] = np.nan
-    problem.Y[unused] = np.nan
-    assert problem.train(10, 0.5, 0.1) == alone.train(10, 0.5, 0.1)
-    np.testing.assert_array_equal(problem.parameters, alone.parameters)
+def dtype_of(number, dtype):
+    return np.dtype(dtype).type(number)
