@@ -31,13 +31,14 @@ class PreparedCenters:
     def of(cls, centers: Array) -> PreparedCenters:
         """Prepare C-contiguous ``centers`` (n_clusters, n_features) of float32 or float64."""
         k, d = centers.shape
+        padded = centroid.padded_clusters(k)
         dtype = centers.dtype
         prepared = cls(
             centers,
             np.empty(d, dtype),
-            np.empty(k * d, dtype),
+            np.zeros(padded * d, dtype),
             np.empty((d, k), dtype),
-            np.empty(k, dtype),
+            np.full(padded, -np.inf, dtype),
             np.empty(4),
         )
         centroid.prepare_centers(*prepared.arrays())

@@ -24,7 +24,7 @@ import math
 
 import numpy as np
 
-from ._jit import kernel
+from ._jit import allocating_kernel, kernel
 from .dense import multiply
 from .pack import consecutive_rows, pack_rows, panel_size, rows_per_block
 from .scratch import aligned_zeros, copy_elements
@@ -44,8 +44,20 @@ from .tile import (
     store_indices,
 )
 
+#: Columns of the narrow tile, which scores the last centres where they do not fill a wide one.
+NARROW = N // 2
+
 #: What ``decisions`` holds for a block in which a row was not finite.
 NOT_FINITE = -1
+
+
+@kernel
+def padded_clusters(n_clusters):
+    """Return the number of centres with those that pad the last tile, whose score is -inf."""
+    left = n_clusters % N
+    if left == 0:
+        return n_clusters
+    return n_clusters - left + (NARROW if left <= NARROW else N)
 
 
 @kernel
@@ -73,15 +85,15 @@ def move_center(centers, j, shift, moved, columns, half_norms):
     ----------
     centers : IN (n_clusters, n_features)
     shift : IN (n_features,)
-    moved : OUT (n_clusters * n_features,) flat: N centres side by side, feature by feature,
-        then the next N; the last ones, fewer than N, one after the other
+    moved : OUT (padded_clusters * n_features,) flat: the centres of a tile side by side, feature
+        by feature, then those of the next; zero where centres pad
     columns : OUT (n_features, n_clusters) the centres as they are, transposed
-    half_norms : OUT (n_clusters,) -|c_j|^2 / 2 of the moved centre
+    half_norms : OUT (padded_clusters,) -|c_j|^2 / 2 of the moved centre; -inf where centres pad
     """
     n_clusters, n_features = centers.shape
-    panel = j // N * N
-    width = N if panel + N <= n_clusters else 1
-    first = panel * n_features + j - panel if width == N else j * n_features
+    tile = j // N * N
+    width = N if tile + N <= padded_clusters(n_clusters) else NARROW
+    first = tile * n_features + j - tile
     norm = 0.0
     for p in range(n_features):
         columns[p, j] = centers[j, p]
@@ -180,7 +192,7 @@ def move_panel(panel, n_features, shift):
 
 
 @kernel
-def score_panel(panel, n_features, n_clusters, shift, moved, half_norms):
+def score_panel(panel, n_features, shift, moved, half_norms):
     """Score a packed panel of samples against all centres.
 
     Parameters
@@ -198,16 +210,15 @@ def score_panel(panel, n_features, n_clusters, shift, moved, half_norms):
     second = fill(panel, -np.inf, M, 1)
     index = indices(panel, 0, M)
     j = 0
-    while j + N <= n_clusters:
-        tile = broadcast(half_norms, j, 1, M, N)
-        tile = multiply(tile, panel, 0, n_features, moved, j * n_features, N, 1)
-        best, index, second = largest_column(tile, j, best, index, second)
+    while j + N <= half_norms.size:
+        wide = broadcast(half_norms, j, 1, M, N)
+        wide = multiply(wide, panel, 0, n_features, moved, j * n_features, N, 1)
+        best, index, second = largest_column(wide, j, best, index, second)
         j += N
-    while j < n_clusters:
-        single = broadcast(half_norms, j, 1, M, 1)
-        single = multiply(single, panel, 0, n_features, moved, j * n_features, 1, 1)
-        best, index, second = largest_column(single, j, best, index, second)
-        j += 1
+    if j < half_norms.size:
+        narrow = broadcast(half_norms, j, 1, M, NARROW)
+        narrow = multiply(narrow, panel, 0, n_features, moved, j * n_features, NARROW, 1)
+        best, index, second = largest_column(narrow, j, best, index, second)
     return norms, best, index, second
 
 
@@ -219,7 +230,7 @@ def needed_lead(norms, margin):
 
 @kernel
 def assign_rows(
-    X, start, stop, shift, moved, columns, half_norms, margin, panel, rows, exact, labels
+    X, start, stop, shift, moved, columns, half_norms, margin, panel, rows, exact, short, labels
 ):
     """Write the nearest centre of rows [start, stop); return how many were decided in float64.
 
@@ -227,7 +238,8 @@ def assign_rows(
     ----------
     X : IN (n_samples, n_features)
     shift, moved, columns, half_norms, margin : IN, see ``prepare_centers``
-    panel, rows, exact : OUT working memory of one panel, its row numbers, one row's distances
+    panel, rows, exact, short : OUT working memory of one panel, its row numbers, one row's
+        distances, the labels of a panel
     labels : OUT (n_samples,) int32
 
     Returns
@@ -235,16 +247,13 @@ def assign_rows(
     int : the count, or NOT_FINITE as soon as a row holds NaN or infinity
     """
     height = rows_per_block(X)
-    n_features, n_clusters = columns.shape
+    n_features = columns.shape[0]
     decided = 0
-    short = np.empty(height, np.int32)
     for first in range(start, stop, height):
         count = min(height, stop - first)
         consecutive_rows(first, stop - 1, rows)
         pack_rows(X, rows, 0, panel, 0)
-        norms, best, index, second = score_panel(
-            panel, n_features, n_clusters, shift, moved, half_norms
-        )
+        norms, best, index, second = score_panel(panel, n_features, shift, moved, half_norms)
         if count == height:
             store_indices(labels, first, index)
         else:
@@ -286,7 +295,7 @@ def distances_to(X, start, stop, centers, labels, distances):
         distances[i] = math.sqrt(distance)
 
 
-@kernel
+@allocating_kernel
 def nearest_centroid(
     X, centers, shift, moved, columns, half_norms, margin, block_rows, state,
     labels, distances, decisions,
@@ -307,6 +316,7 @@ def nearest_centroid(
     rows = np.empty(rows_per_block(X), np.int64)
     panel = aligned_zeros(X, panel_size(X) + 2 * rows_per_block(X))
     exact = np.empty(columns.shape[1])
+    short = np.empty(rows.size, np.int32)
     while True:
         block = take_ticket(state)
         start = block * block_rows
@@ -314,8 +324,9 @@ def nearest_centroid(
             return
         stop = min(start + block_rows, n_samples)
         decisions[block] = assign_rows(
-            X, start, stop, shift, moved, columns, half_norms, margin, panel, rows, exact, labels
-        )
+            X, start, stop, shift, moved, columns, half_norms, margin, panel, rows, exact, short,
+            labels,
+        )  # fmt: skip
         if distances.size > 0 and decisions[block] != NOT_FINITE:
             distances_to(X, start, stop, centers, labels, distances)
         finish_ticket(state)

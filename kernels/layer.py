@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._jit import kernel
+from ._jit import allocating_kernel
 from .dense import bias_gradient, delta_panel, dense_panel, unpack_rows, weight_gradient
 from .elementwise import activate, multiply_by_derivative
 from .pack import consecutive_rows, pack_rows, panel_size, rows_per_block
@@ -12,7 +12,7 @@ from .scratch import aligned_zeros
 from .team import finish_ticket, take_ticket, wait_for
 
 
-@kernel
+@allocating_kernel
 def dense_forward(X, W, b, activation, block_rows, state, out):
     """Compute out = activation(XW + b), as a member of a team.
 
@@ -44,7 +44,7 @@ def dense_forward(X, W, b, activation, block_rows, state, out):
             unpack_rows(panels, z, n_out, out, first, min(height, n_samples - first))
 
 
-@kernel
+@allocating_kernel
 def dense_backward(X, W, delta, activation, rows_a_ticket, state, panels, below, dW, db):
     """Compute the gradients of one layer from its delta, as a member of a team.
 

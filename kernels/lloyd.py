@@ -27,7 +27,7 @@ import math
 
 import numpy as np
 
-from ._jit import kernel
+from ._jit import allocating_kernel, kernel
 from .centroid import move_center, nearest_exactly, needed_lead, score_margin, score_panel
 from .pack import pack_rows, panel_size, rows_per_block
 from .scratch import aligned_zeros
@@ -129,7 +129,7 @@ def scan_block(
         untouched if no label changes and not ``fresh``
     """
     height = rows_per_block(X)
-    n_features, n_clusters = columns.shape
+    n_features = columns.shape[0]
     count = due_rows(start, stop, labels, spent, limits, due)
     changed = 0
     decided = 0
@@ -138,9 +138,7 @@ def scan_block(
         for i in range(used, height):
             due[first + i] = due[first]
         pack_rows(X, due, first, panel, 0)
-        norms, best, found, second = score_panel(
-            panel, n_features, n_clusters, shift, moved, half_norms
-        )
+        norms, best, found, second = score_panel(panel, n_features, shift, moved, half_norms)
         needed = needed_lead(norms, margin)
         lead = best - second
         room = slack(norms, best, second, needed, margin)
@@ -235,7 +233,7 @@ def spend(moves, spent):
         spent[j] += (moves[j] + other) * (1.0 + _CAUTION)
 
 
-@kernel
+@allocating_kernel
 def lloyd(
     X, sample_weight, block_rows, group, n_steps, max_iter, update, tol, state, centers, previous,
     shift, moved, columns, half_norms, margin, labels, limits, spent, moves, norms,

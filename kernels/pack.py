@@ -8,7 +8,7 @@ shuffling or selecting samples never copies the data.
 from __future__ import annotations
 
 from ._jit import kernel
-from .tile import M, lanes, load_rows, store, transpose
+from .tile import M, lanes, load_narrow_rows, load_rows, store, transpose
 
 
 @kernel
@@ -37,10 +37,24 @@ def pack_rows(X, rows, first, panel, start):
     step = lanes(X)
     height = rows_per_block(X)
     n_features = X.shape[1]
-    if X.strides[1] == X.itemsize:
+    if X.strides[1] == X.itemsize and n_features <= 2 < step:
+        for i in range(0, height, step):
+            store(panel, start + i, height, load_narrow_rows(X, rows, first + i, 2))
+    elif X.strides[1] == X.itemsize and n_features <= 4 < step:
+        for i in range(0, height, step):
+            store(panel, start + i, height, load_narrow_rows(X, rows, first + i, 4))
+    elif X.strides[1] == X.itemsize and n_features <= 8 < step:
+        for i in range(0, height, step):
+            store(panel, start + i, height, load_narrow_rows(X, rows, first + i, 8))
+    elif X.strides[1] == X.itemsize:
         for p in range(0, n_features, step):
             for i in range(0, height, step):
-                store(panel, start + p * height + i, height, transpose(load_rows(X, rows, first + i, p)))
+                store(
+                    panel,
+                    start + p * height + i,
+                    height,
+                    transpose(load_rows(X, rows, first + i, p)),
+                )
     else:
         for p in range(n_features):
             for i in range(height):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._jit import kernel
+from ._jit import allocating_kernel, kernel
 
 
-@kernel
+@allocating_kernel
 def aligned_zeros(like, size):
     """Return ``size`` zeros of the element type of ``like``, starting on a cache line.
 

@@ -378,6 +378,77 @@ def load_rows(typing_context: Any, array: Any, rows: Any, first: Any, column: An
     return tile(array, rows, types.int64, types.int64), codegen
 
 
+@intrinsic(prefer_literal=True)  # type: ignore[misc]
+def load_narrow_rows(typing_context: Any, array: Any, rows: Any, first: Any, width: Any) -> Any:
+    """Load one vector of samples for each of the first ``width`` features: already transposed.
+
+    For data of few features, where whole vectors of a row would be mostly empty.  Lane i of
+    column p is ``array[rows[first + i], p]``, zero for p past the last feature; ``width`` is a
+    power of two below the number of lanes.
+
+    The rows lie in the lanes one behind the other; taking the even and the odd lanes of two
+    vectors apart moves the lowest bit of the feature's number from the lane to the vector.
+    """
+    shape = _literal(width)
+    if shape is None or not isinstance(array, types.Array):
+        return None
+    tile = TileType(array.dtype, 1, shape[0])
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        matrix = context.make_array(signature.args[0])(context, builder, arguments[0])
+        n_columns = cgutils.unpack_tuple(builder, matrix.shape)[1]
+        row_bytes = cgutils.unpack_tuple(builder, matrix.strides)[0]
+        part = ir.VectorType(_element_type(tile.dtype), tile.n)
+        size = int(tile.dtype.bitwidth) // 8
+        mask = _first_lanes(builder, n_columns, tile.n)
+        whole = builder.icmp_signed("==", n_columns, _I64(tile.n))
+        pointers = []
+        for i in range(tile.lanes):
+            at = builder.add(arguments[2], _I64(i))
+            row = builder.load(
+                _address(context, builder, signature.args[1], arguments[1], at, _I64(1))
+            )
+            if CHECK_TILES:
+                offset = builder.mul(row, n_columns)
+                last = builder.add(offset, builder.sub(n_columns, _I64(1)))
+                _check_offset(context, builder, matrix, offset, last)
+            bytes_ = builder.bitcast(matrix.data, ir.IntType(8).as_pointer())
+            start = builder.gep(bytes_, [builder.mul(row, row_bytes)])
+            pointers.append(builder.bitcast(start, matrix.data.type))
+        result = cgutils.alloca_once(builder, ir.ArrayType(_vector_type(tile), tile.n))
+        with builder.if_else(whole) as (full, partial):
+            with full:
+                parts = [_load_vector(builder, p, part, size) for p in pointers]
+                builder.store(_pack(builder, tile, _taken_apart(builder, tile.n, parts)), result)
+            with partial:
+                parts = [_masked_load(builder, p, part, size, mask) for p in pointers]
+                builder.store(_pack(builder, tile, _taken_apart(builder, tile.n, parts)), result)
+        return builder.load(result)
+
+    return tile(array, rows, types.int64, width), codegen
+
+
+def _taken_apart(builder: Any, width: int, parts: list[Any]) -> list[Any]:
+    """Return ``width`` vectors, the p-th of feature p, from one short vector a sample."""
+    while len(parts) > width:
+        count = 2 * parts[0].type.count
+        parts = [
+            _shuffle(builder, parts[i], parts[i + 1], list(range(count)))
+            for i in range(0, len(parts), 2)
+        ]
+    lanes_ = parts[0].type.count
+    even, odd = list(range(0, 2 * lanes_, 2)), list(range(1, 2 * lanes_, 2))
+    # Each pass halves the sets of vectors that belong to one value of the bits moved so far.
+    sets = [parts]
+    while len(sets) < width:
+        sets = [
+            [_shuffle(builder, group[i], group[i + 1], picked) for i in range(0, len(group), 2)]
+            for picked in (even, odd)
+            for group in sets
+        ]
+    return [group[0] for group in sets]
+
+
 # --- arithmetic on tiles ---------------------------------------------------------------
 
 
@@ -622,6 +693,38 @@ def scale_by_power_of_two(typing_context: Any, a: Any, exponent: Any) -> Any:
         return _pack(builder, a, result)
 
     return a(a, exponent), codegen
+
+
+@intrinsic  # type: ignore[misc]
+def split_exponent(typing_context: Any, x: Any) -> Any:
+    """Return (m, n) with x = m 2**n, 1 <= m < 2 and n whole, for normal x > 0."""
+    if not isinstance(x, TileType):
+        return None
+    integer = _integer_like(x.dtype)
+    mantissa, bias = (23, 127) if x.dtype.bitwidth == 32 else (52, 1023)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        bits = ir.VectorType(ir.IntType(integer.bitwidth), x.lanes)
+
+        def constant(number: int) -> Any:
+            return ir.Constant(bits, [number] * x.lanes)
+
+        mantissas, exponents = [], []
+        for vector in _vectors(builder, x, arguments[0]):
+            whole = builder.bitcast(vector, bits)
+            fraction = builder.and_(whole, constant((1 << mantissa) - 1))
+            one = builder.or_(fraction, constant(bias << mantissa))
+            mantissas.append(builder.bitcast(one, vector.type))
+            # The exponent as the low bits of a number near 2**mantissa: exact, and no
+            # conversion instruction, which 64-bit numbers lack before AVX-512.
+            shifted = builder.lshr(whole, constant(mantissa))
+            shifted = builder.or_(shifted, constant((mantissa + bias) << mantissa))
+            magic = ir.Constant(vector.type, [2.0**mantissa + bias] * x.lanes)
+            exponents.append(builder.fsub(builder.bitcast(shifted, vector.type), magic))
+        packed = [_pack(builder, x, vectors) for vectors in (mantissas, exponents)]
+        return context.make_tuple(builder, signature.return_type, packed)
+
+    return types.UniTuple(x, 2)(x), codegen
 
 
 @intrinsic  # type: ignore[misc]
