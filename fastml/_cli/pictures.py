@@ -10,6 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+#: Epochs of the running mean: mini-batches make single gradients jump.
+_MEAN_WIDTH = 15
 _LAYER_COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44")
 
 
@@ -49,6 +51,13 @@ def save_quantised(
     figure.savefig(path, dpi=120)
 
 
+def _running_mean(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the geometric mean over neighbours: the mean on a logarithmic axis."""
+    padded = np.pad(np.log(values), _MEAN_WIDTH // 2, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _MEAN_WIDTH)
+    return np.asarray(np.exp(windows.mean(axis=1)))
+
+
 def save_training(
     path: Path, losses: Sequence[float], norms: NDArray[Any], layers: Sequence[str], title: str
 ) -> None:
@@ -71,11 +80,13 @@ def save_training(
     left.set_ylim(bottom=0)
     for layer, name in enumerate(layers):
         colour = _LAYER_COLOURS[layer % len(_LAYER_COLOURS)]
-        right.plot(epochs, norms[:, layer], color=colour, linewidth=1.8, label=name)
+        right.plot(epochs, norms[:, layer], color=colour, linewidth=0.8, alpha=0.4)
+        mean = _running_mean(norms[:, layer])
+        right.plot(epochs, mean, color=colour, linewidth=1.8, label=name)
     right.set_title("Gradient norm of each layer")
     right.set_ylabel("norm of the weights' gradient")
     right.set_yscale("log")
-    right.legend(frameon=False)
+    right.legend(frameon=False, title=f"running mean of {_MEAN_WIDTH} epochs")
     for axes in (left, right):
         axes.set_xlabel("epoch")
         axes.set_xlim(1, len(losses))

@@ -29,7 +29,7 @@ Array = NDArray[Any]
 Advance = Callable[[], None]
 
 _DIGIT = 8
-_BATCH_SIZE = 32
+_BATCH_SIZE = 50  # neither data set leaves a last batch of a few samples, whose step would jump
 ROUNDS = 5
 
 
