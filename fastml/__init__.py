@@ -12,7 +12,9 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from ._kmeans import KMeans
-    from ._perceptron import MLPClassifier
+    from ._mlp_classifier import MLPClassifier
+    from ._mlp_regressor import MLPRegressor
+    from ._plusplus import kmeans_plusplus
     from ._threads import get_num_threads, num_threads, set_num_threads
     from .functional import (
         dense_backward,
@@ -24,10 +26,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "KMeans": "_kmeans",
-    "MLPClassifier": "_perceptron",
+    "MLPClassifier": "_mlp_classifier",
+    "MLPRegressor": "_mlp_regressor",
     "dense_backward": "functional",
     "dense_forward": "functional",
     "get_num_threads": "_threads",
+    "kmeans_plusplus": "_plusplus",
     "nearest_centroid": "functional",
     "num_threads": "_threads",
     "set_num_threads": "_threads",
@@ -39,10 +43,12 @@ _SUBMODULES = ("functional", "kernels", "reference")
 __all__ = [
     "KMeans",
     "MLPClassifier",
+    "MLPRegressor",
     "__version__",
     "dense_backward",
     "dense_forward",
     "get_num_threads",
+    "kmeans_plusplus",
     "nearest_centroid",
     "num_threads",
     "set_num_threads",

@@ -452,25 +452,46 @@ def _taken_apart(builder: Any, width: int, parts: list[Any]) -> list[Any]:
 # --- arithmetic on tiles ---------------------------------------------------------------
 
 
-@intrinsic  # type: ignore[misc]
-def rank1(typing_context: Any, tile: Any, column: Any, array: Any, offset: Any, stride: Any) -> Any:
-    """Return tile + column * row, the row's n numbers being ``array[offset + j * stride]``."""
-    if not isinstance(tile, TileType):
-        return None
+def _with_row(build: Callable[[Any, Any, Any, Any], Any], doc: str) -> Any:
+    """Make an operation on a tile, a column of vectors and a row of n numbers in memory."""
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        accumulators = _vectors(builder, tile, arguments[0])
-        left = _vectors(builder, column, arguments[1])
-        result = []
-        for j in range(tile.n):
-            at = builder.add(arguments[3], builder.mul(arguments[4], _I64(j)))
-            pointer = _address(context, builder, signature.args[2], arguments[2], at, _I64(1))
-            number = _splat(builder, builder.load(pointer), tile.lanes)
-            for i in range(tile.m):
-                result.append(_multiply_add(builder, left[i], number, accumulators[j * tile.m + i]))
-        return _pack(builder, tile, result)
+    def typer(
+        typing_context: Any, tile: Any, column: Any, array: Any, offset: Any, stride: Any
+    ) -> Any:
+        if not isinstance(tile, TileType):
+            return None
 
-    return tile(tile, column, array, types.int64, types.int64), codegen
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            accumulators = _vectors(builder, tile, arguments[0])
+            left = _vectors(builder, column, arguments[1])
+            result = []
+            for j in range(tile.n):
+                at = builder.add(arguments[3], builder.mul(arguments[4], _I64(j)))
+                pointer = _address(context, builder, signature.args[2], arguments[2], at, _I64(1))
+                number = _splat(builder, builder.load(pointer), tile.lanes)
+                for i in range(tile.m):
+                    result.append(build(builder, left[i], number, accumulators[j * tile.m + i]))
+            return _pack(builder, tile, result)
+
+        return tile(tile, column, array, types.int64, types.int64), codegen
+
+    typer.__doc__ = doc
+    return intrinsic(typer)
+
+
+def _add_squared_difference(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    difference = builder.fsub(a, b)
+    return _multiply_add(builder, difference, difference, c)
+
+
+rank1 = _with_row(
+    _multiply_add,
+    "Return tile + column * row, the row's n numbers being ``array[offset + j * stride]``.",
+)
+squared_differences = _with_row(
+    _add_squared_difference,
+    "Return tile + (column - row)**2, the row's n numbers being ``array[offset + j * stride]``.",
+)
 
 
 @intrinsic  # type: ignore[misc]
