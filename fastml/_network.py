@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ._threads import get_num_threads, new_state, run_team, team_size
 from ._validation import Array
-from .kernels import elementwise, network, optimizer
+from .kernels import elementwise, loss, network
+from .kernels.optimizer import GRADIENT
 from .kernels.tile import M, lanes_of
+
+if TYPE_CHECKING:
+    from ._optimizer import Optimizer
 
 ACTIVATIONS = {
     "identity": elementwise.IDENTITY,
     "logistic": elementwise.LOGISTIC,
     "tanh": elementwise.TANH,
     "relu": elementwise.RELU,
+}
+#: Activations of the output layer; each comes with its loss.
+OUTPUT_ACTIVATIONS = {
+    "identity": elementwise.IDENTITY,
+    "logistic": elementwise.LOGISTIC,
+    "softmax": loss.SOFTMAX,
+    "exp": loss.EXPONENTIAL,
 }
 
 #: Multiply-adds per nanosecond of one thread, roughly: only team sizes rest on it.
@@ -49,12 +61,21 @@ class Network:
     activations : sequence of str
         Of the hidden layers.
     dtype : float32 or float64
+    output : {'identity', 'logistic', 'softmax', 'exp'}, default='logistic'
+        Activation of the output layer, which decides the loss: half the squared error, binary
+        cross-entropy, cross-entropy, half the Poisson deviance.
     """
 
     def __init__(
-        self, widths: Sequence[int], activations: Sequence[str], dtype: np.dtype[np.floating]
+        self,
+        widths: Sequence[int],
+        activations: Sequence[str],
+        dtype: np.dtype[np.floating],
+        output: str = "logistic",
     ) -> None:
         self.widths = tuple(int(width) for width in widths)
+        self.activations = tuple(activations)
+        self.output = output
         self.dtype = np.dtype(dtype)
         self.height = M * lanes_of(dtype)
         n_layers = len(self.widths) - 1
@@ -66,7 +87,10 @@ class Network:
         starts = np.concatenate([[0], ends[:-1]])
         table[:, network.WEIGHTS], table[:, network.BIASES] = np.split(starts, 2)
         table[:-1, network.ACTIVATION] = [activation_code(name) for name in activations]
+        table[-1, network.ACTIVATION] = OUTPUT_ACTIVATIONS[output]
+        self.n_weights = int(starts[n_layers])
         self.n_parameters = int(ends[-1])
+        self._nanoseconds_a_row = float(sizes.sum()) / _SPEED + sum(self.widths)
         # A block's workspace: the packed input, every layer's output, every layer's delta.
         lanes = lanes_of(dtype)
         packed = -(-self.widths[0] // lanes) * lanes
@@ -105,34 +129,58 @@ class Network:
 
     def nanoseconds(self, n_samples: int) -> float:
         """Estimate the time of one forward pass on one thread."""
-        multiply_adds = float((self.table[:, network.N_IN] * self.table[:, network.N_OUT]).sum())
-        return n_samples * (multiply_adds / _SPEED + sum(self.widths))
+        return n_samples * self._nanoseconds_a_row
 
-    def outputs(self, X: Array, parameters: Array) -> Array:
-        """Return the output layer's z = aW + b for every row of X."""
+    def outputs(self, X: Array, parameters: Array, *, activated: bool = False) -> Array:
+        """Return the output layer's z = aW + b, or its activation, for every row of X."""
         out = np.empty((len(X), self.widths[-1]), self.dtype)
-        block_rows = int(np.clip(100_000 / self.nanoseconds(1) // 64 * 64, 64, 16384))
+        block_rows = min(max(int(100_000 / self._nanoseconds_a_row) // 64 * 64, 64), 16384)
         members = min(team_size(self.nanoseconds(len(X))), -(-len(X) // block_rows))
         run_team(
             network.predict, members,
-            X, self.table, parameters, block_rows, self.forward_size, new_state(),
+            X, self.table, parameters, activated, block_rows, self.forward_size, new_state(),
             out.reshape(-1),
         )  # fmt: skip
         return out
 
 
-class Trainer:
-    """The state of training: parameters, moments of the optimiser, working memory."""
+class Samples(NamedTuple):
+    """What a network learns from.
 
-    def __init__(self, layers: Network, parameters: Array, rule: int, batch_size: int) -> None:
-        self.layers, self.parameters, self.rule = layers, parameters, rule
+    ``X`` (n_samples, n_features); ``Y`` (n_samples, n_outputs), for softmax (n_samples, 1)
+    holding the number of each sample's class; ``weights`` (n_samples,), or empty where all
+    samples weigh 1; all of one element type.
+    """
+
+    X: Array
+    Y: Array
+    weights: Array
+
+    def of(self, rows: Array) -> Samples:
+        """Return some of the samples."""
+        X, Y, weights = self
+        return Samples(X[rows], Y[rows], weights[rows] if weights.size else weights)
+
+    def total_weight(self, rows: Array) -> float:
+        """Return the sum of the weights of some rows."""
+        return float(self.weights[rows].sum(dtype=np.float64)) if self.weights.size else len(rows)
+
+
+class Fitted(NamedTuple):
+    """The network of an estimator's weights, its parameters, and the arrays that view them."""
+
+    layers: Network
+    parameters: Array
+    arrays: list[Array]
+
+
+class Trainer:
+    """The working memory of training: one batch's panels and its gradient."""
+
+    def __init__(self, layers: Network, batch_size: int) -> None:
+        self.layers = layers
         self.batch_size = batch_size
-        self.steps = 0
         dtype = layers.dtype
-        n_moments = {optimizer.DESCENT: 0, optimizer.ADAM: 2}.get(rule, 1)
-        self.moments = [
-            np.zeros(layers.n_parameters if i < n_moments else 0, dtype) for i in range(2)
-        ]
         self.gradient = np.zeros(layers.n_parameters, dtype)
         n_blocks = -(-batch_size // layers.height)
         # Aligned on a cache line: a vector across two lines costs two loads.
@@ -140,31 +188,78 @@ class Trainer:
         memory = np.zeros(n_elements + 64, dtype)
         first = -(memory.ctypes.data // dtype.itemsize) % (64 // dtype.itemsize)
         self.panels = memory[first : first + n_elements]
-        self.block_losses = np.zeros(n_blocks)
+        self.block_sums = np.zeros((n_blocks, 2))
 
-    def epoch(self, X: Array, Y: Array, order: Array, settings: Array) -> float:
-        """Train on the rows of X in ``order``; return the mean loss with its L2 penalty.
+    def epoch(
+        self, samples: Samples, rows: Array, parameters: Array, optimizer: Optimizer, alpha: float
+    ) -> tuple[float, float]:
+        """Train on the samples ``rows`` in their order.
 
         Parameters
         ----------
-        X : ndarray (n_samples, n_features)
-        Y : ndarray (n_samples, n_out), of X's type
-        order : ndarray of int64
-        settings : ndarray (5,) of float64
-            Learning rate, alpha, beta_1 or momentum, beta_2, epsilon.
+        samples : Samples
+        rows : ndarray of int64
+        parameters : ndarray (n_parameters,)
+            Updated in place.
+        optimizer : Optimizer
+            Its moments are updated in place.
+        alpha : float
+            The L2 penalty.
+
+        Returns
+        -------
+        loss : float
+            Mean over the samples, as their batches met it, of the sum over outputs.
+        penalty : float
+            Mean of the L2 penalty, to be added.
         """
-        step_time = 3 * self.layers.nanoseconds(self.batch_size)
-        members = get_num_threads() if step_time > _SHARED_STEP_NANOSECONDS else 1
-        steps_a_call = max(1, int(_CALL_NANOSECONDS / step_time))
         losses = np.zeros(1 + len(self.layers.tickets))
-        for first in range(0, len(order), steps_a_call * self.batch_size):
-            rows = order[first : first + steps_a_call * self.batch_size]
-            run_team(
-                network.train, members,
-                X, Y, rows, self.layers.table, self.layers.tickets, self.batch_size, self.rule,
-                settings, self.steps, new_state(), self.parameters, *self.moments, self.gradient,
-                self.panels, self.block_losses, losses,
+        settings = optimizer.settings(alpha)
+        for first, last in self._calls(len(rows)):
+            self._run(
+                samples, rows[first:last], parameters, optimizer.rule, settings,
+                optimizer.steps, optimizer.moments, losses,
             )  # fmt: skip
-            self.steps += -(-len(rows) // self.batch_size)
-        penalty = 0.5 * settings[1] * losses[1:].sum()
-        return float((losses[0] + penalty) / len(order))
+            optimizer.steps += -(-(last - first) // self.batch_size)
+        penalty = 0.5 * alpha * losses[1:].sum()
+        return float(losses[0] / len(rows)), float(penalty / len(rows))
+
+    def add_up(self, samples: Samples, rows: Array, parameters: Array) -> float:
+        """Set the gradient to its sum over samples, and return the sum of their losses."""
+        losses = np.zeros(1 + len(self.layers.tickets))
+        self.gradient[:] = 0
+        none = [np.zeros(0, self.layers.dtype)] * 2
+        for first, last in self._calls(len(rows)):
+            self._run(
+                samples, rows[first:last], parameters, GRADIENT, np.zeros(5),
+                0, none, losses,
+            )  # fmt: skip
+        return float(losses[0])
+
+    def _calls(self, n_rows: int) -> list[tuple[int, int]]:
+        """Cut an epoch into calls of whole batches, none long enough to hold up an interrupt."""
+        steps = max(1, int(_CALL_NANOSECONDS / self._step_nanoseconds()))
+        size = steps * self.batch_size
+        return [(first, min(first + size, n_rows)) for first in range(0, n_rows, size)]
+
+    def _step_nanoseconds(self) -> float:
+        return 3 * self.layers.nanoseconds(self.batch_size)
+
+    def _run(
+        self,
+        samples: Samples,
+        rows: Array,
+        parameters: Array,
+        rule: int,
+        settings: Array,
+        steps: int,
+        moments: list[Array],
+        losses: Array,
+    ) -> None:
+        shared = self._step_nanoseconds() > _SHARED_STEP_NANOSECONDS
+        run_team(
+            network.train, get_num_threads() if shared else 1,
+            *samples, rows, self.layers.table, self.layers.tickets, self.batch_size, rule,
+            settings, steps, new_state(), parameters, *moments, self.gradient,
+            self.panels, self.block_sums, losses,
+        )  # fmt: skip

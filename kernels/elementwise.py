@@ -1,4 +1,4 @@
-"""Exponential, sigmoid and softplus on tiles, and the activations built from them.
+"""Exponential, logarithm, sigmoid and softplus on tiles, and the activations built from them.
 
 Accuracy is stated in units in the last place (ULP) of the correctly rounded result.
 Polynomials are minimax fits (Remez exchange) of the stated quotient on the reduced
@@ -6,6 +6,8 @@ range; the relative error of the fit stands beside each.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from ._jit import kernel
 from .flat import load_up_to, store_up_to
@@ -22,6 +24,7 @@ from .tile import (
     round_to_whole,
     scale_by_power_of_two,
     select_less,
+    split_exponent,
     store,
 )
 
@@ -29,12 +32,15 @@ from .tile import (
 IDENTITY, LOGISTIC, RELU, TANH = 0, 1, 2, 3
 
 _LOG2_E = 1.4426950408889634
+_SQRT_2 = 1.4142135623730951
 # ln 2 in two parts, the first with trailing zeros so that its product with a whole
 # exponent is exact (Cody and Waite, "Software Manual for the Elementary Functions", 1980).
 _LN2_HIGH_SINGLE, _LN2_LOW_SINGLE = 0.693359375, -2.12194440e-4
 _LN2_HIGH_DOUBLE, _LN2_LOW_DOUBLE = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 # Logarithm of the smallest normal number: below, the result is flushed to zero.
 _SMALLEST_SINGLE, _SMALLEST_DOUBLE = -87.33654475, -708.3964185322641
+# Above, the exponential is infinite: the last numbers whose exponential is not.
+_LARGEST_SINGLE, _LARGEST_DOUBLE = 88.72283172607422, 709.782712893384
 
 
 @kernel
@@ -67,11 +73,42 @@ def _reduced(x):
 
 
 @kernel
-def exponential(x):
+def decaying_exponential(x):
     """Return exp(x) for x <= 0, within 1 ULP; zero where that is below the normal numbers."""
     n, less_one = _reduced(x)
     smallest = _SMALLEST_SINGLE if is_single(x) else _SMALLEST_DOUBLE
     return select_less(x, smallest, 0.0, scale_by_power_of_two(less_one + 1.0, n))
+
+
+@kernel
+def exponential(x):
+    """Return exp(x), within 1 ULP; zero where that is below the normal numbers, or infinite.
+
+    The power of two is multiplied in by halves: at either end it is no normal number.
+    """
+    n, less_one = _reduced(x)
+    half = round_to_whole(n * 0.5)
+    power = scale_by_power_of_two(scale_by_power_of_two(less_one + 1.0, half), n - half)
+    smallest = _SMALLEST_SINGLE if is_single(x) else _SMALLEST_DOUBLE
+    largest = _LARGEST_SINGLE if is_single(x) else _LARGEST_DOUBLE
+    power = select_less(x, smallest, 0.0, power)
+    return select_less(fill_like(x, largest), x, np.inf, power)
+
+
+@kernel
+def logarithm(x):
+    """Return log(x) for normal x > 0, within 2 ULP.
+
+    With x = 2**n m and m between sqrt(1/2) and sqrt(2) it is n ln 2 + log(m), and log(m) is
+    2 atanh(s) with s = (m - 1) / (m + 1).
+    """
+    m, n = split_exponent(x)
+    n = select_less(m, _SQRT_2, n, n + 1.0)
+    m = select_less(m, _SQRT_2, m, m * 0.5)
+    log_m = _twice_atanh((m - 1.0) / (m + 1.0))
+    if is_single(x):
+        return multiply_add(n, _LN2_HIGH_SINGLE, multiply_add(n, _LN2_LOW_SINGLE, log_m))
+    return multiply_add(n, _LN2_HIGH_DOUBLE, multiply_add(n, _LN2_LOW_DOUBLE, log_m))
 
 
 @kernel
@@ -97,21 +134,18 @@ def sigmoid(x):
     With e = exp(-|x|), which never overflows, it is 1 / (1 + e) for x >= 0 and
     e / (1 + e) below: one division either way.
     """
-    e = exponential(absolute(x) * -1.0)
+    e = decaying_exponential(absolute(x) * -1.0)
     return select_less(x, 0.0, e, 1.0) / (e + 1.0)
 
 
 @kernel
-def softplus(x):
-    """Return log(1 + exp(x)) without overflow: max(x, 0) + log1p(exp(-|x|)), within 3 ULP.
+def _twice_atanh(s):
+    """Return 2 atanh(s) for abs(s) <= 1/3.
 
-    log1p(e) = 2 atanh(s), s = e / (2 + e) <= 1/3, and atanh(s) = s + s**3 g(s**2) with
-    g fitted to 5e-9 (float32) and 5e-17 (float64) of the sum.
+    atanh(s) = s + s**3 g(s**2), with g fitted to 5e-9 (float32) and 5e-17 (float64) of the sum.
     """
-    e = exponential(absolute(x) * -1.0)
-    s = e / (e + 2.0)
     w = s * s
-    if is_single(x):
+    if is_single(s):
         g = multiply_add(w, 0.140122293778165864, 0.139995705489789471)
         g = multiply_add(g, w, 0.200108495288097622)
         g = multiply_add(g, w, 0.333332065663728084)
@@ -125,7 +159,17 @@ def softplus(x):
         g = multiply_add(g, w, 0.199999999979988514)
         g = multiply_add(g, w, 0.333333333333389365)
     atanh = multiply_add(g * w, s, s)
-    return maximum(x, 0.0) + (atanh + atanh)
+    return atanh + atanh
+
+
+@kernel
+def softplus(x):
+    """Return log(1 + exp(x)) without overflow: max(x, 0) + log1p(exp(-|x|)), within 3 ULP.
+
+    log1p(e) = 2 atanh(s) with s = e / (2 + e) <= 1/3.
+    """
+    e = decaying_exponential(absolute(x) * -1.0)
+    return maximum(x, 0.0) + _twice_atanh(e / (e + 2.0))
 
 
 @kernel
@@ -210,7 +254,7 @@ def sigmoid_derivative(x, start, stop, out):
 
 @kernel
 def _slope(x):
-    e = exponential(absolute(x) * -1.0)
+    e = decaying_exponential(absolute(x) * -1.0)
     return e / ((e + 1.0) * (e + 1.0))
 
 

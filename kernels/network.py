@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._jit import kernel
+from ._jit import allocating_kernel, kernel
 from .dense import bias_gradient, delta_panel, dense_panel, unpack_rows, weight_gradient
 from .elementwise import activate, multiply_by_derivative
 from .loss import SOFTMAX, output_activation, output_delta
@@ -155,7 +155,7 @@ def gather_targets(Y, sample_weight, rows, count, encoded, targets, weights):
     return total
 
 
-@kernel
+@allocating_kernel
 def train(
     X, Y, sample_weight, order, layers, tickets, batch_size, rule, settings, steps_before, state,
     parameters, moment_1, moment_2, gradient, panels, block_sums, losses,
@@ -213,7 +213,7 @@ def train(
                 count = min(height, stop - first)
                 for i in range(height):
                     rows[i] = order[min(first + i, stop - 1)]
-                pack_rows(X, rows, panels, at + layers[0, INPUT])
+                pack_rows(X, rows, 0, panels, at + layers[0, INPUT])
                 block_sums[ticket, 1] = gather_targets(
                     Y, sample_weight, rows, count, code == SOFTMAX, targets, weights
                 )
@@ -247,7 +247,7 @@ def train(
         finish_ticket(state)
 
 
-@kernel
+@allocating_kernel
 def predict(X, layers, parameters, activated, block_rows, workspace, state, out):
     """Write the output layer's z, or its activation, for all rows of X, as a member of a team.
 
@@ -272,7 +272,7 @@ def predict(X, layers, parameters, activated, block_rows, workspace, state, out)
             return
         for first in range(start, min(start + block_rows, n_samples), height):
             consecutive_rows(first, n_samples - 1, rows)
-            pack_rows(X, rows, panels, layers[0, INPUT])
+            pack_rows(X, rows, 0, panels, layers[0, INPUT])
             forward_block(layers, parameters, panels, 0)
             if activated:
                 output_activation(layers[last, ACTIVATION], n_out, panels, z)

@@ -8,8 +8,8 @@ from ._jit import kernel
 from .flat import load_up_to, store_up_to
 from .tile import fill, lane_sum, lanes, multiply_add, square_root
 
-#: Codes of the optimisers, as kernels know them.
-DESCENT, MOMENTUM, NESTEROV, ADAM = 0, 1, 2, 3
+#: Codes of the optimisers, as kernels know them; GRADIENT finds a gradient and takes no step.
+DESCENT, MOMENTUM, NESTEROV, ADAM, GRADIENT = range(5)
 
 #: Elements of the array of an optimiser's settings.
 LEARNING_RATE, ALPHA, BETA_1, BETA_2, EPSILON = range(5)
@@ -47,7 +47,7 @@ def adam_update(w, g, m, v, rate, beta_1, beta_2, epsilon):
 
 @kernel
 def optimizer_step(
-    rule, settings, count, n_batch, penalised, start, stop,
+    rule, settings, count, scale, alpha, start, stop,
     parameters, gradient, moment_1, moment_2,
 ):  # fmt: skip
     """Update the parameters [start, stop) and return the sum of their squares before it.
@@ -55,11 +55,10 @@ def optimizer_step(
     Parameters
     ----------
     rule : int, DESCENT, MOMENTUM, NESTEROV or ADAM
-    settings : IN (5,) float64: learning rate, L2 penalty alpha, beta_1 (the momentum), beta_2,
-        epsilon
+    settings : IN (5,) float64: learning rate, L2 penalty, beta_1 (the momentum), beta_2, epsilon
     count : int, the number of this step, from 1
-    n_batch : int, samples the gradient sums over
-    penalised : bool, whether alpha applies (to weights, not to biases)
+    scale : float, 1 over the weight of the samples the gradient sums over
+    alpha : float, the L2 penalty of these parameters: that of the settings, or 0 for biases
     parameters : IN/OUT flat array
     gradient : IN flat array, the sum over the batch
     moment_1, moment_2 : IN/OUT flat arrays: the velocity, or Adam's two moments
@@ -68,8 +67,7 @@ def optimizer_step(
     beta_1, beta_2, epsilon = settings[BETA_1], settings[BETA_2], settings[EPSILON]
     if rule == ADAM:
         rate *= np.sqrt(1.0 - beta_2**count) / (1.0 - beta_1**count)
-    scale = 1.0 / n_batch
-    decay = settings[ALPHA] * scale if penalised else 0.0
+    decay = alpha * scale
     step = lanes(parameters)
     squares = fill(parameters, 0.0, 1, 1)
     for i in range(start, stop, step):
