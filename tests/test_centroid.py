@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from element_types import DTYPES
 from hypothesis import given
 from hypothesis import strategies as st
 from tolerances import assert_close
@@ -11,7 +12,6 @@ from tolerances import assert_close
 import fastml
 from fastml import reference
 
-DTYPES = ["float32", "float64"]
 #: Scales at which squares underflow, overflow, or only just do not.
 SCALES = {
     "float32": [1e-38, 1e-30, 1e-22, 1e-19, 1.0, 1e18, 5e18, 1e19, 2e19, 1e30, 1e38],

@@ -11,6 +11,7 @@ from decimal import Decimal, localcontext
 import numba
 import numpy as np
 import pytest
+from element_types import DTYPES
 from tolerances import ULPS
 
 import fastml
@@ -155,7 +156,7 @@ def test_float64_error_at_hard_points(name):
         assert error <= Decimal(ULPS[name]), (name, point, error)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_special_values(dtype):
     x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, np.finfo(dtype).max, -1e30], dtype)
     expected = {
@@ -169,7 +170,7 @@ def test_special_values(dtype):
     np.testing.assert_array_equal(fastml.sigmoid(subnormals), [0.5, 0.5])
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_sigmoid_is_monotonic_and_its_derivative_symmetric(dtype):
     x = np.linspace(-120, 120, 200_001).astype(dtype)
     assert (np.diff(fastml.sigmoid(x[::20])) >= 0).all()
@@ -178,7 +179,7 @@ def test_sigmoid_is_monotonic_and_its_derivative_symmetric(dtype):
     assert slope.max() == 0.25
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ["sigmoid", "sigmoid_derivative"])
 def test_every_length_and_start_writes_its_own_elements(dtype, name):
     kernel = {

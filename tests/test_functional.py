@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from element_types import DTYPES
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
@@ -14,7 +15,6 @@ from tolerances import assert_close
 import fastml
 from fastml import reference
 
-DTYPES = ["float32", "float64"]
 ACTIVATIONS = ["identity", "logistic", "relu"]
 
 

@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import pytest
 import sklearn.cluster
+from element_types import DTYPES
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
@@ -19,8 +20,6 @@ from tolerances import assert_close
 
 import fastml
 from fastml import reference
-
-DTYPES = ["float32", "float64"]
 
 
 def blobs(n_samples, n_features, n_clusters, dtype="float64", seed=0, spread=1.0):

@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 import sklearn.neural_network
+from element_types import DTYPES
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
@@ -23,8 +24,6 @@ import fastml
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning"
 )
-
-DTYPES = ["float32", "float64"]
 
 
 def two_classes(n_samples=150, n_features=5, dtype="float64", seed=0):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from element_types import DTYPES
 from hypothesis import given
 from hypothesis import strategies as st
 from tolerances import assert_close
@@ -15,7 +16,6 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning"
 )
 
-DTYPES = ["float32", "float64"]
 DEPTHS = [(5,), (5, 7), (13, 20, 9), (3, 4, 5, 4, 3), (30, 33, 17, 24)]
 NO_STEP = 1e-300  # a learning rate that changes no parameter
 
