@@ -24,6 +24,8 @@ class FitTask:
         What callbacks may ask for: ``X``, ``y`` and ``metadata``.
     attributes : callable
         Returns the fitted attributes an estimator stopped now would have.
+    subtask : str
+        What callbacks call one of the subtasks.
     """
 
     def __init__(
@@ -32,11 +34,14 @@ class FitTask:
         max_epochs: int,
         data: dict[str, Any],
         attributes: Callable[[], dict[str, Any]],
+        subtask: str = "epoch",
     ) -> None:
         self._arguments = {"estimator": estimator, **data}
         self._attributes = attributes
+        self._subtask = subtask
         self._context = estimator._init_callback_context(max_subtasks=max_epochs)
-        self._watched = hasattr(estimator, "_skl_callbacks")
+        #: Whether there is anybody to tell.
+        self.watched = hasattr(estimator, "_skl_callbacks")
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -51,10 +56,10 @@ class FitTask:
     def epoch(self) -> Iterator[Epoch]:
         """Tell the callbacks that an epoch begins and ends; costs nothing without any."""
         epoch = Epoch()
-        if not self._watched:
+        if not self.watched:
             yield epoch
             return
-        context = self._context.subcontext(task_name="epoch")
+        context = self._context.subcontext(task_name=self._subtask)
         context.call_on_fit_task_begin(**self._arguments)
         yield epoch
         epoch.stop = context.call_on_fit_task_end(

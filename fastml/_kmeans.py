@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -16,33 +17,202 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
-from sklearn.cluster import kmeans_plusplus
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.metrics.pairwise import cosine_distances, euclidean_distances
+from sklearn.preprocessing import normalize
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from ._callbacks import FitTask
 from ._estimator import samples, unchanged_on_error
-from ._lloyd import Clustering, kmeans, squared_distances
+from ._lloyd import Clustering, Run, advance_until, squared_distances
 from ._nearest import PreparedCenters, assign
+from ._plusplus import choose_rows
 from ._validation import Array
+from .kernels import lloyd
 
 _ALL_ONES = np.empty(0)
+_ROWS_AT_ONCE = 1 << 16
 
 
-class KMeans(
+def mean_variance(X: Array) -> float:
+    """Return the mean over the features of their variances, without a copy of X."""
+    mean = X.mean(axis=0, dtype=np.float64)
+    total = np.zeros(X.shape[1])
+    for start in range(0, len(X), _ROWS_AT_ONCE):
+        total += ((X[start : start + _ROWS_AT_ONCE] - mean) ** 2).sum(axis=0)
+    return float((total / len(X)).mean())
+
+
+class BaseKMeans(
+    CallbackSupportMixin,  # type: ignore[misc]
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
     TransformerMixin,  # type: ignore[misc]
     ClusterMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
 ):
-    """K-means clustering by Lloyd's algorithm, exact and parallel.
+    """What estimators with centres share: assignment, distances, score, starts."""
+
+    cluster_centers_: Array
+    labels_: Array
+    inertia_: float
+    n_iter_: int
+
+    n_clusters: int
+    init: Any
+    n_init: Any
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the nearest centre of each row.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, n_features)
+
+        Returns
+        -------
+        labels : ndarray (n_samples,) of int32
+            What float64 arithmetic gives, for float32 too; the lowest index on ties.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, in scikit-learn's words.
+        """
+        data = self._plain(X)
+        if data is not None:
+            labels = np.empty(len(data), np.int32)
+            if assign(data, PreparedCenters.of(self.cluster_centers_), labels) >= 0:
+                return labels
+        return self._assigned(self._samples_to_predict(X))
+
+    def fit_predict(
+        self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None
+    ) -> Array:
+        """Return ``fit(X, sample_weight=sample_weight).labels_``."""
+        labels: Array = self.fit(X, sample_weight=sample_weight).labels_
+        return labels
+
+    def transform(self, X: ArrayLike) -> Array:
+        """Return the distance of each row to each centre.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, n_features)
+
+        Returns
+        -------
+        distances : ndarray (n_samples, n_clusters)
+            Euclidean, or 1 - cosine where the metric is the cosine.
+        """
+        check_is_fitted(self)
+        pairwise = cosine_distances if self._spherical else euclidean_distances
+        distances: Array = pairwise(self._samples_to_predict(X), self.cluster_centers_)
+        return distances
+
+    def score(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return minus the inertia of X: the weighted sum of squared distances to its centres."""
+        data = self._samples_to_predict(X)
+        weights = _check_sample_weight(sample_weight, data, dtype=np.float64)
+        inertia = squared_distances(data, self.cluster_centers_, self._assigned(data)) @ weights
+        return -float(inertia)
+
+    @property
+    def _spherical(self) -> bool:
+        return bool(getattr(self, "metric", "euclidean") == "cosine")
+
+    def _plain(self, X: ArrayLike) -> Array | None:
+        """Return X if it needs no more checks than the kernel makes, else None.
+
+        A one-row prediction spends most of its time in scikit-learn's validation otherwise.
+        """
+        centers = getattr(self, "cluster_centers_", None)
+        if (
+            centers is not None
+            and type(X) is np.ndarray
+            and X.dtype == centers.dtype
+            and X.ndim == 2
+            and X.shape[0] > 0
+            and X.shape[1] == centers.shape[1]
+            and X.flags.c_contiguous
+            and not self._spherical
+            and not hasattr(self, "feature_names_in_")
+        ):
+            return X
+        return None
+
+    def _samples_to_predict(self, X: ArrayLike) -> Array:
+        check_is_fitted(self)
+        data = samples(self, X, dtype=self.cluster_centers_.dtype)
+        return normalize(data) if self._spherical else data
+
+    def _assigned(self, X: Array) -> Array:
+        labels = np.empty(len(X), np.int32)
+        assign(X, PreparedCenters.of(self.cluster_centers_), labels)
+        return labels
+
+    def _checked(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Array, Array]:
+        """Return the samples and their weights, (0,) if they are all one."""
+        data = samples(self, X, reset=True)
+        if len(data) < self.n_clusters:
+            raise ValueError(f"n_samples={len(data)} should be >= n_clusters={self.n_clusters}.")
+        if sample_weight is None:
+            return data, _ALL_ONES
+        return data, _check_sample_weight(sample_weight, data, dtype=np.float64)
+
+    def _checked_centers(self, X: Array, centers: ArrayLike) -> Array:
+        checked: Array = check_array(centers, dtype=X.dtype, order="C", copy=True)
+        if checked.shape[0] != self.n_clusters:
+            raise ValueError(
+                f"The shape of the initial centers {checked.shape} does not match the number "
+                f"of clusters {self.n_clusters}."
+            )
+        if checked.shape[1] != X.shape[1]:
+            raise ValueError(
+                f"The shape of the initial centers {checked.shape} does not match the number "
+                f"of features of the data {X.shape[1]}."
+            )
+        return checked
+
+    def _n_runs(self, runs_if_not_careful: int) -> int:
+        if not isinstance(self.init, str) and not callable(self.init):
+            if self.n_init not in ("auto", 1):
+                warnings.warn(
+                    "Explicit initial center position passed: performing only one init in "
+                    f"{type(self).__name__} instead of n_init={self.n_init}.",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
+            return 1
+        if self.n_init == "auto":
+            return 1 if self.init == "k-means++" else runs_if_not_careful
+        return int(self.n_init)
+
+    def _start(
+        self, X: Array, weights: Array, init: Any, random_state: np.random.RandomState
+    ) -> Array:
+        """Return new centres to start from, C-contiguous and of X's type."""
+        if callable(init):
+            return self._checked_centers(X, init(X, self.n_clusters, random_state=random_state))
+        if isinstance(init, np.ndarray):
+            return init.copy()
+        if init == "k-means++":
+            rows = choose_rows(X, self.n_clusters, weights, random_state)
+        else:
+            chances = weights / weights.sum() if weights.size else np.full(len(X), 1 / len(X))
+            rows = random_state.choice(len(X), self.n_clusters, replace=False, p=chances)
+        return np.ascontiguousarray(X[rows])
+
+
+class KMeans(BaseKMeans):
+    """K-means clustering by Lloyd's algorithm: exact, bounded and parallel.
 
     Centres start at random, every row goes to the nearest by Euclidean distance, each
     centre moves to the mean of its rows, and so on until nothing moves.  Every label is the one
     float64 arithmetic gives, also for float32 data; results are the same bits for any
-    number of threads.
+    number of threads.  X is never copied, so a ``numpy.memmap`` is read where it lies.
 
     Parameters
     ----------
@@ -59,6 +229,16 @@ class KMeans(
         variance of the features.
     verbose : int, default=0
     random_state : int, RandomState instance or None, default=None
+    copy_x : bool, default=True
+        For scikit-learn's sake: X is neither copied nor changed either way.
+    algorithm : {'auto', 'lloyd', 'elkan'}, default='auto'
+        'lloyd' compares every row with every centre in every iteration; 'auto' and 'elkan'
+        keep bounds that spare most rows.  All give the same result.
+    metric : {'euclidean', 'cosine'}, default='euclidean'
+        'cosine' is spherical k-means: rows are taken, and centres kept, at unit length.  It
+        is the one case that copies X.
+    max_time : float, default=None
+        Seconds after which to stop, with the best so far.
 
     Attributes
     ----------
@@ -68,6 +248,12 @@ class KMeans(
     inertia_ : float
         Weighted sum of squared distances of the rows to their centres.
     n_iter_ : int
+    n_decided_ : int
+        Comparisons of a row with all centres that float64 had to decide, over all iterations
+        of the run that was kept.
+    n_scored_ : int
+        Comparisons of a row with all centres in that run; without bounds it would be
+        ``n_iter_`` times the number of rows.
     n_features_in_ : int
     feature_names_in_ : ndarray (n_features_in_,)
         Only when X has feature names that are all strings.
@@ -75,7 +261,8 @@ class KMeans(
     References
     ----------
     Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information Theory 28(2),
-    1982.
+    1982.  Hamerly, "Making k-means even faster", SDM 2010.  Dhillon and Modha, "Concept
+    decompositions for large sparse text data using clustering", Machine Learning 42, 2001.
 
     Examples
     --------
@@ -96,12 +283,11 @@ class KMeans(
         "tol": [Interval(Real, 0, None, closed="left")],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
+        "copy_x": ["boolean"],
+        "algorithm": [StrOptions({"auto", "lloyd", "elkan"})],
+        "metric": [StrOptions({"euclidean", "cosine"})],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
     }
-
-    cluster_centers_: Array
-    labels_: Array
-    inertia_: float
-    n_iter_: int
 
     def __init__(
         self,
@@ -113,6 +299,10 @@ class KMeans(
         tol: float = 1e-4,
         verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
+        copy_x: bool = True,
+        algorithm: str = "auto",
+        metric: str = "euclidean",
+        max_time: float | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.init = init
@@ -121,7 +311,12 @@ class KMeans(
         self.tol = tol
         self.verbose = verbose
         self.random_state = random_state
+        self.copy_x = copy_x
+        self.algorithm = algorithm
+        self.metric = metric
+        self.max_time = max_time
 
+    @with_callbacks  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Cluster the rows of X.
@@ -142,151 +337,114 @@ class KMeans(
         TypeError, ValueError
             On bad input, in scikit-learn's words; the estimator is then as it was.
         """
+        started = time.perf_counter()
+        deadline = np.inf if self.max_time is None else started + self.max_time
         with unchanged_on_error(self):
             data, weights = self._checked(X, sample_weight)
             random_state = check_random_state(self.random_state)
             init = self.init
             if not isinstance(init, str) and not callable(init):
                 init = self._checked_centers(data, init)
-            best = self._best_run(data, weights, init, random_state)
-        self.cluster_centers_ = best.centers
+            n_runs = self._n_runs(10)
+            if self.algorithm == "elkan" and self.n_clusters == 1:
+                warnings.warn(
+                    "algorithm='elkan' doesn't make sense for a single cluster. Using 'lloyd' "
+                    "instead.",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+            best = self._best_run(data, weights, init, n_runs, random_state, deadline)
+            for name, value in self._attributes(best).items():
+                setattr(self, name, value)
         self._n_features_out = self.n_clusters
-        self.labels_ = best.labels
-        self.inertia_ = best.inertia
-        self.n_iter_ = best.n_iter
         return self
 
+    @staticmethod
+    def _attributes(found: Clustering) -> dict[str, Any]:
+        return {
+            "cluster_centers_": found.centers,
+            "labels_": found.labels,
+            "inertia_": found.inertia,
+            "n_iter_": found.n_iter,
+            "n_decided_": found.decided,
+            "n_scored_": found.scored,
+        }
+
     def _best_run(
-        self, X: Array, weights: Array, init: Any, random_state: np.random.RandomState
+        self,
+        X: Array,
+        weights: Array,
+        init: Any,
+        n_runs: int,
+        random_state: np.random.RandomState,
+        deadline: float,
     ) -> Clustering:
         """Run k-means from each start; return the run of least inertia."""
-        tol = self.tol * float(np.mean(np.var(X, axis=0))) if self.tol else 0.0
+        if self._spherical:
+            X = normalize(X)
+        tol = self.tol * mean_variance(X) if self.tol else 0.0
         best: Clustering | None = None
-        for run in range(self._n_runs(init)):
-            centers = self._start(X, weights, init, random_state)
-            found = kmeans(X, centers, sample_weight=weights, max_iter=self.max_iter, tol=tol)
-            if self.verbose:
-                print(f"Run {run}: inertia {found.inertia} after {found.n_iter} iterations.")
-            if best is None or found.inertia < best.inertia:
-                best = found
-        assert best is not None
+        run: Run
+
+        def attributes() -> dict[str, Any]:
+            return self._attributes(run.so_far())
+
+        task = FitTask(self, n_runs * self.max_iter, {"X": X}, attributes, "iteration")
+
+        def after(run: Run) -> bool:
+            with task.epoch() as iteration:
+                if self.verbose:
+                    inertia = run.so_far().inertia
+                    print(f"Iteration {run.n_iter - 1}, inertia {inertia}.")
+            return iteration.stop
+
+        watched = self.verbose or task.watched
+        with task.running():
+            for _ in range(n_runs):
+                centers = self._start(X, weights, init, random_state)
+                if self._spherical:
+                    normalize(centers, copy=False)
+                if self.verbose:
+                    print("Initialization complete")
+                run = Run(
+                    X,
+                    centers,
+                    sample_weight=weights,
+                    max_iter=self.max_iter,
+                    tol=tol,
+                    bounded=self.algorithm != "lloyd" and self.n_clusters > 1,
+                    spherical=self._spherical,
+                )
+                stop = advance_until(run, deadline, after if watched else None)
+                if self.verbose:
+                    self._say_why(run, tol)
+                found = run.finish()
+                if best is None or found.inertia < best.inertia:
+                    best = found
+                if stop:
+                    break
+            assert best is not None
+        self._warn_of_fewer_clusters(best)
+        return best
+
+    @staticmethod
+    def _say_why(run: Run, tol: float) -> None:
+        reason = run.control[lloyd.STOP]
+        if reason == lloyd.CONVERGED:
+            print(f"Converged at iteration {run.n_iter - 1}: strict convergence.")
+        elif reason == lloyd.WITHIN_TOLERANCE:
+            shift = float((run.moves**2).sum())
+            print(
+                f"Converged at iteration {run.n_iter - 1}: center shift {shift} within "
+                f"tolerance {tol}."
+            )
+
+    def _warn_of_fewer_clusters(self, best: Clustering) -> None:
         distinct = len(np.unique(best.labels))
         if distinct < self.n_clusters:
             warnings.warn(
                 f"Number of distinct clusters ({distinct}) found smaller than n_clusters "
                 f"({self.n_clusters}). Possibly due to duplicate points in X.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
-        return best
-
-    def predict(self, X: ArrayLike) -> Array:
-        """Return the nearest centre of each row.
-
-        Parameters
-        ----------
-        X : array-like (n_samples, n_features)
-
-        Returns
-        -------
-        labels : ndarray (n_samples,) of int32
-        """
-        check_is_fitted(self)
-        data = self._checked_for_prediction(X)
-        labels = np.empty(len(data), np.int32)
-        assign(data, PreparedCenters.of(self.cluster_centers_), labels)
-        return labels
-
-    def fit_predict(
-        self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None
-    ) -> Array:
-        """Return ``fit(X, sample_weight=sample_weight).labels_``."""
-        labels: Array = self.fit(X, sample_weight=sample_weight).labels_
-        return labels
-
-    def transform(self, X: ArrayLike) -> Array:
-        """Return the Euclidean distance of each row to each centre.
-
-        Parameters
-        ----------
-        X : array-like (n_samples, n_features)
-
-        Returns
-        -------
-        distances : ndarray (n_samples, n_clusters)
-        """
-        check_is_fitted(self)
-        distances: Array = euclidean_distances(
-            self._checked_for_prediction(X), self.cluster_centers_
-        )
-        return distances
-
-    def score(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> float:
-        """Return minus the inertia of X: the weighted sum of squared distances to its centres."""
-        check_is_fitted(self)
-        data = self._checked_for_prediction(X)
-        weights = _check_sample_weight(sample_weight, data, dtype=np.float64)
-        labels = np.empty(len(data), np.int32)
-        assign(data, PreparedCenters.of(self.cluster_centers_), labels)
-        inertia = squared_distances(data, self.cluster_centers_, labels) @ weights
-        return -float(inertia)
-
-    def _checked(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Array, Array]:
-        """Check everything that can be wrong before the estimator is changed."""
-        X = samples(self, X, reset=True)
-        if len(X) < self.n_clusters:
-            raise ValueError(f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}.")
-        if sample_weight is None:
-            return X, _ALL_ONES
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        return X, weights
-
-    def _checked_for_prediction(self, X: ArrayLike) -> Array:
-        return samples(self, X, dtype=self.cluster_centers_.dtype)
-
-    def _checked_centers(self, X: Array, centers: ArrayLike) -> Array:
-        checked: Array = check_array(centers, dtype=X.dtype, order="C", copy=True)
-        if checked.shape[0] != self.n_clusters:
-            raise ValueError(
-                f"The shape of the initial centers {checked.shape} does not match the number "
-                f"of clusters {self.n_clusters}."
-            )
-        if checked.shape[1] != X.shape[1]:
-            raise ValueError(
-                f"The shape of the initial centers {checked.shape} does not match the number "
-                f"of features of the data {X.shape[1]}."
-            )
-        return checked
-
-    def _n_runs(self, init: Any) -> int:
-        if not isinstance(init, str) and not callable(init):
-            if self.n_init not in ("auto", 1):
-                warnings.warn(
-                    "Explicit initial center position passed: performing only one init in "
-                    f"{type(self).__name__} instead of n_init={self.n_init}.",
-                    RuntimeWarning,
-                    stacklevel=3,
-                )
-            return 1
-        if self.n_init == "auto":
-            return 1 if init == "k-means++" else 10
-        return int(self.n_init)
-
-    def _start(
-        self, X: Array, weights: Array, init: Any, random_state: np.random.RandomState
-    ) -> Array:
-        """Return centres to start from, C-contiguous and of X's type."""
-        if isinstance(init, np.ndarray):
-            return init.copy()
-        if callable(init):
-            return self._checked_centers(X, init(X, self.n_clusters, random_state=random_state))
-        sample_weight = weights if weights.size else None
-        if init == "k-means++":
-            centers, _ = kmeans_plusplus(
-                X, self.n_clusters, sample_weight=sample_weight, random_state=random_state
-            )
-        else:
-            chances = None if sample_weight is None else weights / weights.sum()
-            rows = random_state.choice(len(X), self.n_clusters, replace=False, p=chances)
-            centers = X[rows]
-        return np.ascontiguousarray(centers)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.preprocessing import normalize
 
 from ._nearest import PreparedCenters, rows_per_ticket
 from ._threads import new_state, run_team, team_size
@@ -56,10 +58,22 @@ class Run:
     sample_weight : ndarray (n_samples,) of float64, or (0,) for weights of one
     tol : float
         Stop when the squared moves of all centres together are not above it.
+    bounded : bool
+        Whether bounds spare rows that cannot change.
+    spherical : bool
+        Whether centres are kept at unit length.
     """
 
     def __init__(
-        self, X: Array, centers: Array, *, sample_weight: Array, max_iter: int, tol: float
+        self,
+        X: Array,
+        centers: Array,
+        *,
+        sample_weight: Array,
+        max_iter: int,
+        tol: float,
+        bounded: bool = True,
+        spherical: bool = False,
     ) -> None:
         (n_samples, n_features), n_clusters = X.shape, len(centers)
         self.X, self.centers, self.sample_weight = X, centers, sample_weight
@@ -80,6 +94,8 @@ class Run:
         self.block_weights = np.empty((blocks, n_clusters))
         self.sums, self.weights = np.empty((n_clusters, n_features)), np.empty(n_clusters)
         self.control = np.zeros(lloyd.CONTROL_SIZE, np.int64)
+        self.control[lloyd.BOUNDED] = bounded
+        self.control[lloyd.SPHERICAL] = spherical
         self.scored = 0
         self.forget()
 
@@ -126,35 +142,52 @@ class Run:
                 self.weights[cluster] = weight
             occupied = self.weights > 0
             self.centers[occupied] = self.sums[occupied] / self.weights[occupied, None]
+            if self.control[lloyd.SPHERICAL]:
+                normalize(self.centers, copy=False)
         self.forget()
 
-    def finish(self) -> Clustering:
-        """Return the result, its labels those of its centres."""
-        if self.control[lloyd.STOP] != lloyd.CONVERGED:
-            self.control[lloyd.STOP] = lloyd.GOING
-            self.advance(1, update=False)
+    def so_far(self) -> Clustering:
+        """Return the centres as they are, with the labels that led to them."""
         distances = squared_distances(self.X, self.centers, self.labels)
         weights = self.sample_weight
         inertia = float(distances @ weights if weights.size else distances.sum())
         decided = int(self.control[lloyd.DECIDED])
         return Clustering(self.labels, self.centers, inertia, self.n_iter, decided, self.scored)
 
+    def finish(self) -> Clustering:
+        """Return the result, its labels those of its centres."""
+        if self.control[lloyd.STOP] != lloyd.CONVERGED:
+            self.control[lloyd.STOP] = lloyd.GOING
+            self.advance(1, update=False)
+        return self.so_far()
 
-def kmeans(
-    X: Array, centers: Array, *, sample_weight: Array, max_iter: int, tol: float
-) -> Clustering:
-    """Run Lloyd's algorithm from given centres until it converges (see :class:`Run`)."""
-    run = Run(X, centers, sample_weight=sample_weight, max_iter=max_iter, tol=tol)
+
+def advance_until(
+    run: Run, deadline: float = np.inf, after: Callable[[Run], bool] | None = None
+) -> bool:
+    """Advance a run until it stops; return whether to stop everything.
+
+    Parameters
+    ----------
+    deadline : float
+        Value of ``time.perf_counter`` at which to stop, with the best so far.
+    after : callable
+        Called after every single iteration; a true result stops.  Without it, several
+        iterations go to a call of the kernel.
+    """
     n_steps = 1
     while True:
         started = time.perf_counter()
         reason = run.advance(n_steps)
         seconds = (time.perf_counter() - started) / n_steps
+        stop = after is not None and after(run)
         if reason == lloyd.EMPTY_CLUSTER:
             run.relocate_empty()
-            if run.n_iter >= max_iter:
-                break
+            stop = stop or run.n_iter >= run.max_iter
         elif reason != lloyd.GOING:
-            break
-        n_steps = int(np.clip(_CALL_SECONDS / max(seconds, 1e-6), 1, 1000))
-    return run.finish()
+            return stop
+        if stop or time.perf_counter() >= deadline:
+            return True
+        if after is None:
+            left = min(_CALL_SECONDS, deadline - time.perf_counter())
+            n_steps = int(np.clip(left / max(seconds, 1e-6), 1, 1000))

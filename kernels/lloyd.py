@@ -36,9 +36,10 @@ from .tile import any_less, fill_like, maximum, multiply_add, square_root, store
 
 #: Elements of the control array (int64): whether to stop and why, iterations done, rows whose
 #: label changed and rows scored in the last one, rows decided in float64 in all, whether the
-#: next iteration sums all rows anew.
-STOP, ITERATIONS, CHANGED, SCORED, DECIDED, FRESH = range(6)
-CONTROL_SIZE = 6
+#: next iteration sums all rows anew; and two settings: whether bounds spare rows, whether
+#: centres are kept at unit length.
+STOP, ITERATIONS, CHANGED, SCORED, DECIDED, FRESH, BOUNDED, SPHERICAL = range(8)
+CONTROL_SIZE = 8
 #: Reasons to stop.
 GOING, CONVERGED, WITHIN_TOLERANCE, EMPTY_CLUSTER, STEPS_DONE = range(5)
 #: Columns of what a block notes: rows changed, scored, decided in float64.
@@ -74,11 +75,12 @@ def sum_rows(X, sample_weight, start, stop, labels, sums, weights):
 
 
 @kernel
-def due_rows(start, stop, labels, spent, limits, due):
+def due_rows(start, stop, bounded, labels, spent, limits, due):
     """Write the rows of [start, stop) whose label may have changed; return how many.
 
     Parameters
     ----------
+    bounded : bool, False to take them all
     labels : IN (n_samples,) int32
     spent : IN (n_clusters,) float64, the budget each cluster has spent
     limits : IN (n_samples,) float32, the spending at which a row must be scored again
@@ -89,7 +91,7 @@ def due_rows(start, stop, labels, spent, limits, due):
     for i in range(np.uint64(start), np.uint64(stop)):
         # Unsigned numbers spare Numba's look for negative indices: a third of this loop.
         due[count] = i
-        if not limits[i] > spent[np.uint32(labels[i])]:
+        if not bounded or not limits[i] > spent[np.uint32(labels[i])]:
             count += one
     return np.int64(count)
 
@@ -109,7 +111,7 @@ def slack(norms, best, second, needed, margin):
 
 @kernel
 def scan_block(
-    X, sample_weight, start, stop, fresh, centers, shift, moved, columns, half_norms, margin,
+    X, sample_weight, start, stop, control, shift, moved, columns, half_norms, margin,
     spent, panel, due, exact, index, labels, limits, noted, sums, weights,
 ):  # fmt: skip
     """Bring the labels of rows [start, stop) up to date and note what clusters gain.
@@ -118,19 +120,20 @@ def scan_block(
     ----------
     X : IN (n_samples, n_features)
     sample_weight : IN (n_samples,) or (0,) for weights of one
-    fresh : bool, whether to sum all rows, not only those whose label changes
-    centers, shift, moved, columns, half_norms, margin : IN, see ``prepare_centers``
+    control : IN (CONTROL_SIZE,) int64; FRESH says to sum all rows, not only those that change
+    shift, moved, columns, half_norms, margin : IN, see ``prepare_centers``
     spent : IN (n_clusters,) float64
     panel, due, exact, index : OUT working memory
     labels : IN/OUT (n_samples,) int32
     limits : IN/OUT (n_samples,) float32
     noted : OUT (3,) int64
     sums, weights : OUT (n_clusters, n_features), (n_clusters,) float64, gains of the clusters;
-        untouched if no label changes and not ``fresh``
+        untouched if no label changes and not FRESH
     """
+    fresh = control[FRESH] != 0
     height = rows_per_block(X)
     n_features = columns.shape[0]
-    count = due_rows(start, stop, labels, spent, limits, due)
+    count = due_rows(start, stop, control[BOUNDED] != 0, labels, spent, limits, due)
     changed = 0
     decided = 0
     for first in range(0, count, height):
@@ -179,13 +182,13 @@ def scan_block(
 
 @kernel
 def move_clusters(
-    first, last, fresh, noted, block_sums, block_weights, sums, weights, centers, previous, moves
+    first, last, control, noted, block_sums, block_weights, sums, weights, centers, previous, moves
 ):
     """Add the blocks' gains to the sums of clusters [first, last) and move their centres.
 
     Parameters
     ----------
-    fresh : bool, whether the gains are of all rows
+    control : IN (CONTROL_SIZE,) int64; FRESH says the gains are of all rows
     noted : IN (n_blocks, 3) int64
     block_sums, block_weights : IN (n_blocks, n_clusters, n_features), (n_blocks, n_clusters)
     sums, weights : IN/OUT (n_clusters, n_features), (n_clusters,) float64
@@ -194,6 +197,7 @@ def move_clusters(
     moves : OUT (n_clusters,) float64, how far each centre moved
     """
     n_features = centers.shape[1]
+    fresh = control[FRESH] != 0
     for j in range(first, last):
         if fresh:
             weights[j] = 0.0
@@ -204,11 +208,17 @@ def move_clusters(
                 weights[j] += block_weights[block, j]
                 for p in range(n_features):
                     sums[j, p] += block_sums[block, j, p]
+        divisor = weights[j]
+        if control[SPHERICAL] != 0 and weights[j] > 0.0:
+            divisor = 0.0
+            for p in range(n_features):
+                divisor += sums[j, p] ** 2
+            divisor = math.sqrt(divisor)
         move = 0.0
         for p in range(n_features):
             previous[j, p] = centers[j, p]
-            if weights[j] > 0.0:
-                centers[j, p] = sums[j, p] / weights[j]
+            if divisor > 0.0:
+                centers[j, p] = sums[j, p] / divisor
                 move += (np.float64(centers[j, p]) - np.float64(previous[j, p])) ** 2
         moves[j] = math.sqrt(move)
 
@@ -283,8 +293,8 @@ def lloyd(
                 return
             start = ticket * block_rows
             scan_block(
-                X, sample_weight, start, min(start + block_rows, n_samples), control[FRESH] != 0,
-                centers, shift, moved, columns, half_norms, margin, spent, panel, due, exact,
+                X, sample_weight, start, min(start + block_rows, n_samples), control,
+                shift, moved, columns, half_norms, margin, spent, panel, due, exact,
                 index, labels, limits, noted[ticket], block_sums[ticket], block_weights[ticket],
             )  # fmt: skip
         elif ticket < n_blocks + n_groups:
@@ -295,7 +305,7 @@ def lloyd(
                 first = (ticket - n_blocks) * group
                 last = min(first + group, n_clusters)
                 move_clusters(
-                    first, last, control[FRESH] != 0, noted, block_sums, block_weights, sums,
+                    first, last, control, noted, block_sums, block_weights, sums,
                     weights, centers, previous, moves,
                 )  # fmt: skip
                 for j in range(first, last):
