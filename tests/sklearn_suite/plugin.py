@@ -1,0 +1,64 @@
+"""A pytest plugin that runs scikit-learn's own tests with its classes replaced by fastml's.
+
+``FASTML_SKLEARN_SUITE`` names the module whose tests run, as ``sklearn.neural_network``: every
+public name fastml shares with it is replaced before the tests are imported.
+``FASTML_SKLEARN_DESELECTED`` names a file of tests to leave out: each line a test's name (with or
+without its parameters) and, after #, the reason.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+
+import fastml
+
+
+def _replace(module_name):
+    module = importlib.import_module(module_name)
+    replaced = [
+        name for name in fastml.__all__ if not name.startswith("_") and name in vars(module)
+    ]
+    for name in replaced:
+        setattr(module, name, getattr(fastml, name))
+    return replaced
+
+
+def deselected_tests(path):
+    """Return the names of the tests to leave out, and the reason of each.
+
+    Raises
+    ------
+    ValueError
+        If a line gives no reason.
+    """
+    reasons = {}
+    for line in Path(path).read_text().splitlines():
+        if line.strip() and not line.startswith("#"):
+            name, separator, reason = line.partition(" # ")
+            if not separator or not reason.strip():
+                raise ValueError(f"No reason is given for leaving out {line!r}.")
+            reasons[name.strip()] = reason.strip()
+    return reasons
+
+
+def pytest_configure(config):
+    # At import time of this plugin pytest has not yet imported any test.
+    replaced = _replace(os.environ["FASTML_SKLEARN_SUITE"])
+    if not replaced:
+        raise RuntimeError("fastml shares no name with the module.")
+
+
+def pytest_collection_modifyitems(config, items):
+    reasons = deselected_tests(os.environ["FASTML_SKLEARN_DESELECTED"])
+    kept, left_out, used = [], [], set()
+    for item in items:
+        names = {item.name, item.name.partition("[")[0]} & reasons.keys()
+        used |= names
+        (left_out if names else kept).append(item)
+    unknown = reasons.keys() - used
+    if unknown:
+        raise ValueError(f"No such tests to leave out: {sorted(unknown)}.")
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = kept
