@@ -63,6 +63,7 @@ class BaseKMeans(
     n_clusters: int
     init: Any
     n_init: Any
+    _n_init: int
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the nearest centre of each row.
@@ -345,7 +346,7 @@ class KMeans(BaseKMeans):
             init = self.init
             if not isinstance(init, str) and not callable(init):
                 init = self._checked_centers(data, init)
-            n_runs = self._n_runs(10)
+            self._n_init = self._n_runs(10)
             if self.algorithm == "elkan" and self.n_clusters == 1:
                 warnings.warn(
                     "algorithm='elkan' doesn't make sense for a single cluster. Using 'lloyd' "
@@ -353,7 +354,7 @@ class KMeans(BaseKMeans):
                     RuntimeWarning,
                     stacklevel=2,
                 )
-            best = self._best_run(data, weights, init, n_runs, random_state, deadline)
+            best = self._best_run(data, weights, init, random_state, deadline)
             for name, value in self._attributes(best).items():
                 setattr(self, name, value)
         self._n_features_out = self.n_clusters
@@ -375,7 +376,6 @@ class KMeans(BaseKMeans):
         X: Array,
         weights: Array,
         init: Any,
-        n_runs: int,
         random_state: np.random.RandomState,
         deadline: float,
     ) -> Clustering:
@@ -389,7 +389,7 @@ class KMeans(BaseKMeans):
         def attributes() -> dict[str, Any]:
             return self._attributes(run.so_far())
 
-        task = FitTask(self, n_runs * self.max_iter, {"X": X}, attributes, "iteration")
+        task = FitTask(self, self._n_init * self.max_iter, {"X": X}, attributes, "iteration")
 
         def after(run: Run) -> bool:
             with task.epoch() as iteration:
@@ -400,7 +400,7 @@ class KMeans(BaseKMeans):
 
         watched = self.verbose or task.watched
         with task.running():
-            for _ in range(n_runs):
+            for _ in range(self._n_init):
                 centers = self._start(X, weights, init, random_state)
                 if self._spherical:
                     normalize(centers, copy=False)

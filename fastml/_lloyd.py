@@ -124,14 +124,16 @@ class Run:
         self.scored += int(self.control[lloyd.SCORED])
         return int(self.control[lloyd.STOP])
 
-    def relocate_empty(self) -> None:
+    def relocate_empty(self) -> bool:
         """Move each empty cluster to one of the rows farthest from their centres.
 
-        As scikit-learn does: the row leaves the sums of the cluster it was in.
+        As scikit-learn does: the row leaves the sums of the cluster it was in.  Return whether
+        there is anything left to do.
         """
         empty = np.flatnonzero(self.weights == 0)
         distances = squared_distances(self.X, self.previous, self.labels)
-        if distances.max() > 0:  # else every row sits on its centre: nowhere better to go
+        nowhere_better = bool(distances.max() == 0)  # every row sits on its centre
+        if not nowhere_better:
             farthest = np.argpartition(distances, -len(empty))[: -len(empty) - 1 : -1]
             for cluster, row in zip(empty, farthest, strict=True):
                 weight = self.sample_weight[row] if self.sample_weight.size else 1.0
@@ -145,6 +147,9 @@ class Run:
             if self.control[lloyd.SPHERICAL]:
                 normalize(self.centers, copy=False)
         self.forget()
+        if nowhere_better and (self.moves**2).sum() <= self.tol:
+            self.control[lloyd.STOP] = lloyd.WITHIN_TOLERANCE
+        return bool(self.control[lloyd.STOP] == lloyd.GOING) and self.n_iter < self.max_iter
 
     def so_far(self) -> Clustering:
         """Return the centres as they are, with the labels that led to them."""
@@ -182,8 +187,8 @@ def advance_until(
         seconds = (time.perf_counter() - started) / n_steps
         stop = after is not None and after(run)
         if reason == lloyd.EMPTY_CLUSTER:
-            run.relocate_empty()
-            stop = stop or run.n_iter >= run.max_iter
+            if not run.relocate_empty():
+                return stop
         elif reason != lloyd.GOING:
             return stop
         if stop or time.perf_counter() >= deadline:
