@@ -9,7 +9,7 @@ Learning* (MIT Press, 2016), and Bishop, *Pattern Recognition and Machine Learni
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,20 @@ def sigmoid_derivative(z: ArrayLike) -> Array:
     return sigmoid(z) * sigmoid(-z)
 
 
+def softmax(z: ArrayLike) -> Array:
+    """Return exp(z) / Σ exp(z), the sum along the last axis, without overflow.
+
+    Source: *Pattern Recognition and Machine Learning*, equation 4.104; *Deep Learning*,
+    equation 4.1 and the largest z subtracted as in section 4.1.
+
+    >>> softmax([1000.0, 1000.0])
+    array([0.5, 0.5])
+    """
+    z = np.asarray(z)
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+
 def softplus(z: ArrayLike) -> Array:
     """Return ζ(z) = log(1 + exp(z)) elementwise, without overflow.
 
@@ -69,6 +83,8 @@ def _activate(z: Array, activation: str) -> Array:
         return sigmoid(z)
     if activation == "relu":
         return np.asarray(np.maximum(z, 0))
+    if activation == "tanh":
+        return np.asarray(np.tanh(z))
     return z
 
 
@@ -77,6 +93,8 @@ def _derivative_from_activation(a: Array, activation: str) -> Array:
         return np.asarray(a * (1 - a))
     if activation == "relu":
         return (a > 0).astype(a.dtype)
+    if activation == "tanh":
+        return np.asarray(1 - a * a)
     return np.ones_like(a)
 
 
@@ -91,7 +109,7 @@ def dense_forward(X: Array, W: Array, b: Array, *, activation: str = "logistic")
     X : (n_samples, n_in)
     W : (n_in, n_out)
     b : (n_out,)
-    activation : 'identity', h(z) = z; 'logistic', h(z) = σ(z); 'relu', h(z) = max(z, 0)
+    activation : 'identity', h(z) = z; 'logistic', h(z) = σ(z); 'tanh'; 'relu', h(z) = max(z, 0)
 
     Returns
     -------
@@ -107,14 +125,15 @@ def dense_forward(X: Array, W: Array, b: Array, *, activation: str = "logistic")
     return _activate(X @ W + b, activation)
 
 
-def hidden_delta(delta: Array, W: Array, a: Array) -> Array:
-    """Return the delta of a logistic layer from that of the layer above: (δ Wᵀ) ∘ a (1 - a).
+def hidden_delta(delta: Array, W: Array, a: Array, *, activation: str = "logistic") -> Array:
+    """Return the delta of a layer from that of the layer above: (δ Wᵀ) ∘ h'(z).
 
     Parameters
     ----------
     delta : (n_samples, n_out), ∂L/∂z of the layer above
     W : (n_in, n_out), its weights
-    a : (n_samples, n_in), the activation of this layer, σ(z); σ'(z) = a (1 - a)
+    a : (n_samples, n_in), the activation of this layer, h(z); for h = σ, h'(z) = a (1 - a)
+    activation : h
 
     Returns
     -------
@@ -126,7 +145,7 @@ def hidden_delta(delta: Array, W: Array, a: Array) -> Array:
     >>> hidden_delta(np.array([[2.0]]), np.array([[1.0], [-1.0]]), np.array([[0.5, 0.5]]))
     array([[ 0.5, -0.5]])
     """
-    return np.asarray((delta @ W.T) * (a * (1 - a)))
+    return np.asarray((delta @ W.T) * _derivative_from_activation(a, activation))
 
 
 def dense_backward(
@@ -156,10 +175,7 @@ def dense_backward(
     >>> delta_below, dW.ravel(), db
     (array([[1.5, 2. ]]), array([0.5, 1. ]), array([0.5]))
     """
-    if activation == "logistic":
-        delta_below = hidden_delta(delta, W, X)
-    else:
-        delta_below = (delta @ W.T) * _derivative_from_activation(X, activation)
+    delta_below = hidden_delta(delta, W, X, activation=activation)
     return delta_below, X.T @ delta, delta.sum(axis=0)
 
 
@@ -208,12 +224,66 @@ def binary_cross_entropy(z: Array, y: Array) -> float:
     return float((softplus(z) - y * z).sum() / len(z))
 
 
-def output_delta(probability: Array, y: Array) -> Array:
-    """Return the delta of the output layer under cross-entropy, ∂L/∂z = ŷ - y.
+def cross_entropy(z: Array, y: Array) -> float:
+    """Return the mean over samples of L = -Σ_j y_j log ŷ_j, ŷ = softmax(z).
+
+    Evaluated from the logits as log Σ exp(z) - z_y, with the largest z taken out of both.
 
     Parameters
     ----------
-    probability : (n_samples, n_out), ŷ = σ(z)
+    z : (n_samples, n_classes), logits
+    y : (n_samples, n_classes), 1 for the class of each sample, else 0
+
+    Source: *Pattern Recognition and Machine Learning*, equation 4.108.
+
+    >>> cross_entropy(np.array([[0.0, -1000.0]]), np.array([[0.0, 1.0]]))
+    1000.0
+    """
+    shifted = z - z.max(axis=1, keepdims=True)
+    return float((np.log(np.exp(shifted).sum(axis=1)) - (y * shifted).sum(axis=1)).sum() / len(z))
+
+
+def squared_error(z: Array, y: Array) -> float:
+    """Return the mean over samples of L = ½ Σ_j (z_j - y_j)².
+
+    Parameters
+    ----------
+    z, y : (n_samples, n_out), outputs and targets
+
+    Source: *Pattern Recognition and Machine Learning*, equation 5.11.
+
+    >>> squared_error(np.array([[1.0, 3.0]]), np.array([[0.0, 1.0]]))
+    2.5
+    """
+    return float(0.5 * ((z - y) ** 2).sum() / len(z))
+
+
+def poisson_deviance(z: Array, y: Array) -> float:
+    """Return the mean over samples of half the Poisson deviance of ŷ = exp(z) from y.
+
+    L = Σ_j y_j log(y_j / ŷ_j) - y_j + ŷ_j.
+
+    Parameters
+    ----------
+    z, y : (n_samples, n_out), logarithms of the predictions, and targets that are not negative
+
+    Source: McCullagh and Nelder, *Generalized Linear Models*, 1989, section 2.3.
+
+    >>> poisson_deviance(np.array([[0.0]]), np.array([[1.0]]))
+    0.0
+    """
+    logs = y * np.log(np.where(y > 0, y, 1))
+    return float((logs - y * z - y + np.exp(z)).sum() / len(z))
+
+
+def output_delta(probability: Array, y: Array) -> Array:
+    """Return the delta of the output layer, ∂L/∂z = ŷ - y.
+
+    The same for each loss above with its ŷ: σ(z), softmax(z), z and exp(z).
+
+    Parameters
+    ----------
+    probability : (n_samples, n_out), ŷ
     y : (n_samples, n_out), targets
 
     Returns
@@ -231,14 +301,32 @@ def output_delta(probability: Array, y: Array) -> Array:
 # --- a network -----------------------------------------------------------------------------
 
 
-def forward(X: Array, coefs: Sequence[Array], intercepts: Sequence[Array]) -> list[Array]:
-    """Return the activations of all layers of a logistic network, the input first, ŷ last.
+# Output activations, each with the loss whose delta is ŷ - y.
+_OUTPUTS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], float]]] = {
+    "logistic": (sigmoid, binary_cross_entropy),
+    "softmax": (softmax, cross_entropy),
+    "identity": (np.asarray, squared_error),
+    "exp": (np.exp, poisson_deviance),
+}
+
+
+def forward(
+    X: Array,
+    coefs: Sequence[Array],
+    intercepts: Sequence[Array],
+    *,
+    activations: Sequence[str] | None = None,
+    output: str = "logistic",
+) -> list[Array]:
+    """Return the activations of all layers, the input first, ŷ last.
 
     Parameters
     ----------
     X : (n_samples, n_features)
     coefs : for each layer its weights W, (n_in, n_out)
     intercepts : for each layer its biases b, (n_out,)
+    activations : of the hidden layers; None for all logistic
+    output : 'logistic', 'softmax', 'identity' or 'exp'
 
     Source: *Deep Learning*, algorithm 6.3.
 
@@ -246,26 +334,38 @@ def forward(X: Array, coefs: Sequence[Array], intercepts: Sequence[Array]) -> li
     >>> forward(np.array([[3.0]]), [W, W], [b, b])
     [array([[3.]]), array([[0.5]]), array([[0.5]])]
     """
-    activations = [X]
-    for W, b in zip(coefs, intercepts, strict=True):
-        activations.append(dense_forward(activations[-1], W, b))
-    return activations
+    names = activations or ["logistic"] * (len(coefs) - 1)
+    layers = [X]
+    for W, b, name in zip(coefs[:-1], intercepts[:-1], names, strict=True):
+        layers.append(dense_forward(layers[-1], W, b, activation=name))
+    z = dense_forward(layers[-1], coefs[-1], intercepts[-1], activation="identity")
+    activate, _ = _OUTPUTS[output]
+    return [*layers, activate(z)]
 
 
 def loss_and_gradients(
-    X: Array, y: Array, coefs: Sequence[Array], intercepts: Sequence[Array], alpha: float = 0.0
+    X: Array,
+    y: Array,
+    coefs: Sequence[Array],
+    intercepts: Sequence[Array],
+    alpha: float = 0.0,
+    *,
+    activations: Sequence[str] | None = None,
+    output: str = "logistic",
 ) -> tuple[float, list[Array], list[Array]]:
-    """Return the loss of a logistic network on a batch, and its gradients by backpropagation.
+    """Return the loss of a network on a batch, and its gradients by backpropagation.
 
-    L = mean cross-entropy + α/2 Σ W² / n, with the sum over all weights of all layers:
-    scikit-learn's convention for ``MLPClassifier``.
+    L = mean loss + α/2 Σ W² / n, with the sum over all weights of all layers: scikit-learn's
+    convention.
 
     Parameters
     ----------
     X : (n_samples, n_features)
-    y : (n_samples,) or (n_samples, n_out), targets in [0, 1]
-    coefs, intercepts : as for :func:`forward`
+    y : (n_samples,) or (n_samples, n_out), targets
+    coefs, intercepts, activations : as for :func:`forward`
     alpha : strength of the L2 penalty
+    output : 'logistic' for the binary cross-entropy, 'softmax' for the cross-entropy,
+        'identity' for the squared error, 'exp' for the Poisson deviance
 
     Returns
     -------
@@ -280,21 +380,23 @@ def loss_and_gradients(
     (1.6931, array([[1.]]), array([-0.5]))
     """
     n_samples = len(X)
-    inputs = forward(X, coefs[:-1], intercepts[:-1])
+    names = activations or ["logistic"] * (len(coefs) - 1)
+    *inputs, _ = forward(X, coefs, intercepts, activations=names, output=output)
     z = dense_forward(inputs[-1], coefs[-1], intercepts[-1], activation="identity")
     y = np.reshape(y, z.shape)
+    activate, mean_loss = _OUTPUTS[output]
     penalty = 0.5 * alpha * sum(float((W * W).sum()) for W in coefs) / n_samples
-    loss = binary_cross_entropy(z, y) + penalty
+    loss = mean_loss(z, y) + penalty
 
     dWs: list[Array] = []
     dbs: list[Array] = []
-    delta = output_delta(sigmoid(z), y)
+    delta = output_delta(activate(z), y)
     for layer in reversed(range(len(coefs))):
         a, W = inputs[layer], coefs[layer]
         dWs.insert(0, (a.T @ delta + alpha * W) / n_samples)
         dbs.insert(0, delta.sum(axis=0) / n_samples)
         if layer > 0:
-            delta = hidden_delta(delta, W, a)
+            delta = hidden_delta(delta, W, a, activation=names[layer - 1])
     return loss, dWs, dbs
 
 
