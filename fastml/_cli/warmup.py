@@ -16,6 +16,10 @@ _N_SAMPLES = 64
 _BATCH_SIZE = 16
 
 
+def _seeding(X: Any) -> None:
+    fastml.kmeans_plusplus(X, 2, random_state=0)
+
+
 def _k_means(X: Any) -> None:
     model = fastml.KMeans(n_clusters=2, n_init=1, max_iter=5, random_state=0).fit(X)
     model.predict(X)
@@ -53,6 +57,7 @@ def paths() -> Iterator[tuple[str, Callable[[], None]]]:
         "sigmoid": _sigmoid,
         "dense layer": _layer,
         "nearest centroid": _centroids,
+        "k-means seeding": _seeding,
         "k-means": _k_means,
         "perceptron": _perceptron,
     }
