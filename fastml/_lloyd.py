@@ -117,7 +117,7 @@ class Run:
             lloyd.lloyd, self.members,
             self.X, self.sample_weight, self.block_rows, self.group, n_steps, self.max_iter,
             update, self.tol, new_state(), self.centers, self.previous,
-            *self.prepared.arrays()[1:], self.labels, self.limits, self.spent, self.moves,
+            *self.prepared[1:], self.labels, self.limits, self.spent, self.moves,
             self.norms, self.noted, self.block_sums, self.block_weights, self.sums, self.weights,
             self.control,
         )  # fmt: skip

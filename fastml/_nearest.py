@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,9 +16,8 @@ _WORK_PER_TICKET = 400_000
 _NOTHING: dict[Any, Array] = {t: np.empty(0, t) for t in (np.float32, np.float64)}
 
 
-@dataclass(frozen=True)
-class PreparedCenters:
-    """Centres moved near the origin, transposed, with the margin of their scores."""
+class PreparedCenters(NamedTuple):
+    """Centres moved near the origin and transposed, with their margin, as kernels take them."""
 
     centers: Array
     shift: Array
@@ -31,7 +30,7 @@ class PreparedCenters:
     def of(cls, centers: Array) -> PreparedCenters:
         """Prepare C-contiguous ``centers`` (n_clusters, n_features) of float32 or float64."""
         k, d = centers.shape
-        padded = centroid.padded_clusters(k)
+        padded = padded_clusters(k)
         dtype = centers.dtype
         prepared = cls(
             centers,
@@ -41,14 +40,14 @@ class PreparedCenters:
             np.full(padded, -np.inf, dtype),
             np.empty(4),
         )
-        centroid.prepare_centers(*prepared.arrays())
+        centroid.prepare_centers(*prepared)
         return prepared
 
-    def arrays(self) -> tuple[Array, ...]:
-        """Return the arrays in the order kernels take them."""
-        return (
-            self.centers, self.shift, self.moved, self.columns, self.half_norms, self.margin,
-        )  # fmt: skip
+
+@cache
+def padded_clusters(n_clusters: int) -> int:
+    """Return the centres of whole tiles, the last ones padding."""
+    return int(centroid.padded_clusters(n_clusters))
 
 
 def rows_per_ticket(n_features: int, n_clusters: int) -> int:
@@ -83,8 +82,6 @@ def assign(
     run_team(
         centroid.nearest_centroid,
         min(team_size(nanoseconds), len(decisions)),
-        X, *prepared.arrays(), block_rows, new_state(), labels, wanted, decisions,
+        X, *prepared, block_rows, new_state(), labels, wanted, decisions,
     )  # fmt: skip
-    if (decisions == centroid.NOT_FINITE).any():
-        return -1
-    return int(decisions.sum())
+    return max(int(decisions.sum()), -1)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from numbers import Integral
 from typing import Any
 
@@ -171,11 +172,24 @@ def team_size(nanoseconds: float) -> int:
     return min(get_num_threads(), 1 + int(nanoseconds / _WAKING_NANOSECONDS))
 
 
-def new_state() -> NDArray[np.int64]:
-    """Return the shared counters of a team that has not begun."""
+@cache
+def _state_size() -> int:
     from .kernels.team import STATE_SIZE
 
-    return np.zeros(STATE_SIZE, np.int64)
+    return STATE_SIZE
+
+
+@cache
+def _alone() -> bool:
+    """Whether tiles are checked: a member that raises would leave the others waiting."""
+    from .kernels._jit import CHECK_TILES
+
+    return CHECK_TILES
+
+
+def new_state() -> NDArray[np.int64]:
+    """Return the shared counters of a team that has not begun."""
+    return np.zeros(_state_size(), np.int64)
 
 
 def _submit(members: int, kernel: Callable[..., Any], arguments: tuple[Any, ...]) -> list[Any]:
@@ -195,9 +209,7 @@ def run_team(kernel: Callable[..., Any], members: int, *arguments: Any) -> None:
     The kernel takes tickets from a state among its arguments until none is left.  An
     exception of any member is raised here, after all have stopped.
     """
-    from .kernels._jit import CHECK_TILES
-
-    if members <= 1 or CHECK_TILES:  # a member that raises would leave the others waiting
+    if members <= 1 or _alone():
         kernel(*arguments)
         return
     helpers: list[Future[Any]] = _submit(members - 1, kernel, arguments)

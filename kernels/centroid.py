@@ -47,8 +47,8 @@ from .tile import (
 #: Columns of the narrow tile, which scores the last centres where they do not fill a wide one.
 NARROW = N // 2
 
-#: What ``decisions`` holds for a block in which a row was not finite.
-NOT_FINITE = -1
+#: What ``decisions`` holds for a block in which a row was not finite: any sum with it is below 0.
+NOT_FINITE = -(1 << 40)
 
 
 @kernel

@@ -348,14 +348,16 @@ def finish_iteration(
     was_fresh = control[FRESH] != 0
     control[FRESH] = 0
     still = control[CHANGED] == 0 and total == 0.0
-    if still and not was_fresh:
-        # Sums that followed changes have rounded: sum all rows once before believing them.
+    verified = still and was_fresh
+    if control[CHANGED] == 0 and control[ITERATIONS] > 0 and not verified:
+        # Sums that followed changes have rounded: believe the labels' standing still once the
+        # sums of all rows leave the centres where they are.  That is no iteration of its own.
         control[FRESH] = 1
         return
     control[ITERATIONS] += 1
     if empty:
         control[STOP] = EMPTY_CLUSTER
-    elif still:
+    elif verified:
         control[STOP] = CONVERGED
     elif total <= tol:
         control[STOP] = WITHIN_TOLERANCE

@@ -314,9 +314,11 @@ def test_clone_and_pickle():
 
 
 def test_constructor_matches_scikit_learn():
+    ours = fastml.KMeans().get_params()
     theirs = sklearn.cluster.KMeans().get_params()
-    for name, value in fastml.KMeans().get_params().items():
-        assert theirs[name] == value
+    assert theirs.pop("algorithm") == "lloyd"
+    assert ours["algorithm"] == "auto"
+    assert {name: ours[name] for name in theirs} == theirs
 
 
 GOOD = blobs(30, 3, 3)
@@ -414,8 +416,93 @@ def test_explicit_centers_with_several_starts_are_warned_of():
         fastml.KMeans(3, init=GOOD[:3], n_init=5).fit(GOOD)
 
 
-def test_verbose_says_what_each_run_found(capsys):
-    fastml.KMeans(3, n_init=2, verbose=1, random_state=0).fit(GOOD)
+def test_verbose_tells_every_iteration(capsys):
+    model = fastml.KMeans(3, n_init=2, verbose=1, random_state=0, tol=0.0).fit(GOOD)
     said = capsys.readouterr().out.splitlines()
-    assert len(said) >= 2
-    assert all("inertia" in line for line in said)
+    assert said.count("Initialization complete") == 2
+    assert sum("strict convergence" in line for line in said) == 2
+    inertias = [float(line.split("inertia ")[1][:-1]) for line in said if "inertia" in line]
+    assert min(inertias) == pytest.approx(model.inertia_)
+
+
+class Stop:
+    """A callback that asks to stop after a number of iterations."""
+
+    def __init__(self, after):
+        self.left = after
+        self.scores = []
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, *, X, fitted_estimator):
+        if context.parent is None:
+            return False
+        self.scores.append(fitted_estimator.score(X))
+        self.left -= 1
+        return self.left == 0
+
+
+def test_a_callback_sees_every_iteration_and_may_stop():
+    X = blobs(2000, 4, 6, seed=5)
+    callback = Stop(after=4)
+    model = fastml.KMeans(6, init="random", n_init=1, random_state=0, tol=0.0)
+    model.set_callbacks(callback).fit(X)
+    assert model.n_iter_ == 4
+    assert callback.scores == sorted(callback.scores)
+    assert len(callback.scores) == 4
+    np.testing.assert_array_equal(model.labels_, model.predict(X))
+
+
+def test_max_time_stops_with_the_best_so_far():
+    X = blobs(20000, 8, 40, seed=6)
+    start = X[:40].copy()
+    model = fastml.KMeans(40, init=start, tol=0.0, max_time=1e-9).fit(X)
+    whole = fastml.KMeans(40, init=start, tol=0.0).fit(X)
+    assert model.n_iter_ == 1 < whole.n_iter_
+    assert whole.inertia_ < model.inertia_
+    np.testing.assert_array_equal(model.labels_, model.predict(X))
+
+
+@pytest.mark.parametrize("algorithm", ["lloyd", "elkan"])
+def test_bounds_change_nothing_but_the_work(algorithm):
+    X = blobs(5000, 5, 12, np.float32, seed=7)
+    auto = fastml.KMeans(12, init=X[:12].copy(), tol=0.0).fit(X)
+    other = fastml.KMeans(12, init=X[:12].copy(), tol=0.0, algorithm=algorithm).fit(X)
+    np.testing.assert_array_equal(auto.cluster_centers_, other.cluster_centers_)
+    np.testing.assert_array_equal(auto.labels_, other.labels_)
+    assert auto.n_iter_ == other.n_iter_
+    if algorithm == "lloyd":
+        assert auto.n_scored_ < other.n_scored_
+
+
+def test_cosine_clusters_directions():
+    generator = np.random.default_rng(8)
+    directions = np.eye(3)[generator.integers(3, size=300)]
+    X = (directions + 0.05 * generator.standard_normal((300, 3))) * generator.uniform(
+        0.01, 100, (300, 1)
+    )
+    model = fastml.KMeans(3, metric="cosine", random_state=0, n_init=3).fit(X)
+    truth = directions.argmax(axis=1)
+    assert len({*zip(truth, model.labels_, strict=True)}) == 3
+    np.testing.assert_allclose(np.linalg.norm(model.cluster_centers_, axis=1), 1.0, rtol=1e-12)
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    cosines = X @ model.cluster_centers_.T / np.linalg.norm(X, axis=1)[:, None]
+    np.testing.assert_allclose(model.transform(X), 1 - cosines, atol=1e-12)
+
+
+def test_a_memory_map_is_fitted_where_it_lies(tmp_path):
+    X = blobs(1000, 4, 3, np.float32, seed=9)
+    path = tmp_path / "samples.npy"
+    np.save(path, X)
+    mapped = np.load(path, mmap_mode="r")
+    ours = fastml.KMeans(3, random_state=0).fit(mapped)
+    plain = fastml.KMeans(3, random_state=0).fit(X)
+    np.testing.assert_array_equal(ours.labels_, plain.labels_)
+    np.testing.assert_array_equal(ours.predict(mapped), plain.labels_)
