@@ -11,12 +11,14 @@ endif
 VENV_PYTHON := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench bench-quick bench-compare clean
 
 help:
 	@echo "make demo    cluster a photograph, train classifiers, time both against NumPy"
 	@echo "make test    lint, type check and run the tests"
-	@echo "make bench   measure against NumPy and the peers"
+	@echo "make bench   measure against NumPy, the peers and the machine's limits: minutes"
+	@echo "make bench-quick                 the same in under two minutes"
+	@echo "make bench-compare A=... B=...   has commit B become slower than commit A?"
 	@echo "make lint    lint and type check only"
 	@echo "make clean   remove .venv and everything that was built"
 
@@ -32,7 +34,15 @@ lint: $(VENV)/dev.stamp
 	$(VENV_PYTHON) -m mypy
 
 bench: $(VENV)/bench.stamp
-	$(VENV_PYTHON) -m pytest bench --benchmark-only
+	$(VENV_PYTHON) -m bench
+
+bench-quick: $(VENV)/bench.stamp
+	$(VENV_PYTHON) -m bench --size quick
+
+A ?= origin/main
+B ?= HEAD
+bench-compare: $(VENV)/bench.stamp
+	$(VENV_PYTHON) -m bench.compare $(A) $(B)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info fastml-demo .mypy_cache .ruff_cache .pytest_cache
