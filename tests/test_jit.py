@@ -172,6 +172,16 @@ def test_truncated_entry_counts_as_absent(tmp_path, length):
     assert store.load("key") == {"code": 2}
 
 
+def test_changed_byte_is_noticed_where_the_pickle_still_loads(tmp_path):
+    store = _jit._Store(tmp_path, "kernel")
+    store.save("key", b"machine code")
+    (path,) = tmp_path.iterdir()
+    content = path.read_bytes()
+    assert content.count(b"machine code") == 1
+    path.write_bytes(content.replace(b"machine code", b"machine c0de"))
+    assert store.load("key") is None
+
+
 def test_entry_that_cannot_be_unpickled_counts_as_absent(tmp_path):
     import hashlib
 
