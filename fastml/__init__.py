@@ -12,6 +12,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from ._kmeans import KMeans
+    from ._minibatch import MiniBatchKMeans
     from ._mlp_classifier import MLPClassifier
     from ._mlp_regressor import MLPRegressor
     from ._plusplus import kmeans_plusplus
@@ -28,6 +29,7 @@ _HOMES = {
     "KMeans": "_kmeans",
     "MLPClassifier": "_mlp_classifier",
     "MLPRegressor": "_mlp_regressor",
+    "MiniBatchKMeans": "_minibatch",
     "dense_backward": "functional",
     "dense_forward": "functional",
     "get_num_threads": "_threads",
@@ -44,6 +46,7 @@ __all__ = [
     "KMeans",
     "MLPClassifier",
     "MLPRegressor",
+    "MiniBatchKMeans",
     "__version__",
     "dense_backward",
     "dense_forward",
