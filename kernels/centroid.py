@@ -24,7 +24,7 @@ import math
 
 import numpy as np
 
-from ._jit import allocating_kernel, kernel
+from ._jit import allocating_kernel, inner_kernel, kernel
 from .dense import multiply
 from .pack import consecutive_rows, pack_rows, panel_size, rows_per_block
 from .scratch import aligned_zeros, copy_elements
@@ -60,7 +60,7 @@ def padded_clusters(n_clusters):
     return n_clusters - left + (NARROW if left <= NARROW else N)
 
 
-@kernel
+@inner_kernel
 def mean_center(centers, shift):
     """Write the mean of the centres: a vector near the data, whatever its offset.
 
@@ -77,7 +77,7 @@ def mean_center(centers, shift):
         shift[p] = total / n_clusters
 
 
-@kernel
+@inner_kernel
 def move_center(centers, j, shift, moved, columns, half_norms):
     """Move centre j near the origin and transpose it; return the square of its norm.
 
@@ -104,7 +104,7 @@ def move_center(centers, j, shift, moved, columns, half_norms):
     return norm
 
 
-@kernel
+@inner_kernel
 def score_margin(columns, largest, margin):
     """Bound the rounding of scores.
 
@@ -146,7 +146,7 @@ def prepare_centers(centers, shift, moved, columns, half_norms, margin):
     score_margin(columns, largest, margin)
 
 
-@kernel
+@inner_kernel
 def nearest_exactly(X, row, columns, distances):
     """Return the nearest centre of one row as the reference decides, or -1 if it is not finite.
 
@@ -173,7 +173,7 @@ def nearest_exactly(X, row, columns, distances):
     return label
 
 
-@kernel
+@inner_kernel
 def move_panel(panel, n_features, shift):
     """Subtract ``shift`` from a panel of samples and return the squares of their norms (a tile).
 
@@ -191,7 +191,7 @@ def move_panel(panel, n_features, shift):
     return norms
 
 
-@kernel
+@inner_kernel
 def score_panel(panel, n_features, shift, moved, half_norms):
     """Score a packed panel of samples against all centres.
 
@@ -222,13 +222,13 @@ def score_panel(panel, n_features, shift, moved, half_norms):
     return norms, best, index, second
 
 
-@kernel
+@inner_kernel
 def needed_lead(norms, margin):
     """Return by how much a score must lead to be decisive (a tile)."""
     return multiply_add(norms, margin[1], square_root(norms) * margin[0]) + margin[2]
 
 
-@kernel
+@inner_kernel
 def assign_rows(
     X, start, stop, shift, moved, columns, half_norms, margin, panel, rows, exact, short, labels
 ):
@@ -275,7 +275,7 @@ def assign_rows(
     return decided
 
 
-@kernel
+@inner_kernel
 def distances_to(X, start, stop, centers, labels, distances):
     """Write the Euclidean distance of rows [start, stop) to the centres they are labelled with.
 

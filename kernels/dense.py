@@ -8,7 +8,7 @@ backward pass is the same loop with the two strides of W exchanged.
 
 from __future__ import annotations
 
-from ._jit import kernel
+from ._jit import inner_kernel
 from .pack import rows_per_block
 from .tile import (
     G,
@@ -31,7 +31,7 @@ from .tile import (
 _BLOCKS_AT_ONCE = 8
 
 
-@kernel
+@inner_kernel
 def multiply(tile, panel, start, n, weights, first, step, stride):
     """Return tile + the sum over p < n of panel row p times n numbers of ``weights``.
 
@@ -45,7 +45,7 @@ def multiply(tile, panel, start, n, weights, first, step, stride):
     return tile
 
 
-@kernel
+@inner_kernel
 def dense_panel(W, w, b, c, n_in, n_out, panel, a, z):
     """Compute z = aW + b for one panel of samples.
 
@@ -69,7 +69,7 @@ def dense_panel(W, w, b, c, n_in, n_out, panel, a, z):
         j += 1
 
 
-@kernel
+@inner_kernel
 def delta_panel(W, w, n_in, n_out, panel, delta, previous):
     """Compute delta W^T for one panel of samples: the delta of the layer below, before σ'.
 
@@ -92,7 +92,7 @@ def delta_panel(W, w, n_in, n_out, panel, delta, previous):
         p += 1
 
 
-@kernel
+@inner_kernel
 def _sum_over_samples(tile, panels, left, right, first, last, size):
     """Return tile + the outer products of rows of the panels [first, last), ``size`` apart."""
     height = rows_per_block(panels)
@@ -104,7 +104,7 @@ def _sum_over_samples(tile, panels, left, right, first, last, size):
     return tile
 
 
-@kernel
+@inner_kernel
 def weight_gradient(panels, a, delta, n_blocks, size, p_start, p_stop, n_out, gradient, g):
     """Add a^T delta, for features [p_start, p_stop), to a gradient.
 
@@ -148,7 +148,7 @@ def weight_gradient(panels, a, delta, n_blocks, size, p_start, p_stop, n_out, gr
             j += G if wide_j else 1
 
 
-@kernel
+@inner_kernel
 def bias_gradient(panels, delta, n_blocks, size, n_out, gradient, g):
     """Add the sum of the deltas over samples to ``gradient[g : g + n_out]``.
 
@@ -167,7 +167,7 @@ def bias_gradient(panels, delta, n_blocks, size, n_out, gradient, g):
         add_lane_sums(gradient, g + j, 0, total)
 
 
-@kernel
+@inner_kernel
 def unpack_rows(panel, start, n_features, out, first, count):
     """Write ``count`` samples of a panel to rows first, first + 1, ... of a matrix.
 

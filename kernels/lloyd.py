@@ -27,7 +27,7 @@ import math
 
 import numpy as np
 
-from ._jit import allocating_kernel, kernel
+from ._jit import allocating_kernel, inner_kernel, kernel
 from .centroid import move_center, nearest_exactly, needed_lead, score_margin, score_panel
 from .pack import pack_rows, panel_size, rows_per_block
 from .scratch import aligned_zeros
@@ -49,7 +49,7 @@ _CAUTION = 2e-6
 _ROUND_DOWN = 2.0**-22
 
 
-@kernel
+@inner_kernel
 def add_row(X, row, weight, label, sums, weights):
     """Add a row, times ``weight``, to the sum of a cluster, in float64."""
     weights[label] += weight
@@ -57,7 +57,7 @@ def add_row(X, row, weight, label, sums, weights):
         sums[label, p] += weight * np.float64(X[row, p])
 
 
-@kernel
+@inner_kernel
 def sum_rows(X, sample_weight, start, stop, labels, sums, weights):
     """Add rows [start, stop), weighted, to the sums of their clusters, in float64.
 
@@ -74,7 +74,7 @@ def sum_rows(X, sample_weight, start, stop, labels, sums, weights):
         add_row(X, i, weight, labels[i], sums, weights)
 
 
-@kernel
+@inner_kernel
 def due_rows(start, stop, bounded, labels, spent, limits, due):
     """Write the rows of [start, stop) whose label may have changed; return how many.
 
@@ -96,7 +96,7 @@ def due_rows(start, stop, bounded, labels, spent, limits, due):
     return np.int64(count)
 
 
-@kernel
+@inner_kernel
 def slack(norms, best, second, needed, margin):
     """Return l - u, reduced by all that rounding may account for (a tile).
 
@@ -109,7 +109,7 @@ def slack(norms, best, second, needed, margin):
     return lower - upper - (lower + upper) * _CAUTION
 
 
-@kernel
+@inner_kernel
 def scan_block(
     X, sample_weight, start, stop, control, shift, moved, columns, half_norms, margin,
     spent, panel, due, exact, index, labels, limits, noted, sums, weights,
@@ -180,7 +180,7 @@ def scan_block(
     noted[_DECIDED] = decided
 
 
-@kernel
+@inner_kernel
 def move_clusters(
     first, last, control, noted, block_sums, block_weights, sums, weights, centers, previous, moves
 ):
@@ -223,7 +223,7 @@ def move_clusters(
         moves[j] = math.sqrt(move)
 
 
-@kernel
+@inner_kernel
 def spend(moves, spent):
     """Add to each cluster's spent budget its own move and the largest move of another.
 
@@ -322,7 +322,7 @@ def lloyd(
         finish_ticket(state)
 
 
-@kernel
+@inner_kernel
 def finish_iteration(
     max_iter, update, tol, columns, margin, spent, moves, norms, noted, weights, control
 ):

@@ -7,24 +7,24 @@ shuffling or selecting samples never copies the data.
 
 from __future__ import annotations
 
-from ._jit import kernel
+from ._jit import inner_kernel
 from .tile import M, lanes, load_narrow_rows, load_rows, store, transpose
 
 
-@kernel
+@inner_kernel
 def rows_per_block(X):
     """Return the number of samples in a panel of X's element type."""
     return M * lanes(X)
 
 
-@kernel
+@inner_kernel
 def panel_size(X):
     """Return the number of elements of a panel of X, its features padded to whole vectors."""
     step = lanes(X)
     return (X.shape[1] + step - 1) // step * step * rows_per_block(X)
 
 
-@kernel
+@inner_kernel
 def pack_rows(X, rows, first, panel, start):
     """Write a panel's samples, gathered by number; features past the last are zero.
 
@@ -63,7 +63,7 @@ def pack_rows(X, rows, first, panel, start):
         panel[start + n_features * height : start + padded * height] = 0
 
 
-@kernel
+@inner_kernel
 def consecutive_rows(first, last, rows):
     """Write first, first + 1, ... to ``rows``, repeating ``last`` once it is reached."""
     for i in range(rows.size):

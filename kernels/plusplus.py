@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._jit import allocating_kernel, kernel
+from ._jit import allocating_kernel, inner_kernel, kernel
 from .pack import consecutive_rows, pack_rows, panel_size, rows_per_block
 from .scratch import aligned_zeros, copy_elements
 from .team import finish_ticket, take_ticket
 from .tile import M, N, fill, load, minimum, multiply_add, squared_differences, store
 
 
-@kernel
+@inner_kernel
 def distances_to_points(panel, n_features, points, n_columns, distances):
     """Write the squared distances of a panel's samples to some points.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._jit import allocating_kernel, kernel
+from ._jit import allocating_kernel, inner_kernel
 
 
 @allocating_kernel
@@ -23,7 +23,7 @@ def aligned_zeros(like, size):
     return buffer[first : first + size]
 
 
-@kernel
+@inner_kernel
 def copy_elements(source, first, count, target, start):
     """Copy ``count`` elements from ``source[first]`` on to ``target[start]`` on."""
     for i in range(count):

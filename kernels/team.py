@@ -21,7 +21,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from ._jit import kernel
+from ._jit import inner_kernel
 
 #: Number of int64 elements of a team's state.
 STATE_SIZE = 48
@@ -73,19 +73,19 @@ def _pause(typing_context: Any) -> Any:
     return types.none(), codegen
 
 
-@kernel
+@inner_kernel
 def take_ticket(state):
     """Return the number of the next block of work nobody has taken."""
     return _atomic_add(state, _NEXT, 1)
 
 
-@kernel
+@inner_kernel
 def finish_ticket(state):
     """Count one block as done; what was written before is seen by who waits for it."""
     _atomic_add(state, _DONE, 1)
 
 
-@kernel
+@inner_kernel
 def wait_for(state, count):
     """Return once ``count`` blocks are done."""
     spins = 0
@@ -97,7 +97,7 @@ def wait_for(state, count):
             spins = 0
 
 
-@kernel
+@inner_kernel
 def release_team(state):
     """End every wait, now and to come: who waited must look why and return."""
     _atomic_add(state, _DONE, _FOREVER)
