@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._jit import kernel
+from ._jit import inner_kernel
 from .elementwise import (
     LOGISTIC,
     activate,
@@ -27,7 +27,7 @@ from .tile import fill, lane_sum, lanes, load, maximum, multiply_add, store
 SOFTMAX, EXPONENTIAL = 4, 5
 
 
-@kernel
+@inner_kernel
 def softmax(panel, start, n_out):
     """Replace z by exp(z) / sum exp(z) for the lanes at ``start``; return the largest and the sum.
 
@@ -52,7 +52,7 @@ def softmax(panel, start, n_out):
     return largest, total
 
 
-@kernel
+@inner_kernel
 def output_activation(code, n_out, panel, z):
     """Apply the activation of the output layer to one panel, in place.
 
@@ -72,7 +72,7 @@ def output_activation(code, n_out, panel, z):
         activate(code, panel, z, z + n_out * height)
 
 
-@kernel
+@inner_kernel
 def _softmax_delta(n_out, panels, z, delta, targets, weights):
     """Turn z into softmax's ŷ and its delta, and return the sum of the cross-entropies.
 
@@ -95,7 +95,7 @@ def _softmax_delta(n_out, panels, z, delta, targets, weights):
     return np.float64(lane_sum(total))
 
 
-@kernel
+@inner_kernel
 def output_delta(code, n_out, panels, z, delta, targets, weights):
     """Turn the output layer's z into ŷ and its delta ŷ - y, and return the sum of the losses.
 

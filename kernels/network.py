@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._jit import allocating_kernel, kernel
+from ._jit import allocating_kernel, inner_kernel
 from .dense import bias_gradient, delta_panel, dense_panel, unpack_rows, weight_gradient
 from .elementwise import activate, multiply_by_derivative
 from .loss import SOFTMAX, output_activation, output_delta
@@ -34,7 +34,7 @@ N_IN, N_OUT, WEIGHTS, BIASES, ACTIVATION, INPUT, OUTPUT, DELTA = range(8)
 LAYER, FIRST, LAST = range(3)
 
 
-@kernel
+@inner_kernel
 def forward_block(layers, parameters, panels, at):
     """Carry one block from its packed input to the output layer's z = aW + b.
 
@@ -55,7 +55,7 @@ def forward_block(layers, parameters, panels, at):
             activate(layers[layer, ACTIVATION], panels, z, z + n_out * height)
 
 
-@kernel
+@inner_kernel
 def backward_block(layers, parameters, panels, at):
     """Carry the output delta down: delta = (delta of the layer above W^T) * sigma'.
 
@@ -73,7 +73,7 @@ def backward_block(layers, parameters, panels, at):
         multiply_by_derivative(code, panels, a, panels, below, below + n_in * height)
 
 
-@kernel
+@inner_kernel
 def block_gradient(layers, ticket, panels, n_blocks, size, added, gradient):
     """Find the gradient of the weights of one ticket; with its first rows, of the biases.
 
@@ -99,7 +99,7 @@ def block_gradient(layers, ticket, panels, n_blocks, size, added, gradient):
         bias_gradient(panels, delta, n_blocks, size, n_out, gradient, b)
 
 
-@kernel
+@inner_kernel
 def ticket_step(
     layers, ticket, rule, settings, count, scale, parameters, gradient, moment_1, moment_2
 ):
@@ -125,7 +125,7 @@ def ticket_step(
     return squares
 
 
-@kernel
+@inner_kernel
 def gather_targets(Y, sample_weight, rows, count, encoded, targets, weights):
     """Write the targets and weights of a block's rows, and return the sum of the weights.
 

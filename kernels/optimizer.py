@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._jit import kernel
+from ._jit import inner_kernel, kernel
 from .flat import load_up_to, store_up_to
 from .tile import fill, lane_sum, lanes, multiply_add, square_root
 
@@ -15,13 +15,13 @@ DESCENT, MOMENTUM, NESTEROV, ADAM, GRADIENT = range(5)
 LEARNING_RATE, ALPHA, BETA_1, BETA_2, EPSILON = range(5)
 
 
-@kernel
+@inner_kernel
 def descent_update(w, g, rate):
     """Return w - rate * g."""
     return multiply_add(g, -rate, w)
 
 
-@kernel
+@inner_kernel
 def momentum_update(w, g, v, rate, momentum, nesterov):
     """Return the new w and velocity v of gradient descent with momentum.
 
@@ -34,7 +34,7 @@ def momentum_update(w, g, v, rate, momentum, nesterov):
     return w + v, v
 
 
-@kernel
+@inner_kernel
 def adam_update(w, g, m, v, rate, beta_1, beta_2, epsilon):
     """Return the new w and moments of Adam (Kingma and Ba, ICLR 2015).
 

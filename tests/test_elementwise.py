@@ -19,24 +19,16 @@ from fastml import reference
 from fastml.kernels import elementwise
 from fastml.kernels.tile import lanes, load, store
 
-# exponential and softplus have no function on arrays: kernels of a few lines give them one.
-# Like those of test_tile, they stay out of the cache, which does not key on this file.
-compiled = numba.njit(error_model="numpy")
 
+def _on_arrays(function_on_tiles):
+    """Return a function on arrays: the library has none for these."""
 
-@compiled
-def _exponential(x, out):
-    for i in range(0, x.size, lanes(x)):
-        store(out, i, 0, elementwise.exponential(load(x, i, 0, 1, 1)))
+    # Like the kernels of test_tile, out of the cache, which does not key on this file.
+    @numba.njit(error_model="numpy")
+    def kernel(x, out):
+        for i in range(0, x.size, lanes(x)):
+            store(out, i, 0, function_on_tiles(load(x, i, 0, 1, 1)))
 
-
-@compiled
-def _softplus(x, out):
-    for i in range(0, x.size, lanes(x)):
-        store(out, i, 0, elementwise.softplus(load(x, i, 0, 1, 1)))
-
-
-def _whole_vectors(kernel):
     def function(x):
         padded = np.zeros(-(-x.size // 64) * 64, x.dtype)
         padded[: x.size] = x
@@ -48,10 +40,13 @@ def _whole_vectors(kernel):
 
 
 FUNCTIONS = {
-    "exponential": _whole_vectors(_exponential),
+    "exponential": _on_arrays(elementwise.exponential),
+    "decaying_exponential": _on_arrays(elementwise.decaying_exponential),
+    "logarithm": _on_arrays(elementwise.logarithm),
     "sigmoid": fastml.sigmoid,
     "sigmoid_derivative": fastml.sigmoid_derivative,
-    "softplus": _whole_vectors(_softplus),
+    "softplus": _on_arrays(elementwise.softplus),
+    "hyperbolic_tangent": _on_arrays(elementwise.hyperbolic_tangent),
 }
 
 
@@ -59,11 +54,14 @@ def _exact_doubles(name, x):
     """Evaluate in float64, whose roundings are some 1e-9 of a unit of float32."""
     e = np.exp(-np.abs(x))
     return {
-        "exponential": e,  # only for x <= 0
-        "sigmoid": np.where(x >= 0, 1.0, e) / (1 + e),
-        "sigmoid_derivative": e / (1 + e) ** 2,
-        "softplus": np.maximum(x, 0) + np.log1p(e),
-    }[name]
+        "exponential": lambda: np.exp(x),
+        "decaying_exponential": lambda: e,
+        "logarithm": lambda: np.log(x),
+        "sigmoid": lambda: np.where(x >= 0, 1.0, e) / (1 + e),
+        "sigmoid_derivative": lambda: e / (1 + e) ** 2,
+        "softplus": lambda: np.maximum(x, 0) + np.log1p(e),
+        "hyperbolic_tangent": lambda: np.tanh(x),
+    }[name]()
 
 
 def _exact_decimal(name, x):
@@ -72,10 +70,13 @@ def _exact_decimal(name, x):
         x = Decimal(float(x))
         e = (-abs(x)).exp()
         return {
-            "exponential": lambda: e,
+            "exponential": lambda: x.exp(),
+            "decaying_exponential": lambda: e,
+            "logarithm": lambda: x.ln(),
             "sigmoid": lambda: (1 if x >= 0 else e) / (1 + e),
             "sigmoid_derivative": lambda: e / (1 + e) ** 2,
             "softplus": lambda: max(x, Decimal(0)) + _log1p(e),
+            "hyperbolic_tangent": lambda: _tanh(x, e),
         }[name]()
 
 
@@ -83,6 +84,12 @@ def _log1p(e):
     if e > Decimal("1e-25"):
         return (1 + e).ln()  # of 50 digits, 25 remain
     return e - e * e / 2
+
+
+def _tanh(x, e):
+    if abs(x) < Decimal("1e-12"):
+        return x - x**3 / 3
+    return (1 - e * e) / (1 + e * e) * (1 if x > 0 else -1)
 
 
 def _hard_points(dtype):
@@ -100,6 +107,8 @@ def _hard_points(dtype):
             random.uniform(0, last, 500),
             random.uniform(0, 2, 500),
             last * (1 + np.arange(-20, 20) * float(info.eps)),
+            1 + np.arange(-20, 20) * float(info.eps),
+            np.sqrt(2.0) * (1 + np.arange(-3, 4) * float(info.eps)),
             [0.0, float(info.smallest_subnormal), 1.0, float(info.max), last + 1, 2 * last],
         ]
     ).astype(dtype)
@@ -114,7 +123,14 @@ def _dense_singles():
 
 
 def _within(name, x):
-    return x[x <= 0] if name == "exponential" else x
+    """Return the numbers among x for which the function promises something."""
+    if name == "decaying_exponential":
+        return x[x <= 0]
+    if name == "logarithm":
+        return x[x >= np.finfo(x.dtype).smallest_normal]
+    if name == "exponential":  # beyond, infinity is promised: another test
+        return x[x <= np.log(float(np.finfo(x.dtype).max))]
+    return x
 
 
 def _assert_singles(name, x):
@@ -124,10 +140,10 @@ def _assert_singles(name, x):
         actual = FUNCTIONS[name](x)
         rounded = exact.astype(np.float32)
     assert actual.dtype == np.float32
-    exponent = np.frexp(np.maximum(rounded, np.finfo(np.float32).smallest_normal))[1]
+    exponent = np.frexp(np.maximum(np.abs(rounded), np.finfo(np.float32).smallest_normal))[1]
     unit = np.ldexp(1.0, exponent - 24)
     error = np.abs(actual.astype(np.float64) - exact) / unit
-    flushed = (actual == 0) & (exact < np.finfo(np.float32).smallest_normal)
+    flushed = (actual == 0) & (np.abs(exact) < np.finfo(np.float32).smallest_normal)
     error[flushed] = 0
     worst = error.argmax()
     assert error[worst] <= ULPS[name], (name, x[worst], error[worst])
@@ -149,9 +165,9 @@ def test_float64_error_at_hard_points(name):
     smallest = float(np.finfo(np.float64).smallest_normal)
     for point, value in zip(x, FUNCTIONS[name](x), strict=True):
         exact = _exact_decimal(name, point)
-        if value == 0 and exact < Decimal(smallest):
+        if value == 0 and abs(exact) < Decimal(smallest):
             continue  # flushed
-        unit = Decimal(math.ulp(max(float(exact), smallest)))
+        unit = Decimal(math.ulp(max(abs(float(exact)), smallest)))
         error = abs(Decimal(float(value)) - exact) / unit
         assert error <= Decimal(ULPS[name]), (name, point, error)
 
@@ -163,11 +179,23 @@ def test_special_values(dtype):
         "sigmoid": [0.5, 0.5, 1.0, 0.0, np.nan, 1.0, 0.0],
         "sigmoid_derivative": [0.25, 0.25, 0.0, 0.0, np.nan, 0.0, 0.0],
         "softplus": [np.log(2), np.log(2), np.inf, 0.0, np.nan, np.finfo(dtype).max, 0.0],
+        "exponential": [1.0, 1.0, np.inf, 0.0, np.nan, np.inf, 0.0],
+        "hyperbolic_tangent": [0.0, 0.0, 1.0, -1.0, np.nan, 1.0, -1.0],
     }
     for name, values in expected.items():
         np.testing.assert_array_equal(FUNCTIONS[name](x), np.array(values, dtype), err_msg=name)
     subnormals = np.array([1, -1], dtype) * np.finfo(dtype).smallest_subnormal
     np.testing.assert_array_equal(fastml.sigmoid(subnormals), [0.5, 0.5])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_exponential_is_infinite_only_where_it_must_be(dtype):
+    largest = np.log(np.array(np.finfo(dtype).max, np.longdouble))
+    x = np.array([largest], dtype)
+    x = x if x < largest else np.nextafter(x, np.array(0, dtype))
+    values = FUNCTIONS["exponential"](np.concatenate([x, np.nextafter(x, np.array(np.inf, dtype))]))
+    assert np.isfinite(values[0])
+    assert values[1] == np.inf
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

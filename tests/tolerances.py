@@ -58,9 +58,12 @@ TOLERANCES = {
 #: Largest error in units in the last place, as each kernel's docstring promises.
 ULPS = {
     "exponential": 1.0,
+    "decaying_exponential": 1.0,
+    "logarithm": 3.0,
     "sigmoid": 2.0,
     "sigmoid_derivative": 4.0,
-    "softplus": 3.0,
+    "softplus": 4.0,
+    "hyperbolic_tangent": 3.0,
 }
 
 
