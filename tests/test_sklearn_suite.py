@@ -16,6 +16,7 @@ import sklearn
 
 TESTS = Path(__file__).parent
 SUITES = {
+    "sklearn.cluster": ("cluster/tests/test_k_means.py", "sklearn_kmeans_deselected.txt"),
     "sklearn.neural_network": ("neural_network/tests/test_mlp.py", "sklearn_mlp_deselected.txt"),
 }
 

@@ -3,11 +3,12 @@
 ``FASTML_SKLEARN_SUITE`` names the module whose tests run, as ``sklearn.neural_network``: every
 public name fastml shares with it is replaced before the tests are imported.
 ``FASTML_SKLEARN_DESELECTED`` names a file of tests to leave out: each line a test's name (with or
-without its parameters) and, after #, the reason.
+without its parameters, * standing for anything) and, after #, the reason.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import importlib
 import os
 from pathlib import Path
@@ -54,7 +55,12 @@ def pytest_collection_modifyitems(config, items):
     reasons = deselected_tests(os.environ["FASTML_SKLEARN_DESELECTED"])
     kept, left_out, used = [], [], set()
     for item in items:
-        names = {item.name, item.name.partition("[")[0]} & reasons.keys()
+        candidates = (item.name, item.name.partition("[")[0])
+        names = {
+            pattern
+            for pattern in reasons
+            if any(fnmatch.fnmatchcase(name, pattern) for name in candidates)
+        }
         used |= names
         (left_out if names else kept).append(item)
     unknown = reasons.keys() - used
