@@ -235,6 +235,17 @@ def test_empty_clusters_move_to_the_farthest_rows():
     assert_consistent(model, X)
 
 
+def test_cluster_that_gives_all_its_rows_away_stays_among_the_data():
+    """What is left of its weight is rounding, and no centre may be made of it."""
+    X = np.array([[0.0], [1.0], [100.0], [101.0]])
+    start = np.array([[0.0], [60.0], [1e6], [2e6]])  # the last two take the rows of the second
+    for seed in range(50):
+        weights = np.r_[1, 1, np.random.default_rng(seed).uniform(0.01, 1, 2)]
+        model = fastml.KMeans(4, init=start, tol=0, max_iter=1).fit(X, sample_weight=weights)
+        assert model.cluster_centers_.min() >= 0, weights
+        assert model.cluster_centers_.max() <= 101, weights
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_same_bits_for_any_number_of_threads(dtype, shared_work):
     X = blobs(30_000, 6, 20, dtype, seed=6, spread=2.0)

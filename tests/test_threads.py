@@ -13,6 +13,9 @@ import pytest
 
 import fastml
 from fastml import _threads, reference
+from fastml.kernels._jit import CHECK_TILES
+
+with_helpers = pytest.mark.skipif(CHECK_TILES, reason="checked kernels run on the caller alone")
 
 
 @pytest.fixture(autouse=True)
@@ -161,6 +164,7 @@ def test_helpers_that_cannot_be_had_are_not_needed(shared_work, monkeypatch):
     _threads._forget_pool()
 
 
+@with_helpers
 def test_busy_helpers_are_not_needed(shared_work):
     """With every helper held up, the caller finishes alone."""
     X, centers = problem()
@@ -219,6 +223,7 @@ print("done")
 """
 
 
+@with_helpers
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.parametrize("busy", [0, 2])
 def test_forked_children_run_kernels(busy):
