@@ -91,6 +91,7 @@ for init in ("random", "k-means++"):
     model = fastml.KMeans(5, init=init, n_init=2, random_state=1).fit(X)
     model.fit(X, sample_weight=y + 0.5).transform(X)
 fastml.kmeans_plusplus(X, 5, sample_weight=y + 0.5)
+fastml.MiniBatchKMeans(5).fit(X, sample_weight=y + 0.5).partial_fit(X).predict(X)
 fastml.nearest_centroid(X, model.cluster_centers_)
 for solver in ("sgd", "adam"):
     for hidden in ((), (9,), (40, 3)):

@@ -28,6 +28,10 @@ def _k_means(X: Any) -> None:
     fastml.KMeans(n_clusters=2, init=X[:2], n_init=1).fit(X, sample_weight=np.ones(len(X)))
 
 
+def _mini_batches(X: Any) -> None:
+    fastml.MiniBatchKMeans(n_clusters=2, batch_size=_BATCH_SIZE, n_init=1, max_iter=2).fit(X)
+
+
 def _perceptron(X: Any) -> None:
     y = np.arange(len(X)) % 2
     # A tolerance so wide that training stops, converged, after two epochs.
@@ -59,6 +63,7 @@ def paths() -> Iterator[tuple[str, Callable[[], None]]]:
         "nearest centroid": _centroids,
         "k-means seeding": _seeding,
         "k-means": _k_means,
+        "mini-batch k-means": _mini_batches,
         "perceptron": _perceptron,
     }
     generator = np.random.default_rng(0)
