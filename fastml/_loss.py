@@ -36,15 +36,24 @@ def reported(output: str, summed: float, n_outputs: int) -> float:
     return summed / n_outputs if output == "identity" else summed
 
 
-def constant_loss(output: str, Y: Array, weights: Array) -> float:
-    """Return the part of the mean loss that depends on the targets alone; kernels leave it out."""
-    if output != "exp":
-        return 0.0
-    return _mean((xlogy(Y, Y) - Y).sum(axis=1), weights)
+def poisson_constant(Y: Array, weights: Array, batch_size: int) -> float:
+    """Return the part of the Poisson loss the kernels leave out, which depends on Y alone.
+
+    As the rest of it: a mean over samples of the weighted means of their batches.
+    """
+    losses = (xlogy(Y, Y) - Y).sum(axis=1)
+    if not weights.size:
+        return float(losses.mean())
+    first = np.arange(0, len(losses), batch_size)
+    sums = np.add.reduceat(weights, first)
+    means = np.add.reduceat(losses * weights, first) / np.where(sums > 0, sums, 1)
+    return float(np.average(means, weights=np.diff([*first, len(losses)])))
 
 
 def mean_loss(output: str, z: Array, samples: Samples) -> float:
     """Return the mean loss of samples, without penalty, from the output layer's z."""
     losses = _sample_losses(output, z.astype(np.float64), samples.Y)
-    mean = _mean(losses, samples.weights) + constant_loss(output, samples.Y, samples.weights)
+    mean = _mean(losses, samples.weights)
+    if output == "exp":
+        mean += poisson_constant(samples.Y, samples.weights, len(samples.Y))
     return reported(output, mean, samples.Y.shape[1])

@@ -158,11 +158,14 @@ class Samples(NamedTuple):
 
     def of(self, rows: Array) -> Samples:
         """Return some of the samples."""
-        X, Y, weights = self
-        return Samples(X[rows], Y[rows], weights[rows] if weights.size else weights)
+        return Samples(self.X[rows], self.Y[rows], self.weights_of(rows))
+
+    def weights_of(self, rows: Array) -> Array:
+        """Return the weights of some samples, or empty where all weigh 1."""
+        return self.weights[rows] if self.weights.size else self.weights
 
     def total_weight(self, rows: Array) -> float:
-        """Return the sum of the weights of some rows."""
+        """Return the sum of the weights of some samples."""
         return float(self.weights[rows].sum(dtype=np.float64)) if self.weights.size else len(rows)
 
 

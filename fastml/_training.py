@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from ._callbacks import FitTask
-from ._loss import constant_loss, mean_loss, reported
+from ._loss import mean_loss, poisson_constant, reported
 from ._network import Fitted, Network, Samples, Trainer
 from ._optimizer import Optimizer
 from ._validation import Array
@@ -92,11 +92,6 @@ class Training:
         self.without_improvement: int = before.get("_no_improvement_count", 0)
         self.t: int = before.get("t_", 0)
         self.n_iter = 0
-        self.constant = constant_loss(
-            layers.output,
-            samples.Y[rows],
-            samples.weights[rows] if samples.weights.size else samples.weights,
-        )
         self.started = time.monotonic()
 
     def run(self, random_state: np.random.RandomState, data: dict[str, Any]) -> None:
@@ -177,9 +172,13 @@ class Training:
         if self.held_out is not None:
             self._validate(self.held_out)
 
-    def _reported(self, summed: float) -> float:
-        """Return a mean loss over samples, summed over outputs, as it is reported."""
-        return reported(self.layers.output, summed + self.constant, self.layers.widths[-1])
+    def _reported(self, summed: float, rows: Array, batch_size: int) -> float:
+        """Return a mean loss over ``rows``, given the sum over outputs, as it is reported."""
+        layers = self.layers
+        if layers.output == "exp":
+            weights = self.samples.weights_of(rows)
+            summed += poisson_constant(self.samples.Y[rows], weights, batch_size)
+        return reported(layers.output, summed, layers.widths[-1])
 
     def _likely_cause(self) -> str:
         largest = max(float(self.samples.X.max()), -float(self.samples.X.min()))
@@ -243,7 +242,7 @@ class Training:
                 summed, penalty = trainer.epoch(
                     self.samples, rows, self.parameters, optimizer, estimator.alpha
                 )
-                self.end_epoch(self._reported(summed) + penalty)
+                self.end_epoch(self._reported(summed, rows, trainer.batch_size) + penalty)
                 if estimator.record_gradients:
                     last = (len(rows) - 1) // trainer.batch_size * trainer.batch_size
                     self._record_gradient(trainer.gradient, rows[last:])
@@ -316,7 +315,8 @@ class Training:
             x, fun = intermediate_result.x, float(intermediate_result.fun)
             with task.epoch() as epoch:
                 self.parameters[...] = x
-                loss = self._reported(fun - penalty(x)) + penalty(x)
+                data_loss = self._reported(fun - penalty(x), self.rows, len(self.rows))
+                loss = data_loss + penalty(x)
                 self.end_epoch(loss)
                 if estimator.record_gradients:
                     self._record_gradient(trainer.gradient, self.rows)
