@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from ._displays import KMeansElbowDisplay, KMeansStepsDisplay
     from ._kmeans import KMeans
     from ._minibatch import MiniBatchKMeans
     from ._mlp_classifier import MLPClassifier
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "KMeans": "_kmeans",
+    "KMeansElbowDisplay": "_displays",
+    "KMeansStepsDisplay": "_displays",
     "MLPClassifier": "_mlp_classifier",
     "MLPRegressor": "_mlp_regressor",
     "MiniBatchKMeans": "_minibatch",
@@ -40,10 +43,12 @@ _HOMES = {
     "sigmoid": "functional",
     "sigmoid_derivative": "functional",
 }
-_SUBMODULES = ("functional", "kernels", "reference")
+_SUBMODULES = ("functional", "inspection", "kernels", "reference")
 
 __all__ = [
     "KMeans",
+    "KMeansElbowDisplay",
+    "KMeansStepsDisplay",
     "MLPClassifier",
     "MLPRegressor",
     "MiniBatchKMeans",

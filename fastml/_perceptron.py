@@ -247,10 +247,14 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
                 "validation_data must be a tuple (X, y), got "
                 f"{type(validation_data).__name__} instead."
             ) from None
+        return self._known_samples(X, y, layers)
+
+    def _known_samples(self, X: ArrayLike, y: ArrayLike, layers: Network) -> Samples:
+        """Return samples of the kind these layers were made for, for another purpose than fit."""
         data, target = self._validated(X, y, layers.dtype, reset=False)
         Y = self._encoded(data, target, against="known")
         if self._output(Y) != (layers.output, layers.widths[-1]):
-            raise ValueError("The targets of validation_data are of another kind than y.")
+            raise ValueError("y is of another kind than the targets of fit.")
         return Samples(data, Y, self._weighted(Y, _NO_WEIGHTS[data.dtype], new=False))
 
     def _activations_of(self, n_hidden: int) -> list[str]:

@@ -14,11 +14,10 @@ from sklearn.model_selection import train_test_split
 from ._callbacks import FitTask
 from ._loss import mean_loss, poisson_constant, reported
 from ._network import Fitted, Network, Samples, Trainer
+from ._objective import Objective
 from ._optimizer import Optimizer
 from ._validation import Array
 
-#: Rows whose gradient is found at once by L-BFGS: a few panels a thread.
-_ROWS_AT_ONCE = 2048
 #: Numbers above this in X are named as the likely cause where training diverges.
 _LARGE = 1e3
 #: SciPy's status of a minimisation a callback has stopped.
@@ -297,35 +296,23 @@ class Training:
     def lbfgs(self, task: FitTask) -> None:
         """Minimise the loss of all samples by SciPy's L-BFGS-B."""
         estimator, layers = self.estimator, self.layers
-        trainer = Trainer(layers, min(_ROWS_AT_ONCE, len(self.rows)))
-        total = self.samples.total_weight(self.rows)
-        n_weights = layers.n_weights
-
-        def penalty(x: Array) -> float:
-            return float(0.5 * estimator.alpha * (x[:n_weights] @ x[:n_weights]) / total)
-
-        def loss_and_gradient(x: Array) -> tuple[float, Array]:
-            parameters = x.astype(layers.dtype)
-            loss = trainer.add_up(self.samples, self.rows, parameters) / total
-            gradient = trainer.gradient.astype(np.float64)
-            gradient[:n_weights] += estimator.alpha * x[:n_weights]
-            return loss + penalty(x), gradient / total
+        objective = Objective(layers, self.samples, self.rows, estimator.alpha)
 
         def end_iteration(intermediate_result: Any) -> None:
             x, fun = intermediate_result.x, float(intermediate_result.fun)
             with task.epoch() as epoch:
                 self.parameters[...] = x
-                data_loss = self._reported(fun - penalty(x), self.rows, len(self.rows))
-                loss = data_loss + penalty(x)
+                penalty = objective.penalty(x)
+                loss = penalty + self._reported(fun - penalty, self.rows, len(self.rows))
                 self.end_epoch(loss)
                 if estimator.record_gradients:
-                    self._record_gradient(trainer.gradient, self.rows)
+                    self._record_gradient(objective.loss_gradient, self.rows)
                 self.best_loss = min(self.best_loss, loss)
             if epoch.stop or self._out_of_time():
                 raise StopIteration
 
         result = scipy.optimize.minimize(
-            loss_and_gradient,
+            objective,
             self.parameters.astype(np.float64),
             method="L-BFGS-B",
             jac=True,
