@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import validate_data
 
-from ._validation import Array
+from ._validation import Array, readable
 
 
 @contextmanager
@@ -34,4 +34,4 @@ def samples(
     """
     kinds = list(dtype) if isinstance(dtype, tuple) else dtype
     checked: Array = validate_data(estimator, X, reset=reset, dtype=kinds)
-    return checked
+    return readable(checked)

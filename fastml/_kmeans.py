@@ -137,7 +137,7 @@ class BaseKMeans(
             and X.ndim == 2
             and X.shape[0] > 0
             and X.shape[1] == centers.shape[1]
-            and X.flags.c_contiguous
+            and X.flags.carray
             and not self._spherical
             and not hasattr(self, "feature_names_in_")
         ):

@@ -139,7 +139,9 @@ class Run:
                 weight = self.sample_weight[row] if self.sample_weight.size else 1.0
                 label = self.labels[row]
                 self.sums[label] -= self.X[row] * weight
-                self.weights[label] -= weight
+                left = self.weights[label] - weight
+                # What is left of a cluster that gives its last row away is rounding.
+                self.weights[label] = left if left > 1e-12 * self.weights[label] else 0.0
                 self.sums[cluster] = self.X[row] * weight
                 self.weights[cluster] = weight
             occupied = self.weights > 0

@@ -38,7 +38,7 @@ class PreparedCenters(NamedTuple):
             np.zeros(padded * d, dtype),
             np.empty((d, k), dtype),
             np.full(padded, -np.inf, dtype),
-            np.empty(4),
+            np.empty(5),
         )
         centroid.prepare_centers(*prepared)
         return prepared

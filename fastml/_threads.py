@@ -192,7 +192,9 @@ def new_state() -> NDArray[np.int64]:
     return np.zeros(_state_size(), np.int64)
 
 
-def _submit(members: int, kernel: Callable[..., Any], arguments: tuple[Any, ...]) -> list[Any]:
+def _submit(
+    members: int, kernel: Callable[..., Any], arguments: tuple[Any, ...]
+) -> list[Future[Any]]:
     global _pool, _pool_size
     with _lock:
         if _pool is None or _pool_size < members:
@@ -200,7 +202,13 @@ def _submit(members: int, kernel: Callable[..., Any], arguments: tuple[Any, ...]
                 _pool.shutdown(wait=False)
             _pool = ThreadPoolExecutor(members, thread_name_prefix="fastml")
             _pool_size = members
-        return [_pool.submit(kernel, *arguments) for _ in range(members)]
+        helpers: list[Future[Any]] = []
+        try:
+            for _ in range(members):
+                helpers.append(_pool.submit(kernel, *arguments))
+        except RuntimeError:  # no more threads, or the interpreter is shutting down
+            pass
+        return helpers
 
 
 def run_team(kernel: Callable[..., Any], members: int, *arguments: Any) -> None:
@@ -212,7 +220,7 @@ def run_team(kernel: Callable[..., Any], members: int, *arguments: Any) -> None:
     if members <= 1 or _alone():
         kernel(*arguments)
         return
-    helpers: list[Future[Any]] = _submit(members - 1, kernel, arguments)
+    helpers = _submit(members - 1, kernel, arguments)
     try:
         kernel(*arguments)
     finally:

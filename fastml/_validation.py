@@ -17,10 +17,31 @@ def common_dtype(*arrays: ArrayLike) -> type[np.floating[Any]]:
     return np.float32 if found <= {np.dtype(np.float32), np.dtype(np.float16)} else np.float64
 
 
+class _Alias:
+    """The memory of an array under NumPy's array interface, as memory that may be written."""
+
+    def __init__(self, X: Array) -> None:
+        self.owner = X
+        self.__array_interface__ = {
+            **X.__array_interface__,
+            "data": (X.__array_interface__["data"][0], False),
+        }
+
+
+def readable(X: Array) -> Array:
+    """Return X, or an alias of it that may be written, though kernels never write their inputs.
+
+    Numba would compile every kernel once more for read-only arrays: for each memory map.
+    """
+    if X.flags.writeable and type(X) is np.ndarray:
+        return X
+    return np.asarray(_Alias(X))
+
+
 def matrix(X: ArrayLike, name: str, dtype: type[np.floating[Any]], *, finite: bool = True) -> Array:
     """Return X as a finite native float matrix, copied only where type or byte order ask."""
     checked: Array = check_array(X, dtype=dtype, input_name=name, ensure_all_finite=finite)
-    return checked
+    return readable(checked)
 
 
 def vector(x: ArrayLike, name: str, dtype: type[np.floating[Any]]) -> Array:

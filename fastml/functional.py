@@ -25,14 +25,17 @@ def _elementwise(x: ArrayLike, out: Array | None, *, derivative: bool) -> Array:
     dtype = common_dtype(array)
     result = output(out, array.shape, dtype)
     contiguous = np.ascontiguousarray(array, dtype=dtype).reshape(-1)
-    flat = result.reshape(-1) if result.flags.c_contiguous else np.empty(array.size, dtype)
+    # In place is fine; elsewhere in the same memory, elements would be read after being written.
+    in_place = result.ctypes.data == contiguous.ctypes.data
+    aside = not result.flags.c_contiguous or (not in_place and np.may_share_memory(result, array))
+    flat = np.empty(array.size, dtype) if aside else result.reshape(-1)
     if flat.size:
         run_team(
             elementwise.sigmoid_blocks,
             team_size(contiguous.size),
             derivative, _ELEMENTS_A_TICKET, new_state(), contiguous, flat,
         )  # fmt: skip
-    if not result.flags.c_contiguous:
+    if aside:
         result[...] = flat.reshape(array.shape)
     return result
 
@@ -46,7 +49,7 @@ def sigmoid(x: ArrayLike, out: Array | None = None) -> Array:
     Parameters
     ----------
     x : array-like of real numbers, any shape
-        float32 is computed in float32, everything else in float64.
+        float32 and float16 are computed in float32, everything else in float64.
     out : ndarray, default=None
         Where to write, of x's shape and the result's dtype; may be x itself.
 
@@ -79,7 +82,7 @@ def sigmoid_derivative(x: ArrayLike, out: Array | None = None) -> Array:
     Parameters
     ----------
     x : array-like of real numbers, any shape
-        float32 is computed in float32, everything else in float64.
+        float32 and float16 are computed in float32, everything else in float64.
     out : ndarray, default=None
         Where to write, of x's shape and the result's dtype; may be x itself.
 
@@ -120,7 +123,7 @@ def dense_forward(
     b : array-like (n_out,)
     activation : {'identity', 'logistic', 'tanh', 'relu'}, default='logistic'
     out : ndarray (n_samples, n_out), default=None
-        Where to write; must not overlap X.
+        Where to write.
 
     Returns
     -------
@@ -150,7 +153,8 @@ def dense_forward(
     if b.shape[0] != W.shape[1]:
         raise ValueError(f"W has {W.shape[1]} columns, but b has {b.shape[0]} elements.")
     result = output(out, (n_samples, b.size), dtype)
-    aside = not result.flags.c_contiguous or np.shares_memory(result, b)
+    overlaps = any(np.may_share_memory(result, array) for array in (X, W, b))
+    aside = overlaps or not result.flags.c_contiguous
     flat = (np.empty(result.shape, dtype) if aside else result).reshape(-1)
     block_rows = max(64, (1 << 18) // max(W.size, 1) // 64 * 64)
     run_team(

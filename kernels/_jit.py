@@ -149,12 +149,15 @@ class _Store:
         if self._directory is None:
             return
         payload = caching.dumps(data)
+        temporary = None
         try:
             with tempfile.NamedTemporaryFile(dir=self._directory, delete=False) as file:
+                temporary = Path(file.name)
                 file.write(hashlib.sha256(payload).digest() + payload)
-            os.replace(file.name, self._path(key))
+            os.replace(temporary, self._path(key))
         except OSError:  # full or vanished disk: the kernel is compiled, only not kept
-            return
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
 
     def flush(self) -> None:
         if self._directory is not None:
@@ -168,6 +171,9 @@ class _Implementation(caching.CompileResultCacheImpl):  # type: ignore[misc]
     def __init__(self) -> None:
         pass
 
+    def check_cachable(self, result: Any) -> bool:
+        return not (result.lifted or result.library.has_dynamic_globals)
+
 
 class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
     """Numba's function cache over :class:`_Store`."""
@@ -176,9 +182,17 @@ class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
         self._name = repr(function)
         self._py_func = function
         self._impl = _Implementation()
-        self._cache_path = str(cache_directory() or "")
+        directory = cache_directory()
+        self._cache_path = str(directory or "")
         name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
-        self._cache_file = _Store(cache_directory(), name)
+        source = Path(function.__code__.co_filename).resolve()
+        if source.parent != Path(__file__).resolve().parent:
+            # A kernel written elsewhere: its own file counts too, where there is one.
+            try:
+                name += "-" + hashlib.sha256(source.read_bytes()).hexdigest()[:12]
+            except OSError:
+                directory = None
+        self._cache_file = _Store(directory, name)
         self.enable()
 
     def _save_overload(self, signature: object, data: Any) -> None:

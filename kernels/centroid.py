@@ -32,13 +32,14 @@ from .team import finish_ticket, take_ticket
 from .tile import (
     M,
     N,
-    any_less,
+    any_not_greater,
     broadcast,
     fill,
     indices,
     largest_column,
     load,
     multiply_add,
+    select_less,
     square_root,
     store,
     store_indices,
@@ -112,13 +113,14 @@ def score_margin(columns, largest, margin):
     ----------
     columns : IN (n_features, n_clusters); only its shape and type matter
     largest : float, the largest square of a moved centre's norm
-    margin : OUT (4,) float64; a score is decisive if it leads by more than
-        margin[0] |x| + margin[1] |x|^2 + margin[2]; |x|^2 is off by at most margin[3] |x|^2
+    margin : OUT (5,) float64; a score is decisive if it leads by more than
+        margin[0] |x| + margin[1] |x|^2 + margin[2] and |x|^2 is below margin[4], above which
+        squares may overflow; |x|^2 is off by at most margin[3] |x|^2
     """
     if columns.itemsize == 4:
-        unit, tiny = 2.0**-24, 2.0**-126
+        unit, tiny, huge = 2.0**-24, 2.0**-126, 2.0**123
     else:
-        unit, tiny = 2.0**-53, 2.0**-1022
+        unit, tiny, huge = 2.0**-53, 2.0**-1022, 2.0**1019
     n = columns.shape[0] + 8
     # Margins are themselves computed in the element type: 5 % covers that.
     gamma = 1.05 * n * unit / (1.0 - n * unit) if n * unit < 0.1 else np.inf
@@ -127,6 +129,7 @@ def score_margin(columns, largest, margin):
     margin[1] = reference
     margin[2] = (gamma + reference) * largest + n * tiny
     margin[3] = gamma
+    margin[4] = huge if largest < huge else 0.0
 
 
 @kernel
@@ -225,7 +228,8 @@ def score_panel(panel, n_features, shift, moved, half_norms):
 @inner_kernel
 def needed_lead(norms, margin):
     """Return by how much a score must lead to be decisive (a tile)."""
-    return multiply_add(norms, margin[1], square_root(norms) * margin[0]) + margin[2]
+    lead = multiply_add(norms, margin[1], square_root(norms) * margin[0]) + margin[2]
+    return select_less(norms, margin[4], lead, np.inf)
 
 
 @inner_kernel
@@ -261,7 +265,7 @@ def assign_rows(
             copy_elements(short, 0, count, labels, first)
         needed = needed_lead(norms, margin)
         lead = best - second
-        if any_less(lead, needed):
+        if any_not_greater(lead, needed):
             # The panel is done with: its first rows hold the leads and the margins.
             store(panel, 0, 0, lead)
             store(panel, height, 0, needed)

@@ -32,7 +32,15 @@ from .centroid import move_center, nearest_exactly, needed_lead, score_margin, s
 from .pack import pack_rows, panel_size, rows_per_block
 from .scratch import aligned_zeros
 from .team import finish_ticket, release_team, take_ticket, wait_for
-from .tile import any_less, fill_like, maximum, multiply_add, square_root, store, store_indices
+from .tile import (
+    any_not_greater,
+    fill_like,
+    maximum,
+    multiply_add,
+    square_root,
+    store,
+    store_indices,
+)
 
 #: Elements of the control array (int64): whether to stop and why, iterations done, rows whose
 #: label changed and rows scored in the last one, rows decided in float64 in all, whether the
@@ -148,7 +156,7 @@ def scan_block(
         # The panel is done with: its first rows hold what is needed of each sample.
         store_indices(index, 0, found)
         store(panel, 0, 0, room)
-        if any_less(lead, needed):
+        if any_not_greater(lead, needed):
             store(panel, height, 0, lead)
             store(panel, 2 * height, 0, needed)
             for i in range(used):

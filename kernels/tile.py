@@ -749,8 +749,8 @@ def split_exponent(typing_context: Any, x: Any) -> Any:
 
 
 @intrinsic  # type: ignore[misc]
-def any_less(typing_context: Any, a: Any, b: Any) -> Any:
-    """Return whether a < b or either is NaN in any lane."""
+def any_not_greater(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return whether in any lane a > b does not hold: a <= b, or either is NaN."""
     if not isinstance(a, TileType):
         return None
 
@@ -759,7 +759,7 @@ def any_less(typing_context: Any, a: Any, b: Any) -> Any:
         right = _operand(context, builder, a, signature.args[1], arguments[1])
         found = None
         for x, y in zip(left, right, strict=True):
-            less = builder.fcmp_unordered("<", x, y)
+            less = builder.fcmp_unordered("<=", x, y)
             found = less if found is None else builder.or_(found, less)
         mask = builder.bitcast(found, ir.IntType(a.lanes))
         return builder.icmp_unsigned("!=", mask, mask.type(0))

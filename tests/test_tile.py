@@ -22,7 +22,7 @@ from fastml.kernels.tile import (
     N,
     absolute,
     add_lane_sums,
-    any_less,
+    any_not_greater,
     broadcast,
     fill,
     indices,
@@ -360,23 +360,26 @@ def test_scale_by_power_of_two_over_all_normal_exponents(dtype):
 @compiled
 def any_of(a, b):
     height = M * lanes(a)
-    return any_less(load(a, 0, height, M, 1), load(b, 0, height, M, 1)), any_less(
+    return any_not_greater(load(a, 0, height, M, 1), load(b, 0, height, M, 1)), any_not_greater(
         load(a, 0, height, M, 1), 1.0
     )
 
 
-def test_any_less_sees_every_lane_and_nan(dtype):
+def test_any_not_greater_sees_every_lane_and_nan(dtype):
     height = M * lane_count(dtype)
     b = np.ones(height, dtype)
-    assert any_of(b, b) == (False, False)
+    greater = np.full(height, 2, dtype)
+    assert any_of(greater, b) == (False, False)
+    infinite = np.full(height, np.inf, dtype)
+    assert any_of(infinite, infinite) == (True, False)
     for i in range(height):
-        for value in (0.5, np.nan):
-            a = b.copy()
+        for value in (0.5, 1.0, np.nan):
+            a = greater.copy()
             a[i] = value
             assert any_of(a, b) == (True, True)
         c = b.copy()
         c[i] = np.nan
-        assert any_of(b, c) == (True, False)
+        assert any_of(greater, c) == (True, False)
 
 
 # --- the largest column ---------------------------------------------------------------
