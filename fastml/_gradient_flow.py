@@ -19,8 +19,9 @@ from .functional import dense_backward
 _VANISHING, _EXPLODING = 1e-3, 1e2
 #: A step that changes a weight matrix by more than this part of it is no small step.
 _LARGE_UPDATE = 0.5
-#: Shares of a layer's dead units, and of saturated ones, that count as many.
-_MANY_DEAD, _MANY_SATURATED = 0.5, 0.3
+#: Shares of a layer's dead units, and of saturated ones, that count as many.  In a deep network
+#: of ReLUs that learns well, half of a layer may be dead.
+_MANY_DEAD, _MANY_SATURATED = 0.8, 0.3
 
 
 @dataclass(frozen=True)
