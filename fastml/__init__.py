@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from ._displays import KMeansElbowDisplay, KMeansStepsDisplay
     from ._kmeans import KMeans
+    from ._kmeans_displays import KMeansElbowDisplay, KMeansStepsDisplay
     from ._minibatch import MiniBatchKMeans
     from ._mlp_classifier import MLPClassifier
     from ._mlp_regressor import MLPRegressor
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "KMeans": "_kmeans",
-    "KMeansElbowDisplay": "_displays",
-    "KMeansStepsDisplay": "_displays",
+    "KMeansElbowDisplay": "_kmeans_displays",
+    "KMeansStepsDisplay": "_kmeans_displays",
     "MLPClassifier": "_mlp_classifier",
     "MLPRegressor": "_mlp_regressor",
     "MiniBatchKMeans": "_minibatch",
