@@ -217,8 +217,10 @@ class KMeansStepsDisplay:
         """Return the iterations shown after the first move; early ones change most."""
         if self.n_iter <= 2:
             return [self.n_iter]
-        between = np.geomspace(2, self.n_iter, steps - 3)[:-1].round()
-        return sorted({*between.astype(int).tolist(), self.n_iter})
+        between = np.geomspace(2, self.n_iter, steps - 3)[:-1].round().astype(int)
+        ranks = np.arange(between.size)
+        between = np.maximum.accumulate(between - ranks) + ranks  # each one only once
+        return [*between[between < self.n_iter].tolist(), self.n_iter]
 
     def _new_axes(self, n_panels: int) -> Array:
         import matplotlib.pyplot as plt
