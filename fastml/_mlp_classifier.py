@@ -19,12 +19,11 @@ from sklearn.utils.multiclass import (
     type_of_target,
     unique_labels,
 )
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import column_or_1d, validate_data
 
 from ._network import Samples
 from ._perceptron import BasePerceptron, partial_fit_is_available
 from ._validation import Array
-from .functional import sigmoid
 
 
 class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
@@ -286,14 +285,12 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         -------
         probabilities : ndarray (n_samples, n_classes)
         """
-        check_is_fitted(self)
+        data, layers, parameters = self._ready(X)
         if not self._has_one_output():
-            return self._outputs(X, activated=True)
-        z = self._outputs(X, activated=False)
+            return layers.outputs(data, parameters, activated=True)
         if len(self.classes_) == 1:
-            return np.ones_like(z)
-        # Each from its own side: 1 - p would lose the small one.
-        return sigmoid(np.concatenate([-z, z], axis=1))
+            return np.ones((len(data), 1), layers.dtype)
+        return layers.both_probabilities(data, parameters)
 
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the probabilities, finite for every finite z.

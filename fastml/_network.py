@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ._threads import get_num_threads, new_state, run_team, team_size
+from ._threads import new_state, run_team, team_size
 from ._validation import Array
 from .kernels import elementwise, loss, network
 from .kernels.optimizer import GRADIENT
@@ -133,13 +133,22 @@ class Network:
 
     def outputs(self, X: Array, parameters: Array, *, activated: bool = False) -> Array:
         """Return the output layer's z = aW + b, or its activation, for every row of X."""
-        out = np.empty((len(X), self.widths[-1]), self.dtype)
+        wanted = network.ACTIVATIONS if activated else network.SCORES
+        return self._apply(X, parameters, wanted, self.widths[-1])
+
+    def both_probabilities(self, X: Array, parameters: Array) -> Array:
+        """Return sigmoid(-z) and sigmoid(z) of a single output, for every row of X."""
+        return self._apply(X, parameters, network.BOTH_SIDES, 2)
+
+    def _apply(self, X: Array, parameters: Array, wanted: int, n_out: int) -> Array:
+        n_samples = len(X)
+        out = np.empty((n_samples, n_out), self.dtype)
         block_rows = min(max(int(100_000 / self._nanoseconds_a_row) // 64 * 64, 64), 16384)
-        members = min(team_size(self.nanoseconds(len(X))), -(-len(X) // block_rows))
+        members = min(team_size(self.nanoseconds(n_samples)), -(-n_samples // block_rows))
         run_team(
             network.predict, members,
-            X, self.table, parameters, activated, block_rows, self.forward_size, new_state(),
-            out.reshape(-1),
+            X, self.table, parameters, wanted, block_rows, self.forward_size + self.height,
+            new_state(), out.reshape(-1),
         )  # fmt: skip
         return out
 
@@ -175,6 +184,7 @@ class Fitted(NamedTuple):
     layers: Network
     parameters: Array
     arrays: list[Array]
+    activation: str | list[str]
 
 
 class Trainer:
@@ -259,9 +269,10 @@ class Trainer:
         moments: list[Array],
         losses: Array,
     ) -> None:
-        shared = self._step_nanoseconds() > _SHARED_STEP_NANOSECONDS
+        step_time = self._step_nanoseconds()
+        shared = step_time > _SHARED_STEP_NANOSECONDS
         run_team(
-            network.train, get_num_threads() if shared else 1,
+            network.train, team_size(step_time * len(rows) / self.batch_size) if shared else 1,
             *samples, rows, self.layers.table, self.layers.tickets, self.batch_size, rule,
             settings, steps, new_state(), parameters, *moments, self.gradient,
             self.panels, self.block_sums, losses,

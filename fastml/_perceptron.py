@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
+from copy import copy
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -19,6 +21,8 @@ from ._network import ACTIVATIONS, Fitted, Network, Samples
 from ._training import Training, split
 from ._validation import Array
 
+#: Elements of an X small enough to be checked in a shorter way.
+_FEW_NUMBERS = 4096
 _NO_WEIGHTS: dict[Any, Array] = {
     np.dtype(kind): np.empty(0, kind) for kind in (np.float32, np.float64)
 }
@@ -328,20 +332,20 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
 
     def _fitted_network(self) -> tuple[Network, Array]:
         """Return the layers and flat parameters of the fitted weights, remembered between calls."""
-        arrays = [*self.coefs_, *self.intercepts_]
         fitted: Fitted | None = vars(self).get("_fitted")
+        arrays = [*self.coefs_, *self.intercepts_]
         if (
             fitted is None
             or len(fitted.arrays) != len(arrays)
-            or any(a is not b for a, b in zip(fitted.arrays, arrays, strict=True))
-            or list(fitted.layers.activations) != self._activations_of(len(self.coefs_) - 1)
+            or not all(map(operator.is_, fitted.arrays, arrays))
+            or fitted.activation != self.activation
         ):
             layers = self._network()
             parameters = layers.flatten(self.coefs_, self.intercepts_)
             # Views from here on, so that a weight changed in place is changed.
             self.coefs_, self.intercepts_ = layers.views(parameters)
-            fitted = Fitted(layers, parameters, [*self.coefs_, *self.intercepts_])
-            self._fitted = fitted
+            arrays = [*self.coefs_, *self.intercepts_]
+            fitted = self._fitted = Fitted(layers, parameters, arrays, copy(self.activation))
         return fitted.layers, fitted.parameters
 
     def __getstate__(self) -> Any:
@@ -349,11 +353,30 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
         state.pop("_fitted", None)  # twice the weights
         return state
 
+    def _ready(self, X: ArrayLike) -> tuple[Array, Network, Array]:
+        """Return X checked, the layers and the parameters.
+
+        A few rows that are just what the kernels take are checked here: scikit-learn's checks
+        would take ten times as long as the network.
+        """
+        if not hasattr(self, "coefs_"):
+            check_is_fitted(self)
+        layers, parameters = self._fitted_network()
+        if not (
+            type(X) is np.ndarray
+            and X.ndim == 2
+            and X.dtype == layers.dtype
+            and 0 < X.size <= _FEW_NUMBERS
+            and X.shape[1] == self.n_features_in_
+            and not hasattr(self, "feature_names_in_")
+            and np.isfinite(X).all()
+        ):
+            X = samples(self, X, dtype=layers.dtype)
+        return X, layers, parameters
+
     def _outputs(self, X: ArrayLike, *, activated: bool) -> Array:
         """Return the output layer's z, or its activation, for every row of X."""
-        check_is_fitted(self)
-        layers, parameters = self._fitted_network()
-        data = samples(self, X, dtype=layers.dtype)
+        data, layers, parameters = self._ready(X)
         return layers.outputs(data, parameters, activated=activated)
 
     def activations(self, X: ArrayLike) -> list[Array]:
@@ -371,9 +394,7 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
         """
         from .functional import dense_forward
 
-        check_is_fitted(self)
-        layers, _ = self._fitted_network()
-        below = samples(self, X, dtype=layers.dtype)
+        below, layers, _ = self._ready(X)
         result = []
         for W, b, name in zip(self.coefs_, self.intercepts_, layers.activations, strict=False):
             below = dense_forward(below, W, b, activation=name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -129,7 +130,9 @@ class Training:
         return {
             "coefs_": coefs,
             "intercepts_": intercepts,
-            "_fitted": Fitted(self.layers, parameters, [*coefs, *intercepts]),
+            "_fitted": Fitted(
+                self.layers, parameters, [*coefs, *intercepts], copy(self.estimator.activation)
+            ),
             "loss_curve_": [*self.curve],
             "loss_": self.curve[-1] if self.curve else np.inf,
             "best_loss_": None if self.early_stopping else self.best_loss,

@@ -73,6 +73,23 @@ def output_activation(code, n_out, panel, z):
 
 
 @inner_kernel
+def both_sides(panel, z):
+    """Replace the one output z by the probabilities of both classes, sigmoid(-z) and sigmoid(z).
+
+    Each from its own side: 1 - sigmoid(z) would lose the small one.
+
+    Parameters
+    ----------
+    panel : IN/OUT flat array, (1, rows) from element z before, (2, rows) after
+    """
+    height = rows_per_block(panel)
+    for i in range(z, z + height, lanes(panel)):
+        score = load(panel, i, 0, 1, 1)
+        store(panel, i, 0, sigmoid(score * -1.0))
+        store(panel, i + height, 0, sigmoid(score))
+
+
+@inner_kernel
 def _softmax_delta(n_out, panels, z, delta, targets, weights):
     """Turn z into softmax's ŷ and its delta, and return the sum of the cross-entropies.
 

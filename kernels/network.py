@@ -22,7 +22,7 @@ import numpy as np
 from ._jit import allocating_kernel, inner_kernel
 from .dense import bias_gradient, delta_panel, dense_panel, unpack_rows, weight_gradient
 from .elementwise import activate, multiply_by_derivative
-from .loss import SOFTMAX, output_activation, output_delta
+from .loss import SOFTMAX, both_sides, output_activation, output_delta
 from .optimizer import ALPHA, GRADIENT, optimizer_step
 from .pack import consecutive_rows, pack_rows, rows_per_block
 from .scratch import aligned_zeros
@@ -32,6 +32,8 @@ from .team import finish_ticket, take_ticket, wait_for
 N_IN, N_OUT, WEIGHTS, BIASES, ACTIVATION, INPUT, OUTPUT, DELTA = range(8)
 #: Columns of the table of weight tickets.
 LAYER, FIRST, LAST = range(3)
+#: What is wanted of the output layer: z, its activation, or the probabilities of both classes.
+SCORES, ACTIVATIONS, BOTH_SIDES = range(3)
 
 
 @inner_kernel
@@ -248,22 +250,23 @@ def train(
 
 
 @allocating_kernel
-def predict(X, layers, parameters, activated, block_rows, workspace, state, out):
-    """Write the output layer's z, or its activation, for all rows of X, as a member of a team.
+def predict(X, layers, parameters, wanted, block_rows, workspace, state, out):
+    """Write what is wanted of the output layer for all rows of X, as a member of a team.
 
     Parameters
     ----------
     X : IN (n_samples, n_features)
-    activated : bool, whether the output activation is applied
+    wanted : int, SCORES, ACTIVATIONS or BOTH_SIDES
     block_rows : int, rows a ticket
-    workspace : int, elements of one block's panels
+    workspace : int, elements of one block's panels, with room for what is wanted
     state : IN/OUT the team's state, zero at the start
-    out : OUT (n_samples * n_out,) flat
+    out : OUT (n_samples * n_out,) flat; n_out is 2 for BOTH_SIDES
     """
     height = rows_per_block(X)
     n_samples = X.shape[0]
     last = layers.shape[0] - 1
-    n_out, z = layers[last, N_OUT], layers[last, OUTPUT]
+    z = layers[last, OUTPUT]
+    n_out = 2 if wanted == BOTH_SIDES else layers[last, N_OUT]
     rows = np.empty(height, np.int64)
     panels = aligned_zeros(X, workspace)
     while True:
@@ -274,6 +277,8 @@ def predict(X, layers, parameters, activated, block_rows, workspace, state, out)
             consecutive_rows(first, n_samples - 1, rows)
             pack_rows(X, rows, 0, panels, layers[0, INPUT])
             forward_block(layers, parameters, panels, 0)
-            if activated:
+            if wanted == ACTIVATIONS:
                 output_activation(layers[last, ACTIVATION], n_out, panels, z)
+            elif wanted == BOTH_SIDES:
+                both_sides(panels, z)
             unpack_rows(panels, z, n_out, out, first, min(height, n_samples - first))

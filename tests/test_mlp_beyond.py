@@ -428,3 +428,38 @@ def test_verbose_tells_of_epochs(capsys):
     assert "Validation score: " in out
     assert "Setting learning rate to 0.000002" in out
     assert out.rstrip().endswith("Stopping.")
+
+
+# --- a few rows ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_one_row_is_predicted_as_among_many(dtype, make):
+    X, y = digits() if make is classifier else numbers()
+    X = X.astype(dtype)
+    methods = ["predict", "predict_proba"] if make is classifier else ["predict"]
+    for target in (y, (y > 0)) if make is classifier else (y, y[:, 0]):
+        model = make().fit(X, target)
+        for name in methods:
+            predict = getattr(model, name)
+            everything = predict(X)
+            for rows in (slice(0, 1), slice(7, 8), slice(20, 53)):
+                np.testing.assert_array_equal(predict(X[rows]), everything[rows])
+                np.testing.assert_array_equal(predict(X[rows].tolist()), everything[rows])
+                other = np.asfortranarray(X[rows]).astype(dtype, copy=False)
+                np.testing.assert_array_equal(predict(other), everything[rows])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_one_bad_row_is_refused_like_many(value):
+    X, y = numbers()
+    model = regressor().fit(X, y)
+    X[3, 2] = value
+    for rows in (slice(3, 4), slice(None)):
+        with pytest.raises(ValueError, match="Input X contains"):
+            model.predict(X[rows])
+    with pytest.raises(ValueError, match="X has 5 features, but MLPRegressor is expecting 6"):
+        model.predict(X[:1, :5])
+    with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\)"):
+        model.predict(X[:0])
