@@ -395,6 +395,8 @@ def load_narrow_rows(typing_context: Any, array: Any, rows: Any, first: Any, wid
     tile = TileType(array.dtype, 1, shape[0])
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if tile.n >= tile.lanes:  # compiled where vectors are short, never run there
+            return ir.Constant(ir.ArrayType(_vector_type(tile), tile.n), ir.Undefined)
         matrix = context.make_array(signature.args[0])(context, builder, arguments[0])
         n_columns = cgutils.unpack_tuple(builder, matrix.shape)[1]
         row_bytes = cgutils.unpack_tuple(builder, matrix.strides)[0]
