@@ -50,11 +50,13 @@ class _Means:
     Parameters
     ----------
     centers : ndarray (n_clusters, n_features), C-contiguous; changed in place
-    counts : ndarray (n_clusters,) of float64, the weight they have been given; changed in place
+    counts : ndarray (n_clusters,) of float64, the weight they have been given; changed in place.
+        Nothing by default.
     """
 
-    def __init__(self, centers: Array, counts: Array) -> None:
-        self.centers, self.counts = centers, counts
+    def __init__(self, centers: Array, counts: Array | None = None) -> None:
+        self.centers = centers
+        self.counts = np.zeros(len(centers)) if counts is None else counts
         self._means = centers.astype(np.float64)
         self._sums, self._weights = np.empty(centers.shape), np.empty(len(centers))
         self._gaps = np.empty(centers.shape[1])
@@ -278,8 +280,7 @@ class MiniBatchKMeans(BaseKMeans):
             data = samples(self, X, reset=True)
             weights = _weights(sample_weight, data)
             random_state = check_random_state(self.random_state)
-            centers = self._best_start(data, weights, random_state)
-            means = _Means(centers, np.zeros(self.n_clusters))
+            means = _Means(self._best_start(data, weights, random_state))
             self._n_since_last_reassign = 0
             n_steps, mean_inertia = self._run(data, weights, means, random_state)
             self._keep(means, random_state)
@@ -328,8 +329,7 @@ class MiniBatchKMeans(BaseKMeans):
                 random_state = check_random_state(self.random_state)
                 self._check_against(data)
                 init = self._checked_init(data)
-                centers = self._start_from_sample(data, weights, init, random_state)
-                means = _Means(centers, np.zeros(self.n_clusters))
+                means = _Means(self._start_from_sample(data, weights, init, random_state))
                 self.n_steps_ = self._n_since_last_reassign = 0
             self._step(means, data, weights, random_state)
             self._keep(means, random_state)

@@ -18,7 +18,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from tolerances import assert_close
 
 import fastml
-from fastml import reference
+from fastml import _minibatch, reference
+from fastml._minibatch import _row_drawer
 from fastml.kernels import minibatch
 
 
@@ -117,10 +118,12 @@ def test_same_results_as_scikit_learn(parameters, weighted):
         np.testing.assert_array_equal(ours.labels_, theirs.labels_)
 
 
-def test_same_stream_as_scikit_learn():
+@pytest.mark.parametrize("ratio", [0.01, 0.7])
+def test_same_stream_as_scikit_learn(ratio):
     X = blobs(3000, 4, 6, seed=4)
-    ours = fastml.MiniBatchKMeans(6, init="random", random_state=1)
-    theirs = sklearn.cluster.MiniBatchKMeans(6, init="random", random_state=1)
+    parameters = {"init": "random", "random_state": 1, "reassignment_ratio": ratio}
+    ours = fastml.MiniBatchKMeans(6, **parameters)
+    theirs = sklearn.cluster.MiniBatchKMeans(6, **parameters)
     for batch in np.split(X, 30):
         ours.partial_fit(batch)
         theirs.partial_fit(batch)
@@ -182,6 +185,42 @@ def test_gather_rows():
         batch = np.empty((4, 3))
         minibatch.gather_rows(source, rows, batch)
         np.testing.assert_array_equal(batch, source[rows])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_add_rows(dtype, weighted):
+    random = np.random.default_rng(0)
+    batch, centers = random.normal(size=(50, 3)).astype(dtype), np.eye(4, 3, dtype=dtype)
+    labels = random.integers(0, 3, 50).astype(np.int32)  # nothing for the last centre
+    weight = random.uniform(size=50) if weighted else np.ones(50)
+    sums, weights, gaps = np.full((4, 3), np.nan), np.full(4, np.nan), np.full(3, np.nan)
+    inertia = minibatch.add_rows(
+        batch, weight if weighted else np.empty(0), labels, centers, sums, weights, gaps
+    )
+    belongs = labels[:, None] == np.arange(4)
+    assert_close("mean", weights, weight @ belongs, "float64")
+    assert_close("mean", sums, (belongs * weight[:, None]).T @ batch.astype(float), "float64")
+    squares = ((batch.astype(float) - centers[labels]) ** 2).sum(axis=1)
+    assert_close("mean", inertia, weight @ squares, "float64")
+
+
+class GivenNumbers:
+    """A random state that draws the numbers it is told to."""
+
+    def __init__(self, *numbers):
+        self.numbers = np.array(numbers)
+
+    def random_sample(self, size):
+        return self.numbers[:size]
+
+
+def test_rows_are_drawn_by_their_weights():
+    numbers = GivenNumbers(0.0, 0.24, 0.25, 0.74, 0.75, 1 - 2.0**-53)
+    even = _row_drawer(4, np.empty(0), numbers)
+    assert even(6).tolist() == [0, 0, 1, 2, 3, 3]
+    by_weight = _row_drawer(6, np.array([0.0, 1.0, 0.0, 2.0, 1.0, 0.0]), numbers)
+    assert by_weight(6).tolist() == [1, 1, 3, 3, 4, 4]
 
 
 def test_long_streams_keep_counting():
@@ -541,6 +580,20 @@ def test_an_interrupted_fit_leaves_the_model_as_it_was():
 
     with pytest.raises(KeyboardInterrupt):
         model.set_params(init=interrupt).fit(GOOD * 2)
+    assert_same_model(model, before)
+    np.testing.assert_array_equal(model._counts, before._counts)
+
+
+def test_an_interrupted_batch_leaves_the_model_as_it_was(monkeypatch):
+    model = fastml.MiniBatchKMeans(3, random_state=0).partial_fit(GOOD)
+    before = copy.deepcopy(model)
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_minibatch, "_labels_and_inertia", interrupt)  # the last thing done
+    with pytest.raises(KeyboardInterrupt):
+        model.partial_fit(GOOD * 2)
     assert_same_model(model, before)
     np.testing.assert_array_equal(model._counts, before._counts)
 
