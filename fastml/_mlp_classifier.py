@@ -339,6 +339,11 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
             raise ValueError("Multioutput target data is not supported with label binarization")
         classes = unique_labels(y)
         if against == "nothing" or not hasattr(self, "classes_"):
+            if len(classes) < 2 and kind != "multilabel-indicator":
+                raise ValueError(
+                    "This solver needs samples of at least 2 classes in the data, but the data "
+                    f"contains only one class: {classes[0]!r}"
+                )
             self.classes_ = classes
         elif against == "same" and set(classes) != set(self.classes_):
             raise ValueError(

@@ -396,3 +396,11 @@ def test_bad_input_to_a_fitted_model(method):
         call(with_value(np.nan))
     with pytest.raises(NotFittedError, match="This MLPClassifier instance is not fitted yet"):
         getattr(fastml.MLPClassifier(), method)(X_GOOD)
+
+
+def test_one_class_alone_is_refused_and_changes_nothing():
+    X = np.random.default_rng(0).standard_normal((20, 3))
+    model = fastml.MLPClassifier((4,), max_iter=1)
+    with pytest.raises(ValueError, match="the data contains only one class"):
+        model.fit(X, np.ones(20, int))
+    assert not hasattr(model, "classes_")
