@@ -288,8 +288,6 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         data, layers, parameters = self._ready(X)
         if not self._has_one_output():
             return layers.outputs(data, parameters, activated=True)
-        if len(self.classes_) == 1:
-            return np.ones((len(data), 1), layers.dtype)
         return layers.both_probabilities(data, parameters)
 
     def predict_log_proba(self, X: ArrayLike) -> Array:
@@ -307,8 +305,6 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         if self.out_activation_ == "softmax":
             return np.asarray(log_softmax(z, axis=1))
         if self._has_one_output():
-            if len(self.classes_) == 1:
-                return np.zeros_like(z)
             z = np.concatenate([-z, z], axis=1)
         return np.asarray(-np.logaddexp(0, -z))
 
@@ -339,11 +335,6 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
             raise ValueError("Multioutput target data is not supported with label binarization")
         classes = unique_labels(y)
         if against == "nothing" or not hasattr(self, "classes_"):
-            if len(classes) < 2 and kind != "multilabel-indicator":
-                raise ValueError(
-                    "This solver needs samples of at least 2 classes in the data, but the data "
-                    f"contains only one class: {classes[0]!r}"
-                )
             self.classes_ = classes
         elif against == "same" and set(classes) != set(self.classes_):
             raise ValueError(
@@ -361,6 +352,11 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
                     f"`y` has {y.shape[1]} labels, but `self.classes_` has {self.classes_}."
                 )
             return y.astype(bool).astype(X.dtype)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                "This solver needs samples of at least 2 classes in the data, but the data "
+                f"contains only one class: {self.classes_[0]!r}"
+            )
         return np.searchsorted(self.classes_, y).astype(X.dtype).reshape(-1, 1)
 
     def _output(self, Y: Array) -> tuple[str, int]:
@@ -399,7 +395,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         elif z.shape[1] > 1:
             return (z > 0).astype(np.int64)
         else:
-            codes = np.minimum(z[:, 0] > 0, len(self.classes_) - 1).astype(np.intp)
+            codes = (z[:, 0] > 0).astype(np.intp)
         return np.asarray(self.classes_[codes])
 
     def _score_outputs(self, z: Array, samples: Samples) -> float:
