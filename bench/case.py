@@ -33,7 +33,8 @@ class Row:
 
     call : what is timed
     answer : turns what it returned into what is compared; not timed
-    before : run before each turn, not timed: resets weights, sets numbers of threads
+    before : run before each turn, not timed: resets weights
+    remark : what else is worth saying about what was returned
     compiles : whether the first call compiles
     one_way : whether there is no number of threads to choose
     """
@@ -41,6 +42,7 @@ class Row:
     call: Callable[[], Any]
     answer: Callable[[Any], Any] = lambda returned: returned
     before: Callable[[], None] = lambda: None
+    remark: Callable[[Any], str] = lambda returned: ""
     compiles: bool = False
     one_way: bool = False
 

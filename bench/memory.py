@@ -132,7 +132,7 @@ def measure(size: Size) -> list[dict[str, Any]]:
         return []
     rows = size.pick(
         full={"KMeans": 2_000_000, "MLPClassifier": 400_000},
-        quick={"KMeans": 200_000, "MLPClassifier": 50_000},
+        quick={"KMeans": 200_000},
         tiny={"KMeans": 3000},
     )
     fits = _fits()

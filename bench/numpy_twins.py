@@ -55,23 +55,15 @@ class TanhRegression:
         self.second = [np.zeros_like(p) for p in [*coefs, *intercepts]]
         self.steps = 0
 
-    def step(self, X: Array, y: Array) -> float:
-        """Take one step over all rows; return the loss before it."""
-        inputs = [X]
-        for W, b in zip(self.coefs[:-1], self.intercepts[:-1], strict=True):
-            inputs.append(np.tanh(inputs[-1] @ W + b))
-        delta = inputs[-1] @ self.coefs[-1] + self.intercepts[-1] - y
-        loss = 0.5 * float((delta * delta).sum()) / len(X)
-        dWs: list[Array] = []
-        dbs: list[Array] = []
-        for layer in reversed(range(len(self.coefs))):
-            a = inputs[layer]
-            dWs.insert(0, a.T @ delta / len(X))
-            dbs.insert(0, delta.sum(axis=0) / len(X))
-            if layer > 0:
-                delta = (delta @ self.coefs[layer].T) * (1 - a * a)
+    def step(self, X: Array, y: Array) -> None:
+        """Take one step over all rows."""
+        from fastml import reference
+
+        hidden = ["tanh"] * (len(self.coefs) - 1)
+        _, dWs, dbs = reference.loss_and_gradients(
+            X, y, self.coefs, self.intercepts, activations=hidden, output="identity"
+        )
         self._adam([*dWs, *dbs])
-        return loss
 
     def _adam(self, gradients: list[Array]) -> None:
         self.steps += 1

@@ -60,7 +60,7 @@ def _speedups(result: Result, path: Path) -> None:
             axes.barh(i + 0.2, case["over_best_peer"] - 1, 0.35, left=1, color=_COLORS[FASTML])
     axes.set_xscale("log")
     axes.set_yticks(range(len(cases)), [f"{case['group']}: {case['name']}" for case in cases])
-    axes.invert_yaxis()
+    axes.set_ylim(len(cases), -1)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xlabel("times as fast as the best peer (red) and as the NumPy twin (grey)")
     _save(figure, path)
@@ -72,6 +72,7 @@ def _roofline(result: Result, path: Path) -> None:
 
     figure = Figure(figsize=(8, 4))
     limits = result["limits"]["all"]
+    groups = list(dict.fromkeys(case["group"] for case in result["cases"]))
     for axes, dtype in zip(figure.subplots(1, 2), ("float32", "float64"), strict=True):
         cases = [
             case
@@ -88,8 +89,10 @@ def _roofline(result: Result, path: Path) -> None:
         for case in cases:
             speed = case["flops"] / case["rows"][FASTML]["min"] / 1e9
             by_group[case["group"]].append((case["flops"] / case["bytes"], speed))
-        for i, (group, points) in enumerate(by_group.items()):
-            axes.plot(*zip(*points, strict=True), "osD^v<>p"[i % 8], markersize=4, label=group)
+        for group, points in by_group.items():
+            i = groups.index(group)
+            marker, color = "osD^v<>p"[i % 8], f"C{i % 10}"
+            axes.plot(*zip(*points, strict=True), marker, color=color, markersize=4, label=group)
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlabel("flops a byte")
@@ -131,7 +134,10 @@ def _scaling(result: Result, path: Path) -> None:
         axes.set_title(curve)
         axes.set_xlabel(axis)
         axes.set_ylabel("ms")
-        axes.legend(fontsize=6, frameon=False)
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(low, high / 10), max(high, low * 10))  # noise stays small
+        if lines:
+            axes.legend(fontsize=6, frameon=False)
     for axes in grid[len(curves) :]:
         axes.set_axis_off()
     figure.tight_layout()

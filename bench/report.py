@@ -18,7 +18,7 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 _PREFACE = (
     "Written by `make bench`; the methods are in [README.md](README.md). Times are the least of "
     "all rounds; a bold ratio is a loss. *Missing*: the package, or the name in fastml, was not "
-    "there. *Share of limit*: the least time the machine could do the work in, over ours. "
+    "there; *left out*: it would take minutes. *Share of limit*: the least time the machine could do the work in, over ours. "
     "¹: on one thread, where the peer is faster than on all."
 )
 #: Within this share of a tie neither side is called the faster.
@@ -80,7 +80,14 @@ def _cell(case: dict[str, Any], row: str) -> str:
         time = case["rows"][row]
         one = time["threads"] == 1 and not row.startswith(FASTML)
         return duration(time["min"]) + (" ¹" if one else "")
-    return "missing" if row in case["missing"] else "—"
+    if row in case["missing"]:
+        return "missing" if _is_absent(case["missing"][row]) else "left out"
+    return "—"
+
+
+def _is_absent(reason: str) -> bool:
+    """Say whether a row is missing for want of a package or a name, not because it is slow."""
+    return reason.endswith(("is not installed", "does not exist"))
 
 
 def _known_rows(cases: list[dict[str, Any]]) -> list[str]:
@@ -229,7 +236,8 @@ def _machine_lines(result: Result) -> list[str]:
         f"Python {machine['python']}; {versions}. Commit `{result['commit']}`, "
         f"{result['time'][:10]}, size {result['size']}."
     )
-    head = ["limit", *(f"{limits[key]['threads']:.0f} thread(s)" for key in limits)]
+    counts = [int(limits[key]["threads"]) for key in limits]
+    head = ["limit", *(f"{count} thread{'s' * (count > 1)}" for count in counts)]
     rows = [
         [
             label,
@@ -271,13 +279,14 @@ def results_markdown(result: Result) -> str:
             lines += ["![Scaling](plots/scaling.svg)", ""]
         lines += special.get(group, _group_table)(cases)
         for case in cases:
+            lines += [f"\n{case['name']}: {row}: {text}." for row, text in case["remarks"].items()]
             lines += [
-                f"\nWrong: {case['name']}, {row}: {why}" for row, why in case["wrong"].items()
+                f"\nWrong: {case['name']}: {row}: {why}" for row, why in case["wrong"].items()
             ]
     for title, key, make in (
         ("Memory", "memory", _memory_table),
         ("Compile time", "compiling", _compile_table),
-        ("Scores over 5 seeds", "scores", _score_table),
+        ("Held-out scores", "scores", _score_table),
     ):
         if result.get(key):
             lines += ["", f"## {title}", "", *make(result[key])]

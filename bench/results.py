@@ -75,6 +75,7 @@ def condensed(raw: dict[str, Any], limits: Limits, **more: Any) -> Result:
             "rows": rows,
             "missing": case["missing"],
             "wrong": case["wrong"],
+            "remarks": case["remarks"],
             "headline": case["headline"],
         }
         if case["scaling"]:

@@ -15,12 +15,14 @@ class Size:
     turns : how often the rows of a case are gone through, one after another
     seconds : a row is not repeated once it has used this long
     slow : a first call that took longer is the measurement; it is not repeated
+    settle : seconds to wait before a row: other libraries' threads spin on after their work
     """
 
     name: str
     turns: int
     seconds: float
     slow: float
+    settle: float
 
     def pick(self, **choices: Any) -> Any:
         """Return the choice for this size."""
@@ -28,9 +30,9 @@ class Size:
 
 
 SIZES = {
-    "full": Size("full", turns=5, seconds=2.5, slow=4.0),
-    "quick": Size("quick", turns=3, seconds=0.25, slow=1.0),
-    "tiny": Size("tiny", turns=1, seconds=0.01, slow=0.2),
+    "full": Size("full", turns=5, seconds=1.5, slow=4.0, settle=0.03),
+    "quick": Size("quick", turns=3, seconds=0.2, slow=1.0, settle=0.01),
+    "tiny": Size("tiny", turns=1, seconds=0.01, slow=0.2, settle=0.0),
 }
 
 

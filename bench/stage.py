@@ -17,7 +17,9 @@ from .sizes import Size
 _SHORTEST_ROUND = 1e-3
 _MOST_ROUNDS = 10
 #: Calls are repeated for about so long to choose a number of threads.
-_TRIAL = 0.2
+_TRIAL = 0.03
+#: A first call that took longer tells how long the next will take.
+_LONG = 0.5
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Outcome:
     missing: dict[str, str] = field(default_factory=dict)
     wrong: dict[str, str] = field(default_factory=dict)
     threads: dict[str, int] = field(default_factory=dict)
+    remarks: dict[str, str] = field(default_factory=dict)
 
 
 class Stage:
@@ -74,15 +77,19 @@ class Stage:
             cost = self.case.cost
             self.outcome.cost = cost(answer, self.inputs) if callable(cost) else cost
         self.case.check(name, self.truth, answer, self.inputs)
+        if remark := self._rows[name].remark(returned):
+            self.outcome.remarks[name] = remark
 
     def estimate(self, name: str, first: float) -> None:
         """Find out how long a warm call takes, a peer's at the better of one and all threads.
 
-        A first call that was long enough to tell stands, unless it compiled.
+        A first call that was long tells enough, unless it compiled; so much work is
+        better done on all threads.
         """
         row = self._rows[name]
-        if first >= self.size.slow and not row.compiles:
-            self._estimate[name] = self._spent[name] = first
+        if first >= _LONG and not row.compiles:
+            self._estimate[name] = first
+            self._spent[name] = first if first >= self.size.slow else 0.0
             return
         one_way = row.one_way or name.startswith(FASTML)
         counts = [self.cpus] if one_way else sorted({1, self.cpus})

@@ -13,9 +13,6 @@ import pytest
 
 from .case import MissingError
 
-#: Threads of other libraries keep spinning for a while after their work.
-SETTLE = 0.03
-
 
 @pytest.mark.benchmark(disable_gc=True)
 def test_row(benchmark: Any, stages: Any, case: Any, turn: int, row: str) -> None:
@@ -39,6 +36,6 @@ def test_row(benchmark: Any, stages: Any, case: Any, turn: int, row: str) -> Non
     if rounds == 0:
         pytest.skip("has had its time")
     call = stage.row(row).call
-    time.sleep(SETTLE if stages.size.name != "tiny" else 0)
+    time.sleep(stages.size.settle)
     benchmark.pedantic(call, rounds=rounds, iterations=calls, warmup_rounds=warm_ups)
     stage.spent(row, benchmark.stats.stats.min, benchmark.stats.stats.total * calls)

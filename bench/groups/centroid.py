@@ -23,9 +23,13 @@ def cases(size: Size) -> list[Case]:
     """Return the seven shapes."""
     shapes = size.pick(
         full=SHAPES,
-        quick=[(n // 20, d, k) for n, d, k in SHAPES],
+        quick=[(n // 40, d, k) for n, d, k in SHAPES],
         tiny=[(300, 2, 3), (200, 30, 17)],
     )
+    shapes_of = {
+        "float32": shapes,
+        "float64": [(n // 2, d, k) for n, d, k in shapes[: size.pick(full=7, quick=4, tiny=1)]],
+    }
     return [
         Case(
             group="nearest centroid",
@@ -38,5 +42,5 @@ def cases(size: Size) -> list[Case]:
             headline=dtype == "float32",
         )
         for dtype in ("float32", "float64")
-        for n, d, k in shapes
+        for n, d, k in shapes_of[dtype]
     ]

@@ -75,28 +75,19 @@ def cases(size: Size) -> list[Case]:
     def case(name: str, rows: dict[str, Callable[[Any], Row]]) -> Case:
         return Case("cold start", name, rows, inputs=lambda: None, check=checks.anything)
 
-    importing = case(
-        "import fastml",
-        {FLOOR: _process("import numpy"), WARM: _process("import numpy, fastml")},
-    )
-    if size.name == "tiny":
-        return [importing]
-    return [
-        importing,
+    found = [
         case(
-            "first KMeans.fit",
-            {
-                FLOOR: _process("import numpy, numba, sklearn.cluster"),
-                WARM: _process(_KMEANS, "KMeans"),
-                EMPTY: _empty(_KMEANS, "KMeans"),
-            },
-        ),
-        case(
-            "first MLPClassifier.fit",
-            {
-                FLOOR: _process("import numpy, numba, sklearn.neural_network"),
-                WARM: _process(_PERCEPTRON, "MLPClassifier"),
-                EMPTY: _empty(_PERCEPTRON, "MLPClassifier"),
-            },
-        ),
+            "import fastml",
+            {FLOOR: _process("import numpy"), WARM: _process("import numpy, fastml")},
+        )
     ]
+    for name, code, floor in (
+        ("KMeans", _KMEANS, "import numpy, numba, sklearn.cluster"),
+        ("MLPClassifier", _PERCEPTRON, "import numpy, numba, sklearn.neural_network"),
+    ):
+        rows = {FLOOR: _process(floor), WARM: _process(code, name)}
+        if size.name == "full":
+            rows[EMPTY] = _empty(code, name)
+        if size.name != "tiny":
+            found.append(case(f"first {name}.fit", rows))
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,11 +31,14 @@ def _inertia(X: Array, centers: Array) -> float:
     return total
 
 
+@dataclass(frozen=True)
 class Fit:
-    """A fitted model of any library, reduced to what is compared."""
+    """A fitted model of any library, reduced to what is compared and said."""
 
-    def __init__(self, centers: Array, labels: Array | None, n_iter: int) -> None:
-        self.centers, self.labels, self.n_iter = centers, labels, n_iter
+    centers: Array
+    labels: Array | None
+    n_iter: int
+    remark: str = ""
 
 
 def _answer(work: Problem) -> Callable[[Any], Any]:
@@ -68,6 +72,17 @@ def _check(exact: float | None) -> checks.Check:
     return check
 
 
+def _remark(model: Any) -> str:
+    """Say how much work our bounds left, and how often float64 had to decide."""
+    if not hasattr(model, "n_scored_"):
+        return ""
+    comparisons = model.n_iter_ * len(model.labels_)
+    return (
+        f"{model.n_iter_} iterations, {100 * model.n_scored_ / comparisons:.1f} % of the rows "
+        f"compared with every centre, {model.n_decided_:,} of these decided in float64"
+    )
+
+
 def _estimator(get: Callable[[], Any], *, ours: bool = False, **parameters: Any) -> Any:
     """Return the factory of a row that fits an estimator from the given centres."""
 
@@ -83,9 +98,9 @@ def _estimator(get: Callable[[], Any], *, ours: bool = False, **parameters: Any)
                 model = cls(n_clusters=len(work.centers), **settings).fit(work.X)
             # labels_ of a peer are those of its own arithmetic; ours promise float64's.
             labels = model.labels_ if ours else None
-            return Fit(model.cluster_centers_, labels, model.n_iter_)
+            return Fit(model.cluster_centers_, labels, model.n_iter_, _remark(model))
 
-        return Row(call, _answer(work), compiles=ours)
+        return Row(call, _answer(work), remark=lambda fit: fit.remark, compiles=ours)
 
     return make
 
@@ -128,6 +143,14 @@ def _sklearnex() -> Any:
 
 def _fastml() -> Any:
     return from_fastml("KMeans")
+
+
+def _sklearn_minibatch() -> Any:
+    return module("sklearn.cluster").MiniBatchKMeans
+
+
+def _fastml_minibatch() -> Any:
+    return from_fastml("MiniBatchKMeans")
 
 
 def _lloyd_cost(truth: Any, work: Problem) -> Cost:
@@ -197,6 +220,19 @@ def cases(size: Size) -> list[Case]:
             inputs=lambda a=(n, d, k, spread): blobs(*a),
             check=_check(None),
             headline=True,
+        )
+    )
+    batches = {"batch_size": 4096, "max_iter": 5, "max_no_improvement": None, "random_state": 0}
+    found.append(
+        Case(
+            group="k-means fit",
+            name=f"{n:,} × {d}, k = {k}, mini-batches of 4096, 5 epochs, float32",
+            rows={
+                "scikit-learn": _estimator(_sklearn_minibatch, **batches),
+                FASTML: _estimator(_fastml_minibatch, ours=True, **batches),
+            },
+            inputs=lambda a=(n, d, k, spread): blobs(*a),
+            check=_check(None),
         )
     )
     return found

@@ -46,12 +46,14 @@ def training_cost(widths: list[int], rows: int, itemsize: int) -> Cost:
 def _epochs(size: Size) -> list[Case]:
     networks = size.pick(
         full=NETWORKS,
-        quick=[(widths, rows // 10, batch) for widths, rows, batch in NETWORKS],
+        quick=[(widths, rows // 20, batch) for widths, rows, batch in NETWORKS],
         tiny=[([5, 4, 1], 96, 32), ([7, 1], 64, 32)],
     )
+    few = size.pick(full=None, quick=3, tiny=1)  # how many in float64
     found = []
     for dtype in ("float32", "float64"):
-        for widths, rows, batch in networks:
+        for widths, every_row, batch in networks[: None if dtype == "float32" else few]:
+            rows = every_row if dtype == "float32" else every_row // 2
             rest: dict[str, Any] = {"torch": torch_epoch()}
             # Compiling takes half a minute a network: where eager torch is not hopeless.
             if dtype == "float32" and rows * multiply_adds(widths) > 5e8:
