@@ -34,15 +34,16 @@ from ._validation import Array
 from .kernels import lloyd
 
 _ALL_ONES = np.empty(0)
-_ROWS_AT_ONCE = 1 << 16
+_NUMBERS_AT_ONCE = 1 << 20
 
 
 def mean_variance(X: Array) -> float:
     """Return the mean over the features of their variances, without a copy of X."""
     mean = X.mean(axis=0, dtype=np.float64)
     total = np.zeros(X.shape[1])
-    for start in range(0, len(X), _ROWS_AT_ONCE):
-        total += ((X[start : start + _ROWS_AT_ONCE] - mean) ** 2).sum(axis=0)
+    rows = max(1, _NUMBERS_AT_ONCE // X.shape[1])
+    for start in range(0, len(X), rows):
+        total += ((X[start : start + rows] - mean) ** 2).sum(axis=0)
     return float((total / len(X)).mean())
 
 
@@ -161,7 +162,10 @@ class BaseKMeans(
             raise ValueError(f"n_samples={len(data)} should be >= n_clusters={self.n_clusters}.")
         if sample_weight is None:
             return data, _ALL_ONES
-        return data, _check_sample_weight(sample_weight, data, dtype=np.float64)
+        weights: Array = _check_sample_weight(
+            sample_weight, data, dtype=np.float64, ensure_non_negative=True
+        )
+        return data, weights
 
     def _checked_centers(self, X: Array, centers: ArrayLike) -> Array:
         checked: Array = check_array(centers, dtype=X.dtype, order="C", copy=True)
