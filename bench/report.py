@@ -18,7 +18,8 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 _PREFACE = (
     "Written by `make bench`; the methods are in [README.md](README.md). Times are the least of "
     "all rounds; a bold ratio is a loss. *Missing*: the package, or the name in fastml, was not "
-    "there; *left out*: it would take minutes. *Share of limit*: the least time the machine could do the work in, over ours. "
+    "there; *left out*: it would take minutes. *Share of limit*: the least time the machine "
+    "could do the work in, over ours. "
     "¹: on one thread, where the peer is faster than on all."
 )
 #: Within this share of a tie neither side is called the faster.

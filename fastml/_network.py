@@ -90,7 +90,9 @@ class Network:
         table[-1, network.ACTIVATION] = OUTPUT_ACTIVATIONS[output]
         self.n_weights = int(starts[n_layers])
         self.n_parameters = int(ends[-1])
-        self._nanoseconds_a_row = float(sizes.sum()) / _SPEED + sum(self.widths)
+        # Products, packing the input, and the activations of all other layers.
+        packing, activating = 0.15 * self.widths[0], float(sum(self.widths[1:]))
+        self._nanoseconds_a_row = float(sizes.sum()) / _SPEED + packing + activating
         # A block's workspace: the packed input, every layer's output, every layer's delta.
         lanes = lanes_of(dtype)
         packed = -(-self.widths[0] // lanes) * lanes

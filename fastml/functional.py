@@ -77,7 +77,7 @@ def sigmoid_derivative(x: ArrayLike, out: Array | None = None) -> Array:
     """Compute the derivative of the sigmoid, sigmoid(x) (1 - sigmoid(x)), elementwise.
 
     Never above 1/4, at x = 0: the root of the vanishing gradient.  Computed as
-    e / (1 + e)**2 with e = exp(-abs(x)), within 4 units in the last place.
+    p - p**2 with p = sigmoid(-abs(x)), within 4 units in the last place.
 
     Parameters
     ----------
