@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 
 import numpy as np
 import pytest
@@ -210,12 +209,10 @@ def test_early_stopping_on_the_users_validation_data():
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_max_time_ends_training(solver):
     X, y = digits()
-    start = time.monotonic()
-    with pytest.warns(ConvergenceWarning, match=r"max_time=0.2 seconds reached after \d+ iterati"):
+    with pytest.warns(ConvergenceWarning, match=r"max_time=1e-09 seconds reached after \d+ iter"):
         model = classifier(
-            solver=solver, max_time=0.2, max_iter=10**6, tol=0.0, n_iter_no_change=np.inf
+            solver=solver, max_time=1e-9, max_iter=10**6, tol=0.0, n_iter_no_change=np.inf
         ).fit(X, y)
-    assert time.monotonic() - start >= 0.2
     assert 1 <= model.n_iter_ == len(model.loss_curve_) < 10**6
 
 
