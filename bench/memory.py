@@ -131,12 +131,12 @@ def measure(size: Size) -> list[dict[str, Any]]:
     if not Path("/proc/self/status").exists():
         return []
     rows = size.pick(
-        full={"KMeans": 2_000_000, "MLPClassifier": 400_000},
+        full={"KMeans": 1_000_000, "MLPClassifier": 200_000},
         quick={"KMeans": 200_000},
         tiny={"KMeans": 3000},
     )
     fits = _fits()
-    if size.name == "tiny":
+    if size.name != "full":
         fits["KMeans"] = {"fastml": fits["KMeans"]["fastml"]}
     return [
         {"fit": fit, "library": library, **_peak(fit, library, n)}

@@ -30,8 +30,8 @@ class Size:
 
 
 SIZES = {
-    "full": Size("full", turns=5, seconds=1.5, slow=4.0, settle=0.03),
-    "quick": Size("quick", turns=3, seconds=0.2, slow=1.0, settle=0.01),
+    "full": Size("full", turns=5, seconds=1.0, slow=4.0, settle=0.02),
+    "quick": Size("quick", turns=3, seconds=0.15, slow=1.0, settle=0.01),
     "tiny": Size("tiny", turns=1, seconds=0.01, slow=0.2, settle=0.0),
 }
 

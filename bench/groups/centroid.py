@@ -28,7 +28,7 @@ def cases(size: Size) -> list[Case]:
     )
     shapes_of = {
         "float32": shapes,
-        "float64": [(n // 2, d, k) for n, d, k in shapes[: size.pick(full=7, quick=4, tiny=1)]],
+        "float64": [(n // 4, d, k) for n, d, k in shapes[: size.pick(full=7, quick=4, tiny=1)]],
     }
     return [
         Case(

@@ -68,9 +68,10 @@ def torch_probability(compile_with: Any = None) -> Any:
 def cases(size: Size) -> list[Case]:
     """Return 16 features through 64-64-1."""
     widths = [16, 64, 64, 1]
-    rows = _ROWS_AT_ONCE * size.pick(full=244, quick=24, tiny=1)  # whole pieces for torch
+    pieces = size.pick(full=(244, 61), quick=(24, 6), tiny=(1, 1))  # whole ones for torch
     found = []
-    for dtype in ("float32", "float64"):
+    for dtype, count in zip(("float32", "float64"), pieces, strict=True):
+        rows = count * _ROWS_AT_ONCE
         itemsize = np.dtype(dtype).itemsize
         unit = float(np.finfo(dtype).eps)
         rest: dict[str, Any] = {"torch": torch_probability()}

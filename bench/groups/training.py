@@ -29,7 +29,6 @@ NETWORKS = [
     ([28, 256, 256, 256, 1], 200_000, 1024),
     ([28, 1], 100_000, 256),
 ]
-_STEPS = 50
 
 
 def name_of(widths: list[int]) -> str:
@@ -46,7 +45,10 @@ def training_cost(widths: list[int], rows: int, itemsize: int) -> Cost:
 def _epochs(size: Size) -> list[Case]:
     networks = size.pick(
         full=NETWORKS,
-        quick=[(widths, rows // 20, batch) for widths, rows, batch in NETWORKS],
+        quick=[
+            (widths, rows // (2 if multiply_adds(widths) < 1e4 else 20), batch)
+            for widths, rows, batch in NETWORKS
+        ],
         tiny=[([5, 4, 1], 96, 32), ([7, 1], 64, 32)],
     )
     few = size.pick(full=None, quick=3, tiny=1)  # how many in float64
@@ -96,20 +98,23 @@ def _optimizers(size: Size) -> list[Case]:
     ]
 
 
-def _numpy_full_batch(work: Training) -> Row:
-    model = TanhRegression(*work.copies(), work.learning_rate)
+def _numpy_full_batch(steps: int) -> Any:
+    def make(work: Training) -> Row:
+        model = TanhRegression(*work.copies(), work.learning_rate)
 
-    def reset() -> None:
-        model.__init__(*work.copies(), work.learning_rate)  # type: ignore[misc]
+        def reset() -> None:
+            model.__init__(*work.copies(), work.learning_rate)  # type: ignore[misc]
 
-    def call() -> None:
-        for _ in range(_STEPS):
-            model.step(work.X, work.y)
+        def call() -> None:
+            for _ in range(steps):
+                model.step(work.X, work.y)
 
-    return Row(call, lambda _: flat(model.coefs, model.intercepts), reset)
+        return Row(call, lambda _: flat(model.coefs, model.intercepts), reset)
+
+    return make
 
 
-def _torch_full_batch(compile_with: Any = None) -> Any:
+def _torch_full_batch(steps: int, compile_with: Any = None) -> Any:
     def make(work: Training) -> Row:
         torch = module("torch")
         network = TorchNetwork(work, tanh=True)
@@ -127,7 +132,7 @@ def _torch_full_batch(compile_with: Any = None) -> Any:
             loss_of = compile_with(loss_of)
 
         def call() -> None:
-            for _ in range(_STEPS):
+            for _ in range(steps):
                 state["optimizer"].zero_grad(set_to_none=True)
                 loss_of(network.X, network.y).backward()
                 state["optimizer"].step()
@@ -140,24 +145,24 @@ def _torch_full_batch(compile_with: Any = None) -> Any:
 
 def _full_batch(size: Size) -> list[Case]:
     widths = [4, 32, 16, 4]
-    rows = size.pick(full=10_000, quick=10_000, tiny=100)
-    settings = {"activation": "tanh", "solver": "adam", "max_iter": _STEPS}
+    rows, steps = size.pick(full=(10_000, 50), quick=(10_000, 10), tiny=(100, 10))
+    settings = {"activation": "tanh", "solver": "adam", "max_iter": steps}
     epoch = training_cost(widths, rows, 4)
     return [
         Case(
             group="tiny network, full batch",
-            name=f"{name_of(widths)} tanh, Adam, {rows:,} rows, {_STEPS} steps",
+            name=f"{name_of(widths)} tanh, Adam, {rows:,} rows, {steps} steps",
             rows={
-                NUMPY: _numpy_full_batch,
+                NUMPY: _numpy_full_batch(steps),
                 FASTML: fastml_fit("MLPRegressor", **settings),
                 "scikit-learn": sklearn_fit("MLPRegressor", **settings),
-                "torch": _torch_full_batch(),
-                "torch compiled": _torch_full_batch(compiled),
+                "torch": _torch_full_batch(steps),
+                "torch compiled": _torch_full_batch(steps, compiled),
             },
             inputs=lambda: regression(widths, rows),
             # Adam divides by the size of the gradient, so roundings of small ones count fully.
             check=checks.movement(2e-2),
-            cost=Cost(flops=_STEPS * epoch.flops),  # the data stays in cache
+            cost=Cost(flops=steps * epoch.flops),  # the data stays in cache
             headline=True,
         )
     ]
