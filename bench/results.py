@@ -93,7 +93,7 @@ def condensed(raw: dict[str, Any], limits: Limits, **more: Any) -> Result:
         "commit": commit(),
         "size": about["size"],
         "machine": {
-            "cpu": machine["cpu"].get("brand_raw", "unknown processor"),
+            "cpu": processor(machine["cpu"]),
             "system": f"{machine['system']} {machine['machine']}",
             "python": machine["python_version"],
         },
@@ -105,6 +105,17 @@ def condensed(raw: dict[str, Any], limits: Limits, **more: Any) -> Result:
         "cases": cases,
         **more,
     }
+
+
+def processor(about: dict[str, Any]) -> str:
+    """Return a processor's name; brands of virtual machines are shared by generations.
+
+    >>> processor({"brand_raw": "AMD EPYC", "family": 26, "model": 2})
+    'AMD EPYC (family 26, model 2)'
+    """
+    name = str(about.get("brand_raw", "unknown processor"))
+    numbers = [f"{key} {about[key]}" for key in ("family", "model") if key in about]
+    return f"{name} ({', '.join(numbers)})" if numbers else name
 
 
 def ratios(case: dict[str, Any]) -> dict[str, Any]:

@@ -19,10 +19,11 @@ from sklearn.utils.multiclass import (
     type_of_target,
     unique_labels,
 )
-from sklearn.utils.validation import column_or_1d, validate_data
+from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
 from ._network import Samples
 from ._perceptron import BasePerceptron, partial_fit_is_available
+from ._targets import two_classes
 from ._validation import Array
 
 
@@ -319,21 +320,28 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
             )
         _check_partial_fit_first_call(self, classes)
 
-    def _validated(self, X: Any, y: Any, dtype: Any, *, reset: bool) -> tuple[Array, Array]:
+    def _checked(
+        self, X: Any, y: Any, dtype: Any, *, reset: bool, against: str
+    ) -> tuple[Array, Array]:
         kinds = list(dtype) if isinstance(dtype, tuple) else dtype
-        data, target = validate_data(self, X, y, multi_output=True, dtype=kinds, reset=reset)
-        if issparse(target):
-            target = target.toarray()
-        if target.ndim == 2 and target.shape[1] == 1:
-            target = column_or_1d(target, warn=True)
-        check_classification_targets(target)
-        return data, target
-
-    def _encoded(self, X: Array, y: Array, *, against: str) -> Array:
+        classes = two_classes(y)
+        if classes is not None:
+            data = validate_data(self, X, dtype=kinds, reset=reset)
+            check_consistent_length(data, y)
+            return data, self._encoded(y, classes, against=against).astype(data.dtype)
+        data, y = validate_data(self, X, y, multi_output=True, dtype=kinds, reset=reset)
+        if issparse(y):
+            y = y.toarray()
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
         if kind == "multiclass-multioutput":
             raise ValueError("Multioutput target data is not supported with label binarization")
-        classes = unique_labels(y)
+        return data, self._encoded(y, unique_labels(y), against=against).astype(data.dtype)
+
+    def _encoded(self, y: Array, classes: Array, *, against: str) -> Array:
+        """Return the numbers of classes as a column, or an indicator matrix of labels."""
         if against == "nothing" or not hasattr(self, "classes_"):
             self.classes_ = classes
         elif against == "same" and set(classes) != set(self.classes_):
@@ -346,18 +354,20 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
                 "`y` has classes not in `self.classes_`. "
                 f"`self.classes_` has {self.classes_}. 'y' has {classes}."
             )
-        if kind == "multilabel-indicator":
+        if y.ndim == 2:
             if y.shape[1] != len(self.classes_):
                 raise ValueError(
                     f"`y` has {y.shape[1]} labels, but `self.classes_` has {self.classes_}."
                 )
-            return y.astype(bool).astype(X.dtype)
+            return y.astype(bool)
         if len(self.classes_) < 2:
             raise ValueError(
                 "This solver needs samples of at least 2 classes in the data, but the data "
                 f"contains only one class: {self.classes_[0]!r}"
             )
-        return np.searchsorted(self.classes_, y).astype(X.dtype).reshape(-1, 1)
+        if len(self.classes_) == 2:
+            return np.asarray(y == self.classes_[1])[:, np.newaxis]
+        return np.asarray(np.searchsorted(self.classes_, y)[:, np.newaxis])
 
     def _output(self, Y: Array) -> tuple[str, int]:
         if Y.shape[1] > 1:

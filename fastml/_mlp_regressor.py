@@ -259,7 +259,9 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
 
     # --- what the base asks for ------------------------------------------------------------
 
-    def _validated(self, X: Any, y: Any, dtype: Any, *, reset: bool) -> tuple[Array, Array]:
+    def _checked(
+        self, X: Any, y: Any, dtype: Any, *, reset: bool, against: str
+    ) -> tuple[Array, Array]:
         kinds = list(dtype) if isinstance(dtype, tuple) else dtype
         data, target = validate_data(
             self, X, y, multi_output=True, y_numeric=True, dtype=kinds, reset=reset
@@ -270,10 +272,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
             raise ValueError(
                 "Some value(s) of y are out of the valid range of the loss 'HalfPoissonLoss'."
             )
-        return data, target
-
-    def _encoded(self, X: Array, y: Array, *, against: str) -> Array:
-        return np.array(y.reshape(len(X), -1), dtype=X.dtype, order="C")
+        return data, np.array(target.reshape(len(data), -1), dtype=data.dtype, order="C")
 
     def _output(self, Y: Array) -> tuple[str, int]:
         return ("exp" if self.loss == "poisson" else "identity"), Y.shape[1]

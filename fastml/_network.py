@@ -1,20 +1,16 @@
-"""A network's flat parameters, its layer table, and the calls that train and apply it."""
+"""A network's flat parameters, its layer table, and the calls that apply it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ._threads import new_state, run_team, team_size
 from ._validation import Array
 from .kernels import elementwise, loss, network
-from .kernels.optimizer import GRADIENT
 from .kernels.tile import M, lanes_of
-
-if TYPE_CHECKING:
-    from ._optimizer import Optimizer
 
 ACTIVATIONS = {
     "identity": elementwise.IDENTITY,
@@ -32,13 +28,6 @@ OUTPUT_ACTIVATIONS = {
 
 #: Multiply-adds per nanosecond of one thread, roughly: only team sizes rest on it.
 _SPEED = 40.0
-#: A step shorter than this is done by one thread: waiting for others would cost more.
-_SHARED_STEP_NANOSECONDS = 10_000
-#: Return to the interpreter at least this often, for interrupts and callbacks.
-_CALL_NANOSECONDS = 4e8
-#: Weights whose gradient is one ticket; and at most this many rows of a weight matrix, so that
-#: their activations stay in the first-level cache.
-_WEIGHTS_A_TICKET, _ROWS_A_TICKET = 4096, 16
 
 
 def activation_code(name: str) -> int:
@@ -79,7 +68,7 @@ class Network:
         self.dtype = np.dtype(dtype)
         self.height = M * lanes_of(dtype)
         n_layers = len(self.widths) - 1
-        table = np.zeros((n_layers, 8), np.int64)
+        table = np.zeros((n_layers, 9), np.int64)
         table[:, network.N_IN] = self.widths[:-1]
         table[:, network.N_OUT] = self.widths[1:]
         sizes = table[:, network.N_IN] * table[:, network.N_OUT]
@@ -93,28 +82,14 @@ class Network:
         # Products, packing the input, and the activations of all other layers.
         packing, activating = 0.15 * self.widths[0], float(sum(self.widths[1:]))
         self._nanoseconds_a_row = float(sizes.sum()) / _SPEED + packing + activating
-        # A block's workspace: the packed input, every layer's output, every layer's delta.
+        # A block's workspace: the packed input, every layer's output.
         lanes = lanes_of(dtype)
         packed = -(-self.widths[0] // lanes) * lanes
         outputs = np.array([packed, *self.widths[1:]]) * self.height
         table[:, network.INPUT] = np.concatenate([[0], np.cumsum(outputs)[:-2]])
         table[:, network.OUTPUT] = np.cumsum(outputs)[:-1]
         self.forward_size = int(outputs.sum())
-        deltas = table[:, network.N_OUT] * self.height
-        table[:, network.DELTA] = self.forward_size + np.cumsum(deltas) - deltas
-        self.training_size = self.forward_size + int(deltas.sum())
         self.table = table
-        self.tickets = np.array(
-            [
-                (layer, first, min(first + rows, n_in))
-                for layer, (n_in, n_out) in enumerate(
-                    zip(self.widths[:-1], self.widths[1:], strict=True)
-                )
-                for rows in [min(_ROWS_A_TICKET, max(4, _WEIGHTS_A_TICKET // n_out // 4 * 4))]
-                for first in range(0, n_in, rows)
-            ],
-            np.int64,
-        )
 
     def views(self, parameters: Array) -> tuple[list[Array], list[Array]]:
         """Return the weights and biases of every layer as views of the flat parameters."""
@@ -187,95 +162,3 @@ class Fitted(NamedTuple):
     parameters: Array
     arrays: list[Array]
     activation: str | list[str]
-
-
-class Trainer:
-    """The working memory of training: one batch's panels and its gradient."""
-
-    def __init__(self, layers: Network, batch_size: int) -> None:
-        self.layers = layers
-        self.batch_size = batch_size
-        dtype = layers.dtype
-        self.gradient = np.zeros(layers.n_parameters, dtype)
-        n_blocks = -(-batch_size // layers.height)
-        # Aligned on a cache line: a vector across two lines costs two loads.
-        n_elements = n_blocks * layers.training_size
-        memory = np.zeros(n_elements + 64, dtype)
-        first = -(memory.ctypes.data // dtype.itemsize) % (64 // dtype.itemsize)
-        self.panels = memory[first : first + n_elements]
-        self.block_sums = np.zeros((n_blocks, 2))
-
-    def epoch(
-        self, samples: Samples, rows: Array, parameters: Array, optimizer: Optimizer, alpha: float
-    ) -> tuple[float, float]:
-        """Train on the samples ``rows`` in their order.
-
-        Parameters
-        ----------
-        samples : Samples
-        rows : ndarray of int64
-        parameters : ndarray (n_parameters,)
-            Updated in place.
-        optimizer : Optimizer
-            Its moments are updated in place.
-        alpha : float
-            The L2 penalty.
-
-        Returns
-        -------
-        loss : float
-            Mean over the samples, as their batches met it, of the sum over outputs.
-        penalty : float
-            Mean of the L2 penalty, to be added.
-        """
-        losses = np.zeros(1 + len(self.layers.tickets))
-        settings = optimizer.settings(alpha)
-        for first, last in self._calls(len(rows)):
-            self._run(
-                samples, rows[first:last], parameters, optimizer.rule, settings,
-                optimizer.steps, optimizer.moments, losses,
-            )  # fmt: skip
-            optimizer.steps += -(-(last - first) // self.batch_size)
-        penalty = 0.5 * alpha * losses[1:].sum()
-        return float(losses[0] / len(rows)), float(penalty / len(rows))
-
-    def add_up(self, samples: Samples, rows: Array, parameters: Array) -> float:
-        """Set the gradient to its sum over samples, and return the sum of their losses."""
-        losses = np.zeros(1 + len(self.layers.tickets))
-        self.gradient[:] = 0
-        none = [np.zeros(0, self.layers.dtype)] * 2
-        for first, last in self._calls(len(rows)):
-            self._run(
-                samples, rows[first:last], parameters, GRADIENT, np.zeros(5),
-                0, none, losses,
-            )  # fmt: skip
-        return float(losses[0])
-
-    def _calls(self, n_rows: int) -> list[tuple[int, int]]:
-        """Cut an epoch into calls of whole batches, none long enough to hold up an interrupt."""
-        steps = max(1, int(_CALL_NANOSECONDS / self._step_nanoseconds()))
-        size = steps * self.batch_size
-        return [(first, min(first + size, n_rows)) for first in range(0, n_rows, size)]
-
-    def _step_nanoseconds(self) -> float:
-        return 3 * self.layers.nanoseconds(self.batch_size)
-
-    def _run(
-        self,
-        samples: Samples,
-        rows: Array,
-        parameters: Array,
-        rule: int,
-        settings: Array,
-        steps: int,
-        moments: list[Array],
-        losses: Array,
-    ) -> None:
-        step_time = self._step_nanoseconds()
-        shared = step_time > _SHARED_STEP_NANOSECONDS
-        run_team(
-            network.train, team_size(step_time * len(rows) / self.batch_size) if shared else 1,
-            *samples, rows, self.layers.table, self.layers.tickets, self.batch_size, rule,
-            settings, steps, new_state(), parameters, *moments, self.gradient,
-            self.panels, self.block_sums, losses,
-        )  # fmt: skip

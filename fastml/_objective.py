@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._network import Network, Samples, Trainer
+from ._network import Network, Samples
+from ._trainer import Trainer
 from ._validation import Array
 
 #: Rows whose gradient is found at once: a few panels a thread.

@@ -156,12 +156,10 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
     # --- what the two estimators differ in ---------------------------------------------
 
     @abstractmethod
-    def _validated(self, X: Any, y: Any, dtype: Any, *, reset: bool) -> tuple[Array, Array]:
-        """Return X and y checked as arrays."""
-
-    @abstractmethod
-    def _encoded(self, X: Array, y: Array, *, against: str) -> Array:
-        """Return targets as :class:`Samples` holds them.
+    def _checked(
+        self, X: Any, y: Any, dtype: Any, *, reset: bool, against: str
+    ) -> tuple[Array, Array]:
+        """Return X checked, and targets as :class:`Samples` holds them.
 
         Classes must be the 'same' as those known, or just 'known'; against 'nothing' they
         become the known ones.
@@ -234,8 +232,7 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
     ) -> Samples:
         """Return what can be trained on, after every check."""
         kind = self.coefs_[0].dtype if again else (np.float64, np.float32)
-        data, target = self._validated(X, y, kind, reset=not again)
-        Y = self._encoded(data, target, against=against)
+        data, Y = self._checked(X, y, kind, reset=not again, against=against)
         weights = _NO_WEIGHTS[data.dtype]
         if sample_weight is not None:
             weights = _check_sample_weight(
@@ -255,8 +252,7 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
 
     def _known_samples(self, X: ArrayLike, y: ArrayLike, layers: Network) -> Samples:
         """Return samples of the kind these layers were made for, for another purpose than fit."""
-        data, target = self._validated(X, y, layers.dtype, reset=False)
-        Y = self._encoded(data, target, against="known")
+        data, Y = self._checked(X, y, layers.dtype, reset=False, against="known")
         if self._output(Y) != (layers.output, layers.widths[-1]):
             raise ValueError("y is of another kind than the targets of fit.")
         return Samples(data, Y, self._weighted(Y, _NO_WEIGHTS[data.dtype], new=False))

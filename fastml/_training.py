@@ -14,9 +14,10 @@ from sklearn.model_selection import train_test_split
 
 from ._callbacks import FitTask
 from ._loss import mean_loss, poisson_constant, reported
-from ._network import Fitted, Network, Samples, Trainer
+from ._network import Fitted, Network, Samples
 from ._objective import Objective
 from ._optimizer import Optimizer
+from ._trainer import Trainer
 from ._validation import Array
 
 #: Numbers above this in X are named as the likely cause where training diverges.

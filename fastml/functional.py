@@ -12,10 +12,14 @@ from ._network import activation_code
 from ._threads import new_state, run_team, team_size
 from ._validation import Array, common_dtype, matrix, output, vector
 from .kernels import elementwise, layer
-from .kernels.tile import M, lanes_of
+from .kernels.dense import sums_by_output
+from .kernels.tile import M, N, lanes_of
 
 _ELEMENTS_A_TICKET = 1 << 15
 _WEIGHTS_A_TICKET = 1 << 12
+#: Elements of the blocks that are carried back before their weight gradients are summed: they
+#: stay in the second-level cache.
+_BACKWARD_ELEMENTS = 1 << 18
 
 
 def _elementwise(x: ArrayLike, out: Array | None, *, derivative: bool) -> Array:
@@ -215,18 +219,18 @@ def dense_backward(
         raise ValueError(f"X has {n_in} features, but W has {W.shape[0]} rows.")
     if delta.shape != (n_samples, n_out):
         raise ValueError(f"delta has shape {delta.shape}, expected {(n_samples, n_out)}.")
-    height = M * lanes_of(dtype)
-    width = lanes_of(dtype)
-    padded = sum(-(-size // width) * width for size in (n_in, n_out)) + n_in
-    panels = np.empty(-(-n_samples // height) * padded * height, dtype)
-    rows_a_ticket = max(4, _WEIGHTS_A_TICKET // n_out)
+    lanes = lanes_of(dtype)
+    size = layer.backward_size(n_in, n_out, lanes)
+    n_blocks = min(-(-n_samples // (M * lanes)), max(1, _BACKWARD_ELEMENTS // size))
+    by_output = sums_by_output(n_in, n_out, n_blocks, lanes)
+    rows_a_ticket = max(N, _WEIGHTS_A_TICKET // n_out // N * N)
     below = np.empty((n_samples, n_in), dtype)
-    dW, db = np.zeros((n_in, n_out), dtype), np.zeros(n_out, dtype)
+    dW, db = np.empty((n_in, n_out), dtype), np.empty(n_out, dtype)
     run_team(
         layer.dense_backward,
         team_size(n_samples * W.size / 15),
-        X, np.ascontiguousarray(W).reshape(-1), delta, code, rows_a_ticket, new_state(),
-        panels, below.reshape(-1), dW.reshape(-1), db,
+        X, np.ascontiguousarray(W).reshape(-1), delta, code, by_output, rows_a_ticket, size,
+        new_state(), np.empty(n_blocks * size, dtype), below.reshape(-1), dW.reshape(-1), db,
     )  # fmt: skip
     return below, dW, db
 

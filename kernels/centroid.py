@@ -208,6 +208,7 @@ def score_panel(panel, n_features, shift, moved, half_norms):
     norms, best, index, second : tiles; the squares of the samples' norms, the largest
         score, its centre, and the second largest score
     """
+    height = rows_per_block(panel)
     norms = move_panel(panel, n_features, shift)
     best = fill(panel, -np.inf, M, 1)
     second = fill(panel, -np.inf, M, 1)
@@ -215,12 +216,12 @@ def score_panel(panel, n_features, shift, moved, half_norms):
     j = 0
     while j + N <= half_norms.size:
         wide = broadcast(half_norms, j, 1, M, N)
-        wide = multiply(wide, panel, 0, n_features, moved, j * n_features, N, 1)
+        wide = multiply(wide, panel, 0, height, n_features, moved, j * n_features, N, 1)
         best, index, second = largest_column(wide, j, best, index, second)
         j += N
     if j < half_norms.size:
         narrow = broadcast(half_norms, j, 1, M, NARROW)
-        narrow = multiply(narrow, panel, 0, n_features, moved, j * n_features, NARROW, 1)
+        narrow = multiply(narrow, panel, 0, height, n_features, moved, j * n_features, NARROW, 1)
         best, index, second = largest_column(narrow, j, best, index, second)
     return norms, best, index, second
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from ._jit import allocating_kernel
-from .dense import bias_gradient, delta_panel, dense_panel, unpack_rows, weight_gradient
+from .dense import (
+    bias_gradient,
+    delta_panel,
+    dense_panel,
+    transpose_panel,
+    unpack_rows,
+    weight_gradient,
+)
 from .elementwise import activate, multiply_by_derivative
 from .pack import consecutive_rows, pack_rows, panel_size, rows_per_block
 from .scratch import aligned_zeros
 from .team import finish_ticket, take_ticket, wait_for
+from .tile import M, N
 
 
 @allocating_kernel
@@ -45,8 +53,13 @@ def dense_forward(X, W, b, activation, block_rows, state, out):
 
 
 @allocating_kernel
-def dense_backward(X, W, delta, activation, rows_a_ticket, state, panels, below, dW, db):
+def dense_backward(
+    X, W, delta, activation, by_output, rows_a_ticket, size, state, panels, below, dW, db
+):
     """Compute the gradients of one layer from its delta, as a member of a team.
+
+    As many blocks as have room in ``panels`` are packed and carried back, one ticket each; then
+    their weight gradients are summed, some rows of W a ticket; and so on.
 
     Parameters
     ----------
@@ -54,45 +67,66 @@ def dense_backward(X, W, delta, activation, rows_a_ticket, state, panels, below,
     W : IN (n_in * n_out,) flat
     delta : IN (n_samples, n_out) dL/dz of the layer
     activation : int, the code of the layer below, whose activation X is
+    by_output : bool, how weight gradients are summed, see ``weight_gradient``
     rows_a_ticket : int, rows of W whose gradient is one ticket
+    size : int, elements of one block's workspace, see ``backward_size``
     state : IN/OUT the team's state, zero at the start
-    panels : OUT workspace, whole panels of X, delta and the delta below for every block
+    panels : OUT (blocks * size,) workspace
     below : OUT (n_samples * n_in,) flat, (delta W^T) times the derivative
-    dW : OUT (n_in * n_out,) flat, zero at the start
-    db : OUT (n_out,), zero at the start
+    dW : OUT (n_in * n_out,) flat
+    db : OUT (n_out,)
     """
     height = rows_per_block(X)
     n_samples, n_in = X.shape
     n_out = delta.shape[1]
-    n_blocks = (n_samples + height - 1) // height
+    n_blocks = panels.size // size
     n_tickets = (n_in + rows_a_ticket - 1) // rows_a_ticket
-    size = panels.size // n_blocks
+    per_step = n_blocks + n_tickets
     d = panel_size(X)
     previous = d + panel_size(delta)
+    transposed = previous + n_in * height
     rows = np.empty(height, np.int64)
     while True:
-        ticket = take_ticket(state)
-        if ticket >= n_blocks + n_tickets:
+        number = take_ticket(state)
+        step = number // per_step
+        ticket = number % per_step
+        start = step * n_blocks * height
+        if start >= n_samples:
             return
+        used = min(n_blocks, (n_samples - start + height - 1) // height)
         if ticket < n_blocks:
-            at = ticket * size
-            first = ticket * height
-            count = min(height, n_samples - first)
-            consecutive_rows(first, n_samples - 1, rows)
-            pack_rows(X, rows, 0, panels, at)
-            pack_rows(delta, rows, 0, panels, at + d)
-            for j in range(n_out):  # the rows that pad the last block count for nothing
-                for i in range(count, height):
-                    panels[at + d + j * height + i] = 0
-            delta_panel(W, 0, n_in, n_out, panels, at + d, at + previous)
-            end = at + previous + n_in * height
-            multiply_by_derivative(activation, panels, at, panels, at + previous, end)
-            unpack_rows(panels, at + previous, n_in, below, first, count)
+            wait_for(state, step * per_step)
+            if ticket < used:
+                at = ticket * size
+                first = start + ticket * height
+                count = min(height, n_samples - first)
+                consecutive_rows(first, n_samples - 1, rows)
+                pack_rows(X, rows, 0, panels, at)
+                pack_rows(delta, rows, 0, panels, at + d)
+                for j in range(n_out):  # the rows that pad the last block count for nothing
+                    for i in range(count, height):
+                        panels[at + d + j * height + i] = 0
+                delta_panel(W, 0, n_in, n_out, panels, at + d, at + previous)
+                end = at + transposed
+                multiply_by_derivative(activation, panels, at, panels, at + previous, end)
+                unpack_rows(panels, at + previous, n_in, below, first, count)
+                if by_output:
+                    transpose_panel(panels, at + d, n_out, at + transposed)
         else:
-            wait_for(state, n_blocks)
+            wait_for(state, step * per_step + n_blocks)
             first = (ticket - n_blocks) * rows_a_ticket
             last = min(first + rows_a_ticket, n_in)
-            weight_gradient(panels, 0, d, n_blocks, size, first, last, n_out, dW, 0)
+            summed = transposed if by_output else d
+            weight_gradient(
+                panels, 0, summed, by_output, used, size, first, last, n_out, step > 0, dW, 0
+            )
             if first == 0:
-                bias_gradient(panels, d, n_blocks, size, n_out, db, 0)
+                bias_gradient(panels, d, used, size, n_out, step > 0, db, 0)
         finish_ticket(state)
+
+
+def backward_size(n_in: int, n_out: int, lanes: int) -> int:
+    """Return the elements of one block's workspace; tiles may read N vectors past the last."""
+    height = M * lanes
+    whole_in, whole_out = (-(-n // lanes) * lanes for n in (n_in, n_out))
+    return (whole_in + whole_out + n_in + whole_out + N) * height

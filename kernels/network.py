@@ -9,10 +9,14 @@ side, so a block's activations stay in cache from the first layer to the last an
 
 A step of training has two phases, cut into tickets of a team (see ``team``):
 
-1. one ticket a block of samples: gather the rows, go forward through all layers,
+1. one ticket a group of blocks of samples: gather the rows, go forward through all layers,
    take the output delta, go backward through all layers;
 2. one ticket a few rows of one weight matrix: sum a^T delta over the batch and update
    those weights at once, while they are in cache.
+
+Where all weights are few beside the activations of a batch, the sums are *split*: the first
+phase also sums a^T delta over the blocks of its group, whose activations are still in its
+thread's cache, and the second adds up the groups.
 """
 
 from __future__ import annotations
@@ -20,16 +24,26 @@ from __future__ import annotations
 import numpy as np
 
 from ._jit import allocating_kernel, inner_kernel
-from .dense import bias_gradient, delta_panel, dense_panel, unpack_rows, weight_gradient
+from .dense import (
+    bias_gradient,
+    delta_panel,
+    dense_panel,
+    transpose_panel,
+    unpack_rows,
+    weight_gradient,
+)
 from .elementwise import activate, multiply_by_derivative
+from .flat import load_up_to, store_up_to
 from .loss import SOFTMAX, both_sides, output_activation, output_delta
 from .optimizer import ALPHA, GRADIENT, optimizer_step
 from .pack import consecutive_rows, pack_rows, rows_per_block
 from .scratch import aligned_zeros
-from .team import finish_ticket, take_ticket, wait_for
+from .team import finish_ticket, join_team, take_ticket, wait_for
+from .tile import fill, lanes
 
-#: Columns of the layer table.
-N_IN, N_OUT, WEIGHTS, BIASES, ACTIVATION, INPUT, OUTPUT, DELTA = range(8)
+#: Columns of the layer table.  TRANSPOSED is where the delta stands transposed, or -1 where its
+#: weight gradient takes it as it is.
+N_IN, N_OUT, WEIGHTS, BIASES, ACTIVATION, INPUT, OUTPUT, DELTA, TRANSPOSED = range(9)
 #: Columns of the table of weight tickets.
 LAYER, FIRST, LAST = range(3)
 #: What is wanted of the output layer: z, its activation, or the probabilities of both classes.
@@ -61,14 +75,21 @@ def forward_block(layers, parameters, panels, at):
 def backward_block(layers, parameters, panels, at):
     """Carry the output delta down: delta = (delta of the layer above W^T) * sigma'.
 
+    Each is also transposed where its weight gradient wants that.
+
     Parameters
     ----------
     panels : IN/OUT; the block at ``at`` holds activations and the output delta
     """
     height = rows_per_block(panels)
-    for layer in range(layers.shape[0] - 1, 0, -1):
+    for layer in range(layers.shape[0] - 1, -1, -1):
         n_in, n_out = layers[layer, N_IN], layers[layer, N_OUT]
-        above, below = at + layers[layer, DELTA], at + layers[layer - 1, DELTA]
+        above = at + layers[layer, DELTA]
+        if layers[layer, TRANSPOSED] >= 0:
+            transpose_panel(panels, above, n_out, at + layers[layer, TRANSPOSED])
+        if layer == 0:
+            return
+        below = at + layers[layer - 1, DELTA]
         delta_panel(parameters, layers[layer, WEIGHTS], n_in, n_out, panels, above, below)
         a = at + layers[layer, INPUT]
         code = layers[layer - 1, ACTIVATION]
@@ -76,29 +97,46 @@ def backward_block(layers, parameters, panels, at):
 
 
 @inner_kernel
-def block_gradient(layers, ticket, panels, n_blocks, size, added, gradient):
-    """Find the gradient of the weights of one ticket; with its first rows, of the biases.
+def layer_gradient(layers, layer, first, last, panels, at, n_blocks, size, added, gradient, start):
+    """Find the gradient of rows [first, last) of a layer's weights; with row 0, of its biases.
 
     Parameters
     ----------
-    ticket : IN (3,) the layer and the rows [FIRST, LAST) of its weights
-    panels : IN (n_blocks * size,) workspaces of all blocks of the batch
+    panels : IN workspaces of ``size`` elements of n_blocks blocks, the first at ``at``
     added : bool, whether it is added to what ``gradient`` holds
-    gradient : IN/OUT flat array, laid out as the parameters
+    gradient : IN/OUT flat array, laid out as the parameters from element ``start``
     """
-    layer, first, last = ticket[LAYER], ticket[FIRST], ticket[LAST]
     n_out = layers[layer, N_OUT]
-    W, b = layers[layer, WEIGHTS], layers[layer, BIASES]
-    a, delta = layers[layer, INPUT], layers[layer, DELTA]
-    if not added:
-        for i in range(W + first * n_out, W + last * n_out):
-            gradient[i] = 0
-    weight_gradient(panels, a, delta, n_blocks, size, first, last, n_out, gradient, W)
+    W, b = start + layers[layer, WEIGHTS], start + layers[layer, BIASES]
+    a, delta = at + layers[layer, INPUT], at + layers[layer, DELTA]
+    by_output = layers[layer, TRANSPOSED] >= 0
+    summed = at + layers[layer, TRANSPOSED] if by_output else delta
+    weight_gradient(
+        panels, a, summed, by_output, n_blocks, size, first, last, n_out, added, gradient, W
+    )
     if first == 0:
-        if not added:
-            for i in range(b, b + n_out):
-                gradient[i] = 0
-        bias_gradient(panels, delta, n_blocks, size, n_out, gradient, b)
+        bias_gradient(panels, delta, n_blocks, size, n_out, added, gradient, b)
+
+
+@inner_kernel
+def add_groups(sums, n_groups, start, stop, added, gradient):
+    """Add up what the groups found for the parameters [start, stop).
+
+    Parameters
+    ----------
+    sums : IN (n_groups * n_parameters,)
+    added : bool, whether it is added to what ``gradient`` holds
+    gradient : IN/OUT (n_parameters,)
+    """
+    step = lanes(gradient)
+    for i in range(start, stop, step):
+        left = stop - i
+        total = fill(gradient, 0.0, 1, 1)
+        if added:
+            total = load_up_to(gradient, i, left)
+        for group in range(n_groups):
+            total = total + load_up_to(sums, group * gradient.size + i, left)
+        store_up_to(gradient, i, left, total)
 
 
 @inner_kernel
@@ -157,10 +195,56 @@ def gather_targets(Y, sample_weight, rows, count, encoded, targets, weights):
     return total
 
 
+@inner_kernel
+def ticket_gradient(layers, ticket, panels, n_blocks, size, added, sums, n_groups, gradient):
+    """Find the gradient of the weights of one ticket; with its first rows, of the biases.
+
+    Parameters
+    ----------
+    ticket : IN (3,) the layer and the rows [FIRST, LAST) of its weights
+    panels, n_blocks : IN the workspaces of all blocks of the batch, or
+    sums, n_groups : IN what groups of blocks found; empty where they are not split
+    added : bool, whether it is added to what ``gradient`` holds
+    gradient : IN/OUT flat array, laid out as the parameters
+    """
+    layer, first, last = ticket[LAYER], ticket[FIRST], ticket[LAST]
+    if sums.size == 0:
+        layer_gradient(layers, layer, first, last, panels, 0, n_blocks, size, added, gradient, 0)
+        return
+    n_out = layers[layer, N_OUT]
+    W, b = layers[layer, WEIGHTS], layers[layer, BIASES]
+    add_groups(sums, n_groups, W + first * n_out, W + last * n_out, added, gradient)
+    if first == 0:
+        add_groups(sums, n_groups, b, b + n_out, added, gradient)
+
+
+@inner_kernel
+def train_block(
+    X, Y, sample_weight, layers, parameters, rows, count, panels, at, targets, weights, sums
+):
+    """Carry one block of samples forward, to its loss, and back.
+
+    Parameters
+    ----------
+    rows : IN (rows,) row numbers; those past the first ``count`` pad the block
+    panels : OUT flat workspace; the block's begins at element ``at``
+    targets, weights : OUT working memory of one block
+    sums : OUT (2,) the sums of its losses and weights
+    """
+    last = layers.shape[0] - 1
+    n_outputs, code = layers[last, N_OUT], layers[last, ACTIVATION]
+    pack_rows(X, rows, 0, panels, at + layers[0, INPUT])
+    sums[1] = gather_targets(Y, sample_weight, rows, count, code == SOFTMAX, targets, weights)
+    forward_block(layers, parameters, panels, at)
+    z, delta = at + layers[last, OUTPUT], at + layers[last, DELTA]
+    sums[0] = output_delta(code, n_outputs, panels, z, delta, targets, weights)
+    backward_block(layers, parameters, panels, at)
+
+
 @allocating_kernel
 def train(
-    X, Y, sample_weight, order, layers, tickets, batch_size, rule, settings, steps_before, state,
-    parameters, moment_1, moment_2, gradient, panels, block_sums, losses,
+    X, Y, sample_weight, order, layers, tickets, batch_size, group_blocks, size, rule, settings,
+    steps_before, state, parameters, moment_1, moment_2, gradient, panels, sums, block_sums, losses,
 ):  # fmt: skip
     """Run one epoch of mini-batch training as a member of a team.
 
@@ -172,15 +256,19 @@ def train(
     Y : IN (n_samples, n_out), of X's type; (n_samples, 1) numbers of classes for softmax
     sample_weight : IN (n_samples,) of X's type, or empty where all samples weigh 1
     order : IN (n_rows,) int64, the shuffled row numbers
-    layers : IN (n_layers, 8) layer table
+    layers : IN (n_layers, 9) layer table
     tickets : IN (n_tickets, 3) table of weight tickets
+    group_blocks : int, blocks of samples a ticket
+    size : int, elements of one block's workspace
     rule, settings : IN, the optimiser, see ``optimizer_step``
     steps_before : int, steps taken in earlier epochs
     state : IN/OUT the team's state, zero at the start
     parameters, moment_1, moment_2 : IN/OUT flat arrays; moments a rule does not use may be empty
     gradient : IN/OUT flat array, laid out as the parameters: the sum over the last batch at the
         end; over all of them, added to what was there, for GRADIENT
-    panels : OUT workspaces of the blocks of one batch
+    panels : OUT workspaces of the blocks of one batch; where sums are split, of the blocks of
+        one group for every member
+    sums : OUT (n_groups * n_parameters,) the sums of the groups, or empty where they are not split
     block_sums : OUT (n_blocks, 2) float64, sums of losses and weights of the last batch
     losses : IN/OUT (1 + n_tickets,) float64; the losses summed over all samples are added to
         the first (batches whose weights do not average 1 are scaled so that they do), the
@@ -189,15 +277,16 @@ def train(
     height = rows_per_block(X)
     n_rows = order.size
     n_blocks = block_sums.shape[0]
-    size = panels.size // n_blocks
+    n_groups = (n_blocks + group_blocks - 1) // group_blocks
+    n_layers = layers.shape[0]
+    split = sums.size > 0
     n_tickets = tickets.shape[0]
-    per_step = n_blocks + n_tickets
+    per_step = n_groups + n_tickets
     n_steps = (n_rows + batch_size - 1) // batch_size
-    last_layer = layers.shape[0] - 1
-    n_outputs, code = layers[last_layer, N_OUT], layers[last_layer, ACTIVATION]
     rows = np.empty(height, np.int64)
     weights = aligned_zeros(X, height)
-    targets = aligned_zeros(X, height * n_outputs)
+    targets = aligned_zeros(X, height * layers[n_layers - 1, N_OUT])
+    mine = join_team(state) * group_blocks * size
     while True:
         number = take_ticket(state)
         step = number // per_step
@@ -207,32 +296,36 @@ def train(
         start = step * batch_size
         stop = min(start + batch_size, n_rows)
         used = (stop - start + height - 1) // height  # fewer blocks in a short last batch
-        if ticket < n_blocks:
+        if ticket < n_groups:
             wait_for(state, step * per_step)
-            if ticket < used:
-                at = ticket * size
-                first = start + ticket * height
-                count = min(height, stop - first)
+            first = ticket * group_blocks
+            last = min(first + group_blocks, used)
+            group = mine if split else first * size
+            for block in range(first, last):
+                begin = start + block * height
                 for i in range(height):
-                    rows[i] = order[min(first + i, stop - 1)]
-                pack_rows(X, rows, 0, panels, at + layers[0, INPUT])
-                block_sums[ticket, 1] = gather_targets(
-                    Y, sample_weight, rows, count, code == SOFTMAX, targets, weights
-                )
-                forward_block(layers, parameters, panels, at)
-                z, delta = at + layers[last_layer, OUTPUT], at + layers[last_layer, DELTA]
-                block_sums[ticket, 0] = output_delta(
-                    code, n_outputs, panels, z, delta, targets, weights
-                )
-                backward_block(layers, parameters, panels, at)
+                    rows[i] = order[min(begin + i, stop - 1)]
+                train_block(
+                    X, Y, sample_weight, layers, parameters, rows, min(height, stop - begin),
+                    panels, group + (block - first) * size, targets, weights, block_sums[block],
+                )  # fmt: skip
+            if split and first < last:
+                for layer in range(n_layers):
+                    layer_gradient(
+                        layers, layer, 0, layers[layer, N_IN], panels, group, last - first, size,
+                        False, sums, ticket * gradient.size,
+                    )  # fmt: skip
         else:
-            wait_for(state, step * per_step + n_blocks)
-            t = ticket - n_blocks
+            wait_for(state, step * per_step + n_groups)
+            t = ticket - n_groups
             loss, weight = 0.0, 0.0
             for i in range(used):
                 loss += block_sums[i, 0]
                 weight += block_sums[i, 1]
-            block_gradient(layers, tickets[t], panels, used, size, rule == GRADIENT, gradient)
+            ticket_gradient(
+                layers, tickets[t], panels, used, size, rule == GRADIENT,
+                sums, (used + group_blocks - 1) // group_blocks, gradient,
+            )  # fmt: skip
             if rule == GRADIENT:
                 if t == 0:
                     losses[0] += loss

@@ -8,8 +8,8 @@ required: whoever comes takes tickets, and one alone finishes the job.  What a t
 means follows from its number only, never from who holds it, so results are the same
 bits for any number of members.
 
-The state is an int64 array: the next ticket at 0 and the count of finished blocks at
-``_DONE``, on cache lines of their own.
+The state is an int64 array: how many members have joined, the next ticket and the count of
+finished blocks, on cache lines of their own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ._jit import inner_kernel
 
 #: Number of int64 elements of a team's state.
 STATE_SIZE = 48
-_NEXT, _DONE = 16, 32
+_MEMBERS, _NEXT, _DONE = 0, 16, 32
 _SPINS_BEFORE_YIELD = 2000
 _FOREVER = 1 << 60
 
@@ -71,6 +71,12 @@ def _pause(typing_context: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(), codegen
+
+
+@inner_kernel
+def join_team(state):
+    """Return the number of a new member: what is written may not depend on it, where may."""
+    return _atomic_add(state, _MEMBERS, 1)
 
 
 @inner_kernel

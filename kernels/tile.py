@@ -190,6 +190,12 @@ def _masked_load(builder: Any, pointer: Any, vector: ir.Type, size: int, mask: A
     return _call(builder, name, vector, at, ir.IntType(32)(size), mask, zero)
 
 
+def _masked_store(builder: Any, vector: Any, pointer: Any, size: int, mask: Any) -> None:
+    at = _vector_pointer(builder, pointer, vector.type)
+    name = f"llvm.masked.store.{_suffix(vector.type)}.p0"
+    _call(builder, name, ir.VoidType(), vector, at, ir.IntType(32)(size), mask)
+
+
 # --- the shape of the host's tile ----------------------------------------------------
 
 
@@ -285,6 +291,47 @@ def load(typing_context: Any, array: Any, offset: Any, stride: Any, m: Any, n: A
         return _load_columns(context, builder, tile, signature.args[0], *arguments[:3])
 
     return tile(array, types.int64, types.int64, m, n), codegen
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[misc]
+def load_part(
+    typing_context: Any,
+    array: Any,
+    offset: Any,
+    stride: Any,
+    m: Any,
+    n: Any,
+    width: Any,
+    columns: Any,
+) -> Any:
+    """Load as :func:`load`, but ``width`` elements of the first ``columns`` columns; else zero."""
+    shape = _literal(m, n)
+    if shape is None or not isinstance(array, types.Array):
+        return None
+    tile = TileType(array.dtype, *shape)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, start, step, _, _, width, columns = arguments
+        vector = _vector_type(tile)
+        size = int(tile.dtype.bitwidth) // 8
+        result = cgutils.alloca_once_value(
+            builder, ir.Constant(ir.ArrayType(vector, tile.m * tile.n), None)
+        )
+        for j in range(tile.n):
+            with builder.if_then(builder.icmp_signed("<", _I64(j), columns)):
+                column = builder.add(start, builder.mul(step, _I64(j)))
+                pointer = _address(context, builder, signature.args[0], value, column, width)
+                for i in range(tile.m):
+                    at = builder.gep(pointer, [_I64(i * tile.lanes)])
+                    mask = _first_lanes(
+                        builder, builder.sub(width, _I64(i * tile.lanes)), tile.lanes
+                    )
+                    loaded = _masked_load(builder, at, vector, size, mask)
+                    number = _I64(j * tile.m + i)
+                    builder.store(loaded, builder.gep(result, [_I64(0), number]))
+        return builder.load(result)
+
+    return tile(array, types.int64, types.int64, m, n, types.int64, types.int64), codegen
 
 
 @intrinsic  # type: ignore[misc]
@@ -843,6 +890,40 @@ def store(typing_context: Any, array: Any, offset: Any, stride: Any, tile: Any) 
 
 
 @intrinsic  # type: ignore[misc]
+def store_part(
+    typing_context: Any,
+    array: Any,
+    offset: Any,
+    stride: Any,
+    tile: Any,
+    width: Any,
+    columns: Any,
+) -> Any:
+    """Store as :func:`store`, but ``width`` elements of the first ``columns`` columns."""
+    if not isinstance(tile, TileType):
+        return None
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, start, step, held, width, columns = arguments
+        vectors = _vectors(builder, tile, held)
+        size = int(tile.dtype.bitwidth) // 8
+        for j in range(tile.n):
+            with builder.if_then(builder.icmp_signed("<", _I64(j), columns)):
+                column = builder.add(start, builder.mul(step, _I64(j)))
+                pointer = _address(context, builder, signature.args[0], value, column, width)
+                for i in range(tile.m):
+                    at = builder.gep(pointer, [_I64(i * tile.lanes)])
+                    mask = _first_lanes(
+                        builder, builder.sub(width, _I64(i * tile.lanes)), tile.lanes
+                    )
+                    _masked_store(builder, vectors[j * tile.m + i], at, size, mask)
+        return context.get_dummy_value()
+
+    whole = (types.int64, types.int64, tile, types.int64, types.int64)
+    return types.none(array, *whole), codegen
+
+
+@intrinsic  # type: ignore[misc]
 def store_first(typing_context: Any, array: Any, offset: Any, count: Any, tile: Any) -> Any:
     """Store the first ``count`` lanes of a 1 x 1 tile from ``offset``."""
     if not isinstance(tile, TileType):
@@ -852,11 +933,8 @@ def store_first(typing_context: Any, array: Any, offset: Any, count: Any, tile: 
         value, start, number, held = arguments
         pointer = _address(context, builder, signature.args[0], value, start, number)
         (vector,) = _vectors(builder, tile, held)
-        at = _vector_pointer(builder, pointer, vector.type)
-        align = ir.IntType(32)(int(tile.dtype.bitwidth) // 8)
         mask = _first_lanes(builder, number, tile.lanes)
-        name = f"llvm.masked.store.{_suffix(vector.type)}.p0"
-        _call(builder, name, ir.VoidType(), vector, at, align, mask)
+        _masked_store(builder, vector, pointer, int(tile.dtype.bitwidth) // 8, mask)
         return context.get_dummy_value()
 
     return types.none(array, types.int64, types.int64, tile), codegen
@@ -892,16 +970,15 @@ def _add_neighbours(builder: Any, a: Any, b: Any) -> Any:
 
 
 def _lane_sums(builder: Any, vectors: list[Any]) -> list[Any]:
-    """Return the sums over the lanes of each vector, as numbers.
+    """Return vectors whose lanes are the sums over the lanes of each given vector, in order.
 
     A tree that adds two vectors' neighbouring lanes into one leaves, after log2(lanes)
     levels, one sum in each lane; its order depends on nothing but the number of lanes.
     """
     lanes_ = vectors[0].type.count
-    numbers: list[Any] = []
+    sums: list[Any] = []
     for start in range(0, len(vectors), lanes_):
         group = vectors[start : start + lanes_]
-        wanted = len(group)
         width = lanes_
         while width > 1:
             if len(group) % 2:
@@ -912,30 +989,49 @@ def _lane_sums(builder: Any, vectors: list[Any]) -> list[Any]:
             width //= 2
             if len(group) == 1 and width > 1:
                 group.append(group[0])
-        numbers += [builder.extract_element(group[0], ir.IntType(32)(i)) for i in range(wanted)]
-    return numbers
+        sums.append(group[0])
+    return sums
 
 
 @intrinsic  # type: ignore[misc]
-def add_lane_sums(typing_context: Any, array: Any, offset: Any, stride: Any, tile: Any) -> Any:
-    """Add the sum over lanes of entry (i, j) to ``array[offset + i * stride + j]``."""
+def add_lane_sums(
+    typing_context: Any,
+    array: Any,
+    offset: Any,
+    stride: Any,
+    tile: Any,
+    rows: Any,
+    columns: Any,
+) -> Any:
+    """Add the sum over lanes of entry (i, j) to ``array[offset + i * stride + j]``.
+
+    Of the first ``rows`` rows and ``columns`` columns; the other entries are left out.
+    """
     if not isinstance(tile, TileType):
         return None
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value, start, step, held = arguments
+        value, start, step, held, rows, columns = arguments
         vectors = _vectors(builder, tile, held)
         in_rows = [vectors[j * tile.m + i] for i in range(tile.m) for j in range(tile.n)]
         sums = _lane_sums(builder, in_rows)
+        undefined = ir.Constant(sums[0].type, ir.Undefined)
+        sums.append(undefined)  # a row of sums may go on in the next vector
+        size = int(tile.dtype.bitwidth) // 8
+        mask = _first_lanes(builder, columns, tile.n)
         for i in range(tile.m):
-            row = builder.add(start, builder.mul(step, _I64(i)))
-            pointer = _address(context, builder, signature.args[0], value, row, _I64(tile.n))
-            for j in range(tile.n):
-                at = builder.gep(pointer, [_I64(j)])
-                builder.store(builder.fadd(builder.load(at), sums[i * tile.n + j]), at)
+            with builder.if_then(builder.icmp_signed("<", _I64(i), rows)):
+                first, lane = divmod(i * tile.n, tile.lanes)
+                picked = list(range(lane, lane + tile.n))
+                row = _shuffle(builder, sums[first], sums[first + 1], picked)
+                at = builder.add(start, builder.mul(step, _I64(i)))
+                pointer = _address(context, builder, signature.args[0], value, at, columns)
+                old = _masked_load(builder, pointer, row.type, size, mask)
+                _masked_store(builder, builder.fadd(old, row), pointer, size, mask)
         return context.get_dummy_value()
 
-    return types.none(array, types.int64, types.int64, tile), codegen
+    whole = (types.int64, types.int64, tile, types.int64, types.int64)
+    return types.none(array, *whole), codegen
 
 
 @intrinsic  # type: ignore[misc]
@@ -945,7 +1041,8 @@ def lane_sum(typing_context: Any, tile: Any) -> Any:
         return None
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _lane_sums(builder, _vectors(builder, tile, arguments[0]))[0]
+        (sums,) = _lane_sums(builder, _vectors(builder, tile, arguments[0]))
+        return builder.extract_element(sums, ir.IntType(32)(0))
 
     return tile.dtype(tile), codegen
 

@@ -16,6 +16,7 @@ from fastml.kernels.tile import (
     lanes,
     load,
     load_first,
+    load_part,
     load_rows,
     load_square,
     outer,
@@ -23,6 +24,7 @@ from fastml.kernels.tile import (
     store,
     store_first,
     store_indices,
+    store_part,
 )
 
 compiled = numba.njit(error_model="numpy")
@@ -79,13 +81,23 @@ def run_store_columns(x, at):
 
 
 @compiled
+def run_load_part(x, at):
+    load_part(x, at + lanes(x) - 2, 0, 1, 1, 2, 1)
+
+
+@compiled
+def run_store_part(x, at):
+    store_part(x, at + lanes(x) - 2, 0, fill(x, 0.0, 1, 1), 2, 1)
+
+
+@compiled
 def run_store_first(x, at):
     store_first(x, at + lanes(x) - 1, 1, fill(x, 0.0, 1, 1))
 
 
 @compiled
 def run_add_lane_sums(x, at):
-    add_lane_sums(x, at + lanes(x) - 2, 0, fill(x, 0.0, 1, 2))
+    add_lane_sums(x, at + lanes(x) - 2, 0, fill(x, 0.0, 1, 2), 1, 2)
 
 
 @compiled

@@ -22,7 +22,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 @pytest.fixture
 def shared_work(monkeypatch):
     """Have every call use as many threads as are set, however little there is to do."""
-    from fastml import _network, _threads
+    from fastml import _threads, _trainer
 
     monkeypatch.setattr(_threads, "_WAKING_NANOSECONDS", 1)
-    monkeypatch.setattr(_network, "_SHARED_STEP_NANOSECONDS", 0)
+    monkeypatch.setattr(_trainer, "_SHARED_STEP_NANOSECONDS", 0)

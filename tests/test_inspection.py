@@ -14,7 +14,7 @@ from sklearn.inspection import DecisionBoundaryDisplay
 from tolerances import assert_close
 
 import fastml
-from fastml import _network, reference
+from fastml import _trainer, reference
 from fastml.inspection import (
     GradientFlowDisplay,
     LossCurveDisplay,
@@ -243,14 +243,14 @@ def test_every_parameter_of_a_small_network_is_checked():
 def test_a_wrong_gradient_is_found(monkeypatch):
     X, y = digits()
     model = classifier().fit(X, y)
-    add_up = _network.Trainer.add_up
+    add_up = _trainer.Trainer.add_up
 
     def wrong(self, *arguments):
         loss = add_up(self, *arguments)
         self.gradient *= 1.01
         return loss
 
-    monkeypatch.setattr(_network.Trainer, "add_up", wrong)
+    monkeypatch.setattr(_trainer.Trainer, "add_up", wrong)
     assert check_gradients(model, X, y).largest_error == pytest.approx(0.01, rel=0.1)
 
 

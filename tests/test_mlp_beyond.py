@@ -13,7 +13,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from tolerances import assert_close
 
 import fastml
-from fastml import _network, reference
+from fastml import _trainer, reference
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning",
@@ -245,7 +245,7 @@ def test_divergence_from_large_targets_says_so():
 
 def interrupted_after(monkeypatch, n_epochs):
     """Have Ctrl-C arrive in the middle of an epoch, when the parameters have moved on."""
-    epoch = _network.Trainer.epoch
+    epoch = _trainer.Trainer.epoch
     calls = []
 
     def interrupted(self, *arguments):
@@ -255,7 +255,7 @@ def interrupted_after(monkeypatch, n_epochs):
             raise KeyboardInterrupt
         return result
 
-    monkeypatch.setattr(_network.Trainer, "epoch", interrupted)
+    monkeypatch.setattr(_trainer.Trainer, "epoch", interrupted)
 
 
 @pytest.mark.parametrize("make", [classifier, regressor])

@@ -10,7 +10,8 @@ from tolerances import assert_close
 
 import fastml
 from fastml import reference
-from fastml._network import Network, Samples, Trainer
+from fastml._network import Network, Samples
+from fastml._trainer import Trainer
 
 DTYPES = ["float32", "float64"]
 OUTPUTS = ["logistic", "softmax", "identity", "exp"]

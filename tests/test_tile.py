@@ -32,6 +32,7 @@ from fastml.kernels.tile import (
     largest_column,
     load,
     load_first,
+    load_part,
     load_rows,
     load_square,
     maximum,
@@ -46,6 +47,7 @@ from fastml.kernels.tile import (
     store,
     store_first,
     store_indices,
+    store_part,
     transpose,
 )
 
@@ -203,27 +205,40 @@ def test_rank1(dtype):
 def add_outer_square(x, left, right, stride, out, at, out_stride):
     tile = fill(x, 0.0, G, G)
     tile = outer(tile, x, left, right, stride)
-    add_lane_sums(out, at, out_stride, outer(tile, x, left, right, stride))
+    add_lane_sums(out, at, out_stride, outer(tile, x, left, right, stride), G, G)
+
+
+@compiled
+def add_outer_part(x, left, right, stride, out, at, out_stride):
+    # More rows than there are count for all; of the columns one is left out.
+    tile = fill(x, 0.0, G, G)
+    tile = outer(tile, x, left, right, stride)
+    add_lane_sums(out, at, out_stride, outer(tile, x, left, right, stride), G - 1, G - 1)
 
 
 @compiled
 def add_outer_flat(x, left, right, stride, out, at, out_stride):
     # More entries than a vector has lanes, and not a multiple: the sums need several trees.
     tile = outer(fill(x, 0.0, 2, 9), x, left, right, stride)
-    add_lane_sums(out, at, out_stride, outer(tile, x, left, right, stride))
+    add_lane_sums(out, at, out_stride, outer(tile, x, left, right, stride), 5, 12)
 
 
 @compiled
 def add_outer_single(x, left, right, stride, out, at, out_stride):
     tile = outer(fill(x, 0.0, 1, 1), x, left, right, stride)
     tile = outer(tile, x, left, right, stride)
-    add_lane_sums(out, at, out_stride, tile)
+    add_lane_sums(out, at, out_stride, tile, 1, 1)
     out[0] = lane_sum(tile)
 
 
 @pytest.mark.parametrize(
     ("kernel", "m", "n"),
-    [(add_outer_square, G, G), (add_outer_flat, 2, 9), (add_outer_single, 1, 1)],
+    [
+        (add_outer_square, G, G),
+        (add_outer_part, G - 1, G - 1),
+        (add_outer_flat, 2, 9),
+        (add_outer_single, 1, 1),
+    ],
 )
 def test_outer_and_its_lane_sums(dtype, kernel, m, n):
     step = lane_count(dtype)
@@ -241,6 +256,35 @@ def test_outer_and_its_lane_sums(dtype, kernel, m, n):
     if m == n == 1:
         expected[0] = sums[0, 0]
     np.testing.assert_array_equal(out, expected)
+
+
+@compiled
+def copy_part(x, start, width, columns, out, at, stride):
+    tile = load_part(x, start, stride, M, N, width, columns)
+    store_part(out, at, stride, tile, width, columns)
+    store(out, at + N * stride, stride, tile)
+
+
+@pytest.mark.parametrize("columns", [0, 1, N - 1, N])
+def test_parts_of_a_tile_are_loaded_and_stored(dtype, columns):
+    height = M * lane_count(dtype)
+    stride = height + 1
+    for width in (0, 1, lane_count(dtype), height - 1, height):
+        # Nothing may be read behind the last number of the part.
+        end = SPARE + max(columns - 1, 0) * stride + width
+        x = whole_numbers(SPARE + N * stride, dtype)
+        out = np.full(SPARE + 2 * N * stride, 100, dtype)
+        copy_part(x[:end], SPARE, width, columns, out, SPARE, stride)
+        stored = out[SPARE:][: N * stride].reshape(N, stride)
+        held = out[SPARE + N * stride :][: N * stride - 1]
+        held = np.append(held, 0).reshape(N, stride)[:, :height]
+        source = x[SPARE:][: N * stride].reshape(N, stride)
+        expected = np.full_like(stored, 100)
+        expected[:columns, :width] = source[:columns, :width]
+        np.testing.assert_array_equal(stored, expected)
+        expected = np.zeros_like(held)
+        expected[:columns, :width] = source[:columns, :width]
+        np.testing.assert_array_equal(held, expected)
 
 
 @compiled
