@@ -13,7 +13,7 @@ from .case import Cost
 from .sizes import Size
 
 #: Elements a ticket of the bandwidth kernels: a multiple of any 8 vectors.
-_BLOCK = 1 << 16
+_BLOCK = 1 << 15
 _TICKETS = 64
 
 Limits = dict[str, dict[str, float]]
@@ -53,8 +53,10 @@ def measure(size: Size) -> Limits:
     seconds = size.pick(full=0.5, quick=0.2, tiny=0.0)
     turns = size.pick(full=400_000, quick=100_000, tiny=100)
     # Far larger than any cache.
-    x = np.ones(_BLOCK * size.pick(full=1024, quick=512, tiny=2), np.float32)
-    out = np.empty_like(x)
+    x = np.ones(_BLOCK * size.pick(full=2048, quick=1024, tiny=2), np.float32)
+    memory = np.empty(x.size + 16, np.float32)
+    first = -memory.ctypes.data % 64 // 4
+    out = memory[first : first + x.size]
     sums = np.empty(x.size // _BLOCK * 8 * lanes_of(np.float32), np.float32)
     found: Limits = {}
     for key, threads in (("1", 1), ("all", get_num_threads())):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import validate_data
 
-from ._validation import Array, readable
+from ._validation import Array, check_finite, readable
 
 
 @contextmanager
@@ -32,6 +32,36 @@ def samples(
 
     float32 and float64 are kept; other types become float64, or ``dtype`` if it is one type.
     """
-    kinds = list(dtype) if isinstance(dtype, tuple) else dtype
-    checked: Array = validate_data(estimator, X, reset=reset, dtype=kinds)
+    checked: Array = validate_data(
+        estimator, X, reset=reset, dtype=_kinds(dtype), ensure_all_finite=False
+    )
+    check_finite(checked, "X", type(estimator).__name__)
     return readable(checked)
+
+
+def samples_and_targets(
+    estimator: object,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    reset: bool,
+    dtype: Any,
+    y_numeric: bool = False,
+) -> tuple[Array, Array]:
+    """Return X checked as by :func:`samples`, and as many targets."""
+    found: tuple[Array, Array] = validate_data(
+        estimator,
+        X,
+        y,
+        multi_output=True,
+        y_numeric=y_numeric,
+        reset=reset,
+        dtype=_kinds(dtype),
+        ensure_all_finite=False,
+    )
+    check_finite(found[0], "X", type(estimator).__name__)
+    return readable(found[0]), found[1]
+
+
+def _kinds(dtype: Any) -> Any:
+    return list(dtype) if isinstance(dtype, tuple) else dtype

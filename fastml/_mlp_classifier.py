@@ -19,8 +19,9 @@ from sklearn.utils.multiclass import (
     type_of_target,
     unique_labels,
 )
-from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
+from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from ._estimator import samples, samples_and_targets
 from ._network import Samples
 from ._perceptron import BasePerceptron, partial_fit_is_available
 from ._targets import two_classes
@@ -323,13 +324,12 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
     def _checked(
         self, X: Any, y: Any, dtype: Any, *, reset: bool, against: str
     ) -> tuple[Array, Array]:
-        kinds = list(dtype) if isinstance(dtype, tuple) else dtype
         classes = two_classes(y)
         if classes is not None:
-            data = validate_data(self, X, dtype=kinds, reset=reset)
+            data = samples(self, X, dtype=dtype, reset=reset)
             check_consistent_length(data, y)
             return data, self._encoded(y, classes, against=against).astype(data.dtype)
-        data, y = validate_data(self, X, y, multi_output=True, dtype=kinds, reset=reset)
+        data, y = samples_and_targets(self, X, y, dtype=dtype, reset=reset)
         if issparse(y):
             y = y.toarray()
         if y.ndim == 2 and y.shape[1] == 1:

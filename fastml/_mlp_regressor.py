@@ -10,8 +10,9 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import column_or_1d, validate_data
+from sklearn.utils.validation import column_or_1d
 
+from ._estimator import samples_and_targets
 from ._network import Samples
 from ._perceptron import BasePerceptron, partial_fit_is_available
 from ._validation import Array
@@ -262,10 +263,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
     def _checked(
         self, X: Any, y: Any, dtype: Any, *, reset: bool, against: str
     ) -> tuple[Array, Array]:
-        kinds = list(dtype) if isinstance(dtype, tuple) else dtype
-        data, target = validate_data(
-            self, X, y, multi_output=True, y_numeric=True, dtype=kinds, reset=reset
-        )
+        data, target = samples_and_targets(self, X, y, dtype=dtype, reset=reset, y_numeric=True)
         if target.ndim == 2 and target.shape[1] == 1:
             target = column_or_1d(target, warn=True)
         if self.loss == "poisson" and target.min() < 0:

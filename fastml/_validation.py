@@ -6,9 +6,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_array
 
+from ._threads import new_state, run_team, team_size
+
 Array = NDArray[Any]
+
+#: Elements a ticket of the search for numbers that are not finite, and from where on several
+#: threads are faster than NumPy's sum.
+_ELEMENTS_A_TICKET, _MANY_ELEMENTS = 1 << 17, 1 << 17
 
 
 def common_dtype(*arrays: ArrayLike) -> type[np.floating[Any]]:
@@ -38,9 +45,30 @@ def readable(X: Array) -> Array:
     return np.asarray(_Alias(X))
 
 
+def check_finite(X: Array, name: str = "X", estimator: str | None = None) -> None:
+    """Raise ValueError, as scikit-learn does, if an array of floats holds NaN or infinity."""
+    if X.size >= _MANY_ELEMENTS and X.dtype.isnative and X.itemsize in (4, 8):
+        flat = X.T if X.flags.f_contiguous else X
+        if flat.flags.c_contiguous and _all_finite(readable(flat).reshape(-1)):
+            return
+    assert_all_finite(X, estimator_name=estimator, input_name=name)
+
+
+def _all_finite(x: Array) -> bool:
+    """Say whether a contiguous float32 or float64 vector is finite."""
+    from .kernels import finite
+
+    sums = np.empty(-(-x.size // _ELEMENTS_A_TICKET), x.dtype)
+    members = min(team_size(0.1 * x.size), len(sums))
+    run_team(finite.all_finite, members, _ELEMENTS_A_TICKET, new_state(), x, sums)
+    return not sums.any()
+
+
 def matrix(X: ArrayLike, name: str, dtype: type[np.floating[Any]], *, finite: bool = True) -> Array:
     """Return X as a finite native float matrix, copied only where type or byte order ask."""
-    checked: Array = check_array(X, dtype=dtype, input_name=name, ensure_all_finite=finite)
+    checked: Array = check_array(X, dtype=dtype, input_name=name, ensure_all_finite=False)
+    if finite:
+        check_finite(checked, name)
     return readable(checked)
 
 

@@ -17,9 +17,22 @@ from .kernels.tile import M, N, lanes_of
 
 _ELEMENTS_A_TICKET = 1 << 15
 _WEIGHTS_A_TICKET = 1 << 12
+#: Bytes of a result that are written past the caches rather than push everything else out.
+_PAST_CACHE = 1 << 25
 #: Elements of the blocks that are carried back before their weight gradients are summed: they
 #: stay in the second-level cache.
 _BACKWARD_ELEMENTS = 1 << 18
+
+
+def _head(x: Array, out: Array) -> int:
+    """Return the elements before the first whole vector of a result too large for the caches.
+
+    -1 for any other result: it had better stay there.
+    """
+    if out.nbytes < _PAST_CACHE or out.ctypes.data == x.ctypes.data:
+        return -1
+    width = lanes_of(out.dtype) * out.itemsize
+    return int(-out.ctypes.data % width // out.itemsize)
 
 
 def _elementwise(x: ArrayLike, out: Array | None, *, derivative: bool) -> Array:
@@ -37,7 +50,7 @@ def _elementwise(x: ArrayLike, out: Array | None, *, derivative: bool) -> Array:
         run_team(
             elementwise.sigmoid_blocks,
             team_size(contiguous.size),
-            derivative, _ELEMENTS_A_TICKET, new_state(), contiguous, flat,
+            derivative, _ELEMENTS_A_TICKET, _head(contiguous, flat), new_state(), contiguous, flat,
         )  # fmt: skip
     if aside:
         result[...] = flat.reshape(array.shape)

@@ -26,6 +26,7 @@ from .tile import (
     select_less,
     split_exponent,
     store,
+    store_past_cache,
 )
 
 #: Codes of the activation functions, as kernels know them.
@@ -269,23 +270,51 @@ def _slope(x):
 
 
 @kernel
-def sigmoid_blocks(derivative, block_size, state, x, out):
+def sigmoid_blocks(derivative, block_size, head, state, x, out):
     """Apply the sigmoid, or its derivative, to a whole array, as a member of a team.
 
     Parameters
     ----------
     derivative : bool
-    block_size : int, elements a ticket
+    block_size : int, elements a ticket, whole vectors
+    head : int, elements before the first whole vector of ``out``, from where on it is written
+        past the caches; -1 where it should stay in them
     state : IN/OUT the team's state, zero at the start
     x : IN (size,) contiguous
     out : OUT (size,) contiguous, of x's type; may be x itself
     """
+    past_cache = head >= 0
     while True:
         start = take_ticket(state) * block_size
         if start >= x.size:
             return
         stop = min(start + block_size, x.size)
-        if derivative:
-            sigmoid_derivative(x, start, stop, out)
+        if past_cache:
+            first = min(start + head, x.size)
+            last = min(stop + head, x.size)
+            if start == 0:
+                _apply(derivative, x, 0, first, out)
+            whole = first + (last - first) // lanes(x) * lanes(x)
+            _apply_past_cache(derivative, x, first, whole, out)
+            _apply(derivative, x, whole, last, out)
         else:
-            sigmoid_forward(x, start, stop, out)
+            _apply(derivative, x, start, stop, out)
+
+
+@inner_kernel
+def _apply(derivative, x, start, stop, out):
+    if derivative:
+        sigmoid_derivative(x, start, stop, out)
+    else:
+        sigmoid_forward(x, start, stop, out)
+
+
+@inner_kernel
+def _apply_past_cache(derivative, x, start, stop, out):
+    """Apply to whole vectors, the first one aligned in ``out``."""
+    if derivative:
+        for i in range(start, stop, lanes(x)):
+            store_past_cache(out, i, _slope(load(x, i, 0, 1, 1)))
+    else:
+        for i in range(start, stop, lanes(x)):
+            store_past_cache(out, i, sigmoid(load(x, i, 0, 1, 1)))

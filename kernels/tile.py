@@ -890,6 +890,29 @@ def store(typing_context: Any, array: Any, offset: Any, stride: Any, tile: Any) 
 
 
 @intrinsic  # type: ignore[misc]
+def store_past_cache(typing_context: Any, array: Any, offset: Any, tile: Any) -> Any:
+    """Store a 1 x 1 tile from ``offset``, whose address is a whole number of vectors.
+
+    The line is written to memory without being read first, and not kept in any cache: for
+    results larger than the caches.  The next atomic addition orders it before what follows.
+    """
+    if not isinstance(tile, TileType):
+        return None
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, start, held = arguments
+        (vector,) = _vectors(builder, tile, held)
+        pointer = _address(context, builder, signature.args[0], value, start, _I64(tile.lanes))
+        stored = builder.store(vector, _vector_pointer(builder, pointer, vector.type))
+        stored.align = host().vector_bytes
+        one = builder.module.add_metadata([ir.IntType(32)(1)])
+        stored.set_metadata("nontemporal", one)
+        return context.get_dummy_value()
+
+    return types.none(array, types.int64, tile), codegen
+
+
+@intrinsic  # type: ignore[misc]
 def store_part(
     typing_context: Any,
     array: Any,
@@ -1036,12 +1059,15 @@ def add_lane_sums(
 
 @intrinsic  # type: ignore[misc]
 def lane_sum(typing_context: Any, tile: Any) -> Any:
-    """Return the sum over the lanes of a 1 x 1 tile, as a number."""
+    """Return the sum over the lanes of an m x 1 tile, as a number: its vectors added up first."""
     if not isinstance(tile, TileType):
         return None
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        (sums,) = _lane_sums(builder, _vectors(builder, tile, arguments[0]))
+        first, *others = _vectors(builder, tile, arguments[0])
+        for vector in others:
+            first = builder.fadd(first, vector)
+        (sums,) = _lane_sums(builder, [first])
         return builder.extract_element(sums, ir.IntType(32)(0))
 
     return tile.dtype(tile), codegen

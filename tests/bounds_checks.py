@@ -25,6 +25,7 @@ from fastml.kernels.tile import (
     store_first,
     store_indices,
     store_part,
+    store_past_cache,
 )
 
 compiled = numba.njit(error_model="numpy")
@@ -88,6 +89,11 @@ def run_load_part(x, at):
 @compiled
 def run_store_part(x, at):
     store_part(x, at + lanes(x) - 2, 0, fill(x, 0.0, 1, 1), 2, 1)
+
+
+@compiled
+def run_store_past_cache(x, at):
+    store_past_cache(x, at, fill(x, 0.0, 1, 1))
 
 
 @compiled

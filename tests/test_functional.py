@@ -13,7 +13,7 @@ from scipy import sparse
 from tolerances import assert_close
 
 import fastml
-from fastml import reference
+from fastml import functional, reference
 
 ACTIVATIONS = ["identity", "logistic", "relu"]
 
@@ -370,3 +370,20 @@ def test_elementwise_refuses_what_is_not_a_real_number(name):
     for x in (np.ones(3, complex), ["a"], [None], np.array(["2020"], "datetime64[Y]")):
         with pytest.raises(TypeError):
             getattr(fastml, name)(x)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("function", [fastml.sigmoid, fastml.sigmoid_derivative])
+def test_results_written_past_the_caches_are_the_same_bits(dtype, function, monkeypatch):
+    memory = np.random.default_rng(0).normal(size=70_000).astype(dtype)
+    for first in (0, 1, 5, 16, 31):
+        for size in (1, 15, 16, 17, 40, (1 << 15) - 1, 1 << 15, (1 << 15) + 19, 66_000):
+            x = memory[first : first + size]
+            expected = function(x)
+            target = np.full(size + 64, 7, dtype)
+            with monkeypatch.context() as patch:
+                patch.setattr(functional, "_PAST_CACHE", 0)
+                function(x, out=target[first : first + size])
+            np.testing.assert_array_equal(target[first : first + size], expected)
+            assert (target[:first] == 7).all()
+            assert (target[first + size :] == 7).all()
