@@ -101,15 +101,16 @@ class Trainer:
             self._panels = memory[first : first + n_elements]
         return self._panels
 
-    def epoch(
+    def train(
         self, samples: Samples, rows: Array, parameters: Array, optimizer: Optimizer, alpha: float
-    ) -> tuple[float, float]:
-        """Train on the samples ``rows`` in their order.
+    ) -> Array:
+        """Train for some epochs.
 
         Parameters
         ----------
         samples : Samples
-        rows : ndarray of int64
+        rows : ndarray (n_epochs, n_rows) of int64
+            The samples each epoch trains on, in their order.
         parameters : ndarray (n_parameters,)
             Updated in place.
         optimizer : Optimizer
@@ -119,25 +120,30 @@ class Trainer:
 
         Returns
         -------
-        loss : float
-            Mean over the samples, as their batches met it, of the sum over outputs.
-        penalty : float
-            Mean of the L2 penalty, to be added.
+        losses : ndarray (n_epochs, 2)
+            Of each epoch the mean over the samples, as their batches met it, of the sum over
+            outputs; and the mean of the L2 penalty, to be added.
         """
-        losses = np.zeros(1 + len(self.tickets))
+        n_epochs, n_rows = rows.shape
+        losses = np.zeros((n_epochs, 1 + len(self.tickets)))
         settings = optimizer.settings(alpha)
-        for first, last in self._calls(len(rows)):
+        # Several epochs are short, and one call; one may be long, and several.
+        for first, last in self._calls(n_rows) if n_epochs == 1 else [(0, n_rows)]:
             self._run(
-                samples, rows[first:last], parameters, optimizer.rule, settings,
+                samples, rows[:, first:last].reshape(-1), parameters, optimizer.rule, settings,
                 optimizer.steps, optimizer.moments, losses,
             )  # fmt: skip
-            optimizer.steps += -(-(last - first) // self.batch_size)
-        penalty = 0.5 * alpha * losses[1:].sum()
-        return float(losses[0] / len(rows)), float(penalty / len(rows))
+            optimizer.steps += n_epochs * -(-(last - first) // self.batch_size)
+        penalties = 0.5 * alpha * losses[:, 1:].sum(axis=1)
+        return np.asarray(np.stack([losses[:, 0], penalties], axis=1) / n_rows)
+
+    def nanoseconds(self, n_rows: int) -> float:
+        """Estimate the time of one epoch on one thread."""
+        return self._step_nanoseconds() * n_rows / self.batch_size
 
     def add_up(self, samples: Samples, rows: Array, parameters: Array) -> float:
         """Set the gradient to its sum over samples, and return the sum of their losses."""
-        losses = np.zeros(1 + len(self.tickets))
+        losses = np.zeros((1, 1 + len(self.tickets)))
         self.gradient[:] = 0
         none = [np.zeros(0, self.layers.dtype)] * 2
         for first, last in self._calls(len(rows)):
@@ -145,7 +151,7 @@ class Trainer:
                 samples, rows[first:last], parameters, GRADIENT, np.zeros(5),
                 0, none, losses,
             )  # fmt: skip
-        return float(losses[0])
+        return float(losses[0, 0])
 
     def _calls(self, n_rows: int) -> list[tuple[int, int]]:
         """Cut an epoch into calls of whole batches, none long enough to hold up an interrupt."""

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from ._callbacks import FitTask
+from ._epochs import Epochs
 from ._loss import mean_loss, poisson_constant, reported
 from ._network import Fitted, Network, Samples
 from ._objective import Objective
@@ -236,21 +237,27 @@ class Training:
         """Run epochs of mini-batches until nothing improves, or for ``max_iter`` epochs."""
         estimator = self.estimator
         trainer = Trainer(self.layers, self._batch_size())
-        order = np.arange(len(self.rows))
+        epochs = Epochs(
+            trainer, self.samples, self.rows, self.parameters, optimizer, random_state,
+            shuffle=estimator.shuffle, alpha=estimator.alpha,
+        )  # fmt: skip
+        most = epochs.most if self._may_run_ahead(optimizer, task) else 1
+        ahead = 1
         while self.n_iter < estimator.max_iter:
             with task.epoch() as epoch:
-                if estimator.shuffle:
-                    random_state.shuffle(order)
-                rows = self.rows[order]
-                summed, penalty = trainer.epoch(
-                    self.samples, rows, self.parameters, optimizer, estimator.alpha
-                )
-                self.end_epoch(self._reported(summed, rows, trainer.batch_size) + penalty)
-                if estimator.record_gradients:
-                    last = (len(rows) - 1) // trainer.batch_size * trainer.batch_size
-                    self._record_gradient(trainer.gradient, rows[last:])
-                self._count_improvement()
-                optimizer.end_epoch(self.t)
+                ahead = min(ahead, most, estimator.max_iter - self.n_iter)
+                losses = self._losses(epochs.run(ahead), epochs.last_rows, trainer)
+                uneventful = self._uneventful(losses)
+                if uneventful < ahead:
+                    epochs.take_back()
+                    losses = self._losses(epochs.run(uneventful), epochs.last_rows, trainer)
+                for loss in losses:
+                    self.end_epoch(loss)
+                    if estimator.record_gradients:
+                        self._record_last_gradient(trainer, epochs.last_rows)
+                    self._count_improvement()
+                    optimizer.end_epoch(self.t)
+                ahead = 2 * ahead if uneventful == ahead else 1
             if self.without_improvement > estimator.n_iter_no_change:
                 if not self._goes_on(optimizer):
                     return
@@ -263,6 +270,35 @@ class Training:
             ConvergenceWarning,
             stacklevel=2,
         )
+
+    def _may_run_ahead(self, optimizer: Optimizer, task: FitTask) -> bool:
+        """Say whether nothing but the losses has to be looked at after every epoch."""
+        return not (
+            task.watched
+            or self.incremental
+            or self.held_out is not None
+            or self.estimator.record_gradients
+            or optimizer.schedule != "constant"
+            or self.layers.output == "exp"  # whose constant needs the rows of each epoch
+        )
+
+    def _losses(self, found: Array, rows: Array, trainer: Trainer) -> list[float]:
+        """Return the losses of epochs as they are reported."""
+        size = trainer.batch_size
+        return [self._reported(loss, rows, size) + penalty for loss, penalty in found.tolist()]
+
+    def _uneventful(self, losses: list[float]) -> int:
+        """Return how many epochs pass before training diverges or stands still, at least one."""
+        best, without = self.best_loss, self.without_improvement
+        for i, loss in enumerate(losses):
+            if not np.isfinite(loss):
+                return max(i, 1)
+            without = 0 if not loss > best - self.estimator.tol else without + 1
+            best = min(best, loss)
+            if without > self.estimator.n_iter_no_change:
+                return i + 1
+        finite = bool(np.isfinite(self.parameters).all())
+        return len(losses) if finite else max(len(losses) - 1, 1)
 
     def _batch_size(self) -> int:
         n_rows = len(self.rows)
@@ -289,6 +325,11 @@ class Training:
                 f"{done if goes_on else 'Stopping.'}"
             )
         return goes_on
+
+    def _record_last_gradient(self, trainer: Trainer, rows: Array) -> None:
+        """Record the gradient of the last batch of an epoch."""
+        last = (len(rows) - 1) // trainer.batch_size * trainer.batch_size
+        self._record_gradient(trainer.gradient, rows[last:])
 
     def _record_gradient(self, gradient: Array, rows: Array) -> None:
         """Record the norm of the loss's gradient by each layer's weights, summed over ``rows``."""

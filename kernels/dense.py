@@ -36,6 +36,8 @@ _FEATURES_AT_ONCE = 128
 # Blocks of samples summed in one go by a weight gradient: their activations and deltas of a
 # few features stay in the first-level cache.
 _BLOCKS_AT_ONCE = 8
+#: Columns of the tile for the last outputs, where they do not fill a wide one.
+NARROW = N // 2
 #: What products are added to.
 NOTHING, BIASES, SUMS = range(3)
 #: What summing over lanes costs a weight gradient, in samples summed, blocks apart.
@@ -74,6 +76,16 @@ def _products(panel, a, n, W, w, step, stride, start, b, c, z, n_out):
         tile = multiply(tile, panel, a, height, n, W, w + j * stride, step, stride)
         store(panel, z + j * height, height, tile)
         j += N
+    if j + NARROW <= n_out:
+        if start == BIASES:
+            narrow = broadcast(b, c + j, 1, M, NARROW)
+        elif start == SUMS:
+            narrow = load(panel, z + j * height, height, M, NARROW)
+        else:
+            narrow = fill(panel, 0.0, M, NARROW)
+        narrow = multiply(narrow, panel, a, height, n, W, w + j * stride, step, stride)
+        store(panel, z + j * height, height, narrow)
+        j += NARROW
     while j < n_out:
         if start == BIASES:
             single = broadcast(b, c + j, 1, M, 1)

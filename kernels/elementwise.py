@@ -13,6 +13,7 @@ from ._jit import inner_kernel, kernel
 from .flat import load_up_to, store_up_to
 from .team import take_ticket
 from .tile import (
+    M,
     absolute,
     fill,
     fill_like,
@@ -185,23 +186,23 @@ def softplus(x):
 
 @inner_kernel
 def activate(code, x, start, stop):
-    """Apply an activation in place to ``x[start:stop]``, a whole number of vectors.
+    """Apply an activation in place to ``x[start:stop]``, a whole number of panel rows.
 
     Parameters
     ----------
     code : int, IDENTITY, LOGISTIC, RELU or TANH
     x : IN/OUT (size,) flat array
     """
-    step = lanes(x)
+    step = M * lanes(x)
     if code == LOGISTIC:
         for i in range(start, stop, step):
-            store(x, i, 0, sigmoid(load(x, i, 0, 1, 1)))
+            store(x, i, 0, sigmoid(load(x, i, 0, M, 1)))
     elif code == RELU:
         for i in range(start, stop, step):
-            store(x, i, 0, maximum(load(x, i, 0, 1, 1), 0.0))
+            store(x, i, 0, maximum(load(x, i, 0, M, 1), 0.0))
     elif code == TANH:
         for i in range(start, stop, step):
-            store(x, i, 0, hyperbolic_tangent(load(x, i, 0, 1, 1)))
+            store(x, i, 0, hyperbolic_tangent(load(x, i, 0, M, 1)))
 
 
 @inner_kernel

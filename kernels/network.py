@@ -36,10 +36,10 @@ from .elementwise import activate, multiply_by_derivative
 from .flat import load_up_to, store_up_to
 from .loss import SOFTMAX, both_sides, output_activation, output_delta
 from .optimizer import ALPHA, GRADIENT, optimizer_step
-from .pack import consecutive_rows, pack_rows, rows_per_block
+from .pack import consecutive_rows, pack_rows, panel_size, rows_per_block
 from .scratch import aligned_zeros
 from .team import finish_ticket, join_team, take_ticket, wait_for
-from .tile import fill, lanes
+from .tile import M, fill, lanes, store
 
 #: Columns of the layer table.  TRANSPOSED is where the delta stands transposed, or -1 where its
 #: weight gradient takes it as it is.
@@ -166,25 +166,39 @@ def ticket_step(
 
 
 @inner_kernel
-def gather_targets(Y, sample_weight, rows, count, encoded, targets, weights):
-    """Write the targets and weights of a block's rows, and return the sum of the weights.
+def gather_targets(Y, rows, n_classes, targets):
+    """Write the targets of a block's rows.
 
     Parameters
     ----------
     Y : IN (n_samples, n_out), or (n_samples, 1) holding the number of each sample's class
+    rows : IN (rows,) row numbers
+    n_classes : int, 0 where Y holds what is to be learnt, not numbers of classes
+    targets : OUT (n_out, rows) flat, padded as :func:`pack_rows` does
+    """
+    if n_classes == 0:
+        pack_rows(Y, rows, 0, targets, 0)
+        return
+    height = rows.size
+    for j in range(n_classes):
+        for i in range(height):
+            targets[j * height + i] = 1 if Y[rows[i], 0] == j else 0
+
+
+@inner_kernel
+def gather_weights(sample_weight, rows, count, weights):
+    """Write the weights of a block's rows, and return their sum.
+
+    Parameters
+    ----------
     sample_weight : IN (n_samples,), or empty where all samples weigh 1
     rows : IN (rows,) row numbers; those past the first ``count`` pad the block and weigh 0
-    encoded : bool, whether Y holds numbers of classes
-    targets : OUT (n_out, rows) flat
     weights : OUT (rows,) flat
     """
-    height = weights.size
-    for j in range(targets.size // height):
-        for i in range(height):
-            if encoded:
-                targets[j * height + i] = 1 if Y[rows[i], 0] == j else 0
-            else:
-                targets[j * height + i] = Y[rows[i], j]
+    height = rows.size
+    if sample_weight.size == 0 and count == height:
+        store(weights, 0, 0, fill(weights, 1.0, M, 1))
+        return np.float64(height)
     total = 0.0
     for i in range(height):
         weight = 0.0
@@ -234,7 +248,8 @@ def train_block(
     last = layers.shape[0] - 1
     n_outputs, code = layers[last, N_OUT], layers[last, ACTIVATION]
     pack_rows(X, rows, 0, panels, at + layers[0, INPUT])
-    sums[1] = gather_targets(Y, sample_weight, rows, count, code == SOFTMAX, targets, weights)
+    gather_targets(Y, rows, n_outputs if code == SOFTMAX else 0, targets)
+    sums[1] = gather_weights(sample_weight, rows, count, weights)
     forward_block(layers, parameters, panels, at)
     z, delta = at + layers[last, OUTPUT], at + layers[last, DELTA]
     sums[0] = output_delta(code, n_outputs, panels, z, delta, targets, weights)
@@ -246,7 +261,7 @@ def train(
     X, Y, sample_weight, order, layers, tickets, batch_size, group_blocks, size, rule, settings,
     steps_before, state, parameters, moment_1, moment_2, gradient, panels, sums, block_sums, losses,
 ):  # fmt: skip
-    """Run one epoch of mini-batch training as a member of a team.
+    """Run epochs of mini-batch training as a member of a team.
 
     With the rule GRADIENT nothing is updated: the gradients of all batches are added up.
 
@@ -255,7 +270,7 @@ def train(
     X : IN (n_samples, n_features)
     Y : IN (n_samples, n_out), of X's type; (n_samples, 1) numbers of classes for softmax
     sample_weight : IN (n_samples,) of X's type, or empty where all samples weigh 1
-    order : IN (n_rows,) int64, the shuffled row numbers
+    order : IN (n_epochs * n_rows,) int64, the shuffled row numbers of each epoch
     layers : IN (n_layers, 9) layer table
     tickets : IN (n_tickets, 3) table of weight tickets
     group_blocks : int, blocks of samples a ticket
@@ -270,22 +285,23 @@ def train(
         one group for every member
     sums : OUT (n_groups * n_parameters,) the sums of the groups, or empty where they are not split
     block_sums : OUT (n_blocks, 2) float64, sums of losses and weights of the last batch
-    losses : IN/OUT (1 + n_tickets,) float64; the losses summed over all samples are added to
-        the first (batches whose weights do not average 1 are scaled so that they do), the
-        sum over steps of the squares of a ticket's weights, scaled alike, to its own
+    losses : IN/OUT (n_epochs, 1 + n_tickets) float64; the losses summed over all samples of an
+        epoch are added to its first (batches whose weights do not average 1 are scaled so that
+        they do), the sum over steps of the squares of a ticket's weights, scaled alike, to its own
     """
     height = rows_per_block(X)
-    n_rows = order.size
+    n_rows = order.size // losses.shape[0]
     n_blocks = block_sums.shape[0]
     n_groups = (n_blocks + group_blocks - 1) // group_blocks
     n_layers = layers.shape[0]
     split = sums.size > 0
     n_tickets = tickets.shape[0]
     per_step = n_groups + n_tickets
-    n_steps = (n_rows + batch_size - 1) // batch_size
+    steps_an_epoch = (n_rows + batch_size - 1) // batch_size
+    n_steps = losses.shape[0] * steps_an_epoch
     rows = np.empty(height, np.int64)
     weights = aligned_zeros(X, height)
-    targets = aligned_zeros(X, height * layers[n_layers - 1, N_OUT])
+    targets = aligned_zeros(X, max(panel_size(Y), height * layers[n_layers - 1, N_OUT]))
     mine = join_team(state) * group_blocks * size
     while True:
         number = take_ticket(state)
@@ -293,8 +309,9 @@ def train(
         if step >= n_steps:
             return
         ticket = number % per_step
-        start = step * batch_size
-        stop = min(start + batch_size, n_rows)
+        epoch = step // steps_an_epoch
+        start = epoch * n_rows + step % steps_an_epoch * batch_size
+        stop = min(start + batch_size, (epoch + 1) * n_rows)
         used = (stop - start + height - 1) // height  # fewer blocks in a short last batch
         if ticket < n_groups:
             wait_for(state, step * per_step)
@@ -328,14 +345,14 @@ def train(
             )  # fmt: skip
             if rule == GRADIENT:
                 if t == 0:
-                    losses[0] += loss
+                    losses[epoch, 0] += loss
             else:
                 # The gradient is divided by the sum of the weights; nothing is learnt from none.
                 scale = 1.0 / weight if weight > 0.0 else 0.0
                 share = (stop - start) / weight if weight > 0.0 else 0.0
                 if t == 0:
-                    losses[0] += share * loss
-                losses[1 + t] += share * ticket_step(
+                    losses[epoch, 0] += share * loss
+                losses[epoch, 1 + t] += share * ticket_step(
                     layers, tickets[t], rule, settings, steps_before + step + 1, scale,
                     parameters, gradient, moment_1, moment_2,
                 )  # fmt: skip

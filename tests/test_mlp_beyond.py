@@ -245,17 +245,18 @@ def test_divergence_from_large_targets_says_so():
 
 def interrupted_after(monkeypatch, n_epochs):
     """Have Ctrl-C arrive in the middle of an epoch, when the parameters have moved on."""
-    epoch = _trainer.Trainer.epoch
-    calls = []
+    train = _trainer.Trainer.train
+    done = 0
 
     def interrupted(self, *arguments):
-        result = epoch(self, *arguments)
-        calls.append(result)
-        if len(calls) > n_epochs:
+        nonlocal done
+        losses = train(self, *arguments)
+        done += len(losses)
+        if done > n_epochs:
             raise KeyboardInterrupt
-        return result
+        return losses
 
-    monkeypatch.setattr(_trainer.Trainer, "epoch", interrupted)
+    monkeypatch.setattr(_trainer.Trainer, "train", interrupted)
 
 
 @pytest.mark.parametrize("make", [classifier, regressor])
