@@ -16,53 +16,10 @@ from ._validation import Array
 from .kernels import plusplus
 from .kernels.tile import N
 
-_ROWS_A_TICKET = 2048
-
-
-class _Seeding:
-    """The closest distances and potentials of a seeding under way."""
-
-    def __init__(self, X: Array, sample_weight: Array, n_candidates: int) -> None:
-        n_samples, n_features = X.shape
-        self.X = X
-        self.sample_weight = sample_weight.astype(X.dtype, copy=False)
-        self.n_candidates = n_candidates
-        n_columns = -(-(1 + n_candidates) // N) * N
-        self.points = np.zeros((n_features, n_columns), X.dtype)
-        self.closest = np.full(n_samples, np.inf, X.dtype)
-        self.potentials = np.empty((-(-n_samples // _ROWS_A_TICKET), 1 + n_candidates))
-        nanoseconds = n_samples * (n_features * n_columns / 30 + 10)
-        self.members = min(team_size(nanoseconds), len(self.potentials))
-
-    def weigh(self, center: int, candidates: Array) -> Array:
-        """Count a centre in; return the potential now and with each candidate (rows)."""
-        self.points[:, 0] = self.X[center]
-        self.points[:, 1 : 1 + len(candidates)] = self.X[candidates].T
-        run_team(
-            plusplus.candidate_potentials, self.members,
-            self.X, self.sample_weight, self.points.reshape(-1), len(candidates), _ROWS_A_TICKET,
-            new_state(), self.closest, self.potentials,
-        )  # fmt: skip
-        totals: Array = self.potentials.sum(axis=0)
-        return totals
-
-    def draw(self, column: int, center: int, uniforms: Array) -> Array:
-        """Draw rows with chances proportional to their weighted closest distances.
-
-        ``center``, whose potentials stand in ``column``, is counted in.
-        """
-        running = np.cumsum(self.potentials[:, column])
-        rows = np.empty(len(uniforms), np.intp)
-        for i, value in enumerate(uniforms * running[-1]):
-            block = min(int(np.searchsorted(running, value)), len(running) - 1)
-            before = running[block - 1] if block else 0.0
-            start = block * _ROWS_A_TICKET
-            stop = min(start + _ROWS_A_TICKET, len(self.X))
-            rows[i] = plusplus.draw_row(
-                self.X, self.sample_weight, self.closest, self.X[center], start, stop,
-                value - before,
-            )  # fmt: skip
-        return rows
+#: Rows of a block: a candidate is looked for in one of them, row by row.
+_BLOCK_ROWS = 512
+#: Return to the interpreter at least this often, for interrupts.
+_CALL_NANOSECONDS = 4e8
 
 
 def choose_rows(
@@ -79,22 +36,30 @@ def choose_rows(
     X : ndarray (n_samples, n_features), finite
     sample_weight : ndarray (n_samples,), or (0,) for weights of one
     """
+    n_samples, n_features = X.shape
     n_candidates = 2 + int(np.log(n_clusters)) if n_local_trials is None else n_local_trials
-    seeding = _Seeding(X, sample_weight, n_candidates)
-    chosen = np.empty(n_clusters, np.intp)
     # Chances even where they are equal: the same draws as scikit-learn's.
-    weights = sample_weight if sample_weight.size else np.ones(len(X))
-    chosen[0] = random_state.choice(len(X), p=weights / weights.sum())
-    column = 0
-    if n_clusters > 1:
-        # The first potentials: there are no candidates yet, so the centre stands in for them.
-        seeding.weigh(chosen[0], np.repeat(chosen[0], n_candidates))
-    for cluster in range(1, n_clusters):
-        uniforms = random_state.uniform(size=n_candidates)
-        candidates = seeding.draw(column, chosen[cluster - 1], uniforms)
-        totals = seeding.weigh(chosen[cluster - 1], candidates)
-        column = 1 + int(np.argmin(totals[1:]))
-        chosen[cluster] = candidates[column - 1]
+    chances = sample_weight if sample_weight.size else np.ones(n_samples)
+    chosen = np.empty(n_clusters, np.int64)
+    chosen[0] = random_state.choice(n_samples, p=chances / chances.sum())
+    if n_clusters == 1:
+        return chosen
+    uniforms = np.zeros((n_clusters, n_candidates))
+    uniforms[:-1] = random_state.uniform(size=(n_clusters - 1, n_candidates))
+    n_columns = -(-(1 + n_candidates) // N) * N
+    points = np.repeat(X[chosen[0]], n_columns)
+    candidates = np.repeat(chosen[0], n_candidates)
+    closest = np.full(n_samples, np.inf, X.dtype)
+    potentials = np.empty((-(-n_samples // _BLOCK_ROWS), 1 + n_candidates))
+    nanoseconds = n_samples * (n_features * n_columns / 30 + 10)
+    at_once = max(1, int(_CALL_NANOSECONDS / nanoseconds))
+    for first in range(0, n_clusters, at_once):
+        last = min(first + at_once, n_clusters)
+        run_team(
+            plusplus.choose_rows, min(team_size(nanoseconds * (last - first)), len(potentials)),
+            X, sample_weight.astype(X.dtype, copy=False), uniforms, _BLOCK_ROWS, first, last,
+            new_state(), chosen, candidates, points, closest, potentials,
+        )  # fmt: skip
     return chosen
 
 

@@ -29,7 +29,7 @@ import numpy as np
 
 from ._jit import allocating_kernel, inner_kernel, kernel
 from .centroid import move_center, nearest_exactly, needed_lead, score_margin, score_panel
-from .pack import pack_rows, panel_size, rows_per_block
+from .pack import pack_rows, panel_size, prefetch_rows, rows_per_block
 from .scratch import aligned_zeros
 from .team import finish_ticket, release_team, take_ticket, wait_for
 from .tile import (
@@ -53,6 +53,8 @@ GOING, CONVERGED, WITHIN_TOLERANCE, EMPTY_CLUSTER, STEPS_DONE = range(5)
 #: Columns of what a block notes: rows changed, scored, decided in float64.
 _CHANGED, _SCORED, _DECIDED = range(3)
 
+#: How far ahead of the panel at work the memory of scattered rows is asked for.
+_PANELS_AHEAD = 2
 _CAUTION = 2e-6
 _ROUND_DOWN = 2.0**-22
 
@@ -149,6 +151,8 @@ def scan_block(
         for i in range(used, height):
             due[first + i] = due[first]
         pack_rows(X, due, first, panel, 0)
+        soon = first + _PANELS_AHEAD * height
+        prefetch_rows(X, due, soon, min(soon + height, count))
         norms, best, found, second = score_panel(panel, n_features, shift, moved, half_norms)
         needed = needed_lead(norms, margin)
         lead = best - second

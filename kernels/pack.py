@@ -8,7 +8,9 @@ shuffling or selecting samples never copies the data.
 from __future__ import annotations
 
 from ._jit import inner_kernel
-from .tile import M, lanes, load_narrow_rows, load_rows, store, transpose
+from .tile import M, lanes, load_narrow_rows, load_rows, prefetch, store, transpose
+
+_BYTES_AHEAD = 4096
 
 
 @inner_kernel
@@ -68,3 +70,29 @@ def consecutive_rows(first, last, rows):
     """Write first, first + 1, ... to ``rows``, repeating ``last`` once it is reached."""
     for i in range(rows.size):
         rows[i] = min(first + i, last)
+
+
+@inner_kernel
+def prefetch_panel(X, first):
+    """Ask for the memory of the panel that comes some panels after the one from row ``first``.
+
+    For rows of half a cache line to four: the processor foresees longer ones by itself, and of
+    shorter ones there are so few lines that asking takes longer.
+    """
+    row_bytes = X.shape[1] * X.itemsize
+    if X.strides[0] != row_bytes or row_bytes < 32 or row_bytes > 256:
+        return
+    height = rows_per_block(X)
+    panel_bytes = height * row_bytes
+    ahead = first + height * max(1, _BYTES_AHEAD // panel_bytes)
+    for at in range(0, height * X.shape[1], 64 // X.itemsize):
+        prefetch(X, ahead, at)
+
+
+@inner_kernel
+def prefetch_rows(X, rows, first, last):
+    """Ask for the memory of the rows numbered in ``rows[first:last]``."""
+    if X.strides[1] == X.itemsize:
+        for i in range(first, last):
+            for p in range(0, X.shape[1], 64 // X.itemsize):
+                prefetch(X, rows[i], p)

@@ -382,6 +382,26 @@ def broadcast(typing_context: Any, array: Any, offset: Any, stride: Any, m: Any,
 
 
 @intrinsic  # type: ignore[misc]
+def prefetch(typing_context: Any, array: Any, row: Any, column: Any) -> Any:
+    """Ask for the cache line of ``array[row, column]``; nothing happens if there is no such row."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        matrix = context.make_array(signature.args[0])(context, builder, arguments[0])
+        row_bytes = cgutils.unpack_tuple(builder, matrix.strides)[0]
+        bytes_ = builder.bitcast(matrix.data, ir.IntType(8).as_pointer())
+        offset = builder.add(
+            builder.mul(arguments[1], row_bytes),
+            builder.mul(arguments[2], _I64(signature.args[0].dtype.bitwidth // 8)),
+        )
+        at = builder.gep(bytes_, [offset])
+        number = ir.IntType(32)
+        _call(builder, "llvm.prefetch.p0", ir.VoidType(), at, number(0), number(3), number(1))
+        return context.get_dummy_value()
+
+    return types.none(array, types.int64, types.int64), codegen
+
+
+@intrinsic  # type: ignore[misc]
 def load_rows(typing_context: Any, array: Any, rows: Any, first: Any, column: Any) -> Any:
     """Load one vector from each of ``lanes`` rows, as the columns of a 1 x lanes tile.
 

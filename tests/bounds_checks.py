@@ -135,7 +135,10 @@ def test_the_mode_is_on():
 )
 def test_one_element_outside_is_an_error(kernel, dtype):
     width = describe_lanes(np.zeros(1, dtype))
-    x = np.ones(2 * width, dtype)
+    # Starting on a cache line, as stores past the cache must.
+    memory = np.ones(2 * width + 64, dtype)
+    first = -memory.ctypes.data % 64 // memory.itemsize
+    x = memory[first : first + 2 * width]
     kernel(x, width)  # the last place inside
     with pytest.raises(IndexError):
         kernel(x, width + 1)
