@@ -19,7 +19,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ from typing import Any
 import llvmlite
 import numba
 import numpy
-from numba.core import caching, config
+from numba.core import caching, codegen, config, types
+from numba.core.compiler_lock import global_compiler_lock
 
 #: Check every tile load and store against its array (slow; run on one thread).
 CHECK_TILES = os.environ.get("FASTML_CHECK_TILES", "0") not in ("", "0")
@@ -201,12 +203,82 @@ class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
             self._cache_file.save(key, self._impl.reduce(data))
 
 
-def _compiled(function: Callable[..., Any], **options: Any) -> Any:
+class _Library(codegen.JITCodeLibrary):  # type: ignore[misc]
+    """The code of a kernel, optimised once.
+
+    Numba optimises twice, the first time to bring reference counts together, of which kernels
+    have few or none.
+    """
+
+    def _optimize_final_module(self) -> None:
+        passes, builder = self._codegen._module_pass_manager()
+        with self._recorded_timings.record("Module passes (full optimization)", builder):
+            passes.run(self._final_module, builder)
+
+
+class _InlinedLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
+    """Code that only becomes part of its callers: kept as LLVM's, never made machine code.
+
+    It would be optimised and translated by itself, and again in every caller and theirs: two
+    thirds of the time of a first fit.
+    """
+
+    def _optimize_final_module(self) -> None:
+        """Leave it to the callers."""
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._verify_declare_only_symbols()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        return 0
+
+    def serialize_using_object_code(self) -> Any:
+        return self.serialize_using_bitcode()
+
+
+@contextmanager
+def _libraries(codegen: Any, library: type) -> Iterator[None]:
+    """Have Numba keep what it compiles here, and in this thread, in libraries of this kind."""
+    chosen: dict[str, Any] = {"_library_class": library}
+    if library is _InlinedLibrary:
+        chosen["set_env"] = lambda name, env: None  # a global variable of machine code
+    with global_compiler_lock:
+        # A kernel may be met while another is compiled that is kept in another way.
+        names = ("_library_class", "set_env")
+        before = {name: vars(codegen).pop(name) for name in names if name in vars(codegen)}
+        vars(codegen).update(chosen)
+        try:
+            yield
+        finally:
+            for name in names:
+                vars(codegen).pop(name, None)
+            vars(codegen).update(before)
+
+
+def _compiled(function: Callable[..., Any], library: type = _Library, **options: Any) -> Any:
     dispatcher = numba.njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(
         function
     )
-    if not config.DISABLE_JIT:
-        dispatcher._cache = _KernelCache(function)
+    if config.DISABLE_JIT:
+        return dispatcher
+    dispatcher._cache = _KernelCache(function)
+    compile_ = dispatcher.compile
+
+    def compile_into_library(signature: Any) -> Any:
+        with _libraries(dispatcher.targetctx.codegen(), library):
+            return compile_(signature)
+
+    dispatcher.compile = compile_into_library
+    template = dispatcher.get_call_template
+
+    def template_of_types(arguments: Any, keywords: Any) -> Any:
+        """Look for a specialisation by types alone: Numba makes one for every constant, too."""
+        keywords = {name: types.unliteral(kind) for name, kind in keywords.items()}
+        return template(tuple(map(types.unliteral, arguments)), keywords)
+
+    dispatcher.get_call_template = template_of_types
     return dispatcher
 
 
@@ -229,7 +301,7 @@ def inner_kernel(function: Callable[..., Any]) -> Any:
 
     Without the wrapper Python calls, which costs a tenth of the compilation.
     """
-    return _compiled(function, _nrt=False, no_cpython_wrapper=True)
+    return _compiled(function, _InlinedLibrary, _nrt=False, no_cpython_wrapper=True)
 
 
 def allocating_kernel(function: Callable[..., Any]) -> Any:

@@ -266,3 +266,47 @@ def test_builds_unused_for_a_month_are_forgotten(tmp_path):
         recent.name,
         foreign.name,
     }
+
+
+@_jit.kernel
+def doubled(x, number):
+    return 2 * x[0] + number
+
+
+@_jit.inner_kernel
+def met_inside(x):
+    return doubled(x, 0) + doubled(x, 1)
+
+
+@_jit.kernel
+def outermost(x, number):
+    return met_inside(x) + doubled(x, number)
+
+
+def test_kernels_met_inside_others_can_be_called(tmp_path):
+    """What is compiled on the way is compiled in its own way; constants make no other version."""
+    for kernel in (doubled, met_inside, outermost):
+        kernel._cache._cache_file = _jit._Store(tmp_path, kernel.__name__)
+    x = np.array([3.0])
+    assert outermost(x, 4) == (6 + 7) + 10
+    assert doubled(x, 5) == 11
+    for kernel in (doubled, met_inside):
+        assert len(kernel.overloads) == 1
+    (inside,) = met_inside.overloads.values()
+    assert isinstance(inside.library, _jit._InlinedLibrary)
+    assert inside.library.get_pointer_to_function(inside.fndesc.llvm_func_name) == 0
+    (outside,) = doubled.overloads.values()
+    assert outside.library.get_pointer_to_function(outside.fndesc.llvm_func_name) != 0
+
+
+def test_inlined_code_is_kept_too(tree, cache):
+    script = RUN.replace(
+        "from fastml.kernels.elementwise import sigmoid_forward",
+        "from fastml.kernels.elementwise import sigmoid, sigmoid_forward",
+    ).replace("stats = sigmoid_forward.stats", "stats = sigmoid.stats")
+    # Another kernel, or here the same with its entry gone, finds the inner one compiled.
+    (path,) = cache.glob("*/elementwise.sigmoid_forward-*.bin")
+    path.unlink()
+    result = finish(start(tree, cache, script))
+    assert (result["hits"], result["misses"]) == (1, 0)
+    assert path.exists()
