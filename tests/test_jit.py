@@ -305,8 +305,9 @@ def test_inlined_code_is_kept_too(tree, cache):
         "from fastml.kernels.elementwise import sigmoid, sigmoid_forward",
     ).replace("stats = sigmoid_forward.stats", "stats = sigmoid.stats")
     # Another kernel, or here the same with its entry gone, finds the inner one compiled.
-    (path,) = cache.glob("*/elementwise.sigmoid_forward-*.bin")
-    path.unlink()
+    paths = list(cache.glob("*/elementwise.sigmoid_forward-*.bin"))
+    for path in paths:
+        path.unlink()
     result = finish(start(tree, cache, script))
     assert (result["hits"], result["misses"]) == (1, 0)
-    assert path.exists()
+    assert any(path.exists() for path in paths)
