@@ -28,7 +28,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from ._callbacks import FitTask
 from ._estimator import samples, unchanged_on_error
 from ._lloyd import Clustering, Run, advance_until, squared_distances
-from ._nearest import PreparedCenters, assign
+from ._nearest import label
 from ._plusplus import choose_rows
 from ._validation import Array
 from .kernels import lloyd
@@ -85,8 +85,8 @@ class BaseKMeans(
         """
         data = self._plain(X)
         if data is not None:
-            labels = np.empty(len(data), np.int32)
-            if assign(data, PreparedCenters.of(self.cluster_centers_), labels) >= 0:
+            labels = label(data, self.cluster_centers_)
+            if labels is not None:
                 return labels
         return self._assigned(self._samples_to_predict(X))
 
@@ -151,8 +151,8 @@ class BaseKMeans(
         return normalize(data) if self._spherical else data
 
     def _assigned(self, X: Array) -> Array:
-        labels = np.empty(len(X), np.int32)
-        assign(X, PreparedCenters.of(self.cluster_centers_), labels)
+        labels = label(X, self.cluster_centers_)
+        assert labels is not None  # X is finite
         return labels
 
     def _checked(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Array, Array]:

@@ -13,6 +13,8 @@ from .kernels import centroid
 
 #: Rows a ticket: enough work to outweigh taking it, few enough to share evenly.
 _WORK_PER_TICKET = 400_000
+#: So many rows are labelled sooner than centres are prepared.
+_FEW_ROWS = 20
 _NOTHING: dict[Any, Array] = {t: np.empty(0, t) for t in (np.float32, np.float64)}
 
 
@@ -54,6 +56,23 @@ def rows_per_ticket(n_features: int, n_clusters: int) -> int:
     """Return the rows of one ticket: a multiple of every panel height, by shape alone."""
     rows = _WORK_PER_TICKET // (n_features * (n_clusters + 8)) // 64 * 64
     return int(min(max(rows, 64), 8192))
+
+
+def label(X: Array, centers: Array, distances: Array | None = None) -> Array | None:
+    """Return the label of every row of X, or None if one holds NaN or infinity.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features), of the centres' type; any strides
+    centers : ndarray (n_clusters, n_features), C-contiguous
+    distances : ndarray (n_samples,), written, or None
+    """
+    labels = np.empty(len(X), np.int32)
+    if len(X) <= _FEW_ROWS and distances is None:
+        decided = centroid.nearest_of_few(X, centers, labels)
+    else:
+        decided = assign(X, PreparedCenters.of(centers), labels, distances)
+    return labels if decided >= 0 else None
 
 
 def assign(

@@ -7,7 +7,7 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._nearest import PreparedCenters, assign
+from ._nearest import label
 from ._network import activation_code
 from ._threads import new_state, run_team, team_size
 from ._validation import Array, common_dtype, matrix, output, vector
@@ -311,9 +311,9 @@ def nearest_centroid(
             f"while centers.shape[1] == {centers.shape[1]}"
         )
     result = output(out, (X.shape[0],), np.int32)
-    labels = np.empty(X.shape[0], np.int32)
     distances = np.empty(X.shape[0], dtype) if return_distance else None
-    if assign(X, PreparedCenters.of(centers), labels, distances) < 0:
+    labels = label(X, centers, distances)
+    if labels is None:
         matrix(X, "X", dtype)  # says what is not finite
     result[...] = labels
     return result if distances is None else (result, distances)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tolerances import assert_close
 
 import fastml
-from fastml import reference
+from fastml import _nearest, reference
 
 #: Scales at which squares underflow, overflow, or only just do not.
 SCALES = {
@@ -26,6 +26,8 @@ def assert_labels(X, centers):
         expected, nearest = reference.nearest_centroid(X, centers, return_distance=True)
         labels, distances = fastml.nearest_centroid(X, centers, return_distance=True)
         nearest = nearest.astype(distances.dtype)
+        few = fastml.nearest_centroid(X[: _nearest._FEW_ROWS], centers)
+    np.testing.assert_array_equal(few, expected[: len(few)])
     np.testing.assert_array_equal(labels, expected)
     assert labels.dtype == np.int32
     assert_close("distance", distances, nearest, distances.dtype)
@@ -169,3 +171,15 @@ def test_same_bits_for_any_number_of_threads(dtype, shared_work):
             labels, distances = fastml.nearest_centroid(X, centers, return_distance=True)
         np.testing.assert_array_equal(labels, expected)
         np.testing.assert_array_equal(distances, alone)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_samples", [1, 20, 21, 70])
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_found(dtype, n_samples, number):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(n_samples, 5)).astype(dtype)
+    centers = random.normal(size=(6, 5)).astype(dtype)
+    assert _nearest.label(X, centers) is not None
+    X[-1, 3] = number
+    assert _nearest.label(X, centers) is None
