@@ -39,7 +39,7 @@ def draw(result: Result, folder: Path) -> None:
         _speedups(result, folder / "speedups.svg")
         _roofline(result, folder / "roofline.svg")
         _scaling(result, folder / "scaling.svg")
-        _trend(folder / "trend.svg")
+        _trend(result, folder / "trend.svg")
 
 
 def _speedups(result: Result, path: Path) -> None:
@@ -144,17 +144,17 @@ def _scaling(result: Result, path: Path) -> None:
     _save(figure, path)
 
 
-def _trend(path: Path) -> None:
+def _trend(result: Result, path: Path) -> None:
     """Draw the geometric mean of the ratio over NumPy, a group a line, over stored results."""
     from matplotlib.figure import Figure
 
-    stored = [result for result in results.history() if result["size"] == "full"]
+    stored = results.comparable(result)
     if len(stored) < 2:
         return
     groups: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    for i, result in enumerate(stored):
+    for i, earlier in enumerate(stored):
         logs: dict[str, list[float]] = defaultdict(list)
-        for case in result["cases"]:
+        for case in earlier["cases"]:
             if "over_numpy" in case and case["group"] != "scaling":
                 logs[case["group"]].append(math.log(case["over_numpy"]))
         for group, values in logs.items():
@@ -164,8 +164,9 @@ def _trend(path: Path) -> None:
     for group, points in groups.items():
         axes.plot(*zip(*points, strict=True), marker="o", markersize=3, linewidth=1, label=group)
     axes.set_yscale("log")
-    labels = [f"{result['commit'][:7]}\n{result['machine']['cpu']}" for result in stored]
+    labels = [f"{earlier['commit'][:7]}\n{earlier['time'][:10]}" for earlier in stored]
     axes.set_xticks(range(len(stored)), labels, fontsize=6)
     axes.set_ylabel("times as fast as the NumPy twin, geometric mean")
+    axes.set_title(result["machine"]["cpu"])
     axes.legend(fontsize=6, frameon=False)
     _save(figure, path)

@@ -291,7 +291,7 @@ def results_markdown(result: Result) -> str:
     ):
         if result.get(key):
             lines += ["", f"## {title}", "", *make(result[key])]
-    if len(results.history()) > 1:
+    if len(results.comparable(result)) > 1:
         lines += ["", "## Over time", "", "![Trend](plots/trend.svg)"]
     return "\n".join(lines) + "\n"
 

@@ -175,6 +175,15 @@ def history() -> list[Result]:
     return sorted(found, key=lambda result: result["time"])
 
 
+def comparable(result: Result) -> list[Result]:
+    """Return the stored full results of the same processor, the oldest first."""
+    return [
+        stored
+        for stored in history()
+        if stored["size"] == "full" and stored["machine"]["cpu"] == result["machine"]["cpu"]
+    ]
+
+
 def newest() -> Result | None:
     """Return the newest stored result, or None where nothing has been measured."""
     found = history()

@@ -30,7 +30,7 @@ class Size:
 
 
 SIZES = {
-    "full": Size("full", turns=5, seconds=1.0, slow=4.0, settle=0.02),
+    "full": Size("full", turns=5, seconds=1.0, slow=2.0, settle=0.02),
     "quick": Size("quick", turns=3, seconds=0.15, slow=1.0, settle=0.01),
     "tiny": Size("tiny", turns=1, seconds=0.01, slow=0.2, settle=0.0),
 }

@@ -49,12 +49,12 @@ def check_finite(X: Array, name: str = "X", estimator: str | None = None) -> Non
     """Raise ValueError, as scikit-learn does, if an array of floats holds NaN or infinity."""
     if X.size >= _MANY_ELEMENTS and X.dtype.isnative and X.itemsize in (4, 8):
         flat = X.T if X.flags.f_contiguous else X
-        if flat.flags.c_contiguous and _all_finite(readable(flat).reshape(-1)):
+        if flat.flags.c_contiguous and all_finite(readable(flat).reshape(-1)):
             return
     assert_all_finite(X, estimator_name=estimator, input_name=name)
 
 
-def _all_finite(x: Array) -> bool:
+def all_finite(x: Array) -> bool:
     """Say whether a contiguous float32 or float64 vector is finite."""
     from .kernels import finite
 

@@ -14,7 +14,7 @@ from .dense import (
     weight_gradient,
 )
 from .elementwise import activate, multiply_by_derivative
-from .pack import consecutive_rows, pack_rows, panel_size, rows_per_block
+from .pack import consecutive_rows, pack_rows, panel_size, prefetch_panel, rows_per_block
 from .scratch import aligned_zeros
 from .team import finish_ticket, take_ticket, wait_for
 from .tile import M, N
@@ -46,6 +46,7 @@ def dense_forward(X, W, b, activation, block_rows, state, out):
             return
         for first in range(start, min(start + block_rows, n_samples), height):
             consecutive_rows(first, n_samples - 1, rows)
+            prefetch_panel(X, first)
             pack_rows(X, rows, 0, panels, 0)
             dense_panel(W, 0, b, 0, n_in, n_out, panels, 0, z)
             activate(activation, panels, z, z + n_out * height)

@@ -36,7 +36,14 @@ from .elementwise import activate, multiply_by_derivative
 from .flat import load_up_to, store_up_to
 from .loss import SOFTMAX, both_sides, output_activation, output_delta
 from .optimizer import ALPHA, GRADIENT, optimizer_step
-from .pack import consecutive_rows, pack_rows, panel_size, rows_per_block
+from .pack import (
+    consecutive_rows,
+    pack_rows,
+    panel_size,
+    prefetch_panel,
+    prefetch_rows,
+    rows_per_block,
+)
 from .scratch import aligned_zeros
 from .team import finish_ticket, join_team, take_ticket, wait_for
 from .tile import M, fill, lanes, store
@@ -46,6 +53,8 @@ from .tile import M, fill, lanes, store
 N_IN, N_OUT, WEIGHTS, BIASES, ACTIVATION, INPUT, OUTPUT, DELTA, TRANSPOSED = range(9)
 #: Columns of the table of weight tickets.
 LAYER, FIRST, LAST = range(3)
+#: How far ahead of the block at work the memory of its rows is asked for.
+_BLOCKS_AHEAD = 2
 #: What is wanted of the output layer: z, its activation, or the probabilities of both classes.
 SCORES, ACTIVATIONS, BOTH_SIDES = range(3)
 
@@ -322,6 +331,8 @@ def train(
                 begin = start + block * height
                 for i in range(height):
                     rows[i] = order[min(begin + i, stop - 1)]
+                soon = begin + _BLOCKS_AHEAD * height
+                prefetch_rows(X, order, soon, min(soon + height, order.size))
                 train_block(
                     X, Y, sample_weight, layers, parameters, rows, min(height, stop - begin),
                     panels, group + (block - first) * size, targets, weights, block_sums[block],
@@ -385,6 +396,7 @@ def predict(X, layers, parameters, wanted, block_rows, workspace, state, out):
             return
         for first in range(start, min(start + block_rows, n_samples), height):
             consecutive_rows(first, n_samples - 1, rows)
+            prefetch_panel(X, first)
             pack_rows(X, rows, 0, panels, layers[0, INPUT])
             forward_block(layers, parameters, panels, 0)
             if wanted == ACTIVATIONS:

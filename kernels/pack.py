@@ -91,8 +91,8 @@ def prefetch_panel(X, first):
 
 @inner_kernel
 def prefetch_rows(X, rows, first, last):
-    """Ask for the memory of the rows numbered in ``rows[first:last]``."""
-    if X.strides[1] == X.itemsize:
+    """Ask for the memory of the rows numbered in ``rows[first:last]``, unless they are long."""
+    if X.strides[1] == X.itemsize and X.shape[1] * X.itemsize <= 512:
         for i in range(first, last):
             for p in range(0, X.shape[1], 64 // X.itemsize):
                 prefetch(X, rows[i], p)

@@ -1061,20 +1061,30 @@ def add_lane_sums(
         undefined = ir.Constant(sums[0].type, ir.Undefined)
         sums.append(undefined)  # a row of sums may go on in the next vector
         size = int(tile.dtype.bitwidth) // 8
-        mask = _first_lanes(builder, columns, tile.n)
+        whole = builder.icmp_signed(">=", columns, _I64(tile.n))
         for i in range(tile.m):
             with builder.if_then(builder.icmp_signed("<", _I64(i), rows)):
                 first, lane = divmod(i * tile.n, tile.lanes)
                 picked = list(range(lane, lane + tile.n))
                 row = _shuffle(builder, sums[first], sums[first + 1], picked)
                 at = builder.add(start, builder.mul(step, _I64(i)))
-                pointer = _address(context, builder, signature.args[0], value, at, columns)
-                old = _masked_load(builder, pointer, row.type, size, mask)
-                _masked_store(builder, builder.fadd(old, row), pointer, size, mask)
+                span = builder.select(whole, _I64(tile.n), columns)
+                pointer = _address(context, builder, signature.args[0], value, at, span)
+                with builder.if_else(whole) as (full, partial):
+                    with full:
+                        old = _load_vector(builder, pointer, row.type, size)
+                        _store_vector(builder, builder.fadd(old, row), pointer, size)
+                    with partial:  # numbers: a vector over those of the row before would wait
+                        for j in range(tile.n - 1):
+                            with builder.if_then(builder.icmp_signed("<", _I64(j), columns)):
+                                entry = builder.gep(pointer, [_I64(j)])
+                                number = builder.extract_element(row, ir.IntType(32)(j))
+                                number = builder.fadd(builder.load(entry), number)
+                                builder.store(number, entry)
         return context.get_dummy_value()
 
-    whole = (types.int64, types.int64, tile, types.int64, types.int64)
-    return types.none(array, *whole), codegen
+    rest = (types.int64, types.int64, tile, types.int64, types.int64)
+    return types.none(array, *rest), codegen
 
 
 @intrinsic  # type: ignore[misc]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import fastml
+from fastml import _validation
 from fastml.kernels._jit import cache_directory
 
 _N_SAMPLES = 64
@@ -23,6 +24,7 @@ def _seeding(X: Any) -> None:
 def _k_means(X: Any) -> None:
     model = fastml.KMeans(n_clusters=2, n_init=1, max_iter=5, random_state=0).fit(X)
     model.predict(X)
+    model.predict(X[:1])
     model.transform(X)
     model.score(X)
     fastml.KMeans(n_clusters=2, init=X[:2], n_init=1).fit(X, sample_weight=np.ones(len(X)))
@@ -50,6 +52,10 @@ def _centroids(X: Any) -> None:
     fastml.nearest_centroid(X, X[:3], return_distance=True)
 
 
+def _finite(X: Any) -> None:
+    _validation.all_finite(np.ascontiguousarray(X).reshape(-1))
+
+
 def _sigmoid(X: Any) -> None:
     fastml.sigmoid(X)
     fastml.sigmoid_derivative(X)
@@ -58,6 +64,7 @@ def _sigmoid(X: Any) -> None:
 def paths() -> Iterator[tuple[str, Callable[[], None]]]:
     """Yield every public path with a name: an element type or a memory order is a compilation."""
     work = {
+        "finite numbers": _finite,
         "sigmoid": _sigmoid,
         "dense layer": _layer,
         "nearest centroid": _centroids,
