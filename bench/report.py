@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from . import plots, results
+from . import plots, results, targets
 from .case import FASTML, NUMPY
 from .groups.cold_start import EMPTY, FLOOR, WARM
 from .results import ROOT, Result
@@ -227,6 +227,29 @@ def _loss_lines(result: Result) -> list[str]:
     return lines or ["- None in this run."]
 
 
+def _target_lines(result: Result) -> list[str]:
+    """Return a table of the targets, and below it what was tried for those that are missed."""
+    rows, notes = [], {}
+    for target, name, found in targets.verdicts(result):
+        shares = target.rival == targets.LIMIT
+        shown = share if shares else ratio
+        kept = found >= target.wanted
+        rival = target.rival if isinstance(target.rival, str) else target.rival[0]
+        verdict = "kept"
+        if not kept:
+            verdict = f"**missed**: {100 * (1 - found / target.wanted):.0f} % short"
+            if target.tried:
+                notes.setdefault(target.tried, []).append(f"{target.group}, {name}")
+        wanted = shown(target.wanted)
+        rows.append(
+            [f"{target.group}: {name}", f"{wanted} {rival}", shown(found).strip("*"), verdict]
+        )
+    lines = table(["", "target, at least", "reached", "verdict"], rows)
+    for tried, names in notes.items():
+        lines += ["", f"- {'; '.join(dict.fromkeys(names))}: {tried}"]
+    return lines
+
+
 def _machine_lines(result: Result) -> list[str]:
     machine, limits = result["machine"], result["limits"]
     versions = ", ".join(
@@ -291,6 +314,8 @@ def results_markdown(result: Result) -> str:
     ):
         if result.get(key):
             lines += ["", f"## {title}", "", *make(result[key])]
+    if result["size"] == "full" and targets.verdicts(result):
+        lines += ["", "## Targets", "", *_target_lines(result)]
     if len(results.comparable(result)) > 1:
         lines += ["", "## Over time", "", "![Trend](plots/trend.svg)"]
     return "\n".join(lines) + "\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import compare, report, results
+from bench import compare, groups, report, results, sizes, targets
 from bench.case import Cost
 from bench.limits import least_seconds
 
@@ -146,6 +146,35 @@ def test_the_best_peer_is_neither_the_twin_nor_ours():
     }  # fmt: skip
     case = {"group": "g", "name": "n", "wrong": {}, "missing": {}, "rows": rows, **found}
     assert report.losses({"cases": [case]}) == [case]
+
+
+def test_every_target_names_a_case_that_is_measured():
+    cases = groups.all_cases(sizes.SIZES["full"])
+    for target in targets.TARGETS:
+        found = [
+            case
+            for case in cases
+            if case.group == target.group and case.name.startswith(target.case)
+        ]
+        assert found, target
+        for case in found:
+            if target.rival == targets.LIMIT:
+                assert case.cost is not None
+            elif target.rival != targets.BEST:
+                assert set(target.rival) & set(case.rows), target
+
+
+def test_targets_are_judged_by_the_fastest_rival():
+    rows = {"fastml": {"min": 2.0}, "torch": {"min": 9.0}, "torch compiled": {"min": 5.0}}
+    case = {"group": "sigmoid", "name": "sigmoid, 64,000,000 float32", "rows": rows, "share": 0.7}
+    result = {"cases": [case]}
+    assert [found for _, _, found in targets.verdicts(result)] == [2.5, 0.7]
+    lines = report._target_lines(result)
+    assert [line.split("|")[-2].strip() for line in lines[2:4]] == ["kept", "kept"]
+    case["rows"]["torch compiled"]["min"] = 1.3
+    lines = report._target_lines(result)
+    assert "**missed**: 50 % short" in lines[2]
+    assert targets.TARGETS[-2].tried in lines[-1]
 
 
 def test_numbers_are_written_to_be_read():

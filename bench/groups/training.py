@@ -91,6 +91,7 @@ def _optimizers(size: Size) -> list[Case]:
                 "fastml, momentum": fastml_fit(momentum=0.9, nesterovs_momentum=False),
                 "fastml, Nesterov": fastml_fit(momentum=0.9, nesterovs_momentum=True),
                 "fastml, Adam": fastml_fit(solver="adam"),
+                "fastml, plain, its gradients recorded": fastml_fit(record_gradients=True),
             },
             inputs=lambda: classification(widths, rows, 128),
             check=checks.anything,  # four different steps; the tests compare each
