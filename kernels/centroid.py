@@ -26,13 +26,7 @@ import numpy as np
 
 from ._jit import allocating_kernel, inner_kernel, kernel
 from .dense import multiply
-from .pack import (
-    consecutive_rows,
-    pack_rows,
-    panel_size,
-    prefetch_panel,
-    rows_per_block,
-)
+from .pack import pack_panel, panel_size, rows_per_block
 from .scratch import aligned_zeros, copy_elements
 from .team import finish_ticket, take_ticket
 from .tile import (
@@ -308,9 +302,7 @@ def assign_rows(
     decided = 0
     for first in range(start, stop, height):
         count = min(height, stop - first)
-        consecutive_rows(first, stop - 1, rows)
-        prefetch_panel(X, first)
-        pack_rows(X, rows, 0, panel, 0)
+        pack_panel(X, first, stop - 1, rows, panel, 0)
         norms, best, index, second = score_panel(panel, n_features, shift, moved, half_norms)
         if count == height:
             store_indices(labels, first, index)

@@ -14,7 +14,7 @@ from .dense import (
     weight_gradient,
 )
 from .elementwise import activate, multiply_by_derivative
-from .pack import consecutive_rows, pack_rows, panel_size, prefetch_panel, rows_per_block
+from .pack import pack_panel, panel_size, rows_per_block
 from .scratch import aligned_zeros
 from .team import finish_ticket, take_ticket, wait_for
 from .tile import M, N
@@ -45,9 +45,7 @@ def dense_forward(X, W, b, activation, block_rows, state, out):
         if start >= n_samples:
             return
         for first in range(start, min(start + block_rows, n_samples), height):
-            consecutive_rows(first, n_samples - 1, rows)
-            prefetch_panel(X, first)
-            pack_rows(X, rows, 0, panels, 0)
+            pack_panel(X, first, n_samples - 1, rows, panels, 0)
             dense_panel(W, 0, b, 0, n_in, n_out, panels, 0, z)
             activate(activation, panels, z, z + n_out * height)
             unpack_rows(panels, z, n_out, out, first, min(height, n_samples - first))
@@ -101,9 +99,8 @@ def dense_backward(
                 at = ticket * size
                 first = start + ticket * height
                 count = min(height, n_samples - first)
-                consecutive_rows(first, n_samples - 1, rows)
-                pack_rows(X, rows, 0, panels, at)
-                pack_rows(delta, rows, 0, panels, at + d)
+                pack_panel(X, first, n_samples - 1, rows, panels, at)
+                pack_panel(delta, first, n_samples - 1, rows, panels, at + d)
                 for j in range(n_out):  # the rows that pad the last block count for nothing
                     for i in range(count, height):
                         panels[at + d + j * height + i] = 0

@@ -37,10 +37,9 @@ from .flat import load_up_to, store_up_to
 from .loss import SOFTMAX, both_sides, output_activation, output_delta
 from .optimizer import ALPHA, GRADIENT, optimizer_step
 from .pack import (
-    consecutive_rows,
+    pack_panel,
     pack_rows,
     panel_size,
-    prefetch_panel,
     prefetch_rows,
     rows_per_block,
 )
@@ -395,9 +394,7 @@ def predict(X, layers, parameters, wanted, block_rows, workspace, state, out):
         if start >= n_samples:
             return
         for first in range(start, min(start + block_rows, n_samples), height):
-            consecutive_rows(first, n_samples - 1, rows)
-            prefetch_panel(X, first)
-            pack_rows(X, rows, 0, panels, layers[0, INPUT])
+            pack_panel(X, first, n_samples - 1, rows, panels, layers[0, INPUT])
             forward_block(layers, parameters, panels, 0)
             if wanted == ACTIVATIONS:
                 output_activation(layers[last, ACTIVATION], n_out, panels, z)

@@ -8,7 +8,16 @@ shuffling or selecting samples never copies the data.
 from __future__ import annotations
 
 from ._jit import inner_kernel
-from .tile import M, lanes, load_narrow_rows, load_rows, prefetch, store, transpose
+from .tile import (
+    M,
+    lanes,
+    load_narrow_rows,
+    load_rows,
+    load_whole_rows,
+    prefetch,
+    store,
+    transpose,
+)
 
 _BYTES_AHEAD = 4096
 
@@ -70,6 +79,37 @@ def consecutive_rows(first, last, rows):
     """Write first, first + 1, ... to ``rows``, repeating ``last`` once it is reached."""
     for i in range(rows.size):
         rows[i] = min(first + i, last)
+
+
+@inner_kernel
+def pack_panel(X, first, last, rows, panel, start):
+    """Write the samples of rows first, first + 1, ..., repeating ``last``, to a panel.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_features), any strides
+    rows : OUT (rows,) working memory
+    panel : OUT flat array, from element ``start``
+    """
+    prefetch_panel(X, first)
+    height = rows_per_block(X)
+    n_features = X.shape[1]
+    step = lanes(X)
+    narrow = n_features < step and (n_features == 2 or n_features == 4 or n_features == 8)
+    dense = X.strides[1] == X.itemsize and X.strides[0] == n_features * X.itemsize
+    if not (narrow and dense and first + height - 1 <= last):
+        consecutive_rows(first, last, rows)
+        pack_rows(X, rows, 0, panel, start)
+        return
+    # Few features: the rows of a panel are some whole vectors.
+    for i in range(0, height, step):
+        at = (first + i) * n_features
+        if n_features == 2:
+            store(panel, start + i, height, load_whole_rows(X, at, 2))
+        elif n_features == 4:
+            store(panel, start + i, height, load_whole_rows(X, at, 4))
+        else:
+            store(panel, start + i, height, load_whole_rows(X, at, 8))
 
 
 @inner_kernel

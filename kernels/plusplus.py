@@ -11,13 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ._jit import allocating_kernel, inner_kernel
-from .pack import (
-    consecutive_rows,
-    pack_rows,
-    panel_size,
-    prefetch_panel,
-    rows_per_block,
-)
+from .pack import pack_panel, panel_size, rows_per_block
 from .scratch import aligned_zeros, copy_elements
 from .team import finish_ticket, take_ticket, wait_for
 from .tile import M, N, fill, load, minimum, multiply_add, squared_differences, store
@@ -69,9 +63,7 @@ def weigh_block(
         weights[i] = 1
     for first in range(start, stop, height):
         count = min(height, stop - first)
-        consecutive_rows(first, stop - 1, rows)
-        prefetch_panel(X, first)
-        pack_rows(X, rows, 0, panel, 0)
+        pack_panel(X, first, stop - 1, rows, panel, 0)
         distances_to_points(panel, n_features, points, n_columns, distances)
         if count == height:
             best = minimum(load(closest, first, 0, M, 1), load(distances, 0, 0, M, 1))

@@ -497,8 +497,35 @@ def load_narrow_rows(typing_context: Any, array: Any, rows: Any, first: Any, wid
     return tile(array, rows, types.int64, width), codegen
 
 
+@intrinsic(prefer_literal=True)  # type: ignore[misc]
+def load_whole_rows(typing_context: Any, array: Any, offset: Any, width: Any) -> Any:
+    """Load one vector of samples for each of ``width`` features, as :func:`load_narrow_rows` does.
+
+    The rows are consecutive, and all there is in memory from element ``offset`` on.
+    """
+    shape = _literal(width)
+    if shape is None or not isinstance(array, types.Array):
+        return None
+    tile = TileType(array.dtype, 1, shape[0])
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if tile.n >= tile.lanes:  # compiled where vectors are short, never run there
+            return ir.Constant(ir.ArrayType(_vector_type(tile), tile.n), ir.Undefined)
+        value, start = arguments[:2]
+        span = _I64(tile.n * tile.lanes)
+        pointer = _address(context, builder, signature.args[0], value, start, span)
+        size = int(tile.dtype.bitwidth) // 8
+        parts = []
+        for i in range(tile.n):
+            at = builder.gep(pointer, [_I64(i * tile.lanes)])
+            parts.append(_load_vector(builder, at, _vector_type(tile), size))
+        return _pack(builder, tile, _taken_apart(builder, tile.n, parts))
+
+    return tile(array, types.int64, width), codegen
+
+
 def _taken_apart(builder: Any, width: int, parts: list[Any]) -> list[Any]:
-    """Return ``width`` vectors, the p-th of feature p, from one short vector a sample."""
+    """Return ``width`` vectors, the p-th of feature p, from vectors of samples side by side."""
     while len(parts) > width:
         count = 2 * parts[0].type.count
         parts = [

@@ -19,6 +19,7 @@ from fastml.kernels.tile import (
     load_part,
     load_rows,
     load_square,
+    load_whole_rows,
     outer,
     rank1,
     store,
@@ -79,6 +80,11 @@ def run_store(x, at):
 @compiled
 def run_store_columns(x, at):
     store(x, 0, at, fill(x, 0.0, 1, 2))
+
+
+@compiled
+def run_load_whole_rows(x, at):
+    load_whole_rows(x, at - lanes(x), 2)
 
 
 @compiled

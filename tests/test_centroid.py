@@ -183,3 +183,20 @@ def test_what_is_not_finite_is_found(dtype, n_samples, number):
     assert _nearest.label(X, centers) is not None
     X[-1, 3] = number
     assert _nearest.label(X, centers) is None
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_features", [1, 2, 3, 4, 5, 8, 16])
+@pytest.mark.parametrize("n_samples", [31, 32, 33, 64, 200])
+def test_rows_of_few_features_however_they_lie(dtype, n_features, n_samples):
+    """Rows side by side are loaded by whole vectors, others one by one."""
+    random = np.random.default_rng(n_features)
+    wide = random.normal(size=(2 * n_samples, n_features + 1)).astype(dtype)
+    centers = random.normal(size=(5, n_features)).astype(dtype)
+    for X in (
+        wide[:n_samples, 1:].copy(),
+        wide[:n_samples, 1:],
+        wide[::2, :-1],
+        np.asfortranarray(wide[:n_samples, 1:]),
+    ):
+        assert_labels(X, centers)
