@@ -1063,6 +1063,17 @@ def _lane_sums(builder: Any, vectors: list[Any]) -> list[Any]:
     return sums
 
 
+def _elements(builder: Any, vectors: list[Any], start: int, count: int) -> Any:
+    """Return some of the elements of vectors side by side, as one vector."""
+    lanes_ = vectors[0].type.count
+    picked = ir.Constant(ir.VectorType(vectors[0].type.element, count), ir.Undefined)
+    for i in range(count):
+        vector, lane = divmod(start + i, lanes_)
+        element = builder.extract_element(vectors[vector], ir.IntType(32)(lane))
+        picked = builder.insert_element(picked, element, ir.IntType(32)(i))
+    return picked
+
+
 @intrinsic  # type: ignore[misc]
 def add_lane_sums(
     typing_context: Any,
@@ -1085,15 +1096,11 @@ def add_lane_sums(
         vectors = _vectors(builder, tile, held)
         in_rows = [vectors[j * tile.m + i] for i in range(tile.m) for j in range(tile.n)]
         sums = _lane_sums(builder, in_rows)
-        undefined = ir.Constant(sums[0].type, ir.Undefined)
-        sums.append(undefined)  # a row of sums may go on in the next vector
         size = int(tile.dtype.bitwidth) // 8
         whole = builder.icmp_signed(">=", columns, _I64(tile.n))
         for i in range(tile.m):
             with builder.if_then(builder.icmp_signed("<", _I64(i), rows)):
-                first, lane = divmod(i * tile.n, tile.lanes)
-                picked = list(range(lane, lane + tile.n))
-                row = _shuffle(builder, sums[first], sums[first + 1], picked)
+                row = _elements(builder, sums, i * tile.n, tile.n)
                 at = builder.add(start, builder.mul(step, _I64(i)))
                 span = builder.select(whole, _I64(tile.n), columns)
                 pointer = _address(context, builder, signature.args[0], value, at, span)
