@@ -355,10 +355,11 @@ def readme_table(result: Result | None) -> str:
         "",
         *table(head, rows),
         "",
-        f"In {len(lost)} of {count} cases measured against a peer another is faster:",
-        "",
-        *_loss_lines(result),
+        f"In {len(lost) or 'none'} of {count} cases measured against a peer another is faster"
+        + (":" if lost else "."),
     ]
+    if lost:
+        lines += ["", *_loss_lines(result)]
     return "\n".join(lines)
 
 

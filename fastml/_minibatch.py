@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -165,6 +166,8 @@ class MiniBatchKMeans(BaseKMeans):
     reassignment_ratio : float, default=0.01
         A centre given less than this fraction of what the busiest one was is moved to a row
         drawn at random, from time to time.
+    max_time : float, default=None
+        Seconds after which no other batch is begun.
 
     Attributes
     ----------
@@ -221,6 +224,7 @@ class MiniBatchKMeans(BaseKMeans):
         "init_size": [Interval(Integral, 1, None, closed="left"), None],
         "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "reassignment_ratio": [Interval(Real, 0, None, closed="left")],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
     }
 
     n_steps_: int
@@ -240,6 +244,7 @@ class MiniBatchKMeans(BaseKMeans):
         init_size: int | None = None,
         n_init: str | int = "auto",
         reassignment_ratio: float = 0.01,
+        max_time: float | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.init = init
@@ -253,6 +258,7 @@ class MiniBatchKMeans(BaseKMeans):
         self.init_size = init_size
         self.n_init = n_init
         self.reassignment_ratio = reassignment_ratio
+        self.max_time = max_time
 
     @with_callbacks  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
@@ -276,13 +282,14 @@ class MiniBatchKMeans(BaseKMeans):
         TypeError, ValueError
             On bad input, in scikit-learn's words; the estimator is then as it was.
         """
+        deadline = np.inf if self.max_time is None else time.monotonic() + self.max_time
         with unchanged_on_error(self):
             data = samples(self, X, reset=True)
             weights = _weights(sample_weight, data)
             random_state = check_random_state(self.random_state)
             means = _Means(self._best_start(data, weights, random_state))
             self._n_since_last_reassign = 0
-            n_steps, mean_inertia = self._run(data, weights, means, random_state)
+            n_steps, mean_inertia = self._run(data, weights, means, random_state, deadline)
             self._keep(means, random_state)
             self.n_steps_ = n_steps
             self.n_iter_ = math.ceil(n_steps * min(self.batch_size, len(data)) / len(data))
@@ -397,7 +404,12 @@ class MiniBatchKMeans(BaseKMeans):
         return self._start(X, weights, init, random_state)
 
     def _run(
-        self, X: Array, weights: Array, means: _Means, random_state: np.random.RandomState
+        self,
+        X: Array,
+        weights: Array,
+        means: _Means,
+        random_state: np.random.RandomState,
+        deadline: float,
     ) -> tuple[int, float]:
         """Do batches until there is a reason to stop; return how many, and the mean inertia."""
         n_samples = len(X)
@@ -436,7 +448,7 @@ class MiniBatchKMeans(BaseKMeans):
                         reason = progress.reason_to_stop(inertia, before, means.centers)
                 if reason is not None and self.verbose:
                     print(f"Converged ({reason}) at step {step}/{n_steps}")
-                if reason is not None or told.stop:
+                if reason is not None or told.stop or time.monotonic() >= deadline:
                     break
         return step, inertia if progress.inertia is None else progress.inertia
 

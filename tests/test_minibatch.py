@@ -615,3 +615,12 @@ def test_given_centers_are_not_written_to():
     start = GOOD[:3].copy()
     fastml.MiniBatchKMeans(3, init=start, n_init=1).fit(GOOD).partial_fit(GOOD)
     np.testing.assert_array_equal(start, GOOD[:3])
+
+
+def test_max_time_stops_after_a_batch():
+    X = np.random.default_rng(0).normal(size=(3000, 4))
+    model = fastml.MiniBatchKMeans(5, batch_size=100, random_state=0, max_time=1e-9).fit(X)
+    assert (model.n_steps_, model.n_iter_) == (1, 1)
+    np.testing.assert_array_equal(model.labels_, model.predict(X))
+    with pytest.raises(ValueError, match="'max_time' parameter of MiniBatchKMeans"):
+        fastml.MiniBatchKMeans(5, max_time=0).fit(X)
