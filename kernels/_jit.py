@@ -219,8 +219,7 @@ class _Library(codegen.JITCodeLibrary):  # type: ignore[misc]
 class _InlinedLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
     """Code that only becomes part of its callers: kept as LLVM's, never made machine code.
 
-    It would be optimised and translated by itself, and again in every caller and theirs: two
-    thirds of the time of a first fit.
+    It would be optimised and translated by itself, and again in every caller and theirs.
     """
 
     def _optimize_final_module(self) -> None:
@@ -239,7 +238,7 @@ class _InlinedLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
 
 
 @contextmanager
-def _libraries(codegen: Any, library: type) -> Iterator[None]:
+def _libraries(generator: Any, library: type) -> Iterator[None]:
     """Have Numba keep what it compiles here, and in this thread, in libraries of this kind."""
     chosen: dict[str, Any] = {"_library_class": library}
     if library is _InlinedLibrary:
@@ -247,14 +246,14 @@ def _libraries(codegen: Any, library: type) -> Iterator[None]:
     with global_compiler_lock:
         # A kernel may be met while another is compiled that is kept in another way.
         names = ("_library_class", "set_env")
-        before = {name: vars(codegen).pop(name) for name in names if name in vars(codegen)}
-        vars(codegen).update(chosen)
+        before = {name: vars(generator).pop(name) for name in names if name in vars(generator)}
+        vars(generator).update(chosen)
         try:
             yield
         finally:
             for name in names:
-                vars(codegen).pop(name, None)
-            vars(codegen).update(before)
+                vars(generator).pop(name, None)
+            vars(generator).update(before)
 
 
 def _compiled(function: Callable[..., Any], library: type = _Library, **options: Any) -> Any:

@@ -25,7 +25,7 @@ import math
 import numpy as np
 
 from ._jit import allocating_kernel, inner_kernel, kernel
-from .dense import multiply
+from .dense import NARROW, multiply
 from .pack import pack_panel, panel_size, rows_per_block
 from .scratch import aligned_zeros, copy_elements
 from .team import finish_ticket, take_ticket
@@ -44,9 +44,6 @@ from .tile import (
     store,
     store_indices,
 )
-
-#: Columns of the narrow tile, which scores the last centres where they do not fill a wide one.
-NARROW = N // 2
 
 #: What ``decisions`` holds for a block in which a row was not finite: any sum with it is below 0.
 NOT_FINITE = -(1 << 40)

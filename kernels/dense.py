@@ -30,8 +30,8 @@ from .tile import (
     transpose,
 )
 
-#: Features summed in one go: 16 KB of a panel and the weights of a tile stay in the first-level
-#: cache while all outputs pass over them.
+#: Features summed in one go: at most 16 KB of a panel and the weights of a tile stay in the
+#: first-level cache while all outputs pass over them.
 _FEATURES_AT_ONCE = 128
 # Blocks of samples summed in one go by a weight gradient: their activations and deltas of a
 # few features stay in the first-level cache.
@@ -40,7 +40,7 @@ _BLOCKS_AT_ONCE = 8
 NARROW = N // 2
 #: What products are added to.
 NOTHING, BIASES, SUMS = range(3)
-#: What summing over lanes costs a weight gradient, in samples summed, blocks apart.
+#: What the sums over lanes cost a weight gradient, as so many more blocks of samples would.
 _LANE_SUMS = 6
 
 

@@ -19,6 +19,7 @@ from .tile import (
     transpose,
 )
 
+#: How far ahead of the panel at work the memory of consecutive rows is asked for.
 _BYTES_AHEAD = 4096
 
 

@@ -185,6 +185,12 @@ def test_numbers_are_written_to_be_read():
     ]  # fmt: skip
 
 
+def test_processors_of_one_brand_are_told_apart():
+    about = {"brand_raw": "AMD EPYC", "family": 26, "model": 2}
+    assert results.processor(about) == "AMD EPYC (family 26, model 2)"
+    assert results.processor({}) == "unknown processor"
+
+
 def test_a_result_survives_being_stored(tmp_path):
     result = {"time": "now", "limits": {"1": {"read": 1.0}}, "cases": [{"name": "ä"}, {}], "x": []}
     results.save(result, tmp_path / "a" / "b.json")
