@@ -3,5 +3,7 @@
 from importlib.util import find_spec
 
 collect_ignore = (
-    [] if find_spec("matplotlib") else ["fastml/_displays.py", "fastml/_kmeans_displays.py"]
+    []
+    if find_spec("matplotlib")
+    else ["fastml/inspection/_displays.py", "fastml/inspection/_kmeans_displays.py"]
 )

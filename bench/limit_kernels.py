@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fastml.kernels._jit import kernel
-from fastml.kernels.team import take_ticket
+from fastml.kernels.machine.jit import kernel
+from fastml.kernels.machine.team import take_ticket
 from fastml.kernels.tile import M, N, fill, lanes, load, multiply_add, store, store_past_cache
 
 

@@ -33,7 +33,7 @@ def _fastest(seconds: float, call: Callable[[], Any]) -> float:
 
 def _run(kernel: Any, threads: int, *arguments: Any) -> None:
     """Run a kernel whose team's state stands before its arrays."""
-    from fastml._threads import new_state, run_team
+    from fastml.core.threads import new_state, run_team
 
     numbers = [argument for argument in arguments if isinstance(argument, int)]
     run_team(kernel, threads, *numbers, new_state(), *arguments[len(numbers) :])

@@ -11,13 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from ._kmeans import KMeans
-    from ._kmeans_displays import KMeansElbowDisplay, KMeansStepsDisplay
-    from ._minibatch import MiniBatchKMeans
-    from ._mlp_classifier import MLPClassifier
-    from ._mlp_regressor import MLPRegressor
-    from ._plusplus import kmeans_plusplus
-    from ._threads import get_num_threads, num_threads, set_num_threads
+    from .cluster import KMeans, MiniBatchKMeans, kmeans_plusplus
+    from .core.threads import get_num_threads, num_threads, set_num_threads
     from .functional import (
         dense_backward,
         dense_forward,
@@ -25,25 +20,27 @@ if TYPE_CHECKING:
         sigmoid,
         sigmoid_derivative,
     )
+    from .inspection import KMeansElbowDisplay, KMeansStepsDisplay
+    from .neural_network import MLPClassifier, MLPRegressor
 
 _HOMES = {
-    "KMeans": "_kmeans",
-    "KMeansElbowDisplay": "_kmeans_displays",
-    "KMeansStepsDisplay": "_kmeans_displays",
-    "MLPClassifier": "_mlp_classifier",
-    "MLPRegressor": "_mlp_regressor",
-    "MiniBatchKMeans": "_minibatch",
+    "KMeans": "cluster",
+    "KMeansElbowDisplay": "inspection",
+    "KMeansStepsDisplay": "inspection",
+    "MLPClassifier": "neural_network",
+    "MLPRegressor": "neural_network",
+    "MiniBatchKMeans": "cluster",
     "dense_backward": "functional",
     "dense_forward": "functional",
-    "get_num_threads": "_threads",
-    "kmeans_plusplus": "_plusplus",
+    "get_num_threads": "core.threads",
+    "kmeans_plusplus": "cluster",
     "nearest_centroid": "functional",
-    "num_threads": "_threads",
-    "set_num_threads": "_threads",
+    "num_threads": "core.threads",
+    "set_num_threads": "core.threads",
     "sigmoid": "functional",
     "sigmoid_derivative": "functional",
 }
-_SUBMODULES = ("functional", "inspection", "kernels", "reference")
+_SUBMODULES = ("cluster", "functional", "inspection", "kernels", "neural_network", "reference")
 
 __all__ = [
     "KMeans",

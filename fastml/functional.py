@@ -7,13 +7,14 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._nearest import label
-from ._network import activation_code
-from ._threads import new_state, run_team, team_size
-from ._validation import Array, common_dtype, matrix, output, vector
-from .kernels import elementwise, layer
-from .kernels.dense import sums_by_output
+from .cluster._nearest import label
+from .core.threads import new_state, run_team, team_size
+from .core.validation import Array, common_dtype, matrix, output, vector
+from .kernels.neural_network import layer
+from .kernels.neural_network.dense import sums_by_output
+from .kernels.ops import elementwise
 from .kernels.tile import M, N, lanes_of
+from .neural_network._network import activation_code
 
 _ELEMENTS_A_TICKET = 1 << 15
 _WEIGHTS_A_TICKET = 1 << 12

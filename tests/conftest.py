@@ -22,7 +22,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 @pytest.fixture
 def shared_work(monkeypatch):
     """Have every call use as many threads as are set, however little there is to do."""
-    from fastml import _threads, _trainer
+    from fastml.core import threads as _threads
+    from fastml.neural_network import _trainer
 
     monkeypatch.setattr(_threads, "_WAKING_NANOSECONDS", 1)
     monkeypatch.setattr(_trainer, "_SHARED_STEP_NANOSECONDS", 0)

@@ -9,9 +9,9 @@ from importlib import metadata
 from pathlib import Path
 
 import fastml
-from fastml._threads import thread_source
-from fastml.kernels._host import Host, host
-from fastml.kernels._jit import cache_directory
+from fastml.core.threads import thread_source
+from fastml.kernels.machine.host import Host, host
+from fastml.kernels.machine.jit import cache_directory
 from fastml.kernels.tile import G, M, N
 
 _DISTRIBUTIONS = ("numpy", "scipy", "numba", "llvmlite", "scikit-learn")

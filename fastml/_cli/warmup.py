@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 import fastml
-from fastml import _validation
-from fastml.kernels._jit import cache_directory
+from fastml.core import validation as _validation
+from fastml.kernels.machine.jit import cache_directory
 
 _N_SAMPLES = 64
 _BATCH_SIZE = 16

@@ -1,0 +1,467 @@
+"""The mini-batch k-means estimator."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import _fit_context
+from sklearn.callback import with_callbacks
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight
+
+from ..core.callbacks import FitTask
+from ..core.estimator import samples, unchanged_on_error
+from ..core.validation import Array
+from ..kernels.cluster import minibatch
+from ._kmeans import BaseKMeans, mean_variance
+from ._lloyd import squared_distances
+from ._nearest import PreparedCenters, assign
+
+_ALL_ONES = np.empty(0)
+
+
+def _weights(sample_weight: ArrayLike | None, X: Array) -> Array:
+    """Return the weights of X's rows as float64, (0,) if they are all one."""
+    if sample_weight is None:
+        return _ALL_ONES
+    checked: Array = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    return checked
+
+
+def _labels_and_inertia(X: Array, centers: Array, weights: Array) -> tuple[Array, float]:
+    labels = np.empty(len(X), np.int32)
+    assign(X, PreparedCenters.of(centers), labels)
+    distances = squared_distances(X, centers, labels)
+    return labels, float(distances @ weights if weights.size else distances.sum())
+
+
+class _Means:
+    """Centres that are the means of all rows they have been given so far.
+
+    Parameters
+    ----------
+    centers : ndarray (n_clusters, n_features), C-contiguous; changed in place
+    counts : ndarray (n_clusters,) of float64, the weight they have been given; changed in place.
+        Nothing by default.
+    """
+
+    def __init__(self, centers: Array, counts: Array | None = None) -> None:
+        self.centers = centers
+        self.counts = np.zeros(len(centers)) if counts is None else counts
+        self._means = centers.astype(np.float64)
+        self._sums, self._weights = np.empty(centers.shape), np.empty(len(centers))
+        self._gaps = np.empty(centers.shape[1])
+
+    def take(self, batch: Array, weights: Array) -> float:
+        """Give every row to its nearest centre, then move the centres; return the inertia."""
+        labels = np.empty(len(batch), np.int32)
+        assign(batch, PreparedCenters.of(self.centers), labels)
+        inertia: float = minibatch.add_rows(
+            batch, weights, labels, self.centers, self._sums, self._weights, self._gaps
+        )
+        minibatch.move_centers(self._sums, self._weights, self.counts, self._means, self.centers)
+        return inertia
+
+    def reassign(self, batch: Array, ratio: float, random_state: np.random.RandomState) -> int:
+        """Move the centres given least to rows of the batch, drawn at random; return how many.
+
+        Those are meant that were given less than ``ratio`` times what the one given most was,
+        but at most half as many as the batch has rows.
+        """
+        least = self.counts < ratio * self.counts.max()
+        least[np.argmax(self.counts)] = False
+        if least.sum() > 0.5 * len(batch):
+            least[np.argsort(self.counts)[len(batch) // 2 :]] = False
+        n_least = int(least.sum())
+        if n_least:
+            rows = random_state.choice(len(batch), n_least, replace=False)
+            self.centers[least] = self._means[least] = batch[rows]
+            # A count of zero would have them reassigned again at once.
+            self.counts[least] = self.counts[~least].min()
+        return n_least
+
+
+class _Progress:
+    """Decides when to stop, by the moves of the centres and the smoothed inertia of batches."""
+
+    def __init__(self, smoothing: float, tol: float, max_no_improvement: int | None) -> None:
+        self.smoothing, self.tol, self.max_no_improvement = smoothing, tol, max_no_improvement
+        self.inertia: float | None = None
+        self._best = np.inf
+        self._no_improvement = 0
+
+    def reason_to_stop(self, inertia: float, before: Array, centers: Array) -> str | None:
+        """Take note of a batch's mean inertia and move; return why to stop, or None to go on."""
+        if self.inertia is None:
+            self.inertia = inertia
+        else:
+            self.inertia += self.smoothing * (inertia - self.inertia)
+        if self.tol > 0 and ((centers - before) ** 2).sum() <= self.tol:
+            return "small centers change"
+        if self.inertia < self._best:
+            self._best = self.inertia
+            self._no_improvement = 0
+        else:
+            self._no_improvement += 1
+        if self.max_no_improvement is not None and self._no_improvement >= self.max_no_improvement:
+            return "lack of improvement in inertia"
+        return None
+
+
+def _row_drawer(
+    n_samples: int, weights: Array, random_state: np.random.RandomState
+) -> Callable[[int], Array]:
+    """Return a function that draws rows, with chances proportional to their weights."""
+    if not weights.size:
+        return lambda size: (random_state.random_sample(size) * n_samples).astype(np.int64)
+    running = np.cumsum(weights)
+    running /= running[-1]
+    # To the right of equal values, so that rows of weight zero are never drawn.
+    return lambda size: running.searchsorted(random_state.random_sample(size), side="right")
+
+
+class MiniBatchKMeans(BaseKMeans):
+    """K-means clustering by small random batches of rows.
+
+    Each step draws a batch, gives its rows to their nearest centres and moves every centre to
+    the mean of all rows it has been given so far.  Far less work than :class:`KMeans` on
+    large data, for a slightly larger inertia.  Labels are exact, sums are float64, and results
+    are the same bits for any number of threads.
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+    init : {'k-means++', 'random'}, callable or array-like (n_clusters, n_features), \
+            default='k-means++'
+        A callable takes (X, n_clusters, random_state) and returns centres.
+    max_iter : int, default=100
+        Stop after batches of as many rows in all as ``max_iter`` times those of X.
+    batch_size : int, default=1024
+    verbose : int, default=0
+    compute_labels : bool, default=True
+        Whether to find ``labels_`` and the inertia of all rows in the end.
+    random_state : int, RandomState instance or None, default=None
+    tol : float, default=0.0
+        Stop once the squared move of all centres together is at most ``tol`` times the mean
+        variance of the features.  0 turns this off.
+    max_no_improvement : int or None, default=10
+        Stop after so many batches in a row that do not lower the smoothed inertia.
+        None turns this off.
+    init_size : int or None, default=None
+        How many rows are drawn to choose a start among.  By default three batches, or
+        ``3 * n_clusters`` if that is fewer rows than clusters.
+    n_init : 'auto' or int, default='auto'
+        Starts that are tried, of which the one of least inertia on a sample is used.  'auto' is
+        1 for 'k-means++' and an array, 3 for 'random' and a callable.
+    reassignment_ratio : float, default=0.01
+        A centre given less than this fraction of what the busiest one was is moved to a row
+        drawn at random, from time to time.
+    max_time : float, default=None
+        Seconds after which no other batch is begun.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray (n_clusters, n_features)
+    labels_ : ndarray (n_samples,) of int32
+        Equal to ``predict`` of the training data, after ``partial_fit`` of the last batch.
+        Only with ``compute_labels``.
+    inertia_ : float
+        Weighted sum of squared distances of the rows to their centres; without
+        ``compute_labels``, an estimate from the last batches.
+    n_iter_ : int
+        Rows of all batches by rows of X, rounded up.
+    n_steps_ : int
+        Batches done.
+    n_features_in_ : int
+    feature_names_in_ : ndarray (n_features_in_,)
+        Only when X has feature names that are all strings.
+
+    See Also
+    --------
+    KMeans : Looks at all rows in each iteration.
+
+    References
+    ----------
+    Sculley, "Web-scale k-means clustering", WWW 2010.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> X = [[1.0, 2.0], [1.0, 4.0], [1.0, 0.0], [10.0, 2.0], [10.0, 4.0], [10.0, 0.0]]
+    >>> model = fastml.MiniBatchKMeans(n_clusters=2, random_state=0).fit(X)
+    >>> model.predict([[0.0, 0.0], [12.0, 3.0]]) == model.labels_[[0, 3]]
+    array([ True,  True])
+
+    A stream of batches:
+
+    >>> stream = fastml.MiniBatchKMeans(n_clusters=2, random_state=0)
+    >>> for batch in (X[::2], X[1::2]):
+    ...     stream = stream.partial_fit(batch)
+    >>> sorted(stream.cluster_centers_[:, 0].tolist())
+    [1.0, 10.0]
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "init": [StrOptions({"k-means++", "random"}), callable, "array-like"],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "verbose": ["verbose"],
+        "compute_labels": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "max_no_improvement": [Interval(Integral, 0, None, closed="left"), None],
+        "init_size": [Interval(Integral, 1, None, closed="left"), None],
+        "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "reassignment_ratio": [Interval(Real, 0, None, closed="left")],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+    }
+
+    n_steps_: int
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        init: str | ArrayLike | Callable[..., ArrayLike] = "k-means++",
+        max_iter: int = 100,
+        batch_size: int = 1024,
+        verbose: int = 0,
+        compute_labels: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 0.0,
+        max_no_improvement: int | None = 10,
+        init_size: int | None = None,
+        n_init: str | int = "auto",
+        reassignment_ratio: float = 0.01,
+        max_time: float | None = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.init = init
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.verbose = verbose
+        self.compute_labels = compute_labels
+        self.random_state = random_state
+        self.tol = tol
+        self.max_no_improvement = max_no_improvement
+        self.init_size = init_size
+        self.n_init = n_init
+        self.reassignment_ratio = reassignment_ratio
+        self.max_time = max_time
+
+    @with_callbacks  # type: ignore[untyped-decorator]
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Cluster the rows of X.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, n_features)
+            float32 stays float32; other types become float64.
+        y : ignored
+        sample_weight : array-like (n_samples,), default=None
+            Rows are drawn with chances proportional to their weights.
+
+        Returns
+        -------
+        self : MiniBatchKMeans
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, in scikit-learn's words; the estimator is then as it was.
+        """
+        deadline = np.inf if self.max_time is None else time.monotonic() + self.max_time
+        with unchanged_on_error(self):
+            data = samples(self, X, reset=True)
+            weights = _weights(sample_weight, data)
+            random_state = check_random_state(self.random_state)
+            means = _Means(self._best_start(data, weights, random_state))
+            self._n_since_last_reassign = 0
+            n_steps, mean_inertia = self._run(data, weights, means, random_state, deadline)
+            self._keep(means, random_state)
+            self.n_steps_ = n_steps
+            self.n_iter_ = math.ceil(n_steps * min(self.batch_size, len(data)) / len(data))
+            if self.compute_labels:
+                self.labels_, self.inertia_ = _labels_and_inertia(data, means.centers, weights)
+            else:
+                if hasattr(self, "labels_"):  # of a fit before
+                    del self.labels_
+                total = float(weights.sum()) if weights.size else len(data)
+                self.inertia_ = mean_inertia * total
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def partial_fit(
+        self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Bring the centres up to date with one batch.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, n_features)
+            The batch.  The first one chooses the start, and must have ``n_clusters`` rows.
+        y : ignored
+        sample_weight : array-like (n_samples,), default=None
+
+        Returns
+        -------
+        self : MiniBatchKMeans
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, in scikit-learn's words; the estimator is then as it was.
+        """
+        with unchanged_on_error(self):
+            if hasattr(self, "cluster_centers_"):
+                data = samples(self, X, dtype=self.cluster_centers_.dtype)
+                weights = _weights(sample_weight, data)
+                random_state = self._random_state
+                means = _Means(self.cluster_centers_.copy(), self._counts.copy())
+            else:
+                data = samples(self, X, reset=True)
+                weights = _weights(sample_weight, data)
+                random_state = check_random_state(self.random_state)
+                self._check_against(data)
+                init = self._checked_init(data)
+                means = _Means(self._start_from_sample(data, weights, init, random_state))
+                self.n_steps_ = self._n_since_last_reassign = 0
+            self._step(means, data, weights, random_state)
+            self._keep(means, random_state)
+            self.n_steps_ += 1
+            if self.compute_labels:
+                self.labels_, self.inertia_ = _labels_and_inertia(data, means.centers, weights)
+        return self
+
+    def _keep(self, means: _Means, random_state: np.random.RandomState) -> None:
+        """Set what both ways of fitting leave behind."""
+        self.cluster_centers_ = means.centers
+        self._counts = means.counts
+        self._random_state = random_state
+        self._n_features_out = self.n_clusters
+
+    def _check_against(self, X: Array) -> None:
+        """Check parameters against the data, and settle those that follow from both."""
+        if len(X) < self.n_clusters:
+            raise ValueError(f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}.")
+        self._n_init = self._n_runs(3)
+        size = self.init_size
+        if size is None:
+            size = 3 * min(self.batch_size, len(X))
+        elif size < self.n_clusters:
+            warnings.warn(
+                f"init_size={size} should be larger than n_clusters={self.n_clusters}. "
+                "Setting it to min(3*n_clusters, n_samples)",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        if size < self.n_clusters:
+            size = 3 * self.n_clusters
+        self._init_size = min(size, len(X))
+
+    def _checked_init(self, X: Array) -> Any:
+        if isinstance(self.init, str) or callable(self.init):
+            return self.init
+        return self._checked_centers(X, self.init)
+
+    def _best_start(self, X: Array, weights: Array, random_state: np.random.RandomState) -> Array:
+        """Return the start whose inertia on a sample is least."""
+        self._check_against(X)
+        init = self._checked_init(X)
+        rows = random_state.randint(0, len(X), self._init_size)
+        sample, sample_weights = X[rows], weights[rows] if weights.size else weights
+        best, least = None, np.inf
+        for number in range(1, self._n_init + 1):
+            centers = self._start_from_sample(X, weights, init, random_state)
+            inertia = _labels_and_inertia(sample, centers, sample_weights)[1]
+            if self.verbose:
+                print(f"Inertia for init {number}/{self._n_init}: {inertia}")
+            if best is None or inertia < least:
+                best, least = centers, inertia
+        assert best is not None
+        return best
+
+    def _start_from_sample(
+        self, X: Array, weights: Array, init: Any, random_state: np.random.RandomState
+    ) -> Array:
+        if self._init_size < len(X):
+            rows = random_state.randint(0, len(X), self._init_size)
+            X, weights = X[rows], weights[rows] if weights.size else weights
+        if not weights.any():  # a sample of weightless rows only
+            weights = _ALL_ONES
+        return self._start(X, weights, init, random_state)
+
+    def _run(
+        self,
+        X: Array,
+        weights: Array,
+        means: _Means,
+        random_state: np.random.RandomState,
+        deadline: float,
+    ) -> tuple[int, float]:
+        """Do batches until there is a reason to stop; return how many, and the mean inertia."""
+        n_samples = len(X)
+        batch_size = min(self.batch_size, n_samples)
+        n_steps = self.max_iter * n_samples // batch_size
+        progress = _Progress(
+            smoothing=min(2 * batch_size / (n_samples + 1), 1.0),
+            tol=self.tol * mean_variance(X) if self.tol else 0.0,
+            max_no_improvement=self.max_no_improvement,
+        )
+        draw_rows = _row_drawer(n_samples, weights, random_state)
+        batch = np.empty((batch_size, X.shape[1]), X.dtype)
+        before = means.centers.copy()
+        step, reason = 0, None
+
+        def attributes() -> dict[str, Any]:
+            labels, inertia = _labels_and_inertia(X, means.centers, weights)
+            return {
+                "cluster_centers_": means.centers.copy(),
+                "labels_": labels,
+                "inertia_": inertia,
+                "n_steps_": step,
+                "n_iter_": math.ceil(step * batch_size / n_samples),
+            }
+
+        task = FitTask(self, n_steps, {"X": X}, attributes, "step")
+        with task.running():
+            for step in range(1, n_steps + 1):
+                with task.epoch() as told:
+                    minibatch.gather_rows(X, draw_rows(batch_size), batch)
+                    before[:] = means.centers
+                    inertia = self._step(means, batch, _ALL_ONES, random_state) / batch_size
+                    if self.verbose:
+                        print(f"Minibatch step {step}/{n_steps}: mean batch inertia: {inertia}")
+                    if step > 1:  # the first inertia is that of the start
+                        reason = progress.reason_to_stop(inertia, before, means.centers)
+                if reason is not None and self.verbose:
+                    print(f"Converged ({reason}) at step {step}/{n_steps}")
+                if reason is not None or told.stop or time.monotonic() >= deadline:
+                    break
+        return step, inertia if progress.inertia is None else progress.inertia
+
+    def _step(
+        self, means: _Means, batch: Array, weights: Array, random_state: np.random.RandomState
+    ) -> float:
+        """Do one batch; return its inertia."""
+        self._n_since_last_reassign += len(batch)
+        due = self._n_since_last_reassign >= 10 * self.n_clusters or bool((means.counts == 0).any())
+        inertia = means.take(batch, weights)
+        if due:
+            self._n_since_last_reassign = 0
+            n_reassigned = means.reassign(batch, self.reassignment_ratio, random_state)
+            if self.verbose and n_reassigned:
+                print(f"[MiniBatchKMeans] Reassigning {n_reassigned} cluster centers.")
+        return inertia

@@ -1,0 +1,139 @@
+"""Greedy k-means++ seeding."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils.validation import _check_sample_weight, check_array
+
+from ..core.threads import new_state, run_team, team_size
+from ..core.validation import Array
+from ..kernels.cluster import plusplus
+from ..kernels.tile import N
+
+#: Rows of a block: a candidate is looked for in one of them, row by row.
+_BLOCK_ROWS = 512
+#: Return to the interpreter at least this often, for interrupts.
+_CALL_NANOSECONDS = 4e8
+
+
+def choose_rows(
+    X: Array,
+    n_clusters: int,
+    sample_weight: Array,
+    random_state: np.random.RandomState,
+    n_local_trials: int | None = None,
+) -> Array:
+    """Return the rows greedy k-means++ starts from.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features), finite
+    sample_weight : ndarray (n_samples,), or (0,) for weights of one
+    """
+    n_samples, n_features = X.shape
+    n_candidates = 2 + int(np.log(n_clusters)) if n_local_trials is None else n_local_trials
+    # Chances even where they are equal: the same draws as scikit-learn's.
+    chances = sample_weight if sample_weight.size else np.ones(n_samples)
+    chosen = np.empty(n_clusters, np.int64)
+    chosen[0] = random_state.choice(n_samples, p=chances / chances.sum())
+    if n_clusters == 1:
+        return chosen
+    uniforms = np.zeros((n_clusters, n_candidates))
+    uniforms[:-1] = random_state.uniform(size=(n_clusters - 1, n_candidates))
+    n_columns = -(-(1 + n_candidates) // N) * N
+    points = np.repeat(X[chosen[0]], n_columns)
+    candidates = np.repeat(chosen[0], n_candidates)
+    closest = np.full(n_samples, np.inf, X.dtype)
+    potentials = np.empty((-(-n_samples // _BLOCK_ROWS), 1 + n_candidates))
+    nanoseconds = n_samples * (n_features * n_columns / 30 + 10)
+    at_once = max(1, int(_CALL_NANOSECONDS / nanoseconds))
+    for first in range(0, n_clusters, at_once):
+        last = min(first + at_once, n_clusters)
+        run_team(
+            plusplus.choose_rows, min(team_size(nanoseconds * (last - first)), len(potentials)),
+            X, sample_weight.astype(X.dtype, copy=False), uniforms, _BLOCK_ROWS, first, last,
+            new_state(), chosen, candidates, points, closest, potentials,
+        )  # fmt: skip
+    return chosen
+
+
+@validate_params(
+    {
+        "X": ["array-like"],
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "sample_weight": ["array-like", None],
+        "x_squared_norms": ["array-like", None],
+        "random_state": ["random_state"],
+        "n_local_trials": [Interval(Integral, 1, None, closed="left"), None],
+    },
+    prefer_skip_nested_validation=True,
+)  # type: ignore[untyped-decorator]
+def kmeans_plusplus(
+    X: ArrayLike,
+    n_clusters: int,
+    *,
+    sample_weight: ArrayLike | None = None,
+    x_squared_norms: ArrayLike | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    n_local_trials: int | None = None,
+) -> tuple[Array, Array]:
+    """Choose initial centres by greedy k-means++.
+
+    Each centre is the best of several candidates, drawn with chances proportional to the
+    weighted squared distance to the closest centre so far.
+
+    Parameters
+    ----------
+    X : array-like (n_samples, n_features)
+    n_clusters : int
+    sample_weight : array-like (n_samples,), default=None
+    x_squared_norms : array-like (n_samples,), default=None
+        Not needed: distances are direct differences.  Checked for scikit-learn's sake.
+    random_state : int, RandomState instance or None, default=None
+    n_local_trials : int, default=None
+        Candidates for each centre but the first; 2 + log(n_clusters) by default.
+
+    Returns
+    -------
+    centers : ndarray (n_clusters, n_features)
+    indices : ndarray (n_clusters,)
+        The rows of X the centres are.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On bad input, in scikit-learn's words.
+
+    References
+    ----------
+    Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> centers, indices = fastml.kmeans_plusplus([[0.0], [0.1], [9.0]], 2, random_state=0)
+    >>> sorted(indices.tolist())[-1]
+    2
+    """
+    data: Array = check_array(X, dtype=[np.float64, np.float32])
+    weights = np.empty(0)
+    if sample_weight is not None:
+        weights = _check_sample_weight(sample_weight, data, dtype=np.float64)
+    if len(data) < n_clusters:
+        raise ValueError(f"n_samples={len(data)} should be >= n_clusters={n_clusters}.")
+    if x_squared_norms is not None:
+        norms: Any = check_array(x_squared_norms, dtype=data.dtype, ensure_2d=False)
+        if norms.shape[0] != len(data):
+            raise ValueError(
+                f"The length of x_squared_norms {norms.shape[0]} should be equal to the length "
+                f"of n_samples {len(data)}."
+            )
+    generator = check_random_state(random_state)
+    rows = choose_rows(data, n_clusters, weights, generator, n_local_trials)
+    return data[rows], rows

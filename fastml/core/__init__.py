@@ -1,0 +1,1 @@
+"""What every family stands on: threads, checks at the door, estimators, callbacks."""

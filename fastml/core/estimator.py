@@ -1,0 +1,67 @@
+"""What all estimators share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import validate_data
+
+from .validation import Array, check_finite, readable
+
+
+@contextmanager
+def unchanged_on_error(estimator: object) -> Iterator[None]:
+    """Give an estimator back every attribute it had if the block raises."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def samples(
+    estimator: object, X: ArrayLike, *, reset: bool = False, dtype: Any = (np.float64, np.float32)
+) -> Array:
+    """Return X checked as the samples of ``estimator``: finite, of its number of features.
+
+    float32 and float64 are kept; other types become float64, or ``dtype`` if it is one type.
+    """
+    checked: Array = validate_data(
+        estimator, X, reset=reset, dtype=_kinds(dtype), ensure_all_finite=False
+    )
+    check_finite(checked, "X", type(estimator).__name__)
+    return readable(checked)
+
+
+def samples_and_targets(
+    estimator: object,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    reset: bool,
+    dtype: Any,
+    y_numeric: bool = False,
+) -> tuple[Array, Array]:
+    """Return X checked as by :func:`samples`, and as many targets."""
+    found: tuple[Array, Array] = validate_data(
+        estimator,
+        X,
+        y,
+        multi_output=True,
+        y_numeric=y_numeric,
+        reset=reset,
+        dtype=_kinds(dtype),
+        ensure_all_finite=False,
+    )
+    check_finite(found[0], "X", type(estimator).__name__)
+    return readable(found[0]), found[1]
+
+
+def _kinds(dtype: Any) -> Any:
+    return list(dtype) if isinstance(dtype, tuple) else dtype

@@ -1,0 +1,104 @@
+"""Checks at the door, in scikit-learn's wording; what passes may go to a kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import check_array
+
+from .threads import new_state, run_team, team_size
+
+Array = NDArray[Any]
+
+#: Elements a ticket of the search for numbers that are not finite, and from where on several
+#: threads are faster than NumPy's sum.
+_ELEMENTS_A_TICKET, _MANY_ELEMENTS = 1 << 17, 1 << 17
+
+
+def common_dtype(*arrays: ArrayLike) -> type[np.floating[Any]]:
+    """Return float32 if every array is float32 (or smaller floats), else float64."""
+    found = {np.asarray(array).dtype.newbyteorder("=") for array in arrays}
+    return np.float32 if found <= {np.dtype(np.float32), np.dtype(np.float16)} else np.float64
+
+
+class _Alias:
+    """The memory of an array under NumPy's array interface, as memory that may be written."""
+
+    def __init__(self, X: Array) -> None:
+        self.owner = X
+        self.__array_interface__ = {
+            **X.__array_interface__,
+            "data": (X.__array_interface__["data"][0], False),
+        }
+
+
+def readable(X: Array) -> Array:
+    """Return X, or an alias of it that may be written, though kernels never write their inputs.
+
+    Numba would compile every kernel once more for read-only arrays: for each memory map.
+    """
+    if X.flags.writeable and type(X) is np.ndarray:
+        return X
+    return np.asarray(_Alias(X))
+
+
+def check_finite(X: Array, name: str = "X", estimator: str | None = None) -> None:
+    """Raise ValueError, as scikit-learn does, if an array of floats holds NaN or infinity."""
+    if X.size >= _MANY_ELEMENTS and X.dtype.isnative and X.itemsize in (4, 8):
+        flat = X.T if X.flags.f_contiguous else X
+        if flat.flags.c_contiguous and all_finite(readable(flat).reshape(-1)):
+            return
+    assert_all_finite(X, estimator_name=estimator, input_name=name)
+
+
+def all_finite(x: Array) -> bool:
+    """Say whether a contiguous float32 or float64 vector is finite."""
+    from ..kernels.ops import finite
+
+    sums = np.empty(-(-x.size // _ELEMENTS_A_TICKET), x.dtype)
+    members = min(team_size(0.1 * x.size), len(sums))
+    run_team(finite.all_finite, members, _ELEMENTS_A_TICKET, new_state(), x, sums)
+    return not sums.any()
+
+
+def matrix(X: ArrayLike, name: str, dtype: type[np.floating[Any]], *, finite: bool = True) -> Array:
+    """Return X as a finite native float matrix, copied only where type or byte order ask."""
+    checked: Array = check_array(X, dtype=dtype, input_name=name, ensure_all_finite=False)
+    if finite:
+        check_finite(checked, name)
+    return readable(checked)
+
+
+def vector(x: ArrayLike, name: str, dtype: type[np.floating[Any]]) -> Array:
+    """Return x as a finite, contiguous native float vector."""
+    checked: Array = check_array(x, dtype=dtype, ensure_2d=False, input_name=name)
+    if checked.ndim != 1:
+        raise ValueError(f"Expected 1D array, got {checked.ndim}D array instead for {name}.")
+    return np.ascontiguousarray(checked)
+
+
+def output(out: Array | None, shape: tuple[int, ...], dtype: Any, *, name: str = "out") -> Array:
+    """Return ``out`` after checking it, or a new array.
+
+    Raises
+    ------
+    TypeError
+        If ``out`` is not an array.
+    ValueError
+        If its shape or dtype is not what the result needs, or it is read-only.
+    """
+    dtype = np.dtype(dtype)
+    if out is None:
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{name} must be a numpy.ndarray, got {type(out).__name__} instead.")
+    if out.shape != shape:
+        raise ValueError(f"{name} has shape {out.shape}, expected {shape}.")
+    if out.dtype != dtype:
+        raise ValueError(f"{name} has dtype {out.dtype}, expected {dtype}.")
+    if not out.flags.writeable:
+        raise ValueError(f"{name} is read-only.")
+    return out

@@ -1,0 +1,110 @@
+"""Backpropagation against central differences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from ..core.validation import Array
+from ..neural_network._network import Network
+from ..neural_network._objective import Objective
+from ..neural_network._perceptron import BasePerceptron
+
+#: Gradients below this part of the largest are compared with that, not with themselves: there a
+#: difference of two losses is rounding.
+_SMALLEST_COMPARED = 1e-5
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """What :func:`check_gradients` found.
+
+    Attributes
+    ----------
+    parameters : ndarray (n_checked,) of int
+        Positions in the flat parameters, which hold all weights, layer by layer, then all biases.
+    backpropagated, differences : ndarray (n_checked,)
+        The two gradients.
+    largest_error : float
+        Largest difference of the two, relative to the larger.
+    """
+
+    parameters: Array
+    backpropagated: Array
+    differences: Array
+    largest_error: float
+
+
+def check_gradients(
+    estimator: BasePerceptron,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    n_checked: int = 200,
+    step: float = 1e-5,
+    random_state: int | np.random.RandomState | None = 0,
+) -> GradientCheck:
+    """Compare the gradient of the loss with central differences, in float64.
+
+    The loss is the one ``fit`` lowers, its L2 penalty included.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        Fitted, be it for one epoch by ``partial_fit``.
+    X : array-like (n_samples, n_features)
+    y : array-like (n_samples,) or (n_samples, n_outputs)
+    n_checked : int, default=200
+        Parameters to check, drawn at random; all of them if there are no more.
+    step : float, default=1e-5
+        Length of the step to either side.  At the kink of a ReLU the two gradients may differ.
+    random_state : int, RandomState instance or None, default=0
+
+    Returns
+    -------
+    check : GradientCheck
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    TypeError, ValueError
+        On bad input, in scikit-learn's words.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> from fastml.inspection import check_gradients
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = fastml.MLPClassifier((8,), activation="tanh", random_state=0)
+    >>> check_gradients(model.partial_fit(X, y, classes=range(3)), X, y).largest_error < 1e-5
+    True
+    """
+    check_is_fitted(estimator)
+    fitted, parameters = estimator._fitted_network()
+    layers = Network(fitted.widths, fitted.activations, np.dtype(np.float64), fitted.output)
+    samples = estimator._known_samples(X, y, layers)
+    loss = Objective(layers, samples, np.arange(len(samples.X)), estimator.alpha)
+    x = parameters.astype(np.float64)
+    _, gradient = loss(x)
+    n = min(int(n_checked), x.size)
+    chosen = np.sort(check_random_state(random_state).permutation(x.size)[:n])
+    differences = np.empty(n)
+    for i, position in enumerate(chosen):
+        before = x[position]
+        x[position] = before + step
+        rise, _ = loss(x)
+        x[position] = before - step
+        fall, _ = loss(x)
+        x[position] = before
+        differences[i] = (rise - fall) / (2 * step)
+    exact = gradient[chosen]
+    floor = max(_SMALLEST_COMPARED * float(np.abs(gradient).max()), np.finfo(np.float64).tiny)
+    scale = np.maximum(np.maximum(np.abs(exact), np.abs(differences)), floor)
+    largest = float((np.abs(exact - differences) / scale).max())
+    return GradientCheck(chosen, exact, differences, largest)

@@ -1,0 +1,494 @@
+"""Pictures of k-means, in scikit-learn's Display convention."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+from ..cluster._kmeans import KMeans
+from ..cluster._lloyd import squared_distances
+from ..cluster._nearest import PreparedCenters, assign
+from ..core.validation import Array
+
+#: Told apart with any colour vision (Paul Tol's "bright", and two more).
+_COLOURS = (
+    "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#ee8866", "#777777",
+)  # fmt: skip
+_INK, _FAINT = "#222222", "#777777"
+#: Points of a panel; more would only cover each other.
+_MOST_POINTS = 4000
+_MARGIN = 0.06
+#: Bounds of a panel's height by its width.
+_FLATTEST, _TALLEST = 0.4, 1.25
+_PANEL_WIDTH = 3.4
+
+
+def voronoi_cell(centers: Array, own: int, corners: Array) -> Array:
+    """Return the part of a convex polygon that is nearer to one centre than to any other.
+
+    Parameters
+    ----------
+    centers : ndarray (n_clusters, 2)
+    own : int
+    corners : ndarray (n_corners, 2), in order
+
+    Returns
+    -------
+    cell : ndarray (n_corners_of_cell, 2), in order; (0, 2) if there is no such part
+    """
+    cell = corners
+    for other in range(len(centers)):
+        across = centers[other] - centers[own]
+        if other == own or not len(cell):
+            continue
+        if not across.any():
+            if other < own:  # the first of equal centres has it all
+                return np.empty((0, 2))
+            continue
+        beyond = (cell - (centers[other] + centers[own]) / 2) @ across
+        kept = []
+        for corner in range(len(cell)):
+            here, there = beyond[corner - 1], beyond[corner]
+            if min(here, there) < 0 < max(here, there):
+                share = here / (here - there)
+                kept.append(cell[corner - 1] + share * (cell[corner] - cell[corner - 1]))
+            if there <= 0:
+                kept.append(cell[corner])
+        cell = np.array(kept).reshape(-1, 2)
+    return cell
+
+
+class KMeansStepsDisplay:
+    """K-means on data of two features, step by step, side by side.
+
+    Centres start somewhere, every row goes to the nearest one, each centre moves to the
+    mean of its rows, and so on until nothing moves.  Made by :meth:`from_estimator`; parameters
+    are stored as attributes.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, 2)
+    centers : list of ndarray (n_clusters, 2)
+        The centres at the start and after each iteration.
+    start : str, default='Start'
+        The title of the first panel.
+    converged : bool, default=True
+        Whether the last iteration moved nothing.
+    feature_names : sequence of two str
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+    axes_ : ndarray of matplotlib Axes, one a panel
+
+    Examples
+    --------
+    >>> import fastml
+    >>> import numpy as np
+    >>> random = np.random.default_rng(0)
+    >>> X = random.normal(size=(300, 2)) + random.choice([-3.0, 0.0, 3.0], size=(300, 2))
+    >>> model = fastml.KMeans(n_clusters=5, init="random", random_state=0)
+    >>> display = fastml.KMeansStepsDisplay.from_estimator(model, X, steps=4)
+    >>> for axes in display.axes_[:3]:
+    ...     print(axes.get_title(loc="left"))
+    Start: random centres
+    Iteration 1: assign
+    Iteration 1: move to the mean
+    """
+
+    figure_: Any
+    axes_: Array
+
+    def __init__(
+        self,
+        X: Array,
+        centers: Sequence[Array],
+        *,
+        start: str = "Start",
+        converged: bool = True,
+        feature_names: Sequence[str] = ("feature 0", "feature 1"),
+    ) -> None:
+        self.X = X
+        self.centers = centers
+        self.start = start
+        self.converged = converged
+        self.feature_names = feature_names
+
+    @property
+    def n_iter(self) -> int:
+        """Iterations done, the last of which moved nothing if they converged."""
+        return len(self.centers) - 1
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: KMeans, X: ArrayLike, *, steps: int = 6, axes: Any = None
+    ) -> Self:
+        """Run k-means and draw its steps.
+
+        Parameters
+        ----------
+        estimator : KMeans
+            Fitted or not, and left alone.  Its ``n_clusters``, ``init``, ``random_state`` and
+            ``max_iter`` are used; it is run once, until nothing moves.
+        X : array-like (n_samples, 2)
+        steps : int, default=6
+            Panels, at least 4: the start, the two halves of the first iteration, some
+            iterations in between, and the end.  Fewer where k-means has fewer steps.
+        axes : array-like of matplotlib Axes, default=None
+            Where to draw, one a panel; by default a new figure.
+
+        Returns
+        -------
+        display : KMeansStepsDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        TypeError, ValueError
+            If the estimator is no Euclidean :class:`KMeans`, X has not two features, or
+            ``steps`` is below 4.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        _check_steps(steps)
+        if not isinstance(estimator, KMeans):
+            raise TypeError(f"estimator must be a KMeans, got {type(estimator).__name__} instead.")
+        if estimator.metric != "euclidean":
+            raise ValueError(f"metric must be 'euclidean', got {estimator.metric!r} instead.")
+        model = clone(estimator)
+        data, _ = model._checked(X, None)
+        if data.shape[1] != 2:
+            raise ValueError(f"X must have 2 features, got {data.shape[1]} instead.")
+        centers, converged = _every_turn(model, data)
+        display = cls(
+            data,
+            centers,
+            start=f"Start: {_name_of_start(model)}",
+            converged=converged,
+            feature_names=getattr(model, "feature_names_in_", ("feature 0", "feature 1")),
+        )
+        return display.plot(steps=steps, axes=axes)
+
+    def plot(self, *, steps: int = 6, axes: Any = None) -> Self:
+        """Draw the steps.
+
+        Parameters
+        ----------
+        steps : int, default=6
+            Panels, at least 4.
+        axes : array-like of matplotlib Axes, default=None
+            Where to draw, one a panel; by default a new figure.
+
+        Returns
+        -------
+        display : KMeansStepsDisplay
+        """
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        _check_steps(steps)
+        shown = self._iterations_shown(steps)
+        n_panels = (3 if self.n_iter > 1 else 2) + len(shown)
+        given = self._new_axes(n_panels) if axes is None else np.asarray(axes).reshape(-1)
+        if len(given) < n_panels:
+            raise ValueError(f"{n_panels} axes are needed, got {len(given)} instead.")
+        self.axes_ = given[:n_panels]
+        self.figure_ = given[0].figure
+        panels = iter(self.axes_)
+        self._draw_start(next(panels))
+        self._draw_assigned(next(panels), 0, "Iteration 1: assign")
+        if self.n_iter > 1:
+            self._draw_move(next(panels))
+        for iteration in shown:
+            title = f"Iteration {iteration}"
+            if iteration == self.n_iter:
+                end = "Converged" if self.converged else "Stopped"
+                title = f"{end} after {self.n_iter} iteration{'s' if self.n_iter > 1 else ''}"
+            self._draw_assigned(next(panels), iteration, title)
+        return self
+
+    def _iterations_shown(self, steps: int) -> list[int]:
+        """Return the iterations shown after the first move; early ones change most."""
+        if self.n_iter <= 2:
+            return [self.n_iter]
+        between = np.geomspace(2, self.n_iter, steps - 3)[:-1].round().astype(int)
+        ranks = np.arange(between.size)
+        between = np.maximum.accumulate(between - ranks) + ranks  # each one only once
+        return [*between[between < self.n_iter].tolist(), self.n_iter]
+
+    def _new_axes(self, n_panels: int) -> Array:
+        import matplotlib.pyplot as plt
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
+        from matplotlib.lines import Line2D
+
+        n_columns = n_panels if n_panels <= 4 else -(-n_panels // 2) if n_panels <= 8 else 4
+        n_rows = -(-n_panels // n_columns)
+        width, height = np.subtract(*self._limits()[::-1])
+        panel_height = _PANEL_WIDTH * height / width + 0.6  # with its title
+        figure, axes = plt.subplots(
+            n_rows,
+            n_columns,
+            figsize=(_PANEL_WIDTH * n_columns, panel_height * n_rows + 0.7),
+            squeeze=False,
+            layout=ConstrainedLayoutEngine(h_pad=0.1, wspace=0.03),
+        )
+        for unused in axes.flat[n_panels:]:
+            figure.delaxes(unused)
+        for panel in axes[-1]:
+            panel.set_xlabel(self.feature_names[0])
+        for panel in axes[:, 0]:
+            panel.set_ylabel(self.feature_names[1])
+        centre = Line2D([], [], linestyle="", marker="o", markersize=8, label="centre")
+        centre.set(markerfacecolor=_FAINT, markeredgecolor=_INK)
+        figure.legend(
+            handles=[
+                centre,
+                Line2D([], [], color=_INK, linewidth=1.2, label="its way so far"),
+                Line2D([], [], color=_FAINT, linewidth=0.8, label="boundary of regions"),
+            ],
+            loc="outside lower center",
+            ncols=3,
+            frameon=False,
+        )
+        return np.asarray(axes).reshape(-1)[:n_panels]
+
+    def _limits(self) -> tuple[Array, Array]:
+        """Return the corners of a box around all rows and centres, neither flat nor tall."""
+        everything = np.concatenate([self.X, *self.centers]).astype(np.float64)
+        low, high = everything.min(axis=0), everything.max(axis=0)
+        width, height = (high - low) if (high > low).any() else (1.0, 1.0)
+        sides = np.array([max(width, height / _TALLEST), max(height, width * _FLATTEST)])
+        half = (0.5 + _MARGIN) * sides
+        return (low + high) / 2 - half, (low + high) / 2 + half
+
+    def _prepare(self, axes: Any, title: str, note: str) -> None:
+        low, high = self._limits()
+        axes.set_xlim(low[0], high[0])
+        axes.set_ylim(low[1], high[1])
+        axes.set_aspect("equal")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        for spine in axes.spines.values():
+            spine.set_color("#cccccc")
+        axes.set_title(title, loc="left", fontsize=11, color=_INK, pad=20)
+        axes.annotate(
+            note, (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points",
+            fontsize=9, color=_FAINT,
+        )  # fmt: skip
+
+    def _draw_points(self, axes: Any, labels: Array | None) -> None:
+        step = -(-len(self.X) // _MOST_POINTS)
+        points = self.X[::step]
+        colours = _FAINT if labels is None else _colours(labels[::step])
+        size = float(np.clip(6000 / len(points), 3, 16))
+        axes.scatter(*points.T, s=size, c=colours, alpha=0.7, linewidths=0, zorder=2)
+
+    def _draw_regions(self, axes: Any, centers: Array) -> None:
+        (left, low), (right, high) = self._limits()
+        corners = np.array([[left, low], [right, low], [right, high], [left, high]])
+        for cluster, colour in enumerate(_colours(np.arange(len(centers)))):
+            cell = voronoi_cell(centers.astype(np.float64), cluster, corners)
+            if len(cell):
+                axes.fill(*cell.T, facecolor=colour, alpha=0.13, linewidth=0, zorder=0)
+                axes.fill(*cell.T, fill=False, edgecolor=_FAINT, linewidth=0.8, zorder=1)
+
+    def _draw_centers(self, axes: Any, centers: Array) -> None:
+        colours = _colours(np.arange(len(centers)))
+        axes.scatter(*centers.T, s=120, c="white", edgecolors=_INK, linewidths=1.2, zorder=5)
+        axes.scatter(*centers.T, s=60, c=colours, linewidths=0, zorder=6)
+
+    def _draw_start(self, axes: Any) -> None:
+        self._prepare(axes, self.start, "no row assigned yet")
+        self._draw_points(axes, None)
+        self._draw_centers(axes, self.centers[0])
+
+    def _draw_assigned(self, axes: Any, iteration: int, title: str) -> None:
+        """Draw centres with their regions and rows, and the way they have come."""
+        centers = self.centers[iteration]
+        labels = _nearest(self.X, centers)
+        self._prepare(axes, title, _inertia(self.X, centers, labels))
+        self._draw_regions(axes, centers)
+        self._draw_points(axes, labels)
+        ways = np.array(self.centers[: iteration + 1])
+        for cluster in range(len(centers)):
+            axes.plot(*ways[:, cluster].T, color=_INK, linewidth=1.2, zorder=4)
+        self._draw_centers(axes, centers)
+
+    def _draw_move(self, axes: Any) -> None:
+        """Draw the first centres' move to the means of their rows."""
+        before, after = self.centers[:2]
+        labels = _nearest(self.X, before)
+        self._prepare(axes, "Iteration 1: move to the mean", _inertia(self.X, after, labels))
+        self._draw_regions(axes, before)
+        self._draw_points(axes, labels)
+        axes.scatter(*before.T, s=50, c="white", edgecolors=_INK, linewidths=1.0, zorder=4)
+        for start, end in zip(before, after, strict=True):
+            axes.plot(*np.array([start, end]).T, color=_INK, linewidth=1.2, zorder=4)
+        self._draw_centers(axes, after)
+
+
+class KMeansElbowDisplay:
+    """Inertia over the number of clusters.
+
+    More clusters lower the inertia; where the curve bends, more of them begin to split
+    what belongs together.  Made by :meth:`from_estimator`; parameters are stored as attributes.
+
+    Parameters
+    ----------
+    k_values : ndarray (n_values,) of int
+    inertias : ndarray (n_values,)
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+    ax_ : matplotlib Axes
+    line_ : matplotlib Line2D
+
+    Examples
+    --------
+    >>> import fastml
+    >>> X = [[0.0], [0.1], [5.0], [5.1], [9.0], [9.1]]
+    >>> model = fastml.KMeans(random_state=0, n_init=5)
+    >>> display = fastml.KMeansElbowDisplay.from_estimator(model, X, k_values=range(1, 5))
+    >>> display.k_values.tolist()
+    [1, 2, 3, 4]
+    >>> bool(display.inertias[2] < 0.1 < display.inertias[1])
+    True
+    """
+
+    figure_: Any
+    ax_: Any
+    line_: Any
+
+    def __init__(self, *, k_values: Array, inertias: Array) -> None:
+        self.k_values = k_values
+        self.inertias = inertias
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        *,
+        k_values: Iterable[int] = range(1, 11),
+        sample_weight: ArrayLike | None = None,
+        ax: Any = None,
+        **line_kw: Any,
+    ) -> Self:
+        """Fit for each number of clusters and draw the inertias.
+
+        Parameters
+        ----------
+        estimator : KMeans or MiniBatchKMeans
+            Cloned for every fit, and left alone.
+        X : array-like (n_samples, n_features)
+        k_values : iterable of int, default=range(1, 11)
+            Values of ``n_clusters``.
+        sample_weight : array-like (n_samples,), default=None
+        ax : matplotlib Axes, default=None
+            Where to draw; by default a new figure.
+        **line_kw
+            Passed to matplotlib's ``plot``.
+
+        Returns
+        -------
+        display : KMeansElbowDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        TypeError, ValueError
+            As ``estimator.fit``, or if ``k_values`` is empty.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        values = list(k_values)
+        if not values:
+            raise ValueError("k_values must hold at least one number.")
+        inertias = []
+        for k in values:
+            model = clone(estimator).set_params(n_clusters=k)
+            inertias.append(model.fit(X, sample_weight=sample_weight).inertia_)
+        return cls(k_values=np.array(values), inertias=np.array(inertias)).plot(ax, **line_kw)
+
+    def plot(self, ax: Any = None, **line_kw: Any) -> Self:
+        """Draw the curve.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; by default a new figure.
+        **line_kw
+            Passed to matplotlib's ``plot``.
+
+        Returns
+        -------
+        display : KMeansElbowDisplay
+        """
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        import matplotlib.pyplot as plt
+        from matplotlib.ticker import MaxNLocator
+
+        if ax is None:
+            _, ax = plt.subplots(figsize=(6, 4), layout="constrained")
+        style = {"color": _COLOURS[0], "linewidth": 2, "marker": "o", "markersize": 6, **line_kw}
+        (self.line_,) = ax.plot(self.k_values, self.inertias, **style)
+        ax.set_xlabel("number of clusters k")
+        ax.set_ylabel("inertia")
+        ax.set_title("Inertia over the number of clusters", loc="left", pad=10, color=_INK)
+        ax.set_ylim(bottom=0)
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=15, integer=True))
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+        ax.grid(axis="y", alpha=0.25)
+        ax.spines[["top", "right"]].set_visible(False)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _check_steps(steps: int) -> None:
+    if steps < 4:
+        raise ValueError(f"steps == {steps}, must be >= 4.")
+
+
+def _colours(labels: Array) -> list[str]:
+    return [_COLOURS[label % len(_COLOURS)] for label in labels]
+
+
+def _nearest(X: Array, centers: Array) -> Array:
+    labels = np.empty(len(X), np.int32)
+    assign(X, PreparedCenters.of(centers), labels)
+    return labels
+
+
+def _inertia(X: Array, centers: Array, labels: Array) -> str:
+    inertia = squared_distances(X, centers, labels).sum()
+    return f"inertia {inertia:{',.1f' if 10 <= inertia < 1e7 else '.4g'}}"
+
+
+def _name_of_start(model: KMeans) -> str:
+    if isinstance(model.init, str):
+        return "random centres" if model.init == "random" else model.init
+    return "centres of a function" if callable(model.init) else "given centres"
+
+
+def _every_turn(model: KMeans, X: Array) -> tuple[list[Array], bool]:
+    """Return the centres at the start and after every iteration, and whether they converged."""
+    init = model.init
+    if not isinstance(init, str) and not callable(init):
+        init = model._checked_centers(X, init)
+    centers = [model._start(X, np.empty(0), init, check_random_state(model.random_state))]
+    turn = clone(model).set_params(n_init=1, max_iter=1, tol=0.0, verbose=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # equal rows are seen in the picture
+        while len(centers) <= model.max_iter:
+            turn.set_params(init=centers[-1]).fit(X)
+            centers.append(turn.cluster_centers_)
+            if np.array_equal(centers[-1], centers[-2]):
+                return centers, True
+    return centers, False

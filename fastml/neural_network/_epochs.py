@@ -1,0 +1,89 @@
+"""Epochs of a stochastic solver: one by one, or where they are short several in one call."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core.validation import Array
+from ._network import Samples
+from ._optimizer import Optimizer
+from ._trainer import Trainer
+
+#: Calls shorter than this may hold several epochs: what an interrupt or a time limit waits for.
+_CALL_NANOSECONDS = 2e7
+_MOST_EPOCHS, _MOST_ROWS = 64, 1 << 22
+
+
+class Epochs:
+    """Runs epochs, and can take the last ones back.
+
+    Between two short epochs Python, and waking the other threads, would take as long as an epoch
+    itself.  So a call runs ahead, twice as far each time; when it turns out that training ought
+    to have stopped on the way, that call is taken back and made again, no farther than to there.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    samples : Samples
+    rows : ndarray of int64
+        The samples to train on.
+    parameters : ndarray (n_parameters,)
+        Trained in place.
+    optimizer : Optimizer
+    random_state : RandomState
+        Shuffles the rows before every epoch, or is not used.
+    shuffle : bool
+    alpha : float
+        The L2 penalty.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        samples: Samples,
+        rows: Array,
+        parameters: Array,
+        optimizer: Optimizer,
+        random_state: np.random.RandomState,
+        *,
+        shuffle: bool,
+        alpha: float,
+    ) -> None:
+        self.trainer, self.samples, self.rows = trainer, samples, rows
+        self.parameters, self.optimizer, self.alpha = parameters, optimizer, alpha
+        self.random_state, self.shuffle = random_state, shuffle
+        self.order = np.arange(len(rows))
+        in_time = _CALL_NANOSECONDS / trainer.nanoseconds(len(rows))
+        #: How many epochs a call may hold.
+        self.most = max(1, int(min(in_time, _MOST_EPOCHS, _MOST_ROWS / len(rows))))
+        self._before: tuple[Array, list[Array], int, Array, object] | None = None
+
+    def run(self, n_epochs: int) -> Array:
+        """Train; return of each epoch the mean loss and penalty (n_epochs, 2)."""
+        if n_epochs > 1:
+            self._before = (
+                self.parameters.copy(),
+                [moment.copy() for moment in self.optimizer.moments],
+                self.optimizer.steps,
+                self.order.copy(),
+                self.random_state.get_state() if self.shuffle else None,
+            )
+        rows = np.empty((n_epochs, len(self.rows)), np.int64)
+        for of_epoch in rows:
+            if self.shuffle:
+                self.random_state.shuffle(self.order)
+            of_epoch[...] = self.rows[self.order]
+        self.last_rows = rows[-1]
+        return self.trainer.train(self.samples, rows, self.parameters, self.optimizer, self.alpha)
+
+    def take_back(self) -> None:
+        """Undo the last call of :meth:`run`, which held several epochs."""
+        assert self._before is not None
+        parameters, moments, steps, order, state = self._before
+        self.parameters[...] = parameters
+        for moment, before in zip(self.optimizer.moments, moments, strict=True):
+            moment[...] = before
+        self.optimizer.steps = steps
+        self.order[...] = order
+        if self.shuffle:
+            self.random_state.set_state(state)  # type: ignore[arg-type]

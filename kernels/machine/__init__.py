@@ -1,0 +1,1 @@
+"""How Python becomes machine code here: policy, cache, host, teams of threads."""

@@ -1,0 +1,1 @@
+"""Operations on tiles and panels that families share."""

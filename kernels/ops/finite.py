@@ -1,0 +1,42 @@
+"""Is every number finite?  One pass at the speed of memory."""
+
+from __future__ import annotations
+
+from ..machine.jit import kernel
+from ..machine.team import take_ticket
+from ..tile import fill, lane_sum, lanes, load, multiply_add
+from .flat import load_up_to
+
+#: Vectors a turn: enough chains to hide the latency of an addition.
+_VECTORS = 8
+
+
+@kernel
+def all_finite(block_size, state, x, sums):
+    """Sum the products of all elements with zero, as a member of a team.
+
+    Zero times a finite number is zero; times an infinite one, or NaN, it is NaN, and so is any
+    sum with that.
+
+    Parameters
+    ----------
+    block_size : int, elements a ticket
+    state : IN/OUT the team's state, zero at the start
+    x : IN (size,) contiguous
+    sums : OUT (n_blocks,), zero where all elements of a block are finite
+    """
+    step = lanes(x)
+    while True:
+        block = take_ticket(state)
+        start = block * block_size
+        if start >= x.size:
+            return
+        stop = min(start + block_size, x.size)
+        whole = stop - (stop - start) % (_VECTORS * step)
+        totals = fill(x, 0.0, _VECTORS, 1)
+        for i in range(start, whole, _VECTORS * step):
+            totals = multiply_add(load(x, i, 0, _VECTORS, 1), 0.0, totals)
+        total = fill(x, 0.0, 1, 1)
+        for i in range(whole, stop, step):
+            total = multiply_add(load_up_to(x, i, stop - i), 0.0, total)
+        sums[block] = lane_sum(totals) + lane_sum(total)

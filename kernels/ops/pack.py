@@ -1,0 +1,139 @@
+"""Packing: rows of samples into panels whose lanes are samples.
+
+A *panel* holds :func:`rows_per_block` samples feature by feature:
+``panel[p * rows + i]`` is feature p of sample i.  Rows are gathered by number, so
+shuffling or selecting samples never copies the data.
+"""
+
+from __future__ import annotations
+
+from ..machine.jit import inner_kernel
+from ..tile import (
+    M,
+    lanes,
+    load_narrow_rows,
+    load_rows,
+    load_whole_rows,
+    prefetch,
+    store,
+    transpose,
+)
+
+#: How far ahead of the panel at work the memory of consecutive rows is asked for.
+_BYTES_AHEAD = 4096
+
+
+@inner_kernel
+def rows_per_block(X):
+    """Return the number of samples in a panel of X's element type."""
+    return M * lanes(X)
+
+
+@inner_kernel
+def panel_size(X):
+    """Return the number of elements of a panel of X, its features padded to whole vectors."""
+    step = lanes(X)
+    return (X.shape[1] + step - 1) // step * step * rows_per_block(X)
+
+
+@inner_kernel
+def pack_rows(X, rows, first, panel, start):
+    """Write a panel's samples, gathered by number; features past the last are zero.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_features), any strides
+    rows : IN int64, row numbers; those of this panel from element ``first``
+    panel : OUT flat array, from element ``start``
+    """
+    step = lanes(X)
+    height = rows_per_block(X)
+    n_features = X.shape[1]
+    if X.strides[1] == X.itemsize and n_features <= 2 < step:
+        for i in range(0, height, step):
+            store(panel, start + i, height, load_narrow_rows(X, rows, first + i, 2))
+    elif X.strides[1] == X.itemsize and n_features <= 4 < step:
+        for i in range(0, height, step):
+            store(panel, start + i, height, load_narrow_rows(X, rows, first + i, 4))
+    elif X.strides[1] == X.itemsize and n_features <= 8 < step:
+        for i in range(0, height, step):
+            store(panel, start + i, height, load_narrow_rows(X, rows, first + i, 8))
+    elif X.strides[1] == X.itemsize:
+        for p in range(0, n_features, step):
+            for i in range(0, height, step):
+                store(
+                    panel,
+                    start + p * height + i,
+                    height,
+                    transpose(load_rows(X, rows, first + i, p)),
+                )
+    else:
+        for p in range(n_features):
+            for i in range(height):
+                panel[start + p * height + i] = X[rows[first + i], p]
+        padded = (n_features + step - 1) // step * step
+        panel[start + n_features * height : start + padded * height] = 0
+
+
+@inner_kernel
+def consecutive_rows(first, last, rows):
+    """Write first, first + 1, ... to ``rows``, repeating ``last`` once it is reached."""
+    for i in range(rows.size):
+        rows[i] = min(first + i, last)
+
+
+@inner_kernel
+def pack_panel(X, first, last, rows, panel, start):
+    """Write the samples of rows first, first + 1, ..., repeating ``last``, to a panel.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_features), any strides
+    rows : OUT (rows,) working memory
+    panel : OUT flat array, from element ``start``
+    """
+    prefetch_panel(X, first)
+    height = rows_per_block(X)
+    n_features = X.shape[1]
+    step = lanes(X)
+    narrow = n_features < step and (n_features == 2 or n_features == 4 or n_features == 8)
+    dense = X.strides[1] == X.itemsize and X.strides[0] == n_features * X.itemsize
+    if not (narrow and dense and first + height - 1 <= last):
+        consecutive_rows(first, last, rows)
+        pack_rows(X, rows, 0, panel, start)
+        return
+    # Few features: the rows of a panel are some whole vectors.
+    for i in range(0, height, step):
+        at = (first + i) * n_features
+        if n_features == 2:
+            store(panel, start + i, height, load_whole_rows(X, at, 2))
+        elif n_features == 4:
+            store(panel, start + i, height, load_whole_rows(X, at, 4))
+        else:
+            store(panel, start + i, height, load_whole_rows(X, at, 8))
+
+
+@inner_kernel
+def prefetch_panel(X, first):
+    """Ask for the memory of the panel that comes some panels after the one from row ``first``.
+
+    For rows of half a cache line to four: the processor foresees longer ones by itself, and of
+    shorter ones there are so few lines that asking takes longer.
+    """
+    row_bytes = X.shape[1] * X.itemsize
+    if X.strides[0] != row_bytes or row_bytes < 32 or row_bytes > 256:
+        return
+    height = rows_per_block(X)
+    panel_bytes = height * row_bytes
+    ahead = first + height * max(1, _BYTES_AHEAD // panel_bytes)
+    for at in range(0, height * X.shape[1], 64 // X.itemsize):
+        prefetch(X, ahead, at)
+
+
+@inner_kernel
+def prefetch_rows(X, rows, first, last):
+    """Ask for the memory of the rows numbered in ``rows[first:last]``, unless they are long."""
+    if X.strides[1] == X.itemsize and X.shape[1] * X.itemsize <= 512:
+        for i in range(first, last):
+            for p in range(0, X.shape[1], 64 // X.itemsize):
+                prefetch(X, rows[i], p)

@@ -1,0 +1,214 @@
+"""The command line: its reports, and the parts of the demo on little work."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastml
+from fastml import reference
+from fastml._cli import demo, doctor, main, tasks, warmup
+from fastml.kernels.machine.jit import cache_directory
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run_module(*arguments, cwd=ROOT, **variables):
+    return subprocess.run(
+        [sys.executable, "-m", "fastml", *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"fastml {fastml.__version__}\n"
+
+
+def test_a_command_is_required(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main([])
+    assert "demo,doctor,warmup" in capsys.readouterr().err
+
+
+def test_doctor_reports_threads_and_their_source(monkeypatch):
+    monkeypatch.setenv("FASTML_NUM_THREADS", "3")
+    assert "3, from FASTML_NUM_THREADS" in doctor.report()
+    with fastml.num_threads(5):
+        assert "5, from fastml.num_threads" in doctor.report()
+
+
+def test_doctor_reports_a_bad_variable_instead_of_failing(monkeypatch):
+    monkeypatch.setenv("FASTML_NUM_THREADS", "many")
+    assert "FASTML_NUM_THREADS must be a positive integer, got 'many'" in doctor.report()
+
+
+def test_doctor_runs_as_a_module_and_counts_the_cache(tmp_path):
+    root = tmp_path / "cache"
+    result = run_module("doctor", cwd=tmp_path, FASTML_CACHE_DIR=str(root))
+    assert result.returncode == 0, result.stderr
+    (build,) = root.iterdir()
+    assert f"{build}, writable; 0 kernels of this build" in result.stdout
+    assert f"FASTML_CACHE_DIR={root}" in result.stdout
+
+
+def test_doctor_says_when_there_is_no_cache(tmp_path):
+    occupied = tmp_path / "file"
+    occupied.touch()
+    result = run_module("doctor", FASTML_CACHE_DIR=str(occupied))
+    assert result.returncode == 0, result.stderr
+    assert "none: no folder can be written" in result.stdout
+
+
+def test_warmup_fails_where_nothing_can_be_kept(tmp_path):
+    occupied = tmp_path / "file"
+    occupied.touch()
+    result = run_module("warmup", FASTML_CACHE_DIR=str(occupied))
+    assert result.returncode == 1
+    assert "FASTML_CACHE_DIR" in result.stdout
+
+
+def test_warmup_leaves_nothing_to_compile(tmp_path):
+    # One element type and order: kernels are compiled for others in the same places.
+    warm_up = """
+from fastml._cli import warmup
+for name, use in warmup.paths():
+    if "float32, C order" in name:
+        use()
+"""
+    use = """
+import numpy as np, fastml
+X = np.random.default_rng(0).standard_normal((300, 7)).astype(np.float32)
+y = X[:, 0] > 0
+for init in ("random", "k-means++"):
+    model = fastml.KMeans(5, init=init, n_init=2, random_state=1).fit(X)
+    model.fit(X, sample_weight=y + 0.5).transform(X)
+fastml.kmeans_plusplus(X, 5, sample_weight=y + 0.5)
+fastml.MiniBatchKMeans(5).fit(X, sample_weight=y + 0.5).partial_fit(X).predict(X)
+fastml.nearest_centroid(X, model.cluster_centers_)
+for solver in ("sgd", "adam"):
+    for hidden in ((), (9,), (40, 3)):
+        network = fastml.MLPClassifier(hidden, solver=solver, max_iter=20, tol=10)
+        network.fit(X, y).predict_proba(X)
+regressor = fastml.MLPRegressor(hidden_layer_sizes=(5,), max_iter=20, tol=10)
+regressor.fit(X, X[:, :2]).predict(X)
+for activation in ("identity", "logistic", "relu"):
+    a = fastml.dense_forward(X, X[:7, :5], X[0, :5], activation=activation)
+    fastml.dense_backward(X, X[:7, :5], a, activation=activation)
+fastml.sigmoid(X)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "FASTML_CACHE_DIR": str(tmp_path)}
+    compiled = []
+    for code in (warm_up, use):
+        result = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+        )
+        assert result.returncode == 0, result.stderr
+        compiled.append(sorted(path.name for path in tmp_path.rglob("*.bin")))
+    assert len(compiled[0]) > 20
+    assert compiled[1] == compiled[0]
+
+
+def test_warmup_runs_every_path_and_says_where_the_kernels_are(monkeypatch, capsys):
+    used = []
+    monkeypatch.setattr(
+        warmup, "paths", lambda: [(name, lambda name=name: used.append(name)) for name in "ab"]
+    )
+    assert main(["warmup"]) == 0
+    assert used == ["a", "b"]
+    printed = capsys.readouterr().out
+    assert "[ 2/2] b" in printed
+    assert str(cache_directory()) in printed
+
+
+# --- the demo ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    """A picture of eight colours and a little noise."""
+    generator = np.random.default_rng(0)
+    colours = np.array([[r, g, b] for r in (40, 200) for g in (40, 200) for b in (40, 200)])
+    picture = colours[generator.integers(8, size=(24, 32))]
+    return (picture + generator.integers(-2, 3, size=picture.shape)).astype(np.uint8)
+
+
+def test_quantise_finds_the_colours(photograph):
+    quantised = tasks.quantise(photograph, 8)
+    assert quantised.picture.shape == photograph.shape
+    assert quantised.picture.dtype == np.uint8
+    assert len(np.unique(quantised.picture.reshape(-1, 3), axis=0)) == 8
+    assert np.abs(quantised.picture.astype(int) - photograph).max() <= 4
+    assert quantised.palette[:, 3].sum() == pytest.approx(1)
+
+
+def test_gradient_norms_are_those_of_the_reference():
+    problem = tasks.breast_cancer()
+    model = tasks.classifier(problem, 1)
+    tasks.train_on(model, problem)
+    coefs = [W.astype(np.float64) for W in model.coefs_]
+    intercepts = [b.astype(np.float64) for b in model.intercepts_]
+    X = problem.X.astype(np.float64)
+    _, gradients, _ = reference.loss_and_gradients(X, problem.y, coefs, intercepts)
+    expected = [np.linalg.norm(dW) for dW in gradients]
+    np.testing.assert_allclose(
+        tasks.gradient_norms(model, problem.X, problem.y), expected, rtol=1e-4
+    )
+
+
+def test_train_records_every_epoch():
+    problem = tasks.breast_cancer()
+    ticks = []
+    training = tasks.train(problem, 20, lambda: ticks.append(None))
+    assert len(ticks) == len(training.losses) == len(training.norms) == 20
+    assert training.norms.shape == (20, 2)
+    assert training.losses[-1] < training.losses[0]
+    assert training.accuracy > training.majority
+
+
+def test_held_out_samples_are_not_trained_on():
+    for problem in (tasks.breast_cancer(), tasks.digits()):
+        trained_on = {row.tobytes() for row in problem.X}
+        assert not trained_on & {row.tobytes() for row in problem.X_held_out}
+
+
+def test_comparisons_refuse_results_that_differ(photograph, monkeypatch):
+    pixels = tasks.as_pixels(photograph)
+    monkeypatch.setattr(
+        tasks, "nearest_centroid", lambda X, centers: np.zeros(len(X), dtype=np.int32)
+    )
+    with pytest.raises(RuntimeError, match="labels differ"):
+        tasks.compare_assignment(pixels, pixels[:8], lambda: None)
+
+
+def test_compare_training_refuses_weights_that_differ(monkeypatch):
+    problem = tasks.breast_cancer()
+    monkeypatch.setattr(reference, "train_epoch", lambda *arguments: 0.0)
+    with pytest.raises(RuntimeError, match="weights differ"):
+        tasks.compare_training(problem, 2, lambda: None)
+
+
+def test_demo_writes_its_pictures_and_says_where(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(demo, "_EPOCHS", 3)
+    monkeypatch.setattr(demo, "_RACED_EPOCHS", 2)
+    assert main(["demo", "--output", str(tmp_path / "made" / "here")]) == 0
+    printed = capsys.readouterr().out
+    assert str(tmp_path / "made" / "here") in printed
+    for name in ("photograph.png", "breast-cancer.png", "digits.png"):
+        assert name in printed
+        assert (tmp_path / "made" / "here" / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_demo_names_what_is_missing(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "fastml._cli.demo")
+    monkeypatch.delattr("fastml._cli.demo")
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    assert main(["demo"]) == 1
+    assert "pip install 'fastml-kernels[demo]'" in capsys.readouterr().err

@@ -1,0 +1,203 @@
+"""Nearest centroid: every label is the float64 reference's, compared by equality."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from element_types import DTYPES
+from hypothesis import given
+from hypothesis import strategies as st
+from tolerances import assert_close
+
+import fastml
+from fastml import reference
+from fastml.cluster import _nearest
+
+#: Scales at which squares underflow, overflow, or only just do not.
+SCALES = {
+    "float32": [1e-38, 1e-30, 1e-22, 1e-19, 1.0, 1e18, 5e18, 1e19, 2e19, 1e30, 1e38],
+    "float64": [1e-308, 1e-200, 1e-162, 1e-154, 1.0, 1e150, 5e153, 1e154, 1e200],
+}
+
+
+def assert_labels(X, centers):
+    """Compare labels and distances with the reference of the very same numbers."""
+    # Squares overflow here, and so does the sum scikit-learn looks for infinities in.
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        expected, nearest = reference.nearest_centroid(X, centers, return_distance=True)
+        labels, distances = fastml.nearest_centroid(X, centers, return_distance=True)
+        nearest = nearest.astype(distances.dtype)
+        few = fastml.nearest_centroid(X[: _nearest._FEW_ROWS], centers)
+    np.testing.assert_array_equal(few, expected[: len(few)])
+    np.testing.assert_array_equal(labels, expected)
+    assert labels.dtype == np.int32
+    assert_close("distance", distances, nearest, distances.dtype)
+
+
+@st.composite
+def problems(draw):
+    """Draw (X, centers): shapes around the tile's, numbers that make deciding hard."""
+    dtype = np.dtype(draw(st.sampled_from(DTYPES)))
+    n_samples = draw(st.integers(1, 70))
+    n_features = draw(st.integers(1, 40))
+    n_clusters = draw(st.integers(1, 40))
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    X = random.normal(size=(n_samples, n_features))
+    centers = random.normal(size=(n_clusters, n_features))
+    kind = draw(st.sampled_from(["plain", "grid", "duplicates", "offset", "near", "scaled"]))
+    if kind == "grid":  # distances are whole: many are equal
+        X, centers = np.round(X), np.round(centers)
+    elif kind == "duplicates":
+        centers = centers[random.integers(0, n_clusters, n_clusters)]
+        X[::2] = centers[random.integers(0, n_clusters, len(X[::2]))]
+    elif kind == "offset":
+        X, centers = X + 1e6, centers + 1e6
+    elif kind == "near":  # centres that differ in the last place
+        centers = centers[:1] * (1 + np.finfo(dtype).eps * random.integers(0, 4, centers.shape))
+    elif kind == "scaled":
+        scale = draw(st.sampled_from(SCALES[dtype.name]))
+        X, centers = X * scale, centers * scale
+    limit = np.finfo(dtype).max
+    return np.clip(X, -limit, limit).astype(dtype), np.clip(centers, -limit, limit).astype(dtype)
+
+
+@given(problems())
+def test_labels_equal_the_reference(problem):
+    assert_labels(*problem)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_scale(dtype):
+    random = np.random.default_rng(0)
+    for scale in SCALES[dtype]:
+        for n_features in (1, 2, 5, 16, 33):
+            for n_clusters in (2, 3, 9, 20):
+                X = random.uniform(-2, 2, size=(200, n_features)) * scale
+                centers = random.uniform(-2, 2, size=(n_clusters, n_features)) * scale
+                assert_labels(X.astype(dtype), centers.astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_samples_halfway_between_centers(dtype):
+    """Ties that are exact in float64: the lowest index, wherever its column stands in a tile."""
+    random = np.random.default_rng(1)
+    for n_clusters in (2, 3, 7, 8, 9, 17, 40):
+        centers = random.integers(-8, 9, size=(n_clusters, 6)).astype(dtype)
+        i, j = np.triu_indices(n_clusters)
+        assert_labels((centers[i] + centers[j]) / 2, centers)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_all_centers_alike_give_label_zero(dtype):
+    X = np.random.default_rng(2).normal(size=(100, 7)).astype(dtype)
+    labels = fastml.nearest_centroid(X, np.repeat(X[:1], 20, axis=0))
+    np.testing.assert_array_equal(labels, 0)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_features", [1, 3, 15, 16, 17, 64, 200])
+def test_differences_in_one_feature_only(dtype, n_features):
+    """Centres equal but for one coordinate, by one unit in the last place."""
+    random = np.random.default_rng(n_features)
+    centers = np.repeat(random.normal(size=(1, n_features)), 11, axis=0).astype(dtype)
+    for j in range(1, len(centers)):
+        p = j % n_features
+        centers[j, p] = np.nextafter(centers[j - 1, p], dtype_infinity(dtype, j))
+    X = centers[0] + random.normal(size=(150, n_features)).astype(dtype)
+    assert_labels(np.concatenate([X, centers]), centers)
+
+
+def dtype_infinity(dtype, j):
+    return np.dtype(dtype).type(np.inf if j % 2 else -np.inf)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_subnormal_numbers(dtype):
+    random = np.random.default_rng(3)
+    unit = np.finfo(dtype).smallest_subnormal
+    X = random.integers(-50, 51, size=(120, 5)).astype(dtype) * unit
+    centers = random.integers(-50, 51, size=(10, 5)).astype(dtype) * unit
+    assert_labels(X, centers)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_clusters", [1, 2, 7, 8, 9, 64, 129, 1000])
+def test_many_samples_and_every_number_of_centers(dtype, n_clusters):
+    """More rows than a ticket, and a last block and a last panel that are short."""
+    random = np.random.default_rng(n_clusters)
+    X = random.normal(size=(9001 if n_clusters < 1000 else 777, 3)).astype(dtype)
+    assert_labels(X, random.normal(size=(n_clusters, 3)).astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_strides(dtype):
+    random = np.random.default_rng(4)
+    wide = random.normal(size=(2 * 90, 3 * 11)).astype(dtype)
+    centers = random.normal(size=(13, 11)).astype(dtype)
+    for X in (
+        wide[::-2, :11],  # rows backwards
+        wide[:90, 10::-1],  # features backwards
+        wide[:90, ::3],
+        wide[::2, 11:22],
+        wide.T[:11, ::-1].T[:90],
+        wide[:90, :11].astype(np.dtype(dtype).newbyteorder()),
+    ):
+        assert_labels(X, centers)
+    for other in (np.asfortranarray(centers), centers[::-1], centers[:, ::-1]):
+        assert_labels(wide[:90, :11], other)
+
+
+def test_layouts_numba_tells_apart():
+    """Each compiles a kernel of its own: so in one element type only."""
+    random = np.random.default_rng(5)
+    X = random.normal(size=(90, 11)).astype("float32")
+    centers = random.normal(size=(13, 11)).astype("float32")
+    packed = np.zeros(90, [("label", "i1"), ("x", "float32", (11,))])
+    packed["x"] = X
+    assert not packed["x"].flags.aligned
+    for other in (np.asfortranarray(X), np.broadcast_to(X[0], (90, 11)), packed["x"]):
+        assert_labels(other, centers)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_same_bits_for_any_number_of_threads(dtype, shared_work):
+    random = np.random.default_rng(5)
+    X = np.round(random.normal(size=(20_011, 6)), 1).astype(dtype)
+    centers = np.round(random.normal(size=(50, 6)), 1).astype(dtype)
+    expected, _ = reference.nearest_centroid(X, centers, return_distance=True)
+    with fastml.num_threads(1):
+        _, alone = fastml.nearest_centroid(X, centers, return_distance=True)
+    for n in (1, 2, 3, 7, 64):
+        with fastml.num_threads(n):
+            labels, distances = fastml.nearest_centroid(X, centers, return_distance=True)
+        np.testing.assert_array_equal(labels, expected)
+        np.testing.assert_array_equal(distances, alone)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_samples", [1, 20, 21, 70])
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_found(dtype, n_samples, number):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(n_samples, 5)).astype(dtype)
+    centers = random.normal(size=(6, 5)).astype(dtype)
+    assert _nearest.label(X, centers) is not None
+    X[-1, 3] = number
+    assert _nearest.label(X, centers) is None
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_features", [1, 2, 3, 4, 5, 8, 16])
+@pytest.mark.parametrize("n_samples", [31, 32, 33, 64, 200])
+def test_rows_of_few_features_however_they_lie(dtype, n_features, n_samples):
+    """Rows side by side are loaded by whole vectors, others one by one."""
+    random = np.random.default_rng(n_features)
+    wide = random.normal(size=(2 * n_samples, n_features + 1)).astype(dtype)
+    centers = random.normal(size=(5, n_features)).astype(dtype)
+    for X in (
+        wide[:n_samples, 1:].copy(),
+        wide[:n_samples, 1:],
+        wide[::2, :-1],
+        np.asfortranarray(wide[:n_samples, 1:]),
+    ):
+        assert_labels(X, centers)

@@ -1,0 +1,627 @@
+"""Mini-batch k-means: running means worked by NumPy, and scikit-learn's results and manners."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+
+import numpy as np
+import pytest
+import sklearn.cluster
+from element_types import DTYPES
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from tolerances import assert_close
+
+import fastml
+from fastml import reference
+from fastml.cluster import _minibatch
+from fastml.cluster._minibatch import _row_drawer
+from fastml.kernels.cluster import minibatch
+
+
+def blobs(n_samples, n_features, n_clusters, dtype="float64", seed=0, spread=1.0):
+    random = np.random.default_rng(seed)
+    means = random.normal(size=(n_clusters, n_features)) * 3
+    X = means[random.integers(0, n_clusters, n_samples)]
+    return (X + spread * random.normal(size=X.shape)).astype(dtype)
+
+
+def assert_same_model(ours, theirs):
+    """Assert that two models went the same way, bit for bit."""
+    np.testing.assert_array_equal(ours.cluster_centers_, theirs.cluster_centers_)
+    np.testing.assert_array_equal(ours.labels_, theirs.labels_)
+    assert ours.inertia_ == theirs.inertia_
+    assert ours.n_steps_ == theirs.n_steps_
+
+
+# --- the algorithm ------------------------------------------------------------------------------
+
+
+def running_means(batches, weights, centers):
+    """Return the centres after the batches, each the mean of all rows it was nearest to."""
+    centers = centers.astype(np.float64)
+    given = np.zeros(len(centers))
+    for batch, batch_weights in zip(batches, weights, strict=True):
+        labels = reference.nearest_centroid(batch, centers.astype(batch.dtype))
+        for row, label, weight in zip(batch, labels, batch_weights, strict=True):
+            if weight > 0:
+                given[label] += weight
+                centers[label] += weight / given[label] * (row - centers[label])
+        centers = centers.astype(batch.dtype).astype(np.float64)
+    return centers, given
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=5),
+    n_features=st.integers(1, 9),
+    n_clusters=st.integers(1, 9),
+    dtype=st.sampled_from(DTYPES),
+    weighted=st.booleans(),
+)
+def test_centers_are_the_means_of_the_rows_given(
+    seed, sizes, n_features, n_clusters, dtype, weighted
+):
+    random = np.random.default_rng(seed)
+    # The centres start at random floats: no row is as far from two of them, but for rounding.
+    batches = [random.integers(-80, 80, (n, n_features)).astype(dtype) / 8 for n in sizes]
+    start = random.normal(size=(n_clusters, n_features)).astype(dtype) * 5
+    weights = [random.integers(0, 4, n).astype(float) if weighted else None for n in sizes]
+    if weighted:
+        for w in weights:
+            w[0] = 1.0  # weights that are all zero are refused
+    batches[0] = np.concatenate([batches[0], start])  # the first batch needs a row a cluster
+    weights[0] = np.append(weights[0], np.ones(n_clusters)) if weighted else None
+    model = fastml.MiniBatchKMeans(n_clusters, init=start, n_init=1, reassignment_ratio=0.0)
+    for batch, batch_weights in zip(batches, weights, strict=True):
+        model.partial_fit(batch, sample_weight=batch_weights)
+    counted = [np.ones(len(b)) if w is None else w for b, w in zip(batches, weights, strict=True)]
+    expected, _ = running_means(batches, counted, start)
+    assert_close("mean", model.cluster_centers_, expected, dtype)
+    assert model.n_steps_ == len(batches)
+    np.testing.assert_array_equal(model.labels_, model.predict(batches[-1]))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"init": "random"},
+        {"init": "random", "n_init": 5, "init_size": 100},
+        {"batch_size": 50, "tol": 1e-3},
+        {"batch_size": 40, "reassignment_ratio": 0.6, "max_iter": 5},
+        {"batch_size": 5000, "max_no_improvement": None, "max_iter": 7},
+        {"compute_labels": False},
+        {"tol": 1e-2, "max_no_improvement": None},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_same_results_as_scikit_learn(parameters, weighted):
+    X = blobs(2000, 5, 9, seed=3, spread=1.5)
+    weights = np.random.default_rng(3).uniform(0, 2, len(X)) if weighted else None
+    parameters = {"n_clusters": 9, "random_state": 0, **parameters}
+    ours = fastml.MiniBatchKMeans(**parameters).fit(X, sample_weight=weights)
+    theirs = sklearn.cluster.MiniBatchKMeans(**parameters).fit(X, sample_weight=weights)
+    np.testing.assert_allclose(ours.cluster_centers_, theirs.cluster_centers_, atol=1e-9)
+    np.testing.assert_allclose(ours.inertia_, theirs.inertia_, rtol=1e-9)
+    assert ours.n_iter_ == theirs.n_iter_
+    assert ours.n_steps_ == theirs.n_steps_
+    assert ours._init_size == theirs._init_size
+    assert ours._n_init == theirs._n_init
+    assert hasattr(ours, "labels_") == hasattr(theirs, "labels_")
+    if hasattr(theirs, "labels_"):
+        np.testing.assert_array_equal(ours.labels_, theirs.labels_)
+
+
+@pytest.mark.parametrize("ratio", [0.01, 0.7])
+def test_same_stream_as_scikit_learn(ratio):
+    X = blobs(3000, 4, 6, seed=4)
+    parameters = {"init": "random", "random_state": 1, "reassignment_ratio": ratio}
+    ours = fastml.MiniBatchKMeans(6, **parameters)
+    theirs = sklearn.cluster.MiniBatchKMeans(6, **parameters)
+    for batch in np.split(X, 30):
+        ours.partial_fit(batch)
+        theirs.partial_fit(batch)
+    np.testing.assert_allclose(ours.cluster_centers_, theirs.cluster_centers_, atol=1e-9)
+    np.testing.assert_array_equal(ours.labels_, theirs.labels_)
+    np.testing.assert_allclose(ours.inertia_, theirs.inertia_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_labels_and_inertia_are_those_of_the_centers(dtype):
+    X = blobs(5000, 6, 12, dtype, seed=5)
+    weights = np.random.default_rng(5).uniform(size=len(X))
+    model = fastml.MiniBatchKMeans(12, random_state=0).fit(X, sample_weight=weights)
+    labels, distances = reference.nearest_centroid(X, model.cluster_centers_, return_distance=True)
+    np.testing.assert_array_equal(model.labels_, labels)
+    np.testing.assert_array_equal(model.predict(X), labels)
+    np.testing.assert_allclose(model.inertia_, distances.astype(float) ** 2 @ weights, rtol=1e-6)
+    np.testing.assert_allclose(model.score(X, sample_weight=weights), -model.inertia_)
+    assert model.cluster_centers_.dtype == dtype
+
+
+def test_nearly_as_good_as_all_rows_at_once():
+    X = blobs(20_000, 8, 10, seed=6)
+    exact = fastml.KMeans(10, random_state=0).fit(X)
+    batches = fastml.MiniBatchKMeans(10, random_state=0).fit(X)
+    assert exact.inertia_ <= batches.inertia_ < 1.05 * exact.inertia_
+    assert batches.n_iter_ < 10
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_same_bits_for_any_number_of_threads(dtype, shared_work):
+    X = blobs(20_000, 6, 20, dtype, seed=7, spread=2.0)
+    weights = np.random.default_rng(7).uniform(size=len(X))
+    models = []
+    for n in (1, 2, 3, 7, 64):
+        with fastml.num_threads(n):
+            model = fastml.MiniBatchKMeans(20, batch_size=3000, random_state=0, max_iter=4)
+            models.append(model.fit(X, sample_weight=weights))
+    for model in models[1:]:
+        assert_same_model(model, models[0])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_layout_changes_nothing(dtype, tmp_path):
+    X = blobs(2000, 5, 6, dtype, seed=8)
+    model = fastml.MiniBatchKMeans(6, random_state=0).fit(X)
+    wide = np.repeat(X, 2, axis=1)
+    np.save(tmp_path / "samples.npy", X)
+    mapped = np.load(tmp_path / "samples.npy", mmap_mode="r")
+    for same in (np.asfortranarray(X), wide[:, ::2], X[::-1].copy()[::-1], mapped):
+        np.testing.assert_array_equal(same, X)
+        assert_same_model(fastml.MiniBatchKMeans(6, random_state=0).fit(same), model)
+
+
+def test_gather_rows():
+    X = np.arange(24.0).reshape(8, 3)
+    rows = np.array([7, 0, 7, 3])
+    for source in (X, np.asfortranarray(X), X[:, ::-1]):
+        batch = np.empty((4, 3))
+        minibatch.gather_rows(source, rows, batch)
+        np.testing.assert_array_equal(batch, source[rows])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_add_rows(dtype, weighted):
+    random = np.random.default_rng(0)
+    batch, centers = random.normal(size=(50, 3)).astype(dtype), np.eye(4, 3, dtype=dtype)
+    labels = random.integers(0, 3, 50).astype(np.int32)  # nothing for the last centre
+    weight = random.uniform(size=50) if weighted else np.ones(50)
+    sums, weights, gaps = np.full((4, 3), np.nan), np.full(4, np.nan), np.full(3, np.nan)
+    inertia = minibatch.add_rows(
+        batch, weight if weighted else np.empty(0), labels, centers, sums, weights, gaps
+    )
+    belongs = labels[:, None] == np.arange(4)
+    assert_close("mean", weights, weight @ belongs, "float64")
+    assert_close("mean", sums, (belongs * weight[:, None]).T @ batch.astype(float), "float64")
+    squares = ((batch.astype(float) - centers[labels]) ** 2).sum(axis=1)
+    assert_close("mean", inertia, weight @ squares, "float64")
+
+
+class GivenNumbers:
+    """A random state that draws the numbers it is told to."""
+
+    def __init__(self, *numbers):
+        self.numbers = np.array(numbers)
+
+    def random_sample(self, size):
+        return self.numbers[:size]
+
+
+def test_rows_are_drawn_by_their_weights():
+    numbers = GivenNumbers(0.0, 0.24, 0.25, 0.74, 0.75, 1 - 2.0**-53)
+    even = _row_drawer(4, np.empty(0), numbers)
+    assert even(6).tolist() == [0, 0, 1, 2, 3, 3]
+    by_weight = _row_drawer(6, np.array([0.0, 1.0, 0.0, 2.0, 1.0, 0.0]), numbers)
+    assert by_weight(6).tolist() == [1, 1, 3, 3, 4, 4]
+
+
+def test_long_streams_keep_counting():
+    """In float32, 2**24 + 1 would be 2**24, and a centre would be deaf from there on."""
+    rows = np.array([[0.0], [100.0]], np.float32)
+    model = fastml.MiniBatchKMeans(2, init=rows, n_init=1, reassignment_ratio=0.0)
+    model.partial_fit(rows, sample_weight=[2.0**26, 1.0])
+    for _ in range(64):
+        model.partial_fit(rows[:1] + 1, sample_weight=[2.0**20])
+    np.testing.assert_allclose(model.cluster_centers_[0], 0.5, rtol=1e-4)
+
+
+def test_far_from_the_origin():
+    X = blobs(4000, 3, 5, seed=9) + 1e6
+    near = fastml.MiniBatchKMeans(5, init=X[:5] - 1e6, n_init=1, random_state=0).fit(X - 1e6)
+    far = fastml.MiniBatchKMeans(5, init=X[:5], n_init=1, random_state=0).fit(X)
+    np.testing.assert_allclose(far.cluster_centers_ - 1e6, near.cluster_centers_, atol=1e-8)
+    np.testing.assert_array_equal(far.labels_, near.labels_)
+
+
+# --- weights and centres given little -------------------------------------------------------------
+
+
+def test_weights_count_like_repeated_rows():
+    X = blobs(200, 3, 4, seed=10).round(1)
+    times = np.random.default_rng(10).integers(0, 4, len(X))
+    start = X[:4].copy()
+    weighted = fastml.MiniBatchKMeans(4, init=start, n_init=1).partial_fit(X, sample_weight=times)
+    repeated = fastml.MiniBatchKMeans(4, init=start, n_init=1).partial_fit(
+        np.repeat(X, times, axis=0)
+    )
+    np.testing.assert_allclose(
+        weighted.cluster_centers_, repeated.cluster_centers_, rtol=1e-12, atol=1e-12
+    )
+    np.testing.assert_allclose(weighted.inertia_, repeated.inertia_, rtol=1e-12)
+
+
+def test_rows_of_weight_zero_have_no_say():
+    X = blobs(3000, 2, 4, seed=11)
+    weights = np.ones(len(X))
+    weights[::3] = 0.0
+    moved = X.copy()
+    moved[::3] = 1000.0
+    start = X[:40:10]
+    model = fastml.MiniBatchKMeans(4, init=start, n_init=1, random_state=0)
+    fits = [clone(model).fit(data, sample_weight=weights) for data in (X, moved)]
+    np.testing.assert_array_equal(fits[0].cluster_centers_, fits[1].cluster_centers_)
+    assert fits[0].inertia_ == fits[1].inertia_
+
+
+@pytest.mark.parametrize("init", ["random", "k-means++"])
+def test_a_first_sample_without_weight(init):
+    X = blobs(5000, 2, 3, seed=12)
+    weights = np.zeros(len(X))
+    weights[-5:] = 1.0
+    model = fastml.MiniBatchKMeans(2, init=init, init_size=4, random_state=0)
+    model.fit(X, sample_weight=weights)
+    assert np.isfinite(model.cluster_centers_).all()
+    near = np.linalg.norm(X[-5:, None] - model.cluster_centers_, axis=2).min(axis=1)
+    assert near.max() < 5
+
+
+def test_centers_given_little_are_moved_to_rows():
+    X = blobs(1000, 2, 3, seed=13)
+    start = np.concatenate([X[:2], [[1e3, 1e3], [2e3, 2e3]]])  # two that are never nearest
+    stay = fastml.MiniBatchKMeans(
+        4, init=start, n_init=1, random_state=0, reassignment_ratio=0.0
+    ).fit(X)
+    np.testing.assert_array_equal(stay.cluster_centers_[2:], start[2:])
+    moved = fastml.MiniBatchKMeans(4, init=start, n_init=1, random_state=0).fit(X)
+    assert np.abs(moved.cluster_centers_).max() < 50
+    assert moved.inertia_ < stay.inertia_
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1.0, 1e9])
+@pytest.mark.parametrize("batch_size", [1, 2, 7, 500])
+def test_no_ratio_of_reassignment_is_too_large(ratio, batch_size):
+    X = blobs(500, 2, 3, seed=14)
+    model = fastml.MiniBatchKMeans(
+        20, reassignment_ratio=ratio, batch_size=batch_size, max_iter=1, random_state=0
+    ).fit(X)
+    assert np.isfinite(model.cluster_centers_).all()
+    assert (model._counts > 0).any()
+
+
+# --- when to stop ---------------------------------------------------------------------------------
+
+
+def test_steps_and_iterations_are_counted():
+    X = blobs(1000, 2, 3, seed=15)
+    model = fastml.MiniBatchKMeans(
+        3, batch_size=300, max_iter=10, max_no_improvement=None, random_state=0
+    ).fit(X)
+    assert model.n_steps_ == 33
+    assert model.n_iter_ == 10
+    assert isinstance(model.n_iter_, int)
+    assert isinstance(model.n_steps_, int)
+    assert isinstance(model.inertia_, float)
+
+
+def test_a_tolerance_stops_earlier(capsys):
+    X = blobs(2000, 2, 3, seed=16)
+    parameters = {"batch_size": 200, "random_state": 0, "max_no_improvement": None, "max_iter": 50}
+    steps = [
+        fastml.MiniBatchKMeans(3, tol=tol, verbose=1, **parameters).fit(X).n_steps_
+        for tol in (0.0, 1e-6, 1e-2)
+    ]
+    assert steps[0] == 500 > steps[1] > steps[2] > 1
+    assert capsys.readouterr().out.count("Converged (small centers change)") == 2
+
+
+def test_no_improvement_stops(capsys):
+    X = blobs(2000, 2, 3, seed=17)
+    steps = [
+        fastml.MiniBatchKMeans(
+            3, batch_size=100, max_no_improvement=patience, random_state=0, verbose=1
+        )
+        .fit(X)
+        .n_steps_
+        for patience in (0, 5, 20)
+    ]
+    assert steps[0] == 2 < steps[1] < steps[2] < 2000
+    assert capsys.readouterr().out.count("Converged (lack of improvement in inertia)") == 3
+
+
+def test_verbose_tells_every_step(capsys):
+    X = blobs(1000, 2, 3, seed=18)
+    start = np.concatenate([X[:2], [[1e3, 1e3]]])
+    model = fastml.MiniBatchKMeans(3, init=start, n_init=1, verbose=1, random_state=0).fit(X)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("Inertia for init 1/1: ")
+    assert sum(line.startswith("Minibatch step") for line in said) == model.n_steps_
+    assert "[MiniBatchKMeans] Reassigning 1 cluster centers." in said
+
+
+def test_without_labels_the_inertia_is_an_estimate():
+    X = blobs(5000, 3, 4, seed=19)
+    model = fastml.MiniBatchKMeans(4, random_state=0).fit(X)
+    inertia = model.inertia_
+    model.set_params(compute_labels=False).fit(X)
+    assert not hasattr(model, "labels_")
+    np.testing.assert_allclose(model.inertia_, inertia, rtol=0.1)
+    # One single batch, whose inertia is all there is.
+    start = model.cluster_centers_
+    model.set_params(init=start, n_init=1, max_iter=1, batch_size=5000).fit(X)
+    assert model.n_steps_ == 1
+    np.testing.assert_allclose(model.inertia_, inertia, rtol=0.1)
+
+
+class Stop:
+    """A callback that asks to stop after a number of steps."""
+
+    def __init__(self, after):
+        self.left = after
+        self.scores = []
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, *, X, fitted_estimator):
+        if context.parent is None:
+            return False
+        self.scores.append(fitted_estimator.score(X))
+        self.left -= 1
+        return self.left == 0
+
+
+def test_a_callback_sees_every_step_and_may_stop():
+    X = blobs(2000, 4, 6, seed=20)
+    callback = Stop(after=4)
+    model = fastml.MiniBatchKMeans(6, init="random", n_init=1, random_state=0)
+    model.set_callbacks(callback).fit(X)
+    assert model.n_steps_ == 4
+    assert len(callback.scores) == 4
+    assert callback.scores[-1] == model.score(X)
+
+
+# --- a stream -------------------------------------------------------------------------------------
+
+
+def test_a_pickled_stream_goes_on_as_if_nothing_happened():
+    batches = np.split(blobs(1000, 3, 30, seed=21), 10)
+    model = fastml.MiniBatchKMeans(30, init="random", random_state=0)
+    for batch in batches[:4]:
+        model.partial_fit(batch)
+    copied = pickle.loads(pickle.dumps(model))
+    for batch in batches[4:]:
+        model.partial_fit(batch)
+        copied.partial_fit(batch)
+    assert_same_model(copied, model)
+
+
+def test_a_fit_may_be_refined_with_new_rows():
+    X = blobs(2000, 3, 5, seed=22)
+    model = fastml.MiniBatchKMeans(5, random_state=0).fit(X)
+    before, steps = model.cluster_centers_, model.n_steps_
+    kept = before.copy()
+    model.partial_fit(X[:10] + 0.5)
+    assert model.n_steps_ == steps + 1
+    np.testing.assert_array_equal(before, kept)  # what somebody holds on to does not change
+    moves = np.linalg.norm(model.cluster_centers_ - kept, axis=1)
+    assert 0 < moves.max() < 0.1
+    assert len(model.labels_) == 10
+
+
+def test_a_batch_takes_the_type_of_the_centers():
+    X = blobs(100, 3, 4)
+    model = fastml.MiniBatchKMeans(4, random_state=0).partial_fit(X.astype("float32"))
+    model.partial_fit(X)
+    assert model.cluster_centers_.dtype == np.float32
+    assert fastml.MiniBatchKMeans(2).fit(X.round().astype("int8")).cluster_centers_.dtype == float
+
+
+def test_the_first_batch_needs_a_row_a_cluster():
+    X = blobs(100, 3, 4)
+    model = fastml.MiniBatchKMeans(8, random_state=0)
+    with pytest.raises(ValueError, match="n_samples=7 should be >= n_clusters=8"):
+        model.partial_fit(X[:7])
+    assert not hasattr(model, "n_features_in_")
+    model.partial_fit(X[:8]).partial_fit(X[8:9])
+    assert model.n_steps_ == 2
+
+
+# --- the estimator's manners --------------------------------------------------------------------
+
+
+@parametrize_with_checks(
+    [fastml.MiniBatchKMeans(n_clusters=3, max_iter=20)],
+    expected_failed_checks=lambda _: {
+        "check_sample_weight_equivalence_on_dense_data": "other rows are drawn"
+    },
+)
+def test_conventions(estimator, check):
+    check(estimator)
+
+
+def test_constructor_matches_scikit_learn():
+    ours = inspect.signature(fastml.MiniBatchKMeans.__init__).parameters
+    theirs = inspect.signature(sklearn.cluster.MiniBatchKMeans.__init__).parameters
+    assert list(ours) == [*theirs, "max_time"]
+    for name, parameter in theirs.items():
+        assert ours[name].default == parameter.default
+        assert ours[name].kind == parameter.kind
+
+
+def test_one_seed_one_result():
+    X = blobs(2000, 3, 4, seed=23)
+    model = fastml.MiniBatchKMeans(4, random_state=0).fit(X)
+    assert_same_model(fastml.MiniBatchKMeans(4, random_state=0).fit(X), model)
+    assert_same_model(
+        fastml.MiniBatchKMeans(4, random_state=np.random.RandomState(0)).fit(X), model
+    )
+    assert_same_model(copy.deepcopy(model).fit(X), model)
+    other = fastml.MiniBatchKMeans(4, random_state=1).fit(X)
+    assert (other.cluster_centers_ != model.cluster_centers_).any()
+
+
+GOOD = blobs(30, 3, 3)
+
+
+def with_value(value):
+    X = GOOD.copy()
+    X[17, 1] = value
+    return X
+
+
+BAD_FITS = {
+    "NaN": ({}, with_value(np.nan), ValueError, "Input X contains NaN"),
+    "no samples": ({}, GOOD[:0], ValueError, r"Found array with 0 sample\(s\)"),
+    "too few samples": (
+        {"n_clusters": 31},
+        GOOD,
+        ValueError,
+        "n_samples=30 should be >= n_clusters=31",
+    ),
+    "batch_size": ({"batch_size": 0}, GOOD, ValueError, "'batch_size' parameter of MiniBatchKM"),
+    "init_size": ({"init_size": 0}, GOOD, ValueError, "'init_size' parameter of MiniBatchKMeans"),
+    "ratio": ({"reassignment_ratio": -1.0}, GOOD, ValueError, "'reassignment_ratio' parameter of"),
+    "patience": ({"max_no_improvement": -1}, GOOD, ValueError, "'max_no_improvement' parameter"),
+    "compute_labels": ({"compute_labels": 2}, GOOD, ValueError, "'compute_labels' parameter of"),
+    "rows of init": (
+        {"init": GOOD[:2]},
+        GOOD,
+        ValueError,
+        r"The shape of the initial centers \(2, 3\) does not match the number of clusters 3",
+    ),
+    "columns of init": (
+        {"init": lambda X, n_clusters, random_state: X[:n_clusters, :2]},
+        GOOD,
+        ValueError,
+        r"initial centers \(3, 2\) does not match the number of features of the data 3",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "fitted"),
+    [
+        (name, method, fitted)
+        for name, (parameters, *_) in BAD_FITS.items()
+        for method in ("fit", "partial_fit")
+        for fitted in (False, True)
+        # As in scikit-learn, parameters are checked by the first batch of a stream only.
+        if not (parameters and method == "partial_fit" and fitted)
+    ],
+)
+def test_bad_input_is_refused_and_changes_nothing(name, method, fitted):
+    parameters, X, error, message = BAD_FITS[name]
+    model = fastml.MiniBatchKMeans(3, random_state=0)
+    if fitted:
+        model.fit(GOOD)
+    model.set_params(**parameters)
+    before = copy.deepcopy(vars(model))
+    with pytest.raises(error, match=message):
+        getattr(model, method)(X)
+    assert vars(model).keys() == before.keys()
+    for key, value in before.items():
+        if not isinstance(value, np.random.RandomState) and not callable(value):
+            np.testing.assert_array_equal(vars(model)[key], value)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_bad_weights_are_refused(method):
+    call = getattr(fastml.MiniBatchKMeans(3), method)
+    with pytest.raises(ValueError, match=r"sample_weight.shape == \(29,\)"):
+        call(GOOD, sample_weight=np.ones(29))
+    with pytest.raises(ValueError, match="contains NaN"):
+        call(GOOD, sample_weight=np.full(30, np.nan))
+    with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
+        call(GOOD, sample_weight=np.linspace(-1, 1, 30))
+    with pytest.raises(ValueError, match="at least one non-zero"):
+        call(GOOD, sample_weight=np.zeros(30))
+
+
+def test_other_features_than_before_are_refused():
+    model = fastml.MiniBatchKMeans(3).fit(GOOD)
+    message = "X has 2 features, but MiniBatchKMeans is expecting 3 features"
+    for method in (model.predict, model.transform, model.score, model.partial_fit):
+        with pytest.raises(ValueError, match=message):
+            method(GOOD[:, :2])
+    with pytest.raises(NotFittedError, match="This MiniBatchKMeans instance is not fitted yet"):
+        fastml.MiniBatchKMeans().predict(GOOD)
+
+
+def test_an_interrupted_fit_leaves_the_model_as_it_was():
+    model = fastml.MiniBatchKMeans(3, random_state=0).fit(GOOD)
+    before = copy.deepcopy(model)
+
+    def interrupt(X, n_clusters, random_state):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(init=interrupt).fit(GOOD * 2)
+    assert_same_model(model, before)
+    np.testing.assert_array_equal(model._counts, before._counts)
+
+
+def test_an_interrupted_batch_leaves_the_model_as_it_was(monkeypatch):
+    model = fastml.MiniBatchKMeans(3, random_state=0).partial_fit(GOOD)
+    before = copy.deepcopy(model)
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_minibatch, "_labels_and_inertia", interrupt)  # the last thing done
+    with pytest.raises(KeyboardInterrupt):
+        model.partial_fit(GOOD * 2)
+    assert_same_model(model, before)
+    np.testing.assert_array_equal(model._counts, before._counts)
+
+
+def test_explicit_centers_with_several_starts_are_warned_of():
+    with pytest.warns(RuntimeWarning, match="only one init in MiniBatchKMeans instead of n_init=5"):
+        fastml.MiniBatchKMeans(3, init=GOOD[:3], n_init=5).fit(GOOD)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_small_init_size_is_warned_of(method):
+    model = fastml.MiniBatchKMeans(5, init_size=2)
+    with pytest.warns(RuntimeWarning, match="init_size=2 should be larger than n_clusters=5"):
+        getattr(model, method)(GOOD)
+    assert model._init_size == 15
+
+
+def test_given_centers_are_not_written_to():
+    start = GOOD[:3].copy()
+    fastml.MiniBatchKMeans(3, init=start, n_init=1).fit(GOOD).partial_fit(GOOD)
+    np.testing.assert_array_equal(start, GOOD[:3])
+
+
+def test_max_time_stops_after_a_batch():
+    X = np.random.default_rng(0).normal(size=(3000, 4))
+    model = fastml.MiniBatchKMeans(5, batch_size=100, random_state=0, max_time=1e-9).fit(X)
+    assert (model.n_steps_, model.n_iter_) == (1, 1)
+    np.testing.assert_array_equal(model.labels_, model.predict(X))
+    with pytest.raises(ValueError, match="'max_time' parameter of MiniBatchKMeans"):
+        fastml.MiniBatchKMeans(5, max_time=0).fit(X)

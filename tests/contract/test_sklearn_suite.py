@@ -1,0 +1,63 @@
+"""scikit-learn's own tests of the estimators, with its classes replaced by fastml's.
+
+They run in a process of their own, since the replacement must come before their import.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sklearn
+
+TESTS = Path(__file__).parents[1]
+SUITES = {
+    "sklearn.cluster": ("cluster/tests/test_k_means.py", "cluster/sklearn_deselected.txt"),
+    "sklearn.neural_network": (
+        "neural_network/tests/test_mlp.py",
+        "neural_network/sklearn_deselected.txt",
+    ),
+}
+
+
+@pytest.mark.parametrize("module", SUITES)
+def test_scikit_learn_tests_pass(module, tmp_path):
+    tests, deselected = SUITES[module]
+    path = Path(sklearn.__file__).parent / tests
+    if not path.exists():
+        pytest.skip("scikit-learn is installed without its tests")
+    environment = {
+        **os.environ,
+        "FASTML_SKLEARN_SUITE": module,
+        "FASTML_SKLEARN_DESELECTED": str(TESTS / deselected),
+        "PYTHONPATH": os.pathsep.join(
+            [str(TESTS.parent), str(TESTS / "support"), os.environ.get("PYTHONPATH", "")]
+        ),
+    }
+    command = [
+        sys.executable, "-m", "pytest", "-q",
+        "-p", "sklearn_suite_plugin", "-p", "no:cacheprovider",
+        "-c", os.devnull, "--rootdir", str(path.parent), str(path),
+    ]  # fmt: skip
+    run = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-2000:]
+    passed = re.search(r"(\d+) passed", run.stdout)
+    assert passed is not None
+    assert int(passed[1]) > 40
+
+
+def test_every_deselected_test_has_a_reason(tmp_path, monkeypatch):
+    from sklearn_suite_plugin import deselected_tests
+
+    for _, deselected in SUITES.values():
+        assert deselected_tests(TESTS / deselected)
+    listed = tmp_path / "deselected.txt"
+    listed.write_text("test_something\n")
+    with pytest.raises(ValueError, match="No reason"):
+        deselected_tests(listed)

@@ -1,0 +1,249 @@
+"""How many threads, and that any number of them, from anywhere, does the work right."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import fastml
+from fastml import reference
+from fastml.core import threads as _threads
+from fastml.kernels.machine.jit import CHECK_TILES
+
+with_helpers = pytest.mark.skipif(CHECK_TILES, reason="checked kernels run on the caller alone")
+
+
+@pytest.fixture(autouse=True)
+def default_again():
+    yield
+    fastml.set_num_threads(None)
+
+
+@pytest.fixture
+def no_environment(monkeypatch):
+    monkeypatch.delenv("FASTML_NUM_THREADS", raising=False)
+
+
+def problem(seed=0, n_samples=20_000):
+    random = np.random.default_rng(seed)
+    X = random.normal(size=(n_samples, 8)).astype("float32")
+    return X, X[:30].copy()
+
+
+def run(code, **variables):
+    """Run code in a fresh interpreter; a hang is a failure, not a stop of the suite."""
+    environment = {**os.environ, **variables}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=100
+    )
+
+
+# --- how many ---------------------------------------------------------------------------
+
+
+def test_order_of_precedence(no_environment, monkeypatch):
+    default = fastml.get_num_threads()
+    assert default >= 1
+    monkeypatch.setenv("FASTML_NUM_THREADS", "5")
+    assert fastml.get_num_threads() == 5
+    fastml.set_num_threads(3)
+    assert fastml.get_num_threads() == 3
+    with fastml.num_threads(7):
+        assert fastml.get_num_threads() == 7
+        with fastml.num_threads(np.int64(2)):
+            assert fastml.get_num_threads() == 2
+        fastml.set_num_threads(4)
+        assert fastml.get_num_threads() == 7
+    assert fastml.get_num_threads() == 4
+    fastml.set_num_threads(None)
+    assert fastml.get_num_threads() == 5
+    monkeypatch.setenv("FASTML_NUM_THREADS", "")
+    assert fastml.get_num_threads() == default
+
+
+def test_context_ends_with_an_exception(no_environment):
+    before = fastml.get_num_threads()
+    with pytest.raises(KeyError), fastml.num_threads(before + 3):
+        raise KeyError
+    assert fastml.get_num_threads() == before
+
+
+def test_context_is_of_one_thread():
+    seen = []
+    with fastml.num_threads(9):
+        other = threading.Thread(target=lambda: seen.append(fastml.get_num_threads()))
+        other.start()
+        other.join()
+        assert fastml.get_num_threads() == 9
+    assert seen == [fastml.get_num_threads()]
+
+
+@pytest.mark.parametrize("wrong", [0, -1])
+def test_numbers_below_one_are_refused(wrong):
+    fastml.set_num_threads(2)
+    with pytest.raises(ValueError, match="must be >= 1"):
+        fastml.set_num_threads(wrong)
+    with pytest.raises(ValueError, match="must be >= 1"), fastml.num_threads(wrong):
+        pass
+    assert fastml.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("wrong", [1.0, "2", True, [1]])
+def test_what_is_not_an_integer_is_refused(wrong):
+    fastml.set_num_threads(2)
+    with pytest.raises(TypeError, match="must be an instance of int"):
+        fastml.set_num_threads(wrong)
+    with pytest.raises(TypeError, match="must be an instance of int"), fastml.num_threads(wrong):
+        pass
+    assert fastml.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("wrong", ["0", "-2", "many", "1.5"])
+def test_wrong_environment_is_refused_by_name(monkeypatch, wrong):
+    monkeypatch.setenv("FASTML_NUM_THREADS", wrong)
+    with pytest.raises(ValueError, match="FASTML_NUM_THREADS must be a positive integer"):
+        fastml.get_num_threads()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no CPU affinity here")
+def test_default_respects_affinity():
+    code = """
+import os
+os.environ.pop("FASTML_NUM_THREADS", None)
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+import fastml
+print(fastml.get_num_threads())
+"""
+    assert run(code).stdout.strip() == "1"
+
+
+# --- that they do the work right ------------------------------------------------------------
+
+
+def test_many_more_threads_than_cores(shared_work):
+    X, centers = problem()
+    expected = reference.nearest_centroid(X, centers)
+    with fastml.num_threads(200):
+        np.testing.assert_array_equal(fastml.nearest_centroid(X, centers), expected)
+        np.testing.assert_array_equal(fastml.nearest_centroid(X[:1], centers), expected[:1])
+
+
+def test_concurrent_calls_from_many_threads(shared_work):
+    problems = [problem(seed, 3000 + seed) for seed in range(12)]
+    expected = [reference.nearest_centroid(*p) for p in problems]
+    slopes = [fastml.sigmoid_derivative(p[0]) for p in problems]
+
+    def work(i):
+        with fastml.num_threads(1 + i % 5):
+            for _ in range(10):
+                np.testing.assert_array_equal(fastml.nearest_centroid(*problems[i]), expected[i])
+                np.testing.assert_array_equal(fastml.sigmoid_derivative(problems[i][0]), slopes[i])
+
+    with ThreadPoolExecutor(12) as callers:
+        list(callers.map(work, range(12)))
+
+
+def test_helpers_that_cannot_be_had_are_not_needed(shared_work, monkeypatch):
+    """A process at its limit of threads still gets its result, from the caller alone."""
+
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_threads, "_pool", None)
+    monkeypatch.setattr(_threads, "_pool_size", 0)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    X, centers = problem()
+    with fastml.num_threads(3):
+        labels = fastml.nearest_centroid(X, centers)
+    np.testing.assert_array_equal(labels, reference.nearest_centroid(X, centers))
+    _threads._forget_pool()
+
+
+@with_helpers
+def test_busy_helpers_are_not_needed(shared_work):
+    """With every helper held up, the caller finishes alone."""
+    X, centers = problem()
+    expected = reference.nearest_centroid(X, centers)
+    release = threading.Event()
+    with fastml.num_threads(3):
+        fastml.nearest_centroid(X, centers)  # makes the pool
+        held = [_threads._pool.submit(release.wait, 60) for _ in range(8)]
+        try:
+            labels = fastml.nearest_centroid(X, centers)
+        finally:
+            release.set()
+        assert all(future.result() for future in held)
+    np.testing.assert_array_equal(labels, expected)
+
+
+FORK = """
+import os, signal, sys, threading, warnings
+import numpy as np
+import fastml
+from fastml import reference
+from fastml.core import threads as _threads
+
+warnings.simplefilter("ignore")  # newer Pythons warn of any fork beside threads
+signal.alarm(60)
+_threads._WAKING_NANOSECONDS = 1
+fastml.set_num_threads(3)
+X = np.random.default_rng(0).normal(size=(20_000, 8)).astype("float32")
+centers = X[:30].copy()
+expected = reference.nearest_centroid(X, centers)
+
+def right():
+    return np.array_equal(fastml.nearest_centroid(X, centers), expected)
+
+assert right()
+stop = False
+def keep_busy():
+    while not stop:
+        right()
+others = [threading.Thread(target=keep_busy) for _ in range(BUSY)]
+for other in others:
+    other.start()
+for _ in range(5):
+    with _threads._lock:  # as another thread may hold it at any moment
+        child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        good = right() and right()
+        _threads._pool.submit(right).result(timeout=20)  # helpers of its own, that run
+        os._exit(0 if good else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert right()
+stop = True
+for other in others:
+    other.join()
+print("done")
+"""
+
+
+@with_helpers
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("busy", [0, 2])
+def test_forked_children_run_kernels(busy):
+    result = run(FORK.replace("BUSY", str(busy)))
+    assert result.stdout.strip() == "done", result.stderr
+
+
+def test_kernels_run_while_the_interpreter_ends():
+    code = """
+import atexit, threading
+import numpy as np
+import fastml
+from fastml.core import threads as _threads
+_threads._WAKING_NANOSECONDS = 1
+fastml.set_num_threads(3)
+x = np.zeros(200_000)
+fastml.sigmoid(x)
+atexit.register(lambda: print(fastml.sigmoid(x).mean()))
+"""
+    result = run(code)
+    assert result.stdout.strip() == "0.5", result.stderr

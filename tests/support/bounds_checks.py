@@ -1,0 +1,196 @@
+"""That the checking mode fires.  Run by test_bounds, in a process where the mode is on."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import pytest
+
+from fastml.kernels.machine import jit as _jit
+from fastml.kernels.ops.flat import load_up_to, store_up_to
+from fastml.kernels.tile import (
+    add_lane_sums,
+    broadcast,
+    fill,
+    indices,
+    lanes,
+    load,
+    load_first,
+    load_part,
+    load_rows,
+    load_square,
+    load_whole_rows,
+    outer,
+    rank1,
+    store,
+    store_first,
+    store_indices,
+    store_part,
+    store_past_cache,
+)
+
+compiled = numba.njit(error_model="numpy")
+
+
+@compiled
+def run_load(x, at):
+    store(x, 0, 0, load(x, at, 0, 1, 1))
+
+
+@compiled
+def run_load_columns(x, at):
+    store(x, 0, 0, load(x, 0, at, 1, 2))
+
+
+@compiled
+def run_load_square(x, at):
+    load_square(x, at, 0)
+
+
+@compiled
+def run_load_first(x, at):
+    load_first(x, at + lanes(x) - 1, 1)
+
+
+@compiled
+def run_broadcast(x, at):
+    broadcast(x, at + lanes(x) - 2, 1, 1, 2)
+
+
+@compiled
+def run_rank1(x, at):
+    rank1(fill(x, 0.0, 1, 2), load(x, 0, 0, 1, 1), x, at + lanes(x) - 2, 1)
+
+
+@compiled
+def run_outer_left(x, at):
+    outer(fill(x, 0.0, 1, 1), x, at, 0, 0)
+
+
+@compiled
+def run_outer_right(x, at):
+    outer(fill(x, 0.0, 1, 2), x, 0, 0, at)
+
+
+@compiled
+def run_store(x, at):
+    store(x, at, 0, fill(x, 0.0, 1, 1))
+
+
+@compiled
+def run_store_columns(x, at):
+    store(x, 0, at, fill(x, 0.0, 1, 2))
+
+
+@compiled
+def run_load_whole_rows(x, at):
+    load_whole_rows(x, at - lanes(x), 2)
+
+
+@compiled
+def run_load_part(x, at):
+    load_part(x, at + lanes(x) - 2, 0, 1, 1, 2, 1)
+
+
+@compiled
+def run_store_part(x, at):
+    store_part(x, at + lanes(x) - 2, 0, fill(x, 0.0, 1, 1), 2, 1)
+
+
+@compiled
+def run_store_past_cache(x, at):
+    store_past_cache(x, at, fill(x, 0.0, 1, 1))
+
+
+@compiled
+def run_store_first(x, at):
+    store_first(x, at + lanes(x) - 1, 1, fill(x, 0.0, 1, 1))
+
+
+@compiled
+def run_add_lane_sums(x, at):
+    add_lane_sums(x, at + lanes(x) - 2, 0, fill(x, 0.0, 1, 2), 1, 2)
+
+
+@compiled
+def run_up_to(x, at):
+    store_up_to(x, at + lanes(x) - 1, 1, load_up_to(x, at + lanes(x) - 1, 1))
+
+
+@compiled
+def run_store_indices(x, labels, at):
+    store_indices(labels, at, indices(x, 0, 1))
+
+
+@compiled
+def run_load_rows(X, rows, first, column, out):
+    store(out, 0, lanes(X), load_rows(X, rows, first, column))
+
+
+KERNELS = [kernel for name, kernel in sorted(globals().items()) if name.startswith("run_")]
+
+
+def test_the_mode_is_on():
+    assert _jit.CHECK_TILES
+    assert numba.config.BOUNDSCHECK
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "kernel", [k for k in KERNELS if k not in (run_store_indices, run_load_rows)]
+)
+def test_one_element_outside_is_an_error(kernel, dtype):
+    width = describe_lanes(np.zeros(1, dtype))
+    # Starting on a cache line, as stores past the cache must.
+    memory = np.ones(2 * width + 64, dtype)
+    first = -memory.ctypes.data % 64 // memory.itemsize
+    x = memory[first : first + 2 * width]
+    kernel(x, width)  # the last place inside
+    with pytest.raises(IndexError):
+        kernel(x, width + 1)
+    # A start before the array; of the kernels that add an offset, as far again.
+    with pytest.raises(IndexError):
+        kernel(x, -width)
+    assert (x[1:] <= 1).all()
+
+
+@compiled
+def describe_lanes(x):
+    return lanes(x)
+
+
+def test_labels_outside_are_an_error():
+    x = np.zeros(1, np.float32)
+    width = describe_lanes(x)
+    labels = np.zeros(width + 1, np.int32)
+    run_store_indices(x, labels, 1)
+    for at in (2, -1):
+        with pytest.raises(IndexError):
+            run_store_indices(x, labels, at)
+
+
+@pytest.mark.parametrize("n_columns", [3, 40])
+def test_rows_and_columns_outside_are_an_error(n_columns):
+    X = np.zeros((40, n_columns), np.float32)
+    rows = np.arange(40)
+    width = describe_lanes(X)
+    out = np.empty(width * width, np.float32)
+    run_load_rows(X, rows, 40 - width, 0, out)
+    with pytest.raises(IndexError):
+        run_load_rows(X, rows, 41 - width, 0, out)  # row numbers that are not there
+    for wrong in (40, -1):
+        with pytest.raises(IndexError):
+            run_load_rows(X, np.full(width, wrong), 0, 0, out)
+    with pytest.raises(IndexError):
+        run_load_rows(X, np.full(width, 39), 0, n_columns, out)
+
+
+def test_plain_indexing_is_checked_too():
+    @compiled
+    def read(x, i):
+        return x[i]
+
+    x = np.zeros(4)
+    assert read(x, 3) == 0
+    with pytest.raises(IndexError):
+        read(x, 4)
