@@ -15,7 +15,7 @@ finished blocks, on cache lines of their own.
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba.core import types
@@ -83,6 +83,48 @@ def join_team(state):
 def take_ticket(state):
     """Return the number of the next block of work nobody has taken."""
     return _atomic_add(state, _NEXT, 1)
+
+
+class PhasedTicket(NamedTuple):
+    """One block of work of a kernel whose steps have phases.
+
+    step, phase : which
+    number : which ticket of its phase
+    before : how many tickets must be done before it may begin: all of the phases before
+    """
+
+    step: int
+    phase: int
+    number: int
+    before: int
+
+
+@inner_kernel
+def take_phased_ticket(state, phases):
+    """Return the next ticket of a kernel that repeats some phases step by step.
+
+    Parameters
+    ----------
+    phases : IN tuple of int, the number of tickets of each phase of a step; at least one is not 0
+
+    Returns
+    -------
+    PhasedTicket : the caller passes ``before`` to :func:`wait_for`, unless the step is past the
+        last one
+    """
+    ticket = take_ticket(state)
+    per_step = 0
+    for count in phases:
+        per_step += count
+    step = ticket // per_step
+    before = step * per_step
+    number = ticket - before
+    phase = 0
+    while number >= phases[phase]:
+        number -= phases[phase]
+        before += phases[phase]
+        phase += 1
+    return PhasedTicket(step, phase, number, before)
 
 
 @inner_kernel
