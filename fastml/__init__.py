@@ -21,9 +21,11 @@ if TYPE_CHECKING:
         sigmoid_derivative,
     )
     from .inspection import KMeansElbowDisplay, KMeansStepsDisplay
+    from .naive_bayes import GaussianNB
     from .neural_network import MLPClassifier, MLPRegressor
 
 _HOMES = {
+    "GaussianNB": "naive_bayes",
     "KMeans": "cluster",
     "KMeansElbowDisplay": "inspection",
     "KMeansStepsDisplay": "inspection",
@@ -40,9 +42,10 @@ _HOMES = {
     "sigmoid": "functional",
     "sigmoid_derivative": "functional",
 }
-_SUBMODULES = ("cluster", "functional", "inspection", "kernels", "neural_network", "reference")
+_SUBMODULES = ("cluster", "functional", "inspection", "kernels", "naive_bayes", "neural_network", "reference")
 
 __all__ = [
+    "GaussianNB",
     "KMeans",
     "KMeansElbowDisplay",
     "KMeansStepsDisplay",
