@@ -42,7 +42,15 @@ _HOMES = {
     "sigmoid": "functional",
     "sigmoid_derivative": "functional",
 }
-_SUBMODULES = ("cluster", "functional", "inspection", "kernels", "naive_bayes", "neural_network", "reference")
+_SUBMODULES = (
+    "cluster",
+    "functional",
+    "inspection",
+    "kernels",
+    "naive_bayes",
+    "neural_network",
+    "reference",
+)
 
 __all__ = [
     "GaussianNB",

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.multiclass import _check_partial_fit_first_call
+from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..core.classes import number_classes
@@ -164,6 +164,7 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
             self, X, y, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False
         )
         check_finite(data, "X", type(self).__name__)
+        check_classification_targets(targets)
         if sample_weight is None:
             return readable(data), targets, _ALL_ONES
         weights = _check_sample_weight(
@@ -253,7 +254,7 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
         joint = self.predict_joint_log_proba(X)
         return np.asarray(joint - logsumexp(joint, axis=1, keepdims=True))
 
-    def _check_X(self, X: ArrayLike) -> Array:
+    def _check_X(self, X: ArrayLike) -> Array:  # noqa: N802 (scikit-learn's name)
         return samples(self, X)
 
     def _model(self) -> gaussian.Gaussians | None:

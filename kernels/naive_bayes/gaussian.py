@@ -9,9 +9,9 @@ Labels are those of the definition, with its divisions, summed in feature order
 (``reference.naive_bayes``).  With S the sum and u = 2^-53, each term of S is off by at most 8u of
 itself here and 4u there (a difference, a factor rounded three times and squared; a difference, a
 square and a quotient), and d additions add d u; so both are within g (S + |k|) of the exact value,
-g = 1.01 (d + 12) u.  As S = k - jll grows where jll falls, no class whose computed likelihood is at
-most ``second`` can exceed second + g (|second| + 2 max |k|).  Where the best leads by less than both
-sides may be off, the row is decided again by the definition; lowest class on ties.
+g = 1.01 (d + 12) u.  As S = k - jll grows where jll falls, no class whose computed likelihood is
+at most ``second`` can exceed second + g (|second| + 2 max |k|).  Where the best leads by less than
+both sides may be off, the row is decided again by the definition; lowest class on ties.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def decide_exactly(X, row, model):
 
 @inner_kernel
 def widen_rows(X, first, last, rows):
-    """Copy rows first, first + 1, ..., repeating ``last``, as float64; say whether all are finite."""
+    """Copy rows first, first + 1, ..., repeating ``last``, as float64; say if all are finite."""
     total = 0.0
     for i in range(rows.shape[0]):
         row = min(first + i, last)

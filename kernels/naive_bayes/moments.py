@@ -1,10 +1,11 @@
 """Weight, mean and spread of every feature within every class, in one pass over the rows.
 
-Within a block of rows deviations are from a row of the same class, or where that is an outlier from
-a first estimate of the means, and corrected for the difference from the means (Chan, Golub and
-LeVeque, "Algorithms for computing the sample variance", The American Statistician 37(3), 1983).
-Blocks are merged by the formula of the same paper over the fixed tree of ``ops.sums``.  No
-difference of large numbers is formed on the way, so an offset of 1e8 loses nothing.
+Every class has an *origin*, one of its rows: means are kept as distances from it, so an offset of
+1e8 loses nothing, neither within a block nor when blocks are merged.  Within a block deviations are
+from the class's first row there, or where that is an outlier from a first estimate of the means,
+and corrected for the difference from the means (Chan, Golub and LeVeque, "Algorithms for computing
+the sample variance", The American Statistician 37(3), 1983).  Blocks are merged by the formula of
+the same paper over the fixed tree of ``ops.sums``.
 """
 
 from __future__ import annotations
@@ -18,15 +19,13 @@ from ..machine.team import finish_ticket, take_ticket
 
 #: A shift whose square is so many times the variance loses as many decimals as this has, twice.
 _FAR = 100.0
-#: Sums of so many features and classes stay in the first-level cache: three of each.
-_SUMS_AT_ONCE = 1280
 
 
 class Moments(NamedTuple):
     """What is known of the rows of each class.
 
     weights : (..., n_classes) float64, the sum of the weights
-    means : (..., n_classes, n_features) float64
+    means : (..., n_classes, n_features) float64, less the origins
     squares : (..., n_classes, n_features) float64, weighted squared deviations from the means
     """
 
@@ -42,37 +41,45 @@ def add_weights(classes, sample_weight, start, stop, weights):
         weights[np.uint32(classes[i])] += sample_weight[i] if sample_weight.size > 0 else 1.0
 
 
-@inner_kernel
-def add_deviations(X, classes, sample_weight, start, stop, shifts, residues, squares):
-    """Add up the weighted deviations of rows [start, stop) from their class's shift, and squares.
+class Rows(NamedTuple):
+    """The rows moments are found of.
 
-    Some features at a time, so that their sums stay in the first-level cache.
+    X : (n_samples, n_features), finite
+    classes : (n_samples,) int32, the number of each row's class
+    sample_weight : (n_samples,) float64, or (0,) for weights of one
+    origins : (n_classes, n_features) float64
+    """
+
+    X: Any
+    classes: Any
+    sample_weight: Any
+    origins: Any
+
+
+@inner_kernel
+def add_deviations(rows, start, stop, means, residues, squares):
+    """Add up the weighted deviations of rows [start, stop) from means, and their squares.
 
     Parameters
     ----------
-    shifts : IN (n_classes, n_features) float64
+    rows : IN Rows
+    means : IN (n_classes, n_features) float64, less the origins
     residues, squares : IN/OUT (n_classes, n_features) float64
     """
-    n_classes, n_features = shifts.shape
-    strip = max(_SUMS_AT_ONCE // n_classes // 16 * 16, 32)
-    for first in range(0, n_features, strip):
-        last = min(first + strip, n_features)
-        for i in range(start, stop):
-            # Slices, not offsets: loops from zero on are those the compiler makes vectors of.
-            c = np.uint32(classes[i])
-            x, shift = X[i, first:last], shifts[c, first:last]
-            residue, square = residues[c, first:last], squares[c, first:last]
-            if sample_weight.size > 0:
-                weight = sample_weight[i]
-                for p in range(x.size):
-                    deviation = np.float64(x[p]) - shift[p]
-                    residue[p] += weight * deviation
-                    square[p] += weight * deviation * deviation
-            else:
-                for p in range(x.size):
-                    deviation = np.float64(x[p]) - shift[p]
-                    residue[p] += deviation
-                    square[p] += deviation * deviation
+    X, classes, sample_weight, origins = rows
+    for i in range(start, stop):
+        c = np.uint32(classes[i])
+        if sample_weight.size > 0:
+            weight = sample_weight[i]
+            for p in range(X.shape[1]):
+                deviation = (np.float64(X[i, p]) - origins[c, p]) - means[c, p]
+                residues[c, p] += weight * deviation
+                squares[c, p] += weight * deviation * deviation
+        else:
+            for p in range(X.shape[1]):
+                deviation = (np.float64(X[i, p]) - origins[c, p]) - means[c, p]
+                residues[c, p] += deviation
+                squares[c, p] += deviation * deviation
 
 
 @inner_kernel
@@ -86,54 +93,59 @@ def clear(weights, residues, squares):
 
 
 @inner_kernel
-def block_moments(X, classes, sample_weight, start, stop, moments, residues):
-    """Find the moments of rows [start, stop).
-
-    Deviations are from each class's first row in the block.  Where such a row is an outlier, so
-    that the shift is far beyond the spread, the block is done again from the means just found.
+def first_rows(rows, start, stop, weights, means):
+    """Write the first row of every class in [start, stop), less its origin; 0 where there is none.
 
     Parameters
     ----------
-    X : IN (n_samples, n_features), finite
-    classes : IN (n_samples,) int32, the number of each row's class
-    sample_weight : IN (n_samples,) float64, or (0,) for weights of one
+    weights : OUT (n_classes,), working memory
+    means : OUT (n_classes, n_features) float64
+    """
+    n_classes, n_features = means.shape
+    weights[:] = -1.0
+    for k in range(n_classes):
+        for p in range(n_features):
+            means[k, p] = 0.0
+    missing = n_classes
+    for i in range(start, stop):
+        c = np.uint32(rows.classes[i])
+        if weights[c] < 0.0:
+            weights[c] = 0.0
+            for p in range(n_features):
+                means[c, p] = np.float64(rows.X[i, p]) - rows.origins[c, p]
+            missing -= np.int64(1)
+            if missing == 0:
+                return
+
+
+@inner_kernel
+def block_moments(rows, start, stop, moments, residues):
+    """Find the moments of rows [start, stop).
+
+    Parameters
+    ----------
+    rows : IN Rows
     moments : OUT Moments of (n_classes,) and (n_classes, n_features)
     residues : OUT (n_classes, n_features), working memory: sums of the deviations
     """
     weights, means, squares = moments
-    n_classes, n_features = means.shape
-    weights[:] = -1.0
-    missing = n_classes
-    for i in range(start, stop):
-        c = np.uint32(classes[i])
-        if weights[c] < 0.0:
-            weights[c] = 0.0
-            for p in range(n_features):
-                means[c, p] = np.float64(X[i, p])
-            missing -= 1
-            if missing == 0:
-                break
-    if missing > 0:
-        for c in range(n_classes):
-            if weights[c] < 0.0:
-                for p in range(n_features):
-                    means[c, p] = 0.0
+    first_rows(rows, start, stop, weights, means)
     far = True
-    for attempt in range(2):
+    for _ in range(2):
         if not far:
-            break
+            return
         clear(weights, residues, squares)
-        add_weights(classes, sample_weight, start, stop, weights)
-        add_deviations(X, classes, sample_weight, start, stop, means, residues, squares)
+        add_weights(rows.classes, rows.sample_weight, start, stop, weights)
+        add_deviations(rows, start, stop, means, residues, squares)
         far = False
-        for c in range(n_classes):
-            if weights[c] > 0.0:
-                for p in range(n_features):
-                    shift = residues[c, p] / weights[c]
-                    moved = shift * residues[c, p]
-                    means[c, p] += shift
-                    far = far or moved > _FAR * (squares[c, p] - moved)
-                    squares[c, p] = max(squares[c, p] - moved, 0.0)
+        for k in range(weights.size):
+            if weights[k] > 0.0:
+                for p in range(means.shape[1]):
+                    shift = residues[k, p] / weights[k]
+                    moved = shift * residues[k, p]
+                    means[k, p] += shift
+                    far = far or moved > _FAR * (squares[k, p] - moved)
+                    squares[k, p] = max(squares[k, p] - moved, 0.0)
 
 
 @inner_kernel
@@ -162,9 +174,7 @@ def merge_into(earlier, later):
 @kernel
 def merge_moments(weights, means, squares, later_weights, later_means, later_squares):
     """Merge the moments of earlier rows into those of later ones, see :func:`merge_into`."""
-    merge_into(
-        Moments(weights, means, squares), Moments(later_weights, later_means, later_squares)
-    )
+    merge_into(Moments(weights, means, squares), Moments(later_weights, later_means, later_squares))
 
 
 @inner_kernel
@@ -184,21 +194,22 @@ def copy_moments(source, target):
 
 
 @inner_kernel
-def range_moments(X, classes, sample_weight, block_rows, first, last, levels, total, residues):
+def range_moments(rows, block_rows, first, last, levels, total, residues):
     """Find the moments of blocks [first, last), an aligned range, merged over the tree.
 
     Parameters
     ----------
+    rows : IN Rows
     block_rows : int, rows of a block
     levels : OUT Moments of (n_levels, ...), working memory: one node of the tree a level
     total : OUT Moments
     residues : OUT, see ``block_moments``
     """
-    n_samples = X.shape[0]
+    n_samples = rows.X.shape[0]
     for number in range(last - first):
         start = (first + number) * block_rows
         stop = min(start + block_rows, n_samples)
-        block_moments(X, classes, sample_weight, start, stop, total, residues)
+        block_moments(rows, start, stop, total, residues)
         level = 0
         while (number >> level) & 1:
             merge_into(level_of(levels, level), total)
@@ -216,21 +227,20 @@ def range_moments(X, classes, sample_weight, block_rows, first, last, levels, to
 
 @allocating_kernel
 def class_moments(
-    X, classes, sample_weight, block_rows, ticket_blocks, state, weights, means, squares
+    X, classes, sample_weight, origins, block_rows, ticket_blocks, state, weights, means, squares
 ):
     """Find the moments of the classes, as a member of a team.
 
     Parameters
     ----------
-    X : IN (n_samples, n_features), finite
-    classes : IN (n_samples,) int32, the number of each row's class
-    sample_weight : IN (n_samples,) float64, or (0,) for weights of one
+    X, classes, sample_weight, origins : IN, see ``Rows``
     block_rows : int, rows of a block
     ticket_blocks : int, blocks a ticket, a power of two: an aligned range
     state : IN/OUT the team's state, zero at the start
     weights, means, squares : OUT (n_tickets, n_classes), (n_tickets, n_classes, n_features) twice:
         the moments of each ticket's rows
     """
+    rows = Rows(X, classes, sample_weight, origins)
     n_blocks = (X.shape[0] + block_rows - 1) // block_rows
     n_classes, n_features = means.shape[1:]
     n_levels = 1
@@ -252,8 +262,6 @@ def class_moments(
         if first >= n_blocks:
             return
         last = min(first + ticket_blocks, n_blocks)
-        range_moments(
-            X, classes, sample_weight, block_rows, first, last, levels, total, residues
-        )
+        range_moments(rows, block_rows, first, last, levels, total, residues)
         copy_moments(total, Moments(weights[ticket], means[ticket], squares[ticket]))
         finish_ticket(state)

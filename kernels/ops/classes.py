@@ -56,7 +56,7 @@ def number_classes(y, low, numbers, block_size, state, classes):
     Parameters
     ----------
     y : IN (n_samples,) int64
-    numbers : IN (n_values,) int32, the number of the class low, low + 1, ...; -1 where there is none
+    numbers : IN (n_values,) int32, the number of the class low, low + 1, ...; -1 if there is none
     state : IN/OUT the team's state, zero at the start
     classes : OUT (n_samples,) int32; -1 where the target is no class
     """
