@@ -21,10 +21,12 @@ if TYPE_CHECKING:
         sigmoid_derivative,
     )
     from .inspection import KMeansElbowDisplay, KMeansStepsDisplay
-    from .naive_bayes import GaussianNB
+    from .naive_bayes import BernoulliNB, ComplementNB, GaussianNB, MultinomialNB
     from .neural_network import MLPClassifier, MLPRegressor
 
 _HOMES = {
+    "BernoulliNB": "naive_bayes",
+    "ComplementNB": "naive_bayes",
     "GaussianNB": "naive_bayes",
     "KMeans": "cluster",
     "KMeansElbowDisplay": "inspection",
@@ -32,6 +34,7 @@ _HOMES = {
     "MLPClassifier": "neural_network",
     "MLPRegressor": "neural_network",
     "MiniBatchKMeans": "cluster",
+    "MultinomialNB": "naive_bayes",
     "dense_backward": "functional",
     "dense_forward": "functional",
     "get_num_threads": "core.threads",
@@ -53,6 +56,8 @@ _SUBMODULES = (
 )
 
 __all__ = [
+    "BernoulliNB",
+    "ComplementNB",
     "GaussianNB",
     "KMeans",
     "KMeansElbowDisplay",
@@ -60,6 +65,7 @@ __all__ = [
     "MLPClassifier",
     "MLPRegressor",
     "MiniBatchKMeans",
+    "MultinomialNB",
     "__version__",
     "dense_backward",
     "dense_forward",

@@ -109,3 +109,64 @@ def gaussian_constants(variance: ArrayLike, prior: ArrayLike) -> Array:
         log_prior = np.log(np.asarray(prior, np.float64))
     logs = np.log(2.0 * np.pi * np.asarray(variance, np.float64))
     return np.asarray(log_prior - 0.5 * logs.sum(axis=1))
+
+
+def class_counts(
+    X: ArrayLike, classes: ArrayLike, n_classes: int, sample_weight: ArrayLike | None = None
+) -> tuple[Array, Array]:
+    """Return each class's weight and the weighted sums of its features, in the order of the rows.
+
+    Parameters
+    ----------
+    X : array-like (n_samples, n_features)
+    classes : array-like (n_samples,)
+        The number of each row's class.
+    n_classes : int
+    sample_weight : array-like (n_samples,), default=None
+        Weights of one by default.
+
+    Returns
+    -------
+    weights : ndarray (n_classes,) of float64
+    counts : ndarray (n_classes, n_features) of float64
+
+    Examples
+    --------
+    >>> class_counts([[1, 0], [2, 5]], [0, 0], 1)[1].tolist()
+    [[3.0, 5.0]]
+    """
+    X = np.asarray(X, np.float64)
+    w = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    weights, counts = np.zeros(n_classes), np.zeros((n_classes, X.shape[1]))
+    for row, c, weight in zip(X, np.asarray(classes), w, strict=True):
+        weights[c] += weight
+        counts[c] += weight * row
+    return weights, counts
+
+
+def linear_joint_log_likelihood(X: ArrayLike, W: ArrayLike, b: ArrayLike) -> Array:
+    """Return sum over p of x_p W_cp, in the order of the features, plus b_c.
+
+    With W the logarithms of the features' probabilities and b those of the classes this is the
+    multinomial model; Bernoulli's has log(P / (1 - P)) for W, and adds the sum of log(1 - P) to b.
+
+    Parameters
+    ----------
+    X : array-like (n_samples, n_features)
+    W : array-like (n_classes, n_features)
+    b : array-like (n_classes,)
+
+    Returns
+    -------
+    likelihoods : ndarray (n_samples, n_classes) of float64
+
+    Examples
+    --------
+    >>> linear_joint_log_likelihood([[1.0, 2.0]], [[1.0, 1.0]], [0.5]).tolist()
+    [[3.5]]
+    """
+    X, W = np.asarray(X, np.float64), np.asarray(W, np.float64)
+    totals = np.zeros((len(X), len(W)))
+    for p in range(X.shape[1]):
+        totals += X[:, p, None] * W[:, p]
+    return totals + np.asarray(b, np.float64)
