@@ -233,7 +233,8 @@ class CountingNB:
         TypeError, ValueError
             On bad input, in scikit-learn's words.
         """
-        return np.asarray(self.classes_[self._scores(X, labels=True)])
+        labels = self._scores(X, labels=True)
+        return np.asarray(self.classes_[labels])
 
     def predict_joint_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the joint probability of each row and class.

@@ -36,7 +36,7 @@ def widen_rows(X, first, last, threshold, rows):
     finite, positive : bool, whether all numbers are finite; whether none is negative
     """
     total = 0.0
-    below = np.bool_(False)
+    positive = True
     for i in range(rows.shape[0]):
         row = min(first + i, last)
         if threshold == threshold:
@@ -48,9 +48,9 @@ def widen_rows(X, first, last, threshold, rows):
             for p in range(rows.shape[1]):
                 value = np.float64(X[row, p])
                 rows[i, p] = value
-                below |= value < 0.0
+                positive = positive and not value < 0.0
                 total += value * 0.0
-    return total == 0.0, not below
+    return total == 0.0, positive
 
 
 @inner_kernel
