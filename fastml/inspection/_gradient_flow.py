@@ -224,7 +224,7 @@ def _judge(flow: dict[str, Any]) -> tuple[str, str]:
         )
     if first < _VANISHING * last:
         return "vanishing", _remedy_for_vanishing(flow, first / last)
-    return "healthy", "every layer gets a gradient of a size with the others."
+    return "healthy", "the gradients of all layers are of similar size."
 
 
 def _remedy_for_vanishing(flow: dict[str, Any], ratio: float) -> str:
