@@ -89,7 +89,9 @@ def gradient_flow(
     estimator : MLPClassifier or MLPRegressor
         Fitted, be it for one epoch by ``partial_fit``.
     X : array-like (n_samples, n_features)
+        The samples of the loss, in the units the estimator was fitted on.
     y : array-like (n_samples,) or (n_samples, n_outputs)
+        Their classes or targets.
     saturation : float, default=0.01
         A unit is saturated where the derivative of its activation is below this.
 

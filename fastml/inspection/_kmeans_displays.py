@@ -72,13 +72,15 @@ class KMeansStepsDisplay:
     Parameters
     ----------
     X : ndarray (n_samples, 2)
+        The rows that were clustered.
     centers : list of ndarray (n_clusters, 2)
         The centres at the start and after each iteration.
     start : str, default='Start'
         The title of the first panel.
     converged : bool, default=True
         Whether the last iteration moved nothing.
-    feature_names : sequence of two str
+    feature_names : sequence of two str, default=('feature 0', 'feature 1')
+        What the axes are called.
 
     Attributes
     ----------
@@ -135,6 +137,7 @@ class KMeansStepsDisplay:
             Fitted or not, and left alone.  Its ``n_clusters``, ``init``, ``random_state`` and
             ``max_iter`` are used; it is run once, until nothing moves.
         X : array-like (n_samples, 2)
+            The rows to cluster.
         steps : int, default=6
             Panels, at least 4: the start, the two halves of the first iteration, some
             iterations in between, and the end.  Fewer where k-means has fewer steps.

@@ -23,7 +23,9 @@ class KMeansElbowDisplay:
     Parameters
     ----------
     k_values : ndarray (n_values,) of int
+        Numbers of clusters.
     inertias : ndarray (n_values,)
+        The sum of squared distances of the rows to their centres, for each of them.
 
     Attributes
     ----------
@@ -69,9 +71,11 @@ class KMeansElbowDisplay:
         estimator : KMeans or MiniBatchKMeans
             Cloned for every fit, and left alone.
         X : array-like (n_samples, n_features)
+            The rows to cluster.
         k_values : iterable of int, default=range(1, 11)
             Values of ``n_clusters``.
         sample_weight : array-like (n_samples,), default=None
+            Weight of each row; None for 1 each.
         ax : matplotlib Axes, default=None
             Where to draw; by default a new figure.
         **line_kw

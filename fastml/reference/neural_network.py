@@ -23,6 +23,10 @@ def sigmoid(z: ArrayLike) -> Array:
 
     With e = exp(-|z|) <= 1 it is 1 / (1 + e) for z >= 0 and e / (1 + e) below.
 
+    Parameters
+    ----------
+    z : number or array of any shape
+
     Source: *Deep Learning*, equation 3.30.
 
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
@@ -38,6 +42,10 @@ def sigmoid_derivative(z: ArrayLike) -> Array:
 
     1 - σ(z) is evaluated as σ(-z), which it equals and which does not cancel.
 
+    Parameters
+    ----------
+    z : number or array of any shape
+
     Source: *Pattern Recognition and Machine Learning*, equation 4.88.
 
     >>> sigmoid_derivative(np.array([0.0, 1000.0]))
@@ -49,6 +57,10 @@ def sigmoid_derivative(z: ArrayLike) -> Array:
 
 def softmax(z: ArrayLike) -> Array:
     """Return exp(z) / Σ exp(z), the sum along the last axis, without overflow.
+
+    Parameters
+    ----------
+    z : (..., n_classes), logits
 
     Source: *Pattern Recognition and Machine Learning*, equation 4.104; *Deep Learning*,
     equation 4.1 and the largest z subtracted as in section 4.1.
@@ -63,6 +75,10 @@ def softmax(z: ArrayLike) -> Array:
 
 def softplus(z: ArrayLike) -> Array:
     """Return ζ(z) = log(1 + exp(z)) elementwise, without overflow.
+
+    Parameters
+    ----------
+    z : number or array of any shape
 
     Source: *Deep Learning*, equation 3.31.
 
