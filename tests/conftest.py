@@ -19,6 +19,14 @@ settings.register_profile("search", deadline=None, max_examples=3000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
+def pytest_collection_modifyitems(items):
+    if os.environ.get("FASTML_LONG", "0") in ("", "0"):
+        skip = pytest.mark.skip(reason="a long test: set FASTML_LONG=1")
+        for item in items:
+            if "long" in item.keywords:
+                item.add_marker(skip)
+
+
 @pytest.fixture
 def shared_work(monkeypatch):
     """Have every call use as many threads as are set, however little there is to do."""

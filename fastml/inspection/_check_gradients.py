@@ -65,6 +65,7 @@ def check_gradients(
     step : float, default=1e-5
         Length of the step to either side.  At the kink of a ReLU the two gradients may differ.
     random_state : int, RandomState instance or None, default=0
+        Draws the parameters that are checked.
 
     Returns
     -------
