@@ -66,7 +66,7 @@ def save_training(path: Path, trained: Trained, problem: Problem) -> None:
     GradientFlowDisplay.from_estimator(
         trained.model, problem.X, problem.y, ax=right, name="after the last epoch"
     )
-    right.set_title("Gradient norm of each layer, epoch by epoch from light to dark")
+    right.set_title("Gradient of each layer, early epochs light")
     figure.suptitle(
         f"{problem.name}: sigmoid network {problem.widths}, "
         f"{trained.accuracy:.1%} of the test samples right"
