@@ -258,7 +258,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--family", nargs="+", choices=FAMILIES, default=list(FAMILIES))
     options = parser.parse_args(argv)
-    faulthandler.enable()
     seed = secrets.randbits(32) if options.seed is None else options.seed
     print(f"seed {seed}", flush=True)
     counts: collections.Counter[str] = collections.Counter()
@@ -286,4 +285,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    faulthandler.enable()  # a crash of a kernel says where
     sys.exit(main())
