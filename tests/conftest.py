@@ -12,6 +12,10 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import pytest
 from hypothesis import settings
 
+# A process that a test starts is no worker of ours: pytest-benchmark would not measure in one.
+for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
+    del os.environ[name]
+
 # Examples are derived from the test itself, so a failure follows from a change, never from
 # chance; no deadline, since the first example may compile a kernel.
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60)
