@@ -14,8 +14,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 from numba.core.errors import TypingError
-from numba.core.imputils import lower_builtin
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import lower_builtin, type_callable
 
 from .ir import (
     I64,
@@ -80,15 +79,13 @@ def _operator(
     """Teach Numba an operator on two tiles or masks of one type, or on a tile and a number."""
     builds = (build_floats, build_integers, build_masks)
 
-    class Template(AbstractTemplate):  # type: ignore[misc]
-        key = function
+    @type_callable(function)
+    def type_of(typing_context: Any) -> Any:
+        def typer(a: Any, b: Any) -> Any:
+            a, b = types.unliteral(a), types.unliteral(b)
+            return _result(function, a, b, *(build is not None for build in builds), to_mask)
 
-        def generic(self, arguments: Any, keywords: Any) -> Any:
-            if len(arguments) != 2:
-                return None
-            a, b = (types.unliteral(argument) for argument in arguments)
-            result = _result(function, a, b, *(b is not None for b in builds), to_mask)
-            return None if result is None else signature(result, a, b)
+        return typer
 
     def lower(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
         kind = next(kind for kind in sig.args if isinstance(kind, TileType | MaskType))
@@ -105,7 +102,6 @@ def _operator(
         vectors = [build(builder, x, y) for x, y in zip(a, b, strict=True)]
         return pack(builder, sig.return_type, vectors)
 
-    infer_global(function)(Template)
     lower_builtin(function, TileType, TileType)(lower)
     lower_builtin(function, TileType, types.Number)(lower)
     lower_builtin(function, types.Number, TileType)(lower)
@@ -137,15 +133,14 @@ for _function, _name in (
     _operator(_function, _comparison(_name), _comparison(_name), to_mask=True)
 
 
-@infer_global(operator.invert)
-class _Invert(AbstractTemplate):  # type: ignore[misc]
-    key = operator.invert
-
-    def generic(self, arguments: Any, keywords: Any) -> Any:
-        (kind,) = arguments
+@type_callable(operator.invert)
+def _type_invert(typing_context: Any) -> Any:
+    def typer(kind: Any) -> Any:
         if isinstance(kind, TileType) and kind.floating:
             raise TypingError(f"invert: no operation of {kind}")
-        return signature(kind, kind) if isinstance(kind, TileType | MaskType) else None
+        return kind if isinstance(kind, TileType | MaskType) else None
+
+    return typer
 
 
 @lower_builtin(operator.invert, TileType)

@@ -58,7 +58,7 @@ def operand(context: Any, builder: Any, tile: TileType, kind: Any, value: Any) -
     """Return the vectors of a tile, or of a number repeated in the shape of ``tile``."""
     if isinstance(kind, TileType):
         return unpack(builder, kind, value)
-    scalar = context.cast(builder, value, kind, tile.dtype)
+    scalar = context.cast(builder, value, types.unliteral(kind), tile.dtype)
     return [splat(builder, scalar, tile.lanes)] * (tile.m * tile.n)
 
 

@@ -51,6 +51,13 @@ def ARRAY(name: str, kind: Any) -> tuple[Any, Any]:  # noqa: N802
     return _memory(name, kind, mutable=False)
 
 
+def STRIDED(name: str, kind: Any) -> tuple[Any, Any]:  # noqa: N802
+    """Require an aligned array, of which the caller has seen that it lies as it must."""
+    good = isinstance(kind, types.Array) and kind.aligned
+    expect(good, f"{name}: expected an aligned array, got {kind}")
+    return kind, kind
+
+
 def OUT(name: str, kind: Any) -> tuple[Any, Any]:  # noqa: N802
     """Require a contiguous aligned array that may be written to."""
     return _memory(name, kind, mutable=True)

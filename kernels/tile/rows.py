@@ -20,7 +20,7 @@ from .ir import (
     shuffle,
     unpack,
 )
-from .operation import ARRAY, INDEX, LITERAL, MATRIX, TILE, expect, operation
+from .operation import ARRAY, INDEX, LITERAL, MATRIX, STRIDED, TILE, expect, operation
 from .type import TileType, element_type, lanes_in_register
 
 
@@ -122,7 +122,7 @@ def load_narrow_rows(array: Any, rows: Any, first: Any, width: int) -> Any:
     return tile, codegen
 
 
-@operation(array=ARRAY, offset=INDEX, width=LITERAL)
+@operation(array=STRIDED, offset=INDEX, width=LITERAL)
 def load_whole_rows(array: Any, offset: Any, width: int) -> Any:
     """Load one vector of samples for each of ``width`` features, as :func:`load_narrow_rows` does.
 
