@@ -50,10 +50,9 @@ from .type import MaskType, TileType, mask_of
 Build = Callable[[Any, Any, Any], Any]
 
 
-def _result(
-    function: Any, a: Any, b: Any, floats: bool, integers: bool, masks: bool, to_mask: bool
-) -> Any:
+def _result(function: Any, a: Any, b: Any, has: tuple[bool, ...], to_mask: bool) -> Any:
     """Return the type of a binary operation, None where no tile takes part, or refuse it."""
+    floats, integers, masks = has
     kinds = [kind for kind in (a, b) if isinstance(kind, TileType | MaskType)]
     if not kinds:
         return None
@@ -77,13 +76,13 @@ def _operator(
     to_mask: bool = False,
 ) -> None:
     """Teach Numba an operator on two tiles or masks of one type, or on a tile and a number."""
-    builds = (build_floats, build_integers, build_masks)
+    has = tuple(build is not None for build in (build_floats, build_integers, build_masks))
 
     @type_callable(function)
     def type_of(typing_context: Any) -> Any:
         def typer(a: Any, b: Any) -> Any:
             a, b = types.unliteral(a), types.unliteral(b)
-            return _result(function, a, b, *(build is not None for build in builds), to_mask)
+            return _result(function, a, b, has, to_mask)
 
         return typer
 
@@ -278,7 +277,7 @@ minimum = _choosing("minimum", "<", "Return the smaller of two; the second where
 maximum = _choosing("maximum", ">", "Return the larger of two; the second where either is NaN.")
 
 
-def _function(name: str, build: Callable[[Any, TileType, Any], Any], doc: str) -> Any:
+def _unary(name: str, build: Callable[[Any, TileType, Any], Any], doc: str) -> Any:
     def declare(a: TileType) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             vectors = [build(builder, a, x) for x in unpack(builder, a, arguments[0])]
@@ -306,8 +305,8 @@ def _round(builder: Any, tile: TileType, x: Any) -> Any:
     return builder.fsub(builder.fadd(x, magic), magic)
 
 
-square_root = _function("square_root", _square_root, "Return the square root, correctly rounded.")
-absolute = _function("absolute", _absolute, "Return the absolute value.")
-round_to_whole = _function(
+square_root = _unary("square_root", _square_root, "Return the square root, correctly rounded.")
+absolute = _unary("absolute", _absolute, "Return the absolute value.")
+round_to_whole = _unary(
     "round_to_whole", _round, "Return the nearest whole number, the even one of two."
 )
