@@ -176,7 +176,7 @@ def largest_of(scores, first, n_wide, n_single, best_out, index_out, second_out)
     for _ in range(n_wide):
         tile = load(scores, j * height, height, VECTORS, COLUMNS)
         best, index, second = largest_column(tile, first + j, best, index, second)
-        j += N
+        j += COLUMNS
     for _ in range(n_single):
         single = load(scores, j * height, height, VECTORS, 1)
         best, index, second = largest_column(single, first + j, best, index, second)
