@@ -15,12 +15,11 @@ finished blocks, on cache lines of their own.
 from __future__ import annotations
 
 import sys
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic
 
+from .atomics import atomic_add, atomic_load, pause
 from .jit import inner_kernel
 
 #: Number of int64 elements of a team's state.
@@ -34,55 +33,16 @@ _YIELD = types.ExternalFunction(
 )
 
 
-@intrinsic  # type: ignore[misc]
-def _atomic_add(typing_context: Any, state: Any, index: Any, number: Any) -> Any:
-    """Add to ``state[index]`` and return what it was; ordered with all memory around it."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        pointer = builder.gep(array.data, [arguments[1]])
-        return builder.atomic_rmw("add", pointer, arguments[2], "acq_rel")
-
-    return types.int64(state, types.int64, types.int64), codegen
-
-
-@intrinsic  # type: ignore[misc]
-def _atomic_load(typing_context: Any, state: Any, index: Any) -> Any:
-    """Return ``state[index]`` as another member left it."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        pointer = builder.gep(array.data, [arguments[1]])
-        return builder.load_atomic(pointer, "acquire", 8)
-
-    return types.int64(state, types.int64), codegen
-
-
-@intrinsic  # type: ignore[misc]
-def _pause(typing_context: Any) -> Any:
-    """Tell the processor that this is a waiting loop, where it has a word for that."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        if builder.module.triple.startswith(("x86_64", "i686", "i386")):
-            declared = ir.FunctionType(ir.VoidType(), [])
-            name = "llvm.x86.sse2.pause"
-            pause = builder.module.globals.get(name) or ir.Function(builder.module, declared, name)
-            builder.call(pause, [])
-        return context.get_dummy_value()
-
-    return types.none(), codegen
-
-
 @inner_kernel
 def join_team(state):
     """Return the number of a new member: what is written may not depend on it, where may."""
-    return _atomic_add(state, _MEMBERS, 1)
+    return atomic_add(state, _MEMBERS, 1)
 
 
 @inner_kernel
 def take_ticket(state):
     """Return the number of the next block of work nobody has taken."""
-    return _atomic_add(state, _NEXT, 1)
+    return atomic_add(state, _NEXT, 1)
 
 
 class PhasedTicket(NamedTuple):
@@ -130,15 +90,15 @@ def take_phased_ticket(state, phases):
 @inner_kernel
 def finish_ticket(state):
     """Count one block as done; what was written before is seen by who waits for it."""
-    _atomic_add(state, _DONE, 1)
+    atomic_add(state, _DONE, 1)
 
 
 @inner_kernel
 def wait_for(state, count):
     """Return once ``count`` blocks are done."""
     spins = 0
-    while _atomic_load(state, _DONE) < count:
-        _pause()
+    while atomic_load(state, _DONE) < count:
+        pause()
         spins += 1
         if spins >= _SPINS_BEFORE_YIELD:  # perhaps who we wait for needs this processor
             _YIELD()
@@ -148,4 +108,4 @@ def wait_for(state, count):
 @inner_kernel
 def release_team(state):
     """End every wait, now and to come: who waited must look why and return."""
-    _atomic_add(state, _DONE, _FOREVER)
+    atomic_add(state, _DONE, _FOREVER)
