@@ -68,7 +68,9 @@ class _ForkedError(RuntimeError):
 class _Job:
     """One call of a kernel that helpers may join."""
 
-    __slots__ = ("arguments", "closed", "counters", "crew", "done", "errors", "kernel", "over")
+    __slots__ = (
+        "arguments", "caller", "closed", "counters", "crew", "done", "errors", "kernel", "over",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -77,7 +79,7 @@ class _Job:
         arguments: tuple[Any, ...],
         counters: NDArray[np.int64],
     ) -> None:
-        self.crew = crew
+        self.crew, self.caller = crew, get_ident()
         self.kernel: Callable[..., Any] | None = kernel
         self.arguments: tuple[Any, ...] | None = arguments
         self.counters = counters
@@ -122,13 +124,17 @@ class _Job:
                     raise _ForkedError("A signal handler forked in the middle of a shared call.")
                 _team().close_team(self.counters, not self.done)
                 self.kernel = self.arguments = None
+                self.crew.callers.pop(self.caller, None)
                 self.closed = True
             except _ForkedError:
                 raise
             except BaseException as error:  # nobody leaves before
                 interrupt = error
         if interrupt is not None:
-            raise interrupt
+            try:
+                raise interrupt
+            finally:
+                del interrupt  # a name in a frame of its own traceback: both would stay
 
 
 class _Crew:
@@ -144,6 +150,7 @@ class _Crew:
 
     def offer(self, job: _Job, wanted: int) -> None:
         """Put a job on the board for so many helpers; start those that are not there yet."""
+        self.callers[job.caller] = job
         others = len(self.callers) - 1
         if others > 0:  # they work, too
             wanted = min(wanted, get_num_threads() - 1 - others)
@@ -212,11 +219,10 @@ def _share(
 ) -> None:
     """Call a kernel with the help of so many others, if they come."""
     _compile_gate()
-    crew, me = _crew, get_ident()
+    crew = _crew
     job = _Job(crew, kernel, arguments, counters)
     try:
         try:
-            crew.callers[me] = job
             crew.offer(job, wanted)
             kernel(*arguments)
             job.done = True
@@ -226,7 +232,6 @@ def _share(
             job.close()
     finally:  # again: an interrupt may have struck before the first was under way
         job.close()
-        crew.callers.pop(me, None)
     if job.errors:
         error = job.errors[0]
         try:

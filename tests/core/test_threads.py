@@ -24,7 +24,8 @@ def default_again():
 
 @pytest.fixture
 def no_environment(monkeypatch):
-    monkeypatch.delenv("FASTML_NUM_THREADS", raising=False)
+    for name in ("FASTML_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def problem(seed=0, n_samples=20_000):
