@@ -105,12 +105,13 @@ class _Job:
 
     def _run(self) -> bool:
         """Run the kernel; in a call of its own, so that no name holds an array afterwards."""
-        assert self.kernel is not None and self.arguments is not None
+        assert self.kernel is not None
+        assert self.arguments is not None
         try:
             self.kernel(*self.arguments)
         except BaseException as error:
             error.__traceback__ = None  # it would hold the arrays
-            if not isinstance(error, _team().TeamAbandoned):
+            if not isinstance(error, _team().TeamAbandonedError):
                 self.errors.append(error)
             return False
         return True
@@ -226,7 +227,7 @@ def _share(
             crew.offer(job, wanted)
             kernel(*arguments)
             job.done = True
-        except _team().TeamAbandoned:
+        except _team().TeamAbandonedError:
             pass  # the helper's exception is raised below
         finally:
             job.close()

@@ -107,7 +107,7 @@ def join_team(state):
     return _atomic_add(state, _MEMBERS, 1)
 
 
-class TeamAbandoned(Exception):
+class TeamAbandonedError(Exception):
     """Another member has failed: what was waited for will never be done."""
 
 
@@ -147,7 +147,7 @@ def wait_for(state, count):
             spins = 0
         done = _atomic_load(state, _DONE)
     if done >= _ABANDONED:
-        raise TeamAbandoned
+        raise TeamAbandonedError
 
 
 @inner_kernel
