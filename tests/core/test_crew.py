@@ -71,7 +71,7 @@ def test_members_that_fail_a_check_leave_nobody_waiting():
 
 @pytest.fixture
 def a_ticket_a_call(monkeypatch):
-    """Have the first 60 calls end at their first ticket, as if its time were over; return what to count."""
+    """Have the first 60 calls end at their first ticket, as if their time were over."""
     from fastml.kernels.machine import team
 
     begun, cuts, left = team._BEGUN, [], [0]
