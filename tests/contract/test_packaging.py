@@ -145,9 +145,7 @@ def test_imports_run_one_way(top, floors):
             assert not (top == "kernels" and parts[0] == "fastml"), f"{path} imports {name}"
             if parts[0] != top or len(parts) < 2 or parts[1] == room or parts[1] not in level:
                 continue
-            assert level[parts[1]] < level[room], (
-                f"{path.relative_to(ROOT)} imports {name}"
-            )
+            assert level[parts[1]] < level[room], f"{path.relative_to(ROOT)} imports {name}"
 
 
 def test_nothing_imports_kernels_from_the_top():
