@@ -11,7 +11,7 @@ import numpy as np
 
 import fastml
 from fastml.core import validation as _validation
-from fastml.kernels.machine.jit import cache_directory
+from fastml.kernels.machine.jit import cache_directory, cache_refusal
 
 _N_SAMPLES = 64
 _BATCH_SIZE = 16
@@ -85,7 +85,8 @@ def run() -> int:
     """Compile everything, a line a step; return 1 if there is nowhere to keep it, else 0."""
     directory = cache_directory()
     if directory is None:
-        print("No folder for compiled kernels can be written: name one in FASTML_CACHE_DIR.")
+        print(f"No folder will do for compiled kernels: {cache_refusal()}.")
+        print("Name one in FASTML_CACHE_DIR.")
         return 1
     steps = list(paths())
     width = max(len(name) for name, _ in steps)

@@ -64,7 +64,8 @@ def test_doctor_says_when_there_is_no_cache(tmp_path):
     occupied.touch()
     result = run_module("doctor", FASTML_CACHE_DIR=str(occupied))
     assert result.returncode == 0, result.stderr
-    assert "none: no folder can be written" in result.stdout
+    assert "none, so every process compiles anew" in result.stdout
+    assert f"{occupied} is not a folder" in result.stdout
 
 
 def test_warmup_fails_where_nothing_can_be_kept(tmp_path):
