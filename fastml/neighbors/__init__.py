@@ -1,0 +1,1 @@
+"""Nearest neighbours, as in :mod:`sklearn.neighbors`."""
