@@ -7,6 +7,7 @@ from . import (
     inspection,
     kernels,
     naive_bayes,
+    neighbors,
     neural_network,
     reference,
 )
@@ -22,6 +23,16 @@ from .functional import (
 )
 from .inspection import KMeansElbowDisplay, KMeansStepsDisplay
 from .naive_bayes import BernoulliNB, ComplementNB, GaussianNB, MultinomialNB
+from .neighbors import (
+    KNeighborsClassifier,
+    KNeighborsRegressor,
+    NearestNeighbors,
+    RadiusNeighborsClassifier,
+    RadiusNeighborsRegressor,
+    kneighbors,
+    kneighbors_graph,
+    radius_neighbors_graph,
+)
 from .neural_network import MLPClassifier, MLPRegressor
 
 __all__ = [
@@ -31,10 +42,15 @@ __all__ = [
     "KMeans",
     "KMeansElbowDisplay",
     "KMeansStepsDisplay",
+    "KNeighborsClassifier",
+    "KNeighborsRegressor",
     "MLPClassifier",
     "MLPRegressor",
     "MiniBatchKMeans",
     "MultinomialNB",
+    "NearestNeighbors",
+    "RadiusNeighborsClassifier",
+    "RadiusNeighborsRegressor",
     "__version__",
     "cluster",
     "dense_backward",
@@ -44,10 +60,14 @@ __all__ = [
     "inspection",
     "kernels",
     "kmeans_plusplus",
+    "kneighbors",
+    "kneighbors_graph",
     "naive_bayes",
     "nearest_centroid",
+    "neighbors",
     "neural_network",
     "num_threads",
+    "radius_neighbors_graph",
     "reference",
     "set_num_threads",
     "sigmoid",

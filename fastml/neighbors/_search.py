@@ -7,9 +7,9 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from ..core.threads import new_state, run_team, team_size
-from ..core.validation import Array
+from ..core.validation import Array, readable
 from ..kernels.neighbors import base as packing
-from ..kernels.neighbors import candidates, exact
+from ..kernels.neighbors import candidates, exact, radius
 from ..kernels.ops.top import NOBODY
 from ..kernels.tile import VECTORS, lanes_of
 
@@ -20,8 +20,8 @@ _SPARE = 3
 _FEW_QUERIES = 6
 #: Bytes of rows that stay in the second-level cache, and of a ticket's panels of queries.
 _BLOCK_BYTES, _PANEL_BYTES = 1 << 18, 1 << 18
-#: Tickets, about, where there is enough work; numbers of one ticket at least.
-_TICKETS, _LEAST_WORK = 32, 1 << 20
+#: Tickets, about, where there is enough work; multiply-adds of one ticket at least and at most.
+_TICKETS, _LEAST_WORK, _MOST_WORK = 32, 1 << 20, 1 << 33
 #: Numbers kept for candidates of one round of queries.
 _KEPT = 1 << 22
 
@@ -69,6 +69,11 @@ class Base(NamedTuple):
         return cls(rows, shift, packed, half_norms, float(largest.max()))
 
 
+def few_queries(queries: Array) -> bool:
+    """Return whether the definition itself is as fast as anything for so few queries."""
+    return len(queries) <= _FEW_QUERIES
+
+
 def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]:
     """Return the squared distances and the numbers of the nearest rows of every query.
 
@@ -98,13 +103,13 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
     if not 1 <= n_neighbors <= n_samples:
         raise ValueError(f"Expected 1 <= n_neighbors <= {n_samples}, got {n_neighbors}.")
     n_queries = len(queries)
+    n_candidates = min(n_neighbors + _SPARE, n_samples)
+    if few_queries(queries) or n_samples <= 2 * n_candidates or not base.largest < np.inf:
+        return by_definition(base, queries, n_neighbors)
     squares = np.empty((n_queries, n_neighbors))
     indices = np.empty((n_queries, n_neighbors), np.int64)
-    n_candidates = min(n_neighbors + _SPARE, n_samples)
-    if n_queries <= _FEW_QUERIES or n_samples <= 2 * n_candidates or not base.largest < np.inf:
-        squares[:], indices[:] = by_definition(base, queries, n_neighbors)
-        return squares, indices
     height = VECTORS * lanes_of(queries.dtype)
+    base = base._replace(**{n: readable(getattr(base, n)) for n in Base._fields[:4]})
     step = max(height, _KEPT // n_candidates // height * height)
     for start in range(0, n_queries, step):
         rows = slice(start, start + step)
@@ -128,7 +133,8 @@ def _by_candidates(
     ticket_panels = max(1, min(_PANEL_BYTES // (height * row_bytes), n_panels // _TICKETS))
     n_chunks = -(-n_panels // ticket_panels)
     work = n_features * height * ticket_panels
-    most_parts = max(1, min(_TICKETS // n_chunks, n_groups * packing.GROUP * work // _LEAST_WORK))
+    all_work = n_groups * packing.GROUP * work
+    most_parts = max(1, min(_TICKETS // n_chunks, all_work // _LEAST_WORK), all_work // _MOST_WORK)
     part_groups = -(-n_groups // min(most_parts, n_groups))
     n_parts = -(-n_groups // part_groups)
     shape = (n_parts, n_panels * height, n_candidates)
@@ -160,7 +166,7 @@ def by_definition(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, 
     run_team(
         exact.nearest_rows,
         min(team_size(n_samples * n_features * (0.3 + 0.1 * n_queries)), n_parts * n_batches),
-        np.array(queries, dtype=np.float64, order="C"), base.X, part_rows, new_state(),
+        np.array(queries, dtype=np.float64, order="C"), readable(base.X), part_rows, new_state(),
         squares, indices,
     )  # fmt: skip
     if n_parts == 1:
@@ -171,3 +177,47 @@ def by_definition(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, 
     numbers = np.take_along_axis(numbers, order, axis=1)
     assert (numbers < NOBODY).all()
     return np.take_along_axis(together, order, axis=1), numbers
+
+
+def within(base: Base, queries: Array, radii: Array, squared: bool) -> tuple[Array, Array, Array]:
+    """Return the distances and numbers of all rows within a radius of every query.
+
+    Parameters
+    ----------
+    base : Base
+    queries : ndarray (n_queries, n_features), finite
+    radii : ndarray (n_queries,)
+    squared : bool
+        Whether radii are of squared distances, and these are wanted.
+
+    Returns
+    -------
+    distances : ndarray (n_found,) of float64
+    indices : ndarray (n_found,) of int64, within a query in the order of the rows
+    starts : ndarray (n_queries + 1,) of int64
+        Where each query's rows begin.
+
+    Raises
+    ------
+    ValueError
+        If the queries do not fit the base.
+    """
+    n_queries, (n_samples, n_features) = len(queries), base.X.shape
+    if queries.shape != (n_queries, n_features) or radii.shape != (n_queries,):
+        raise ValueError(f"Expected {n_features} features, got {queries.shape}, {radii.shape}.")
+    wide = np.array(queries, dtype=np.float64, order="C")
+    limits, rows = np.array(radii, dtype=np.float64), readable(base.X)
+    members = min(team_size(0.1 * n_samples * wide.size), -(-n_queries // radius.BATCH))
+    counts, starts = np.empty(n_queries, np.int64), np.zeros(n_queries + 1, np.int64)
+    distances, indices = np.empty(0), np.empty(0, np.int64)
+    run_team(
+        radius.rows_within, members,
+        wide, rows, limits, squared, indices, new_state(), counts, distances, indices,
+    )  # fmt: skip
+    np.cumsum(counts, out=starts[1:])
+    distances, indices = np.empty(starts[-1]), np.empty(starts[-1], np.int64)
+    run_team(
+        radius.rows_within, members,
+        wide, rows, limits, squared, starts[:-1].copy(), new_state(), counts, distances, indices,
+    )  # fmt: skip
+    return distances, indices, starts

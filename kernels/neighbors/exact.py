@@ -36,7 +36,7 @@ from ..tile import (
 )
 
 #: Queries that are compared with a panel of rows at a time.
-_ABREAST = 4
+ABREAST = 4
 #: Queries of a ticket: they share the packing of rows.
 _BATCH = 16
 
@@ -225,7 +225,7 @@ def nearest_rows(queries, X, part_rows, state, distances, indices):
     height = rows_per_block(X)
     panel = aligned_zeros(X, panel_size(X))
     rows = np.empty(height, np.int64)
-    sums = aligned_zeros(queries, _ABREAST * rows_per_block(queries))
+    sums = aligned_zeros(queries, ABREAST * rows_per_block(queries))
     wide = rows_per_block(sums)
     n_batches = (n_queries + _BATCH - 1) // _BATCH
     while True:
@@ -240,10 +240,10 @@ def nearest_rows(queries, X, part_rows, state, distances, indices):
         last_row = min((part + 1) * part_rows, n_samples)
         for first in range(part * part_rows, last_row, height):
             pack_panel(X, first, last_row - 1, rows, panel, 0)
-            for i in range(start, stop, _ABREAST):
+            for i in range(start, stop, ABREAST):
                 for half in range(0, height, wide):
                     squares_abreast(panel, half, queries, i, sums)
-                    for j in range(min(_ABREAST, stop - i)):
+                    for j in range(min(ABREAST, stop - i)):
                         insert_near(
                             sums, j * wide, first + half, last_row - first - half,
                             distances[part, i + j], indices[part, i + j],
