@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +31,7 @@ class Search(NamedTuple):
 def why_not(estimator: Any, X: Any) -> str:
     """Return why scikit-learn's code fits an estimator to X; empty where ours does."""
     if isinstance(X, KDTree | BallTree | NeighborsBase):
-        return f"X is a fitted {type(X).__name__}"
+        return f"X is a fitted {type(X).__name__}"  # whose search, if it is ours, is taken over
     if scipy.sparse.issparse(X):
         return "X is sparse"
     if estimator.algorithm not in ("auto", "brute"):
@@ -52,7 +51,7 @@ def why_not(estimator: Any, X: Any) -> str:
     return f"metric={estimator.metric!r}"
 
 
-class FastNeighbors:
+class FastSearch:
     """What an estimator of nearest neighbours gains over scikit-learn's.
 
     Dense rows and (squared) Euclidean distances, by brute force, are computed here; the rest by
@@ -60,20 +59,18 @@ class FastNeighbors:
     """
 
     computed_by_: str
-    n_neighbors: int
-    radius: float
 
     def _fit(self, X: Any, y: Any = None) -> Any:
         reason = why_not(self, X)
         with unchanged_on_error(self):
             if reason:
                 super()._fit(X, y)  # type: ignore[misc]
-                self._search: Search | None = None
-                self.computed_by_ = f"scikit-learn: {reason}"
+                self._search: Search | None = getattr(X, "_search", None)
+                self.computed_by_ = "fastml" if self._search else f"scikit-learn: {reason}"
                 return self
             twin = copy.copy(self)
             twin.algorithm = "brute"  # type: ignore[attr-defined]
-            super(FastNeighbors, twin)._fit(X, y)  # type: ignore[misc]
+            super(FastSearch, twin)._fit(X, y)  # type: ignore[misc]
             fitted = dict(vars(twin))
             for name in self.get_params(deep=False):  # type: ignore[attr-defined]
                 fitted.pop(name)
@@ -89,8 +86,24 @@ class FastNeighbors:
             vars(self).update(fitted)
         return self
 
+    def _queries(self, X: ArrayLike) -> Array:
+        checked = validate_data(
+            self, X, reset=False, dtype=[np.float64, np.float32], order="C", ensure_all_finite=False
+        )
+        check_finite(checked, "X", type(self).__name__)
+        return np.asarray(checked)
+
+
+class FastNeighbors(FastSearch):
+    """Queries for the nearest rows, for the estimators that have them."""
+
+    n_neighbors: int
+
     def kneighbors(
-        self, X: ArrayLike | None = None, n_neighbors: int | None = None, return_distance: bool = True
+        self,
+        X: ArrayLike | None = None,
+        n_neighbors: int | None = None,
+        return_distance: bool = True,
     ) -> Any:
         """Find the nearest rows of every query, the nearest first.
 
@@ -124,12 +137,12 @@ class FastNeighbors:
             n_neighbors = self.n_neighbors
         elif n_neighbors <= 0:
             raise ValueError(f"Expected n_neighbors > 0. Got {n_neighbors:d}")
-        elif not isinstance(n_neighbors, Integral):
+        elif not isinstance(n_neighbors, int | np.integer):
             raise TypeError(
                 f"n_neighbors does not take {type(n_neighbors)} value, enter integer value"
             )
         of_base = X is None
-        queries = search.base.X if of_base else self._queries(X)
+        queries = search.base.X if X is None else self._queries(X)
         n_samples = len(search.base.X)
         if n_neighbors + of_base > n_samples:
             sign = "<" if of_base else "<="
@@ -145,79 +158,11 @@ class FastNeighbors:
             return indices
         return squares if search.squared else np.sqrt(squares), indices
 
-    def _radius_neighbors(
-        self, X: ArrayLike | None, radius: Any, return_distance: bool, sort_results: bool
-    ) -> Any:
-        """Find all rows within a radius; see :meth:`radius_neighbors` of the estimators."""
-        check_is_fitted(self)
-        search = getattr(self, "_search", None)
-        if search is None or scipy.sparse.issparse(X):
-            return super().radius_neighbors(  # type: ignore[misc]
-                X, radius, return_distance=return_distance, sort_results=sort_results
-            )
-        if sort_results and not return_distance:
-            raise ValueError("return_distance must be True if sort_results is True.")
-        queries = search.base.X if X is None else self._queries(X)
-        limit = self.radius if radius is None else radius
-        limits = np.broadcast_to(np.asarray(limit, dtype=np.float64), (len(queries),))
-        distances, indices, starts = within(search.base, queries, limits, search.squared)
-        near, far = [], []
-        for i in range(len(queries)):
-            part = slice(starts[i], starts[i + 1])
-            rows, lengths = indices[part].astype(np.intp), distances[part].copy()
-            if X is None:
-                others = rows != i
-                rows, lengths = rows[others], lengths[others]
-            if sort_results:
-                order = np.argsort(lengths, kind="stable")
-                rows, lengths = rows[order], lengths[order]
-            near.append(rows)
-            far.append(lengths)
-        return (_objects(far), _objects(near)) if return_distance else _objects(near)
 
-    def _queries(self, X: ArrayLike) -> Array:
-        checked = validate_data(
-            self, X, reset=False, dtype=[np.float64, np.float32], order="C", ensure_all_finite=False
-        )
-        check_finite(checked, "X", type(self).__name__)
-        return np.asarray(checked)
+class FastRadius(FastSearch):
+    """Queries for all rows within a radius, for the estimators that have them."""
 
-
-def _objects(arrays: list[Array]) -> Array:
-    """Return a vector whose elements are arrays, of whatever lengths."""
-    vector = np.empty(len(arrays), dtype=object)
-    for i, array in enumerate(arrays):
-        vector[i] = array
-    return vector
-
-
-def search_rows(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]:
-    """Return what :func:`nearest` does for queries of either type of floats."""
-    if queries.dtype != base.X.dtype:
-        if base.X.dtype == np.float64:
-            queries = queries.astype(np.float64)
-        elif few_queries(queries):
-            return by_definition(base, queries, n_neighbors)
-        else:
-            with np.errstate(over="ignore"):
-                single = queries.astype(np.float32)
-            if (single == queries).all():
-                queries = single
-            else:
-                base = Base.of(base.X.astype(np.float64))
-    return nearest(base, readable(queries), n_neighbors)
-
-
-def without_themselves(squares: Array, indices: Array) -> tuple[Array, Array]:
-    """Take every row out of its own neighbours; the first where so many are as near."""
-    others = indices != np.arange(len(indices))[:, None]
-    others[others.all(axis=1), 0] = False
-    shape = (len(indices), indices.shape[1] - 1)
-    return squares[others].reshape(shape), indices[others].reshape(shape)
-
-
-class FastRadius(FastNeighbors):
-    """The public form of radius queries, for the estimators that have them."""
+    radius: float
 
     def radius_neighbors(
         self,
@@ -252,4 +197,61 @@ class FastRadius(FastNeighbors):
         TypeError, ValueError
             On bad input, in scikit-learn's words.
         """
-        return self._radius_neighbors(X, radius, return_distance, sort_results)
+        check_is_fitted(self)
+        search = getattr(self, "_search", None)
+        if search is None or scipy.sparse.issparse(X):
+            return super().radius_neighbors(  # type: ignore[misc]
+                X, radius, return_distance=return_distance, sort_results=sort_results
+            )
+        if sort_results and not return_distance:
+            raise ValueError("return_distance must be True if sort_results is True.")
+        queries = search.base.X if X is None else self._queries(X)
+        limit = self.radius if radius is None else radius
+        limits = np.broadcast_to(np.asarray(limit, dtype=np.float64), (len(queries),))
+        distances, indices, starts = within(search.base, queries, limits, search.squared)
+        near, far = [], []
+        for i in range(len(queries)):
+            part = slice(starts[i], starts[i + 1])
+            rows, lengths = indices[part].astype(np.intp), distances[part].copy()
+            if X is None:
+                others = rows != i
+                rows, lengths = rows[others], lengths[others]
+            if sort_results:
+                order = np.argsort(lengths, kind="stable")
+                rows, lengths = rows[order], lengths[order]
+            near.append(rows)
+            far.append(lengths)
+        return (_objects(far), _objects(near)) if return_distance else _objects(near)
+
+
+def _objects(arrays: list[Array]) -> Array:
+    """Return a vector whose elements are arrays, of whatever lengths."""
+    vector = np.empty(len(arrays), dtype=object)
+    for i, array in enumerate(arrays):
+        vector[i] = array
+    return vector
+
+
+def search_rows(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]:
+    """Return what :func:`nearest` does for queries of either type of floats."""
+    if queries.dtype != base.X.dtype:
+        if base.X.dtype == np.float64:
+            queries = queries.astype(np.float64)
+        elif few_queries(queries):
+            return by_definition(base, queries, n_neighbors)
+        else:
+            with np.errstate(over="ignore"):
+                single = queries.astype(np.float32)
+            if (single == queries).all():
+                queries = single
+            else:
+                base = Base.of(base.X.astype(np.float64))
+    return nearest(base, readable(queries), n_neighbors)
+
+
+def without_themselves(squares: Array, indices: Array) -> tuple[Array, Array]:
+    """Take every row out of its own neighbours; the first where so many are as near."""
+    others = indices != np.arange(len(indices))[:, None]
+    others[others.all(axis=1), 0] = False
+    shape = (len(indices), indices.shape[1] - 1)
+    return squares[others].reshape(shape), indices[others].reshape(shape)

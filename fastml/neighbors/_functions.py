@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import sklearn.neighbors
 from numpy.typing import ArrayLike
+from sklearn.neighbors import _graph as theirs
 from sklearn.neighbors._base import KNeighborsMixin, RadiusNeighborsMixin
 
 from ..core.validation import Array, common_dtype, matrix
@@ -94,7 +94,7 @@ def kneighbors_graph(X: Any, n_neighbors: int, **parameters: Any) -> Any:
            [1., 0., 0.],
            [0., 1., 0.]])
     """
-    return sklearn.neighbors.kneighbors_graph(
+    return theirs.kneighbors_graph(
         _fitted(X, {"n_neighbors": n_neighbors}, parameters), n_neighbors, **parameters
     )
 
@@ -129,7 +129,7 @@ def radius_neighbors_graph(X: Any, radius: float, **parameters: Any) -> Any:
            [1., 0., 0.],
            [0., 0., 0.]])
     """
-    return sklearn.neighbors.radius_neighbors_graph(
+    return theirs.radius_neighbors_graph(
         _fitted(X, {"radius": radius}, parameters), radius, **parameters
     )
 

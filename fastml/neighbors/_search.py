@@ -109,7 +109,8 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
     squares = np.empty((n_queries, n_neighbors))
     indices = np.empty((n_queries, n_neighbors), np.int64)
     height = VECTORS * lanes_of(queries.dtype)
-    base = base._replace(**{n: readable(getattr(base, n)) for n in Base._fields[:4]})
+    X, shift, packed, half_norms = map(readable, base[:4])
+    base = Base(X, shift, packed, half_norms, base.largest)
     step = max(height, _KEPT // n_candidates // height * height)
     for start in range(0, n_queries, step):
         rows = slice(start, start + step)

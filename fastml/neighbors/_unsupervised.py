@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sklearn.neighbors
 
-from ._base import FastRadius
+from ._base import FastNeighbors, FastRadius
 
 
-class NearestNeighbors(FastRadius, sklearn.neighbors.NearestNeighbors):  # type: ignore[misc]
+class NearestNeighbors(FastNeighbors, FastRadius, sklearn.neighbors.NearestNeighbors):  # type: ignore[misc]
     """Find the nearest of many rows, or all within a radius.
 
     Neighbours, their order and their distances are those float64 gives, for float32 and float64

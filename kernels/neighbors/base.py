@@ -49,9 +49,8 @@ def pack_base(X, shift, ticket_groups, state, packed, half_norms, largest):
                         packed[(g * n_features + p) * N + j] = value
                         norm += np.float64(value) * np.float64(value)
                     half_norms[row] = -0.5 * norm
-                    # A norm that is not a number must not be overlooked.
-                    if not norm <= most:
-                        most = norm if norm < np.inf else np.inf
+                    # A norm that is not a number must not be overlooked: it counts as infinite.
+                    most = max(most, norm) if norm < np.inf else np.inf
                 else:
                     for p in range(n_features):
                         packed[(g * n_features + p) * N + j] = 0.0

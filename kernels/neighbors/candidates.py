@@ -90,9 +90,7 @@ def scan_groups(panels, start, base, first, last, scores, keys, numbers, bounds,
         hits = column_maximum(tile) > bound
         if any_lane(hits):
             bits = mask_bits(hits)
-            bound = insert_hits(
-                tile, bits, g * N, scores, keys, numbers, bounds, lane_bounds
-            )
+            bound = insert_hits(tile, bits, g * N, scores, keys, numbers, bounds, lane_bounds)
 
 
 @allocating_kernel

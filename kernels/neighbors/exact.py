@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel
+from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import finish_ticket, take_ticket
 from ..ops.pack import pack_panel, panel_size, rows_per_block
 from ..ops.scratch import aligned_zeros
@@ -51,7 +51,7 @@ def squared_distance(query, X, row):
     return total
 
 
-@inner_kernel
+@kernel
 def score_error(n_features, single, norm, largest):
     """Return what twice a score may be off by, for queries of a squared norm; inf if unknown.
 

@@ -17,6 +17,8 @@ import sklearn
 TESTS = Path(__file__).parents[1]
 SUITES = {
     "sklearn.cluster": ("cluster/tests/test_k_means.py", "cluster/sklearn_deselected.txt"),
+    "sklearn.naive_bayes": ("tests/test_naive_bayes.py", "naive_bayes/sklearn_deselected.txt"),
+    "sklearn.neighbors": ("neighbors/tests/test_neighbors.py", "neighbors/sklearn_deselected.txt"),
     "sklearn.neural_network": (
         "neural_network/tests/test_mlp.py",
         "neural_network/sklearn_deselected.txt",
