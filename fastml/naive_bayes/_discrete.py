@@ -35,7 +35,9 @@ def counted(
     Parameters
     ----------
     X : ndarray (n_samples, n_features), finite
+        The rows.
     classes : ndarray (n_samples,) of int32
+        Numbers of the rows' classes.
     weights : ndarray (n_samples,) of float64, or (0,) for weights of one
     n_classes : int
     threshold : float
@@ -102,8 +104,11 @@ class CountingNB:
         Parameters
         ----------
         X : {array-like, sparse matrix} (n_samples, n_features)
+            The rows.
         y : array-like (n_samples,)
+            Each row's class.
         sample_weight : array-like (n_samples,), default=None
+            Each row's weight; one by default.
 
         Returns
         -------
@@ -134,10 +139,13 @@ class CountingNB:
         Parameters
         ----------
         X : {array-like, sparse matrix} (n_samples, n_features)
+            The rows.
         y : array-like (n_samples,)
+            Each row's class.
         classes : array-like (n_classes,), default=None
             All classes that may occur; needed in the first call.
         sample_weight : array-like (n_samples,), default=None
+            Each row's weight; one by default.
 
         Returns
         -------
@@ -222,6 +230,7 @@ class CountingNB:
         Parameters
         ----------
         X : {array-like, sparse matrix} (n_samples, n_features)
+            The rows.
 
         Returns
         -------
@@ -242,6 +251,7 @@ class CountingNB:
         Parameters
         ----------
         X : {array-like, sparse matrix} (n_samples, n_features)
+            The rows.
 
         Returns
         -------
@@ -255,6 +265,7 @@ class CountingNB:
         Parameters
         ----------
         X : {array-like, sparse matrix} (n_samples, n_features)
+            The rows.
 
         Returns
         -------
@@ -269,6 +280,7 @@ class CountingNB:
         Parameters
         ----------
         X : {array-like, sparse matrix} (n_samples, n_features)
+            The rows.
 
         Returns
         -------

@@ -86,6 +86,7 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
         X : array-like (n_samples, n_features)
             float32 stays float32; other types become float64.
         y : array-like (n_samples,)
+            Each row's class.
         sample_weight : array-like (n_samples,), default=None
             Not negative.  Rows that weigh nothing count for nothing, but for ``epsilon_``.
 
@@ -122,10 +123,13 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like (n_samples, n_features)
+            The rows.
         y : array-like (n_samples,)
+            Each row's class.
         classes : array-like (n_classes,), default=None
             All classes that may occur; needed in the first call.
         sample_weight : array-like (n_samples,), default=None
+            Each row's weight; one by default.
 
         Returns
         -------
@@ -209,6 +213,7 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like (n_samples, n_features)
+            The rows.
 
         Returns
         -------
@@ -233,6 +238,7 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like (n_samples, n_features)
+            The rows.
 
         Returns
         -------
@@ -246,6 +252,7 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like (n_samples, n_features)
+            The rows.
 
         Returns
         -------

@@ -26,6 +26,7 @@ def block_rows(n_features: int, n_classes: int) -> int:
     Parameters
     ----------
     n_features, n_classes : int
+        The width of the work.
 
     Returns
     -------
@@ -54,7 +55,9 @@ def find_moments(
     Parameters
     ----------
     X : ndarray (n_samples, n_features), finite
+        The rows.
     classes : ndarray (n_samples,) of int32, from 0 to n_classes - 1
+        Numbers of the rows' classes.
     weights : ndarray (n_samples,) of float64, or (0,) for weights of one
     origins : ndarray (n_classes, n_features) of float64
         What the means are distances from.

@@ -81,6 +81,7 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
     ----------
     base : Base
     queries : ndarray (n_queries, n_features) of the base's type, finite
+        The rows whose neighbours are wanted.
     n_neighbors : int
         From 1 to the number of rows.
 
@@ -187,6 +188,7 @@ def within(base: Base, queries: Array, radii: Array, squared: bool) -> tuple[Arr
     ----------
     base : Base
     queries : ndarray (n_queries, n_features), finite
+        The rows whose neighbours are wanted.
     radii : ndarray (n_queries,)
     squared : bool
         Whether radii are of squared distances, and these are wanted.
