@@ -16,10 +16,10 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from ..core.classes import number_classes
 from ..core.estimator import samples, unchanged_on_error
-from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, check_finite, readable
 from ..kernels.naive_bayes import gaussian
 from ..reference.naive_bayes import gaussian_constants
+from ._likelihood import joint_log_likelihood, likeliest_class
 from ._moments import RunningMoments
 
 _ALL_ONES = np.empty(0)
@@ -226,11 +226,17 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
             On bad input, in scikit-learn's words.
         """
         check_is_fitted(self)
-        data = self._check_X(X)
+        data = readable(
+            validate_data(
+                self, X, reset=False, dtype=[np.float64, np.float32], ensure_all_finite=False
+            )
+        )
         model = self._model()
-        if model is None:
-            return np.asarray(self.classes_[self._joint_log_likelihood(data).argmax(axis=1)])
-        return np.asarray(self.classes_[self._score(data, model, labels=True)])
+        labels = None if model is None else likeliest_class(data, model)
+        if labels is None:  # a variance of zero, or a row that is not finite
+            data = self._check_X(data)
+            labels = self._joint_log_likelihood(data).argmax(axis=1)
+        return np.asarray(self.classes_[labels])
 
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of each class for each row.
@@ -287,19 +293,4 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
         model = self._model()
         if model is None:
             return np.asarray(super()._joint_log_likelihood(X))
-        return self._score(X, model, labels=False)
-
-    @staticmethod
-    def _score(X: Array, model: gaussian.Gaussians, *, labels: bool) -> Array:
-        """Return the number of every row's class, or all joint log-likelihoods."""
-        (n_samples, n_features), n_classes = X.shape, len(model.constants)
-        work = n_features * (n_classes + 4)
-        block_rows = int(min(max(_WORK_PER_TICKET // work // 64 * 64, 64), 8192))
-        n_blocks = -(-n_samples // block_rows)
-        likelihoods = np.empty((0 if labels else n_samples, n_classes))
-        found = np.empty(n_samples if labels else 0, np.int32)
-        run_team(
-            gaussian.joint_log_likelihood, min(team_size(0.3 * n_samples * work), n_blocks),
-            X, *model, block_rows, new_state(), likelihoods, found, np.zeros(n_blocks, np.int64),
-        )  # fmt: skip
-        return found if labels else likelihoods
+        return joint_log_likelihood(X, model)

@@ -1,17 +1,12 @@
-"""Gaussian naive Bayes: log-likelihoods of rows, and labels that float64 decides.
+"""Gaussian naive Bayes: log-likelihoods of rows, and the definition of their labels.
 
 The joint log-likelihood of row x and class c is k_c - sum over p of ((x_p - theta_cp) s_cp)^2 with
 s = 1 / sqrt(2 var) and k_c the logarithms that do not depend on x.  Differences come first: the
 expanded square would cancel.  All of it is float64, also for float32 rows, which costs little where
 memory is the limit.
 
-Labels are those of the definition, with its divisions, summed in feature order
-(``reference.naive_bayes``).  With S the sum and u = 2^-53, each term of S is off by at most 8u of
-itself here and 4u there (a difference, a factor rounded three times and squared; a difference, a
-square and a quotient), and d additions add d u; so both are within g (S + |k|) of the exact value,
-g = 1.01 (d + 12) u.  As S = k - jll grows where jll falls, no class whose computed likelihood is
-at most ``second`` can exceed second + g (|second| + 2 max |k|).  Where the best leads by less than
-both sides may be off, the row is decided again by the definition; lowest class on ties.
+Labels (:mod:`.likeliest`) are those of the definition, with its divisions, summed in feature order
+(``reference.naive_bayes``), the lowest class on ties.
 """
 
 from __future__ import annotations
@@ -110,34 +105,25 @@ def decide_exactly(X, row, model):
 
 @inner_kernel
 def widen_rows(X, first, last, rows):
-    """Copy rows first, first + 1, ..., repeating ``last``, as float64; say if all are finite."""
-    total = 0.0
+    """Copy rows first, first + 1, ..., repeating ``last``, as float64."""
     for i in range(rows.shape[0]):
         row = min(first + i, last)
         for p in range(rows.shape[1]):
-            value = np.float64(X[row, p])
-            rows[i, p] = value
-            total += value * 0.0
-    return total == 0.0
+            rows[i, p] = np.float64(X[row, p])
 
 
 @allocating_kernel
-def joint_log_likelihood(
-    X, theta, variance, scale, constants, block_rows, state, likelihoods, labels, decisions
-):
+def joint_log_likelihood(X, theta, variance, scale, constants, block_rows, state, likelihoods):
     """Score all rows against all classes, as a member of a team.
 
     Parameters
     ----------
-    X : IN (n_samples, n_features)
+    X : IN (n_samples, n_features), finite
     theta, variance, scale, constants : IN, see ``Gaussians``
     block_rows : int, rows a ticket
     state : IN/OUT the team's state, zero at the start
-    likelihoods : OUT (n_samples, n_classes) float64, or (0, n_classes) where not wanted
-    labels : OUT (n_samples,) int32, or (0,) where not wanted
-    decisions : OUT (n_tickets,) int64, rows decided by the definition, or NOT_FINITE
+    likelihoods : OUT (n_samples, n_classes) float64
     """
-    model = Gaussians(theta, variance, scale, constants)
     n_samples, n_features = X.shape
     n_classes = constants.size
     height = rows_per_block(theta)
@@ -145,63 +131,18 @@ def joint_log_likelihood(
     rows = np.empty(height, np.int64)
     panel = aligned_zeros(theta, panel_size(theta))
     sums = aligned_zeros(theta, _CLASSES * height)
-    scores = np.empty((n_classes, height))
-    largest = 0.0
-    for c in range(n_classes):
-        if abs(constants[c]) < np.inf:
-            largest = max(largest, abs(constants[c]))
-    error = 1.01 * (n_features + 12) * 2.0**-53
     while True:
-        ticket = take_ticket(state)
-        start = ticket * block_rows
+        start = take_ticket(state) * block_rows
         if start >= n_samples:
             return
         stop = min(start + block_rows, n_samples)
-        decided = 0
         for first in range(start, stop, height):
-            count = min(height, stop - first)
-            if not widen_rows(X, first, stop - 1, wide):
-                decided = NOT_FINITE
-                break
+            widen_rows(X, first, stop - 1, wide)
             pack_panel(wide, 0, height - 1, rows, panel, 0)
             for c in range(0, n_classes, _CLASSES):
                 class_squares(panel, theta, scale, c, sums)
                 for j in range(min(_CLASSES, n_classes - c)):
-                    for i in range(height):
-                        scores[c + j, i] = constants[c + j] - sums[j * height + i]
-            if likelihoods.shape[0] > 0:
-                for i in range(count):
-                    for c in range(n_classes):
-                        likelihoods[first + i, c] = scores[c, i]
-            if labels.size > 0:
-                decided += label_panel(X, first, count, model, scores, error, largest, labels)
-        decisions[ticket] = decided
+                    for i in range(min(height, stop - first)):
+                        score = constants[c + j] - sums[j * height + i]
+                        likelihoods[first + i, c + j] = score
         finish_ticket(state)
-
-
-@inner_kernel
-def label_panel(X, first, count, model, scores, error, largest, labels):
-    """Label the rows of a panel from their scores; return how many the definition decided.
-
-    Parameters
-    ----------
-    scores : IN (n_classes, rows) float64
-    error : float, g of the module's bound
-    largest : float, the largest absolute value of the constants
-    labels : OUT (n_samples,) int32
-    """
-    decided = 0
-    for i in range(count):
-        label, best, second = 0, scores[0, i], -np.inf
-        for c in range(1, scores.shape[0]):
-            score = scores[c, i]
-            if score > best:
-                label, best, second = c, score, best
-            elif score > second:
-                second = score
-        margin = 2.0 * error * (abs(best) + abs(second) + 4.0 * largest)
-        if not (best - second > margin or second == -np.inf):
-            label = decide_exactly(X, first + i, model)
-            decided += 1
-        labels[first + i] = label
-    return decided
