@@ -37,7 +37,7 @@ def block_rows(n_features: int, n_classes: int) -> int:
     >>> block_rows(28, 2)
     2368
     """
-    rows = max(_NUMBERS_A_BLOCK // n_features, 8 * n_classes, 64)
+    rows = max(_NUMBERS_A_BLOCK // n_features, 32 * n_classes, 64)
     return -(-rows // 64) * 64
 
 
@@ -64,6 +64,7 @@ def find_moments(
     ticket_blocks : int
         A power of two.
     """
+    X = np.ascontiguousarray(X)
     n_samples, n_features = X.shape
     n_classes = len(origins)
     rows = block_rows(n_features, n_classes)

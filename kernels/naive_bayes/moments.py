@@ -16,9 +16,15 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import finish_ticket, take_ticket
+from ..ops.scratch import aligned_zeros
+from ..tile import lanes, load, load_as, multiply_add, store
 
 #: A shift whose square is so many times the variance loses as many decimals as this has, twice.
 _FAR = 100.0
+#: Numbers of the sums of one kind that stay in the first-level cache beside the rows.
+_SUMS_IN_CACHE = 1024
+#: Features are padded to a multiple of this: the numbers of the widest vector.
+_PADDING = 8
 
 
 class Moments(NamedTuple):
@@ -44,7 +50,7 @@ def add_weights(classes, sample_weight, start, stop, weights):
 class Rows(NamedTuple):
     """The rows moments are found of.
 
-    X : (n_samples, n_features), finite
+    X : (n_samples, n_features) in C order
     classes : (n_samples,) int32, the number of each row's class
     sample_weight : (n_samples,) float64, or (0,) for weights of one
     origins : (n_classes, n_features) float64
@@ -56,96 +62,143 @@ class Rows(NamedTuple):
     origins: Any
 
 
+class Sums(NamedTuple):
+    """Sums over the rows of a block, of each class; features are padded to whole vectors.
+
+    centers : (n_classes * width,) flat float64, what deviations are taken from
+    residues, squares : likewise, the sums of the weighted deviations and of their squares
+    """
+
+    centers: Any
+    residues: Any
+    squares: Any
+
+
+@kernel
+def padded_width(n_features):
+    """Return the number of features padded to whole vectors of any register."""
+    return (n_features + _PADDING - 1) // _PADDING * _PADDING
+
+
 @inner_kernel
-def add_deviations(rows, start, stop, means, residues, squares):
-    """Add up the weighted deviations of rows [start, stop) from means, and their squares.
+def add_strip(rows, start, stop, first, last, width, sums):
+    """Add up the deviations of features [first, last) of rows [start, stop), and their squares.
+
+    What is loaded past the last feature is the next row's: it goes where nobody looks.  So the last
+    rows of all are added number by number.
 
     Parameters
     ----------
-    rows : IN Rows
-    means : IN (n_classes, n_features) float64, less the origins
-    residues, squares : IN/OUT (n_classes, n_features) float64
+    rows : IN Rows; X in C order
+    first, last : int; first is a multiple of a vector
+    width : int, the distance of two classes in ``sums``
+    sums : IN/OUT Sums
     """
-    X, classes, sample_weight, origins = rows
-    for i in range(start, stop):
-        c = np.uint32(classes[i])
-        if sample_weight.size > 0:
+    X, classes, sample_weight, _ = rows
+    centers, residues, squares = sums
+    n_features = X.shape[1]
+    weighted = sample_weight.size > 0
+    whole = max(start, min(stop, (X.size - width) // n_features + 1))
+    for i in range(start, whole):
+        to = np.int64(classes[i]) * width
+        at = i * n_features
+        if weighted:
             weight = sample_weight[i]
-            for p in range(X.shape[1]):
-                deviation = (np.float64(X[i, p]) - origins[c, p]) - means[c, p]
-                residues[c, p] += weight * deviation
-                squares[c, p] += weight * deviation * deviation
+            for p in range(first, last, lanes(centers)):
+                gap = load_as(centers, X, at + p, 0, 1, 1) - load(centers, to + p, 0, 1, 1)
+                part = gap * weight
+                store(residues, to + p, 0, load(residues, to + p, 0, 1, 1) + part)
+                total = multiply_add(part, gap, load(squares, to + p, 0, 1, 1))
+                store(squares, to + p, 0, total)
         else:
-            for p in range(X.shape[1]):
-                deviation = (np.float64(X[i, p]) - origins[c, p]) - means[c, p]
-                residues[c, p] += deviation
-                squares[c, p] += deviation * deviation
+            for p in range(first, last, lanes(centers)):
+                gap = load_as(centers, X, at + p, 0, 1, 1) - load(centers, to + p, 0, 1, 1)
+                store(residues, to + p, 0, load(residues, to + p, 0, 1, 1) + gap)
+                total = multiply_add(gap, gap, load(squares, to + p, 0, 1, 1))
+                store(squares, to + p, 0, total)
+    for i in range(whole, stop):
+        to = np.int64(classes[i]) * width
+        weight = sample_weight[i] if weighted else 1.0
+        for p in range(first, last):
+            gap = np.float64(X[i, p]) - centers[to + p]
+            residues[to + p] += weight * gap
+            squares[to + p] += weight * gap * gap
 
 
 @inner_kernel
-def clear(weights, residues, squares):
-    """Set sums to zero."""
-    weights[:] = 0.0
-    for c in range(weights.size):
-        for p in range(residues.shape[1]):
-            residues[c, p] = 0.0
-            squares[c, p] = 0.0
+def add_deviations(rows, start, stop, width, sums):
+    """Add up the deviations of rows [start, stop), some features at a time.
+
+    As many as have all their sums in the first-level cache.
+    """
+    n_features = rows.X.shape[1]
+    n_classes = sums.centers.size // width
+    strip = max(_SUMS_IN_CACHE // n_classes // _PADDING, 1) * _PADDING
+    for first in range(0, n_features, strip):
+        add_strip(rows, start, stop, first, min(first + strip, n_features), width, sums)
 
 
 @inner_kernel
-def first_rows(rows, start, stop, weights, means):
-    """Write the first row of every class in [start, stop), less its origin; 0 where there is none.
+def first_rows(rows, start, stop, width, weights, centers):
+    """Write the first row of every class in [start, stop); 0 where there is none.
 
     Parameters
     ----------
     weights : OUT (n_classes,), working memory
-    means : OUT (n_classes, n_features) float64
+    centers : OUT (n_classes * width,) flat float64
     """
-    n_classes, n_features = means.shape
+    n_features = rows.X.shape[1]
     weights[:] = -1.0
-    for k in range(n_classes):
-        for p in range(n_features):
-            means[k, p] = 0.0
-    missing = n_classes
+    centers[:] = 0.0
+    missing = weights.size
     for i in range(start, stop):
-        c = np.uint32(rows.classes[i])
+        c = np.int64(rows.classes[i])
         if weights[c] < 0.0:
             weights[c] = 0.0
             for p in range(n_features):
-                means[c, p] = np.float64(rows.X[i, p]) - rows.origins[c, p]
+                centers[c * width + p] = np.float64(rows.X[i, p])
             missing -= np.int64(1)
             if missing == 0:
                 return
 
 
 @inner_kernel
-def block_moments(rows, start, stop, moments, residues):
+def block_moments(rows, start, stop, moments, sums):
     """Find the moments of rows [start, stop).
 
     Parameters
     ----------
     rows : IN Rows
     moments : OUT Moments of (n_classes,) and (n_classes, n_features)
-    residues : OUT (n_classes, n_features), working memory: sums of the deviations
+    sums : OUT Sums, working memory
     """
     weights, means, squares = moments
-    first_rows(rows, start, stop, weights, means)
+    centers, residues, totals = sums
+    n_classes, n_features = means.shape
+    width = centers.size // n_classes
+    first_rows(rows, start, stop, width, weights, centers)
+    weights[:] = 0.0
+    add_weights(rows.classes, rows.sample_weight, start, stop, weights)
     far = True
     for _ in range(2):
         if not far:
             return
-        clear(weights, residues, squares)
-        add_weights(rows.classes, rows.sample_weight, start, stop, weights)
-        add_deviations(rows, start, stop, means, residues, squares)
+        residues[:] = 0.0
+        totals[:] = 0.0
+        add_deviations(rows, start, stop, width, sums)
         far = False
-        for k in range(weights.size):
-            if weights[k] > 0.0:
-                for p in range(means.shape[1]):
-                    shift = residues[k, p] / weights[k]
-                    moved = shift * residues[k, p]
-                    means[k, p] += shift
-                    far = far or moved > _FAR * (squares[k, p] - moved)
-                    squares[k, p] = max(squares[k, p] - moved, 0.0)
+        for k in range(n_classes):
+            share = 1.0 / weights[k] if weights[k] > 0.0 else 0.0
+            for p in range(n_features):
+                at = k * width + p
+                shift = residues[at] * share
+                moved = shift * residues[at]
+                spread = totals[at] - moved
+                means[k, p] = (centers[at] - rows.origins[k, p]) + shift
+                squares[k, p] = max(spread, 0.0)
+                far |= moved > _FAR * spread and weights[k] > 0.0
+                # A second pass, if one is needed, begins nearer.
+                centers[at] += shift
 
 
 @inner_kernel
@@ -194,7 +247,7 @@ def copy_moments(source, target):
 
 
 @inner_kernel
-def range_moments(rows, block_rows, first, last, levels, total, residues):
+def range_moments(rows, block_rows, first, last, levels, total, sums):
     """Find the moments of blocks [first, last), an aligned range, merged over the tree.
 
     Parameters
@@ -203,13 +256,13 @@ def range_moments(rows, block_rows, first, last, levels, total, residues):
     block_rows : int, rows of a block
     levels : OUT Moments of (n_levels, ...), working memory: one node of the tree a level
     total : OUT Moments
-    residues : OUT, see ``block_moments``
+    sums : OUT Sums, working memory
     """
     n_samples = rows.X.shape[0]
     for number in range(last - first):
         start = (first + number) * block_rows
         stop = min(start + block_rows, n_samples)
-        block_moments(rows, start, stop, total, residues)
+        block_moments(rows, start, stop, total, sums)
         level = 0
         while (number >> level) & 1:
             merge_into(level_of(levels, level), total)
@@ -255,13 +308,16 @@ def class_moments(
     total = Moments(
         np.empty(n_classes), np.empty((n_classes, n_features)), np.empty((n_classes, n_features))
     )
-    residues = np.empty((n_classes, n_features))
+    size = n_classes * padded_width(n_features)
+    sums = Sums(
+        aligned_zeros(origins, size), aligned_zeros(origins, size), aligned_zeros(origins, size)
+    )
     while True:
         ticket = take_ticket(state)
         first = ticket * ticket_blocks
         if first >= n_blocks:
             return
         last = min(first + ticket_blocks, n_blocks)
-        range_moments(rows, block_rows, first, last, levels, total, residues)
+        range_moments(rows, block_rows, first, last, levels, total, sums)
         copy_moments(total, Moments(weights[ticket], means[ticket], squares[ticket]))
         finish_ticket(state)
