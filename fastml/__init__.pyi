@@ -22,7 +22,7 @@ from .functional import (
     sigmoid_derivative,
 )
 from .inspection import KMeansElbowDisplay, KMeansStepsDisplay
-from .naive_bayes import BernoulliNB, ComplementNB, GaussianNB, MultinomialNB
+from .naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB
 from .neighbors import (
     KNeighborsClassifier,
     KNeighborsRegressor,
@@ -37,6 +37,7 @@ from .neural_network import MLPClassifier, MLPRegressor
 
 __all__ = [
     "BernoulliNB",
+    "CategoricalNB",
     "ComplementNB",
     "GaussianNB",
     "KMeans",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.multiclass import check_classification_targets
 
 from .threads import new_state, run_team, team_size
 
@@ -13,6 +14,15 @@ Array = NDArray[Any]
 
 #: Targets a ticket, and the widest range of whole numbers that a table stands for.
 _BLOCK, _WIDEST = 1 << 16, 1 << 12
+
+
+def check_classes(y: Array) -> None:
+    """Raise ValueError, as scikit-learn does, if targets are no classes.
+
+    Whole numbers always are, and need not be looked through.
+    """
+    if y.dtype.kind not in "biu" or y.ndim != 1:
+        check_classification_targets(y)
 
 
 def number_classes(y: Array, known: Array | None = None) -> tuple[Array, NDArray[np.int32]]:

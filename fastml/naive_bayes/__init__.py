@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from ._categorical import CategoricalNB
 from ._counted import BernoulliNB, ComplementNB, MultinomialNB
 from ._gaussian import GaussianNB
 from ._moments import block_rows
 
-__all__ = ["BernoulliNB", "ComplementNB", "GaussianNB", "MultinomialNB", "block_rows"]
+__all__ = [
+    "BernoulliNB",
+    "CategoricalNB",
+    "ComplementNB",
+    "GaussianNB",
+    "MultinomialNB",
+    "block_rows",
+]

@@ -9,10 +9,10 @@ import scipy.sparse
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 from sklearn.base import _fit_context
-from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
+from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ..core.classes import number_classes
+from ..core.classes import check_classes, number_classes
 from ..core.estimator import unchanged_on_error
 from ..core.passes import Grid, TreeSum
 from ..core.threads import new_state, run_team, team_size
@@ -177,7 +177,7 @@ class CountingNB:
             self, X, y, reset=reset, accept_sparse="csr", ensure_all_finite=False
         )
         self._check_numbers(data)
-        check_classification_targets(targets)
+        check_classes(targets)
         weights = _ALL_ONES
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, data, dtype=np.float64, copy=True)

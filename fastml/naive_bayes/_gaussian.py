@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
+from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ..core.classes import number_classes
+from ..core.classes import check_classes, number_classes
 from ..core.estimator import samples, unchanged_on_error
 from ..core.validation import Array, check_finite, readable
 from ..kernels.naive_bayes import gaussian
@@ -104,7 +104,7 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
             classes, numbers = number_classes(targets)
             running = RunningMoments(len(classes), data.shape[1])
             running.add(data, numbers, weights)
-            self._settle(running, classes)
+            self._settle(running, classes, data)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
@@ -158,7 +158,7 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
             else:
                 running = before.copy()
             running.add(data, numbers, weights)
-            self._settle(running, known)
+            self._settle(running, known, data)
         return self
 
     def _checked(
@@ -167,10 +167,10 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
         data, targets = validate_data(
             self, X, y, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False
         )
-        check_finite(data, "X", type(self).__name__)
-        check_classification_targets(targets)
-        if sample_weight is None:
+        check_classes(targets)
+        if sample_weight is None:  # what is not finite is seen in the moments
             return readable(data), targets, _ALL_ONES
+        check_finite(data, "X", type(self).__name__)
         weights = _check_sample_weight(
             sample_weight, data, dtype=np.float64, ensure_non_negative=True, copy=True
         )
@@ -188,9 +188,11 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
             raise ValueError("Priors must be non-negative.")
         return priors
 
-    def _settle(self, running: RunningMoments, classes: Array) -> None:
-        """Set the attributes that follow from the moments so far."""
+    def _settle(self, running: RunningMoments, classes: Array, X: Array) -> None:
+        """Set the attributes that follow from the moments so far, X among the rows."""
         weights, means, squares = running.total()
+        if not (np.isfinite(means).all() and np.isfinite(squares).all()):
+            check_finite(X, "X", type(self).__name__)
         prior = self._priors(weights)
         epsilon = self.var_smoothing * running.variance().max()
         seen = weights > 0

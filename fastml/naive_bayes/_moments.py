@@ -115,6 +115,12 @@ class RunningMoments:
 
     def start_from(self, weights: Array, means: Array, variance: Array) -> None:
         """Begin with rows of which only weights, means and variances are known."""
+        shape = self._origins.shape
+        if weights.shape != shape[:1] or means.shape != shape or variance.shape != shape:
+            raise ValueError(
+                f"Expected means and variances {shape}, got {means.shape} and {variance.shape} of "
+                f"{weights.shape} classes."
+            )
         seen = weights > 0
         self._origins[seen] = means[seen]
         squares = np.maximum(variance, 0.0) * weights[:, None]

@@ -10,10 +10,11 @@ three times, and |x' s| <= |z| + |t|, so z is off by at most 6 u (|z| + |t|), an
 at most (d + 14) u S + 12 u sqrt(S) T + 72 u^2 (S + T^2), with T the largest norm of a class's t
 (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., 2002, section 3.1).  Constants,
 differences and the definition (``reference.naive_bayes``) round too.  Let
-E(S) = a S + b sqrt(S) + c bound all of it (``fastml.naive_bayes``).  S - E(S) falls nowhere by more than b^2 as S grows, so
-with K = max k and ``second`` the second largest computed likelihood, no class but the best exceeds
-second + E(K - second) + b^2.  Where the best does not lead by twice that, the row is decided by the
-definition; a row with NaN or infinity fails that comparison and is caught there.
+E(S) = a S + b sqrt(S) + c bound all of it (``fastml.naive_bayes``).  S - E(S) falls nowhere by more
+than b^2 as S grows, so with K = max k and ``second`` the second largest computed likelihood, no
+class but the best exceeds second + E(K - second) + b^2.  Where the best does not lead by twice
+that, the row is decided by the definition; a row with NaN or infinity fails that comparison and is
+caught there.
 """
 
 from __future__ import annotations
