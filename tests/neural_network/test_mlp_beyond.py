@@ -14,7 +14,7 @@ from tolerances import assert_close
 
 import fastml
 from fastml import reference
-from fastml.neural_network import _trainer
+from fastml.neural_network import _compiled
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning",
@@ -246,7 +246,7 @@ def test_divergence_from_large_targets_says_so():
 
 def interrupted_after(monkeypatch, n_epochs):
     """Have Ctrl-C arrive in the middle of an epoch, when the parameters have moved on."""
-    train = _trainer.Trainer.train
+    train = _compiled.CompiledSteps.train
     done = 0
 
     def interrupted(self, *arguments):
@@ -257,7 +257,7 @@ def interrupted_after(monkeypatch, n_epochs):
             raise KeyboardInterrupt
         return losses
 
-    monkeypatch.setattr(_trainer.Trainer, "train", interrupted)
+    monkeypatch.setattr(_compiled.CompiledSteps, "train", interrupted)
 
 
 @pytest.mark.parametrize("make", [classifier, regressor])
