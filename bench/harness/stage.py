@@ -22,8 +22,10 @@ from .timer import least, seconds_of
 _SHORTEST_ROUND = 1e-3
 #: Calls are repeated for about so long to choose a number of threads.
 _TRIAL = 0.03
-#: So long a call is made on all threads without a trial of one.
+#: A call of so long has told how long it takes on all threads, if it did not compile.
 _LONG = 0.5
+#: One of so long is not tried on one thread.
+_TOO_LONG = 4.0
 #: A call shorter than this has a warm-up call before each turn: the rows before have filled
 #: the caches with other things and sent threads to sleep.  To a longer one it does not matter.
 _WARM_UP = 0.05
@@ -108,13 +110,14 @@ class Stage:
     def _estimate(self, name: str, first: float) -> float:
         """Return how long a warm call takes, a peer's at the better of one and all threads."""
         row = self._rows[name]
-        ours = row.one_way or name.startswith(FASTML)
-        if self.case.fresh or (first >= _LONG and not row.compiles):
+        known = first >= _LONG and not row.compiles
+        if self.case.fresh or (known and (name.startswith(FASTML) or first >= _TOO_LONG)):
             if not row.one_way:
                 self.outcome.threads[name] = self.cpus
             return first
-        seconds = {}
-        for count in [self.cpus] if ours else sorted({1, self.cpus}):
+        seconds = {self.cpus: first} if known else {}
+        counts = {self.cpus} if row.one_way or name.startswith(FASTML) else {1, self.cpus}
+        for count in sorted(counts - set(seconds)):
             self.outcome.threads[name] = count
             call = self._ready(name).call
             if row.compiles:  # torch compiles anew for its number of threads
