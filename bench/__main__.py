@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,15 @@ def main() -> int:
         return 1
     outcomes: Outcomes = []
     more: dict[str, Any] = {}
+    took: dict[str, float] = {}
+    start = time.monotonic()
     with Display(len(chosen)) as display:
         display.say("the machine's limits")
         before = limits.measure(size)
         for case in chosen:
+            begin = time.monotonic()
             outcomes.append((case, stage.measure(case, size, display.say)))
+            took[case.id] = time.monotonic() - begin
             display.advance()
         display.say("the machine's limits, again")
         limit = limits.best_of(before, limits.measure(size))
@@ -74,6 +79,9 @@ def main() -> int:
     result = {**results.condensed(outcomes, size.name, limit), **more}
     _keep(result, arguments)
     print("\n".join(report.brief(result)))
+    longest = sorted(took, key=took.__getitem__, reverse=True)[:3]
+    said = "; ".join(f"{name}, {took[name]:.0f} s" for name in longest)
+    print(f"It took {time.monotonic() - start:.0f} s, longest: {said}.")
     return int(any(case["wrong"] for case in result["cases"]))
 
 

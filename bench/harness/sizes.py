@@ -33,8 +33,8 @@ class Size:
 
 
 SIZES = {
-    "full": Size("full", seconds=2.0, turns=5, rounds=8, settle=0.02),
-    "quick": Size("quick", seconds=0.4, turns=3, rounds=5, settle=0.01),
+    "full": Size("full", seconds=1.5, turns=5, rounds=8, settle=0.02),
+    "quick": Size("quick", seconds=0.3, turns=3, rounds=5, settle=0.01),
     "tiny": Size("tiny", seconds=0.01, turns=2, rounds=1, settle=0.0),
 }
 
