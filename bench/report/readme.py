@@ -35,8 +35,9 @@ def readme_table(result: Result | None) -> str:
         )
     machine = result["machine"]
     lost = losses(result)
-    against = ("over_numpy", "over_best_peer")
-    number = sum(any(key in case for key in against) for case in result["cases"])
+    numbers = [
+        sum(key in case for case in result["cases"]) for key in ("over_best_peer", "over_numpy")
+    ]
     about = (
         f"float32, {machine['cpu']}, {result['limits']['all']['threads']:.0f} threads, commit "
         f"`{result['commit']}`; the least time of interleaved rounds, the same number for every "
@@ -47,16 +48,17 @@ def readme_table(result: Result | None) -> str:
     if "note" in result:
         lines += [f"**{result['note']}**", ""]
     lines += table(_HEAD, rows)
-    lines += ["", _summary(len(lost), number)]
+    lines += ["", _summary(len(lost), *numbers)]
     if lost:
         lines += ["", *loss_lines(result)]
     return "\n".join(lines)
 
 
-def _summary(lost: int, number: int) -> str:
+def _summary(lost: int, peers: int, numpy: int) -> str:
+    measured = f"Measured against a peer in {peers} cases and against NumPy in {numpy}"
     if not lost:
-        return f"Of {number} cases there is none in which NumPy or a peer is faster."
-    return f"In {lost} of {number} cases NumPy or a peer is faster:"
+        return f"{measured}; in none of them another is faster."
+    return f"{measured}; in {lost} another is faster:"
 
 
 def with_table(readme: str, measured: str) -> str:
