@@ -207,8 +207,9 @@ class Descent:
 class Adam:
     """Adam (Kingma and Ba, ICLR 2015) on flat parameters, in place."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, learning_rate: float | None = None) -> None:
         self.network, self.steps = network, 0
+        self.learning_rate = learning_rate or network.work.learning_rate
         self.first = np.zeros_like(network.parameters)
         self.second = np.zeros_like(network.parameters)
         self.room = np.empty_like(network.parameters)
@@ -216,7 +217,7 @@ class Adam:
     def step(self) -> None:
         self.steps += 1
         t, g, room = self.steps, self.network.gradient, self.room
-        rate = self.network.work.learning_rate * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+        rate = self.learning_rate * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
         self.first *= 0.9
         np.multiply(g, 0.1, out=room)
         self.first += room
