@@ -108,8 +108,9 @@ def test_llvm_ir_stands_in_the_tile_and_the_atomics():
 #: What Numba and llvmlite document for extensions.
 PUBLIC = (
     "llvmlite.__version__", "llvmlite.binding", "llvmlite.ir", "numba.config",
-    "numba.core.cgutils", "numba.core.config", "numba.core.errors", "numba.core.imputils", "numba.core.types",
-    "numba.core.typing.templates", "numba.extending", "numba.njit", "numba.types",
+    "numba.core.cgutils", "numba.core.config", "numba.core.errors", "numba.core.imputils",
+    "numba.core.types", "numba.core.typing.templates", "numba.extending", "numba.njit",
+    "numba.types",
 )  # fmt: skip
 
 
