@@ -14,8 +14,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from ..cluster._kmeans import KMeans
-from ..cluster._lloyd import squared_distances
-from ..cluster._nearest import PreparedCenters, assign
+from ..cluster._nearest import assign, squared_distances
+from ..cluster._bundles import prepared_centers
 from ..core.validation import Array
 
 #: Told apart with any colour vision (Paul Tol's "bright", and two more).
@@ -462,7 +462,7 @@ def _colours(labels: Array) -> list[str]:
 
 def _nearest(X: Array, centers: Array) -> Array:
     labels = np.empty(len(X), np.int32)
-    assign(X, PreparedCenters.of(centers), labels)
+    assign(X, prepared_centers(centers), labels)
     return labels
 
 

@@ -19,8 +19,8 @@ from tolerances import assert_close
 
 import fastml
 from fastml import reference
-from fastml.cluster import _minibatch
-from fastml.cluster._minibatch import _row_drawer
+from fastml.cluster import _bundles, _minibatch
+from fastml.cluster._batches import row_drawer
 from fastml.kernels.cluster import minibatch
 
 
@@ -52,7 +52,6 @@ def running_means(batches, weights, centers):
             if weight > 0:
                 given[label] += weight
                 centers[label] += weight / given[label] * (row - centers[label])
-        centers = centers.astype(batch.dtype).astype(np.float64)
     return centers, given
 
 
@@ -190,20 +189,21 @@ def test_gather_rows():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_add_rows(dtype, weighted):
+@pytest.mark.parametrize("rows", [1, 7, 50, 64])
+def test_sum_batch(dtype, weighted, rows):
     random = np.random.default_rng(0)
     batch, centers = random.normal(size=(50, 3)).astype(dtype), np.eye(4, 3, dtype=dtype)
     labels = random.integers(0, 3, 50).astype(np.int32)  # nothing for the last centre
-    weight = random.uniform(size=50) if weighted else np.ones(50)
-    sums, weights, gaps = np.full((4, 3), np.nan), np.full(4, np.nan), np.full(3, np.nan)
-    inertia = minibatch.add_rows(
-        batch, weight if weighted else np.empty(0), labels, centers, sums, weights, gaps
-    )
+    weight = random.uniform(size=50) * random.integers(0, 2, 50) if weighted else np.ones(50)
+    sums = _bundles.batch_sums(50, centers, rows)
+    minibatch.sum_batch(batch, weight if weighted else np.empty(0), labels, centers, rows, sums)
     belongs = labels[:, None] == np.arange(4)
-    assert_close("mean", weights, weight @ belongs, "float64")
-    assert_close("mean", sums, (belongs * weight[:, None]).T @ batch.astype(float), "float64")
+    assert_close("mean", sums.totals[:, 3], weight @ belongs, "float64")
+    np.testing.assert_array_equal(sums.totals[:, 4], (weight > 0) @ belongs.astype(float))
+    expected = (belongs * weight[:, None]).T @ batch.astype(float)
+    assert_close("mean", sums.totals[:, :3], expected, "float64")
     squares = ((batch.astype(float) - centers[labels]) ** 2).sum(axis=1)
-    assert_close("mean", inertia, weight @ squares, "float64")
+    assert_close("mean", sums.inertia[0], weight @ squares, "float64")
 
 
 class GivenNumbers:
@@ -218,9 +218,9 @@ class GivenNumbers:
 
 def test_rows_are_drawn_by_their_weights():
     numbers = GivenNumbers(0.0, 0.24, 0.25, 0.74, 0.75, 1 - 2.0**-53)
-    even = _row_drawer(4, np.empty(0), numbers)
+    even = row_drawer(4, np.empty(0), numbers)
     assert even(6).tolist() == [0, 0, 1, 2, 3, 3]
-    by_weight = _row_drawer(6, np.array([0.0, 1.0, 0.0, 2.0, 1.0, 0.0]), numbers)
+    by_weight = row_drawer(6, np.array([0.0, 1.0, 0.0, 2.0, 1.0, 0.0]), numbers)
     assert by_weight(6).tolist() == [1, 1, 3, 3, 4, 4]
 
 
@@ -592,7 +592,7 @@ def test_an_interrupted_batch_leaves_the_model_as_it_was(monkeypatch):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_minibatch, "_labels_and_inertia", interrupt)  # the last thing done
+    monkeypatch.setattr(_minibatch, "labels_and_inertia", interrupt)  # the last thing done
     with pytest.raises(KeyboardInterrupt):
         model.partial_fit(GOOD * 2)
     assert_same_model(model, before)
