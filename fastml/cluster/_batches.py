@@ -39,22 +39,21 @@ class RunningMeans:
         self.counts = np.zeros(len(points))
         self.means = points.astype(np.float64)
 
-    def copy_from(self, points: Array) -> RunningMeans:
-        """Return means to go on with, from these centres where somebody has changed them.
+    @classmethod
+    def resumed(cls, points: Array, means: Array, counts: Array) -> RunningMeans:
+        """Return means to go on with, from the centres where somebody has changed them.
 
         Raises
         ------
         ValueError
             If there are more or fewer of them, or of features.
         """
-        if points.shape != self.means.shape:
-            raise ValueError(
-                f"cluster_centers_ has shape {points.shape}, expected {self.means.shape}."
-            )
-        new = RunningMeans(points.copy())
-        new.counts = self.counts.copy()
-        unchanged = self.means.astype(points.dtype) == points
-        new.means[unchanged] = self.means[unchanged]
+        if points.shape != means.shape:
+            raise ValueError(f"cluster_centers_ has shape {points.shape}, expected {means.shape}.")
+        new = cls(points.copy())
+        new.counts = counts.copy()
+        unchanged = means.astype(points.dtype) == points
+        new.means[unchanged] = means[unchanged]
         return new
 
     def take(self, batch: Array, weights: Array) -> float:

@@ -135,6 +135,23 @@ class LloydRun:
         raise_if_not_finite(self.reason)
         return self.reason
 
+    def gains(self, control: Array) -> tuple[Array, Array]:
+        """Return what clusters gain from these rows, and the tally, and leave the centres.
+
+        Parameters
+        ----------
+        control : ndarray, which rows are scored and summed
+        """
+        for name in (lloyd.EVERY_ROW, lloyd.KEEP_LABELS):
+            self._control[name] = control[name]
+        run_team(
+            lloyd.lloyd, self._members,
+            self._rows, self._centers, self._sums, self._moves, self._control, self._plan,
+            0, new_state(),
+        )  # fmt: skip
+        lloyd.gains_of_all(self._sums, np.empty(len(self._sums.tally), np.bool_))
+        return self._sums.gains[0].copy(), self._sums.tally.sum(axis=0)
+
     def relocate_empty(self) -> None:
         """Give each empty cluster one of the rows farthest from their centres.
 

@@ -232,7 +232,9 @@ class MiniBatchKMeans(BaseKMeans):
                 data = samples(self, X, dtype=self._fitted_centers.points.dtype)
                 weights = checked_weights(sample_weight, data)
                 random_state = self._random_state
-                means = self._means.copy_from(self._fitted_centers.points)
+                means = RunningMeans.resumed(
+                    self._fitted_centers.points, self._means, self._counts
+                )
             else:
                 data = samples(self, X, reset=True)
                 weights = checked_weights(sample_weight, data)
@@ -251,7 +253,7 @@ class MiniBatchKMeans(BaseKMeans):
     def _keep(self, means: RunningMeans, random_state: np.random.RandomState) -> None:
         """Set what both ways of fitting leave behind."""
         self.cluster_centers_ = means.points
-        self._means = means
+        self._means = means.means
         self._counts = means.counts
         self._random_state = random_state
         self._n_features_out = self.n_clusters
