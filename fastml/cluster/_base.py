@@ -55,7 +55,8 @@ def checked_weights(sample_weight: ArrayLike | None, X: Array) -> Array:
 
 def as_given(X: Array) -> Array:
     """Return X as the user passed it: read-only again where kernels have an alias."""
-    return getattr(X.base, "owner", X)  # type: ignore[no-any-return]
+    given: Array = getattr(X.base, "owner", X)
+    return given
 
 
 class FittedCenters(NamedTuple):
@@ -150,9 +151,10 @@ class BaseKMeans(
         TypeError, ValueError
             On bad input, in scikit-learn's words.
         """
-        fitted = vars(self).get("_fitted_centers")
+        fitted = self.__dict__.get("_fitted_centers")
         if fitted is not None and self._needs_no_checks(X, fitted.points):
-            labels = label(X, fitted.points)
+            plain: Any = X
+            labels = label(plain, fitted.points)
             if labels is not None:
                 return labels
         data, points = self._samples_and_centers(X)

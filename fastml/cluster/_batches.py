@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.validation import Array
 from ..kernels.cluster import minibatch
+from ..kernels.cluster.minibatch import BatchSums
 from ._bundles import batch_sums, block_rows, prepared_centers
 from ._nearest import assign, weighted_inertia
 
@@ -38,6 +39,7 @@ class RunningMeans:
         self.points = points
         self.counts = np.zeros(len(points))
         self.means = points.astype(np.float64)
+        self._room: tuple[int, BatchSums] | None = None
 
     @classmethod
     def resumed(cls, points: Array, means: Array, counts: Array) -> RunningMeans:
@@ -68,12 +70,13 @@ class RunningMeans:
         if assign(batch, prepared_centers(self.points), labels) < 0:
             raise ValueError("Input X contains NaN or infinity.")
         rows = block_rows(batch.shape[1], len(self.points))
-        sums = batch_sums(len(batch), self.points, rows)
+        if self._room is None or self._room[0] != len(batch):
+            self._room = len(batch), batch_sums(len(batch), self.points, rows)
+        sums = self._room[1]
         minibatch.sum_batch(batch, weights, labels, self.points, rows, sums)
-        minibatch.move_centers(sums.totals, self.counts, self.means, self.points)
-        if not (np.isfinite(self.points).all() and np.isfinite(self.counts).all()):
+        if not minibatch.move_centers(sums.totals, self.counts, self.means, self.points):
             raise ValueError("Sums of X and sample_weight overflow. Scale them to smaller numbers.")
-        return float(sums.inertia[0])
+        return float(sums.inertia.sum())
 
     def reassign(self, batch: Array, ratio: float, random_state: np.random.RandomState) -> int:
         """Move the centres given least to rows of the batch, drawn at random; return how many.

@@ -26,7 +26,7 @@ from ..kernels.tile import N
 _WORK_PER_BLOCK = 400_000
 #: Rows of a block per cluster: its sums stay below the rows in size.
 _ROWS_PER_CLUSTER = 8
-_FEWEST_ROWS, _MOST_ROWS = 1024, 8192
+_FEWEST_ROWS, _MOST_ROWS = 2048, 8192
 #: Blocks are scored together until they have so many rows.
 _CHUNK_ROWS = 8192
 #: More tickets than this would carry more sums than they share work.
@@ -165,13 +165,13 @@ def batch_sums(batch_size: int, points: Array, rows: int) -> BatchSums:
     n_levels = levels_for(-(-batch_size // rows))
     return BatchSums(
         np.empty((k, d + 2)),
-        np.zeros(1),
+        np.zeros(d),
         np.empty((k, d + 2)),
-        np.empty(1),
+        np.empty(d),
         np.zeros(k, np.bool_),
         np.empty((n_levels, k, d + 2)),
         np.zeros((k, n_levels), np.bool_),
-        np.empty((n_levels, 1)),
+        np.empty((n_levels, d)),
         np.zeros(n_levels, np.bool_),
     )
 

@@ -196,7 +196,7 @@ class MiniBatchKMeans(BaseKMeans):
             if self.compute_labels:
                 self.labels_, self.inertia_ = labels_and_inertia(data, means.points, weights)
             else:
-                vars(self).pop("labels_", None)  # of a fit before
+                self.__dict__.pop("labels_", None)  # of a fit before
                 total = float(weights.sum()) if weights.size else len(data)
                 self.inertia_ = mean_inertia * total
             with np.errstate(over="ignore"):
@@ -232,9 +232,7 @@ class MiniBatchKMeans(BaseKMeans):
                 data = samples(self, X, dtype=self._fitted_centers.points.dtype)
                 weights = checked_weights(sample_weight, data)
                 random_state = self._random_state
-                means = RunningMeans.resumed(
-                    self._fitted_centers.points, self._means, self._counts
-                )
+                means = RunningMeans.resumed(self._fitted_centers.points, self._means, self._counts)
             else:
                 data = samples(self, X, reset=True)
                 weights = checked_weights(sample_weight, data)

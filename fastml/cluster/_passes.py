@@ -15,7 +15,7 @@ import numpy as np
 from ..core.passes import Grid, Piece, run_pass
 from ..core.validation import Array
 from ..kernels.cluster import lloyd
-from ..kernels.cluster.gains import Sums
+from ..kernels.cluster.gains import Plan, Sums
 from ._bundles import block_rows, check_array, lloyd_moves, lloyd_plan, prepared_centers
 from ._lloyd import LloydRun, Reason, farthest_rows, raise_if_not_finite
 from ._nearest import assign, squared_distances
@@ -118,7 +118,12 @@ class LloydPass:
         )  # fmt: skip
         scored = control[lloyd.KEEP_LABELS] == 0
         lloyd.finish_pass(
-            prepared_centers(points), sums, lloyd_moves(points), control, plan, np.empty(1, np.bool_)
+            prepared_centers(points),
+            sums,
+            lloyd_moves(points),
+            control,
+            plan,
+            np.empty(1, np.bool_),
         )
         raise_if_not_finite(Reason(int(control[lloyd.STOP])))
         if not scored:
@@ -126,7 +131,7 @@ class LloydPass:
         nothing = np.empty(0, np.int64), np.empty(0, np.int32)
         return LloydModel(points, model.points, *nothing, totals, peaks, control)
 
-    def _plan(self, points: Array) -> lloyd.Plan:
+    def _plan(self, points: Array) -> Plan:
         one_row = np.empty((1, points.shape[1]), points.dtype)
         return lloyd_plan(
             one_row, len(points), max_iter=self._max_iter, tol=self._tol, bounded=True,

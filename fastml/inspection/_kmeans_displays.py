@@ -12,9 +12,9 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from ..cluster._bundles import prepared_centers
 from ..cluster._kmeans import KMeans
 from ..cluster._nearest import assign, squared_distances
-from ..cluster._bundles import prepared_centers
 from ..cluster._plusplus import kmeans_plusplus
 from ..core.validation import Array
 

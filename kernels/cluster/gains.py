@@ -85,8 +85,8 @@ class GainWork(NamedTuple):
     """Working memory of one member.
 
     panels : PanelWork
-    selected, found : (chunk_rows + height,) int64, (chunk_rows,) int32: rows scored anew, and
-        their labels
+    selected, found : (chunk_rows + height,) int64 and int32: rows scored anew, then those that
+        change, and their new labels
     block : (n_clusters, n_features + 2) float64, gains of the block at work
     met : (n_clusters,) bool, which clusters these are for
     levels, held : (n_levels, n_clusters, n_features + 2), (n_clusters, n_levels): see ``add_block``
@@ -123,7 +123,7 @@ def gain_work(X, n_clusters, plan):
 
 @inner_kernel
 def score_selected(rows, count, centers, spent, work):
-    """Find the labels of the selected rows, and their limits.
+    """Find the labels of the selected rows, and their limits; keep those that change.
 
     Parameters
     ----------
@@ -131,14 +131,17 @@ def score_selected(rows, count, centers, spent, work):
     count : int, rows selected; room for one panel more stands behind them
     centers : IN Centers
     spent : IN (n_clusters,) float64
-    work : GainWork; ``selected`` is IN, ``found`` OUT
+    work : GainWork; ``selected`` is IN/OUT: the rows scored, then those of another label, in
+        order; ``found`` is OUT, their new labels
 
     Returns
     -------
-    int : how many were decided in float64, or NOT_FINITE as soon as one holds NaN or infinity
+    changed, decided : int, how many changed, and how many were decided in float64, or NOT_FINITE
+        as soon as one holds NaN or infinity
     """
     X, selected, found, panel = rows.X, work.selected, work.found, work.panels.panel
     height = rows_per_block(X)
+    changed = 0
     decided = 0
     for first in range(0, count, height):
         used = min(height, count - first)
@@ -151,54 +154,56 @@ def score_selected(rows, count, centers, spent, work):
         needed = needed_lead(norms, centers.margin)
         lead = best - second
         # The panel is done with: its first rows hold what is needed of each sample.
-        store_indices(found, first, index)
+        store_indices(work.panels.labels, 0, index)
         store(panel, 2 * height, 0, slack(norms, best, second, needed, centers.margin))
         if any_not_greater(lead, needed):
             store(panel, 0, 0, lead)
             store(panel, height, 0, needed)
             again = decide_again(
                 X, selected, first, used, centers.columns, panel, work.panels.distances,
-                found, first,
+                work.panels.labels, 0,
             )  # fmt: skip
             if again < 0:
-                return again
+                return changed, again
             decided += again
         for i in range(used):
-            label = np.uint32(found[first + i])
-            rows.limits[selected[first + i]] = limit_of(panel[2 * height + i], spent[label])
-    return decided
+            row = selected[first + i]
+            label = work.panels.labels[i]
+            rows.limits[row] = limit_of(panel[2 * height + i], spent[np.uint32(label)])
+            if label != rows.labels[row]:
+                selected[changed] = row  # scored already: never ahead of what is read
+                found[changed] = label
+                changed += 1
+    return changed, decided
 
 
 @inner_kernel
 def relabel_block(rows, stop, count, at, note_gains, work):
-    """Give the selected rows before ``stop`` their labels, and note what clusters gain.
+    """Give the rows before ``stop`` that change their new labels, and note what clusters gain.
 
     Parameters
     ----------
     rows : Rows; ``labels`` are IN/OUT, the rest IN
-    count, at : int, selected rows in all, and the first of them to look at
+    count, at : int, rows that change in all, and the first of them to look at
     note_gains : bool
     work : GainWork
 
     Returns
     -------
-    at, changed : int, the first selected row from ``stop`` on, and how many changed
+    int : the first row that changes from ``stop`` on
     """
-    changed = 0
     while at < count and work.selected[at] < stop:
         row = work.selected[at]
         before, after = rows.labels[row], work.found[at]
         at += 1
-        if before != after:
-            changed += 1
-            rows.labels[row] = after
-            if note_gains:
-                weight = rows.sample_weight[row] if rows.sample_weight.size > 0 else 1.0
-                touch(work.block, work.met, before)
-                add_row(rows.X, row, -weight, work.block[before])
-                touch(work.block, work.met, after)
-                add_row(rows.X, row, weight, work.block[after])
-    return at, changed
+        rows.labels[row] = after
+        if note_gains:
+            weight = rows.sample_weight[row] if rows.sample_weight.size > 0 else 1.0
+            touch(work.block, work.met, before)
+            add_row(rows.X, row, -weight, work.block[before])
+            touch(work.block, work.met, after)
+            add_row(rows.X, row, weight, work.block[after])
+    return at
 
 
 @inner_kernel
@@ -252,20 +257,21 @@ def gain_of_ticket(rows, centers, sums, spent, plan, every_row, keep_labels, tic
             for i in range(first, last):
                 work.selected[i - first] = i
             count = last - first
-        decided = score_selected(rows, count, centers, spent, work)
+        changed, decided = score_selected(rows, count, centers, spent, work)
         if decided < 0:
             tally[DECIDED_ROWS] = decided
             break
         tally[SCORED_ROWS] += count
         tally[DECIDED_ROWS] += decided
+        tally[CHANGED_ROWS] += changed
         at = 0
         for start in range(first, last, plan.block_rows):
             stop = min(start + plan.block_rows, last)
-            at, changed = relabel_block(rows, stop, count, at, not every_row, work)
-            tally[CHANGED_ROWS] += changed
+            before = at
+            at = relabel_block(rows, stop, changed, at, not every_row, work)
             if every_row:
                 sum_block(rows, start, stop, work)
-            if every_row or changed > 0 or number % 2 == 1:
+            if every_row or at > before or number % 2 == 1:
                 add_gains(number, work)
             number += 1
     for j in range(n_clusters):

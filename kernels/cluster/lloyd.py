@@ -138,9 +138,7 @@ def move_clusters(first, last, centers, sums, moves, every_row, spherical, alive
     """Move the centres of clusters [first, last) and prepare them."""
     for j in range(first, last):
         add_to_totals(j, sums, every_row, alive)
-        moves.moves[j] = move_cluster(
-            j, sums.totals[j], centers.points, moves.previous, spherical
-        )
+        moves.moves[j] = move_cluster(j, sums.totals[j], centers.points, moves.previous, spherical)
         moves.norms[j] = shift_center(centers, j)
 
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ..machine.jit import kernel
-from ..ops.exact import squared_distance
 from ..ops.moments import add_row, touch
 from ..ops.sums import add_block, take_total
 
@@ -38,7 +37,7 @@ class BatchSums(NamedTuple):
     """Sums of a batch, and working memory.
 
     totals : (n_clusters, n_features + 2) float64, see ``ops.moments.add_row``
-    inertia : (1,) float64, weighted sum of squared distances to the centres
+    inertia : (n_features,) float64, of each feature: weighted sum of squared gaps to the centres
     block, block_inertia : of the block at work
     met : (n_clusters,) bool, which clusters the block has rows of
     levels, held, inertia_levels, inertia_held : the trees, see ``ops.sums.add_block``
@@ -69,21 +68,23 @@ def sum_batch(batch, sample_weight, labels, points, block_rows, sums):
     sums : BatchSums; ``totals`` and ``inertia`` are OUT, nothing met or held
     """
     n_samples = labels.size
-    n_clusters = points.shape[0]
-    number = 0
-    for start in range(0, n_samples, block_rows):
-        sums.block_inertia[0] = 0.0
+    n_clusters, n_features = points.shape
+    for number in range((n_samples + block_rows - 1) // block_rows):
+        start = number * block_rows
+        for p in range(n_features):
+            sums.block_inertia[p] = 0.0
         for i in range(start, min(start + block_rows, n_samples)):
             label = np.uint32(labels[i])
             weight = sample_weight[i] if sample_weight.size > 0 else 1.0
-            sums.block_inertia[0] += weight * squared_distance(batch, i, points, label)
+            for p in range(n_features):  # a sum a feature: one sum would wait for itself
+                gap = np.float64(batch[i, p]) - np.float64(points[label, p])
+                sums.block_inertia[p] += weight * gap * gap
             touch(sums.block, sums.met, label)
             add_row(batch, i, weight, sums.block[label])
         for j in range(n_clusters):
             add_block(number, sums.met[j], sums.block[j], sums.levels[:, j], sums.held[j])
             sums.met[j] = False
         add_block(number, True, sums.block_inertia, sums.inertia_levels, sums.inertia_held)
-        number += 1
     take_total(sums.inertia_levels, sums.inertia_held, sums.inertia)
     for j in range(n_clusters):
         if not take_total(sums.levels[:, j], sums.held[j], sums.totals[j]):
@@ -102,12 +103,20 @@ def move_centers(totals, counts, means, points):
     means : IN/OUT (n_clusters, n_features) float64
     points : OUT (n_clusters, n_features) the means in the type of the data; those of clusters
         that gained nothing are left alone
+
+    Returns
+    -------
+    bool : whether all that was written is finite
     """
+    finite = True
     n_features = means.shape[1]
     for j in range(counts.size):
         if totals[j, n_features] > 0.0:
             before = counts[j]
             counts[j] += totals[j, n_features]
+            finite = finite and counts[j] < np.inf
             for p in range(n_features):
                 means[j, p] = (means[j, p] * before + totals[j, p]) / counts[j]
                 points[j, p] = means[j, p]
+                finite = finite and np.isfinite(points[j, p])
+    return finite

@@ -23,10 +23,10 @@ def squared_distance(X, row, points, point):
 @inner_kernel
 def is_finite(X, row):
     """Say whether a row of X holds neither NaN nor infinity."""
+    finite = True
     for p in range(X.shape[1]):
-        if not np.isfinite(X[row, p]):
-            return False
-    return True
+        finite = finite and np.isfinite(X[row, p])
+    return finite
 
 
 @inner_kernel

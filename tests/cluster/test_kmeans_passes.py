@@ -31,9 +31,7 @@ def by_pieces(X, weights, start, max_iter, most_blocks, tol=0.0):
         part = slice(piece.start, piece.stop)
         return X[part].copy(), weights[part].copy()
 
-    return lloyd_by_passes(
-        read, len(X), start, max_iter=max_iter, tol=tol, most_blocks=most_blocks
-    )
+    return lloyd_by_passes(read, len(X), start, max_iter=max_iter, tol=tol, most_blocks=most_blocks)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
