@@ -195,7 +195,10 @@ class BaseKMeans(
             Euclidean, in those units, or 1 - cosine where the metric is the cosine.
         """
         pairwise = cosine_distances if self._spherical else euclidean_distances
-        distances: Array = pairwise(*self._samples_and_centers(X))
+        data, points = self._samples_and_centers(X)
+        if data is self._fitted_centers.centers:  # distances to themselves are 0, not rounding
+            points = data
+        distances: Array = pairwise(data, points)
         return distances
 
     def score(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> float:

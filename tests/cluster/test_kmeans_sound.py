@@ -129,7 +129,7 @@ def test_what_a_cluster_loses_row_by_row_leaves_nothing():
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_an_init_that_spoils_X_is_found_out(dtype):
+def test_an_init_that_spoils_its_data_is_found_out(dtype):
     X = blobs().astype(dtype)
     X[:, 1] = 1.0
 
