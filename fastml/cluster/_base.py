@@ -238,8 +238,8 @@ class BaseKMeans(
             and X.shape[0] > 0
             and X.shape[1] == points.shape[1]
             and X.flags.carray
-            and not self._spherical
-            and not hasattr(self, "feature_names_in_")
+            and self.__dict__.get("metric") != "cosine"
+            and "feature_names_in_" not in self.__dict__
         )
 
     def _samples_and_centers(self, X: ArrayLike) -> tuple[Array, Array]:
