@@ -2,8 +2,4 @@
 
 from importlib.util import find_spec
 
-collect_ignore = (
-    []
-    if find_spec("matplotlib")
-    else ["fastml/inspection/_displays.py", "fastml/inspection/_kmeans_displays.py"]
-)
+collect_ignore_glob = [] if find_spec("matplotlib") else ["fastml/inspection/*_display*.py"]

@@ -1,77 +1,21 @@
 """Multi-layer perceptrons and k-means on ordinary CPUs, at the machine's limit.
 
 Names resolve on first use: importing :mod:`fastml` imports neither scikit-learn nor Numba.
+They are listed in ``__init__.pyi``, which type checkers read and :mod:`lazy_loader` too.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ._version import __version__
+import lazy_loader
 
-if TYPE_CHECKING:
-    from .cluster import KMeans, MiniBatchKMeans, kmeans_plusplus
-    from .core.threads import get_num_threads, num_threads, set_num_threads
-    from .functional import (
-        dense_backward,
-        dense_forward,
-        nearest_centroid,
-        sigmoid,
-        sigmoid_derivative,
-    )
-    from .inspection import KMeansElbowDisplay, KMeansStepsDisplay
-    from .neural_network import MLPClassifier, MLPRegressor
+from ._version import __version__ as __version__
 
-_HOMES = {
-    "KMeans": "cluster",
-    "KMeansElbowDisplay": "inspection",
-    "KMeansStepsDisplay": "inspection",
-    "MLPClassifier": "neural_network",
-    "MLPRegressor": "neural_network",
-    "MiniBatchKMeans": "cluster",
-    "dense_backward": "functional",
-    "dense_forward": "functional",
-    "get_num_threads": "core.threads",
-    "kmeans_plusplus": "cluster",
-    "nearest_centroid": "functional",
-    "num_threads": "core.threads",
-    "set_num_threads": "core.threads",
-    "sigmoid": "functional",
-    "sigmoid_derivative": "functional",
-}
-_SUBMODULES = ("cluster", "functional", "inspection", "kernels", "neural_network", "reference")
-
-__all__ = [
-    "KMeans",
-    "KMeansElbowDisplay",
-    "KMeansStepsDisplay",
-    "MLPClassifier",
-    "MLPRegressor",
-    "MiniBatchKMeans",
-    "__version__",
-    "dense_backward",
-    "dense_forward",
-    "get_num_threads",
-    "kmeans_plusplus",
-    "nearest_centroid",
-    "num_threads",
-    "set_num_threads",
-    "sigmoid",
-    "sigmoid_derivative",
-]
+_resolve, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
-    elif name in _SUBMODULES:
-        value = importlib.import_module(f".{name}", __name__)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
+    value = _resolve(name)
+    globals()[name] = value  # so that the next use costs nothing
     return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_SUBMODULES})

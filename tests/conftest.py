@@ -12,11 +12,23 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import pytest
 from hypothesis import settings
 
+# A process that a test starts is no worker of ours: pytest-benchmark would not measure in one.
+for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
+    del os.environ[name]
+
 # Examples are derived from the test itself, so a failure follows from a change, never from
 # chance; no deadline, since the first example may compile a kernel.
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60)
 settings.register_profile("search", deadline=None, max_examples=3000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+def pytest_collection_modifyitems(items):
+    if os.environ.get("FASTML_LONG", "0") in ("", "0"):
+        skip = pytest.mark.skip(reason="a long test: set FASTML_LONG=1")
+        for item in items:
+            if "long" in item.keywords:
+                item.add_marker(skip)
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,6 +35,39 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _demo(output: Path) -> int:
+    try:
+        from . import demo
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in _DEMO_MODULES:
+            raise
+        print(f"The demo needs {error.name}: pip install 'fastml-kernels[demo]'", file=sys.stderr)
+        return 1
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output):
+            pass
+    except OSError as error:
+        print(f"The demo cannot write to {output}: {error.strerror}.", file=sys.stderr)
+        return 1
+    demo.run(output)
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    # A command's module is imported when it is asked for: --help need not wait for Numba.
+    if options.command == "doctor":
+        from . import doctor
+
+        print(doctor.report())
+        return 0
+    if options.command == "warmup":
+        from . import warmup
+
+        return warmup.run()
+    return _demo(options.output)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the status the process should end with.
 
@@ -41,25 +76,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv : the arguments after the program's name; None for those of this process
     """
     options = _parser().parse_args(argv)
-    # A command's module is imported when it is asked for: --help need not wait for Numba.
-    if options.command == "doctor":
-        from . import doctor
-
-        print(doctor.report())
-    elif options.command == "warmup":
-        from . import warmup
-
-        return warmup.run()
-    else:
-        try:
-            from . import demo
-        except ModuleNotFoundError as error:
-            if error.name is None or error.name.partition(".")[0] not in _DEMO_MODULES:
-                raise
-            print(
-                f"The demo needs {error.name}: pip install 'fastml-kernels[demo]'",
-                file=sys.stderr,
-            )
-            return 1
-        demo.run(options.output)
-    return 0
+    try:
+        status = _run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has gone, as head does: what is still in the buffer goes nowhere, or
+        # Python would complain about it on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status

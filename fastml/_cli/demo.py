@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -12,35 +14,22 @@ from sklearn.datasets import load_sample_image
 
 from fastml import get_num_threads, nearest_centroid
 
+from .classifiers import Problem, Trained, breast_cancer, digits, train
+from .photograph import Quantised, as_pixels, quantise
 from .pictures import save_quantised, save_training
-from .tasks import (
-    ROUNDS,
-    Advance,
-    Array,
-    Comparison,
-    Problem,
-    Quantised,
-    Training,
-    as_pixels,
-    breast_cancer,
-    compare_assignment,
-    compare_training,
-    digits,
-    quantise,
-    train,
-)
+from .races import ROUNDS, Advance, Comparison, compare_assignment, compare_training
 
 _N_COLOURS = 64
 _EPOCHS = 150
 _RACED_EPOCHS = 20
 
 
-def _compile(photograph: Array, problems: list[Problem]) -> float:
+def _compile(photograph: NDArray[Any], problems: list[Problem]) -> float:
     """Run everything once on a little data, so that later times are of the work alone."""
     start = time.perf_counter()
     quantise(photograph[:16], _N_COLOURS)
     for problem in problems:
-        train(problem, 1, lambda: None)
+        train(problem, 1)
     nearest_centroid(as_pixels(photograph[:16]), as_pixels(photograph[:1, :_N_COLOURS]))
     return time.perf_counter() - start
 
@@ -50,12 +39,11 @@ def _time(seconds: float) -> str:
 
 
 def run(output: Path, console: Console | None = None) -> None:
-    """Run the demo, print a summary and write its pictures to the folder ``output``."""
+    """Run the demo, print a summary and write its pictures to ``output``, a folder."""
     console = console or Console()
-    output.mkdir(parents=True, exist_ok=True)
     photograph = load_sample_image("china.jpg")
     problems = [breast_cancer(), digits()]
-    trainings = []
+    trained = []
     written = []
     progress = Progress(
         TextColumn("{task.description}"),
@@ -86,24 +74,17 @@ def run(output: Path, console: Console | None = None) -> None:
         advance()
 
         for problem, stem in zip(problems, ("breast-cancer", "digits"), strict=True):
-            training = train(problem, _EPOCHS, task(problem.name, _EPOCHS))
-            trainings.append(training)
+            advance = task(problem.name, 1)
+            trained.append(train(problem, _EPOCHS))
+            advance()
             written.append(output / f"{stem}.png")
-            n_layers = len(problem.hidden) + 1
-            save_training(
-                written[-1],
-                training.losses,
-                training.norms,
-                [f"hidden layer {i + 1}" for i in range(n_layers - 1)] + ["output layer"],
-                f"{problem.name}: sigmoid network {problem.widths}, "
-                f"{training.accuracy:.1%} of held-out samples right",
-            )
+            save_training(written[-1], trained[-1], problem)
 
-        advance = task("Against NumPy", 3 * ROUNDS)
+        advance = task("Against the reference in NumPy", 3 * ROUNDS)
         comparisons = [compare_assignment(as_pixels(photograph), quantised.centers, advance)]
         comparisons += [compare_training(problem, _RACED_EPOCHS, advance) for problem in problems]
 
-    _summarise(console, quantised, problems, trainings, comparisons)
+    _summarise(console, quantised, problems, trained, comparisons)
     console.print(
         f"\nThreads: {get_num_threads()}. Kernels compiled or loaded in {_time(compiling)}, "
         "which no time above includes."
@@ -116,21 +97,22 @@ def _summarise(
     console: Console,
     quantised: Quantised,
     problems: list[Problem],
-    trainings: list[Training],
+    trained: list[Trained],
     comparisons: list[Comparison],
 ) -> None:
     console.print(
         f"\nPhotograph     {quantised.picture.size // 3:,} pixels to {len(quantised.palette)} "
         f"colours: {_time(quantised.seconds)}, {quantised.n_iter} iterations"
     )
-    for problem, training in zip(problems, trainings, strict=True):
+    for problem, network in zip(problems, trained, strict=True):
         console.print(
-            f"{problem.name:14} {len(training.losses)} epochs of {problem.widths}: "
-            f"{training.accuracy:.1%} right held out (guessing {training.majority:.1%})"
+            f"{problem.name:14} {network.model.n_iter_} epochs of {problem.widths}: "
+            f"{network.accuracy:.1%} of the test samples right "
+            f"(always naming the commoner class: {network.majority:.1%})"
         )
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("\nAgainst plain NumPy")
-    for heading in ("\nfastml", "\nNumPy", "\nratio"):
+    table.add_column("\nAgainst the reference, which reads like the mathematics")
+    for heading in ("\nfastml", "\nreference", "\nratio"):
         table.add_column(heading, justify="right")
     table.add_column("\ndifference")
     for comparison in comparisons:

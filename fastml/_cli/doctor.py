@@ -11,10 +11,10 @@ from pathlib import Path
 import fastml
 from fastml.core.threads import thread_source
 from fastml.kernels.machine.host import Host, host
-from fastml.kernels.machine.jit import cache_directory
-from fastml.kernels.tile import G, M, N
+from fastml.kernels.machine.jit import cache_directory, cache_refusal, plain_reason
+from fastml.kernels.tile import COLUMNS, SIDE, VECTORS
 
-_DISTRIBUTIONS = ("numpy", "scipy", "numba", "llvmlite", "scikit-learn")
+_DISTRIBUTIONS = ("numpy", "scipy", "numba", "llvmlite", "scikit-learn", "platformdirs")
 #: The features tiles and their arithmetic are chosen by, and the common ones beside them.
 _FEATURES = (
     "sse4.2", "avx", "avx2", "fma", "avx512f", "avx512dq", "avx512vl", "neon", "sve",
@@ -35,7 +35,8 @@ def _vectors(host: Host) -> str:
 
 def _tile(host: Host, itemsize: int) -> str:
     lanes = host.vector_bytes // itemsize
-    return f"{lanes} lanes; tiles of {M * lanes} samples x {N} columns and {G} x {G} gradients"
+    wide, square = f"{VECTORS * lanes} samples x {COLUMNS} columns", f"{SIDE} x {SIDE} gradients"
+    return f"{lanes} lanes; tiles of {wide} and {square}"
 
 
 def _threads() -> str:
@@ -49,13 +50,22 @@ def _threads() -> str:
 def _cache() -> str:
     directory = cache_directory()
     if directory is None:
-        return "none: no folder can be written, so every process compiles anew"
-    sizes = [path.stat().st_size for path in directory.glob("*.bin")]
+        return f"none, so every process compiles anew: {cache_refusal()}"
+    endings = (".bin", ".nbc")  # ours, and those of Numba's own cache
+    sizes = [path.stat().st_size for path in directory.rglob("*") if path.suffix in endings]
     builds = sum(1 for path in directory.parent.iterdir() if path.is_dir())
+    access = "writable" if os.access(directory, os.W_OK) else "read-only"
     return (
-        f"{directory}, writable; {len(sizes)} kernels of this build in {sum(sizes) / 1e6:.1f} MB, "
+        f"{directory}, {access}; {len(sizes)} kernels of this build in {sum(sizes) / 1e6:.1f} MB, "
         f"{builds} builds in all"
     )
+
+
+def _compiler() -> str:
+    reason = plain_reason()
+    if not reason:
+        return "adapted to kernels"
+    return f"plain numba.njit with Numba's own cache, slower at the first call: {reason}"
 
 
 def _variables() -> str:
@@ -79,6 +89,7 @@ def report() -> str:
         "float32": _tile(host(), 4),
         "float64": _tile(host(), 8),
         "threads": _threads(),
+        "compiler": _compiler(),
         "cache": _cache(),
         "variables": _variables(),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-#: Epochs of the running mean: mini-batches make single gradients jump.
-_MEAN_WIDTH = 15
-_LAYER_COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44")
+from fastml.inspection import GradientFlowDisplay, LossCurveDisplay
+
+from .classifiers import Problem, Trained
 
 
 def save_quantised(
@@ -51,46 +50,25 @@ def save_quantised(
     figure.savefig(path, dpi=120)
 
 
-def _running_mean(values: NDArray[Any]) -> NDArray[Any]:
-    """Return the geometric mean over neighbours: the mean on a logarithmic axis."""
-    padded = np.pad(np.log(values), _MEAN_WIDTH // 2, mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _MEAN_WIDTH)
-    return np.asarray(np.exp(windows.mean(axis=1)))
-
-
-def save_training(
-    path: Path, losses: Sequence[float], norms: NDArray[Any], layers: Sequence[str], title: str
-) -> None:
-    """Write the loss curve beside the gradient norm of every layer.
+def save_training(path: Path, trained: Trained, problem: Problem) -> None:
+    """Write the loss curve beside the gradient norms of every layer, by the library's displays.
 
     Parameters
     ----------
     path : file to write
-    losses : the mean loss of each epoch
-    norms : (n_epochs, n_layers), the gradient's norm at the end of each epoch
-    layers : what to call each layer
-    title : what was trained
+    trained : the network, with its gradients on record
+    problem : what it was trained on
     """
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.08})
-    epochs = np.arange(1, len(losses) + 1)
-    left.plot(epochs, losses, color="#222222", linewidth=1.8)
+    LossCurveDisplay(trained.model.loss_curve_).plot(left)
     left.set_title("Training loss")
-    left.set_ylabel("mean binary cross-entropy")
-    left.set_ylim(bottom=0)
-    for layer, name in enumerate(layers):
-        colour = _LAYER_COLOURS[layer % len(_LAYER_COLOURS)]
-        right.plot(epochs, norms[:, layer], color=colour, linewidth=0.8, alpha=0.4)
-        mean = _running_mean(norms[:, layer])
-        right.plot(epochs, mean, color=colour, linewidth=1.8, label=name)
-    right.set_title("Gradient norm of each layer")
-    right.set_ylabel("norm of the weights' gradient")
-    right.set_yscale("log")
-    right.legend(frameon=False, title=f"running mean of {_MEAN_WIDTH} epochs")
-    for axes in (left, right):
-        axes.set_xlabel("epoch")
-        axes.set_xlim(1, len(losses))
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(title)
+    GradientFlowDisplay.from_estimator(
+        trained.model, problem.X, problem.y, ax=right, name="after the last epoch"
+    )
+    right.set_title("Gradient of each layer, early epochs light")
+    figure.suptitle(
+        f"{problem.name}: sigmoid network {problem.widths}, "
+        f"{trained.accuracy:.1%} of the test samples right"
+    )
     figure.savefig(path, dpi=120)

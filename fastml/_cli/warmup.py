@@ -11,7 +11,9 @@ import numpy as np
 
 import fastml
 from fastml.core import validation as _validation
-from fastml.kernels.machine.jit import cache_directory
+from fastml.core.threads import new_state
+from fastml.kernels.machine import team
+from fastml.kernels.machine.jit import cache_directory, cache_refusal
 
 _N_SAMPLES = 64
 _BATCH_SIZE = 16
@@ -56,6 +58,13 @@ def _finite(X: Any) -> None:
     _validation.all_finite(np.ascontiguousarray(X).reshape(-1))
 
 
+def _team(X: Any) -> None:
+    state = new_state().counters
+    team.close_team(state, False)
+    team.enter_team(state)
+    team.leave_team(state, True)
+
+
 def _sigmoid(X: Any) -> None:
     fastml.sigmoid(X)
     fastml.sigmoid_derivative(X)
@@ -64,6 +73,7 @@ def _sigmoid(X: Any) -> None:
 def paths() -> Iterator[tuple[str, Callable[[], None]]]:
     """Yield every public path with a name: an element type or a memory order is a compilation."""
     work = {
+        "team": _team,
         "finite numbers": _finite,
         "sigmoid": _sigmoid,
         "dense layer": _layer,
@@ -85,7 +95,8 @@ def run() -> int:
     """Compile everything, a line a step; return 1 if there is nowhere to keep it, else 0."""
     directory = cache_directory()
     if directory is None:
-        print("No folder for compiled kernels can be written: name one in FASTML_CACHE_DIR.")
+        print(f"No folder will do for compiled kernels: {cache_refusal()}.")
+        print("Name one in FASTML_CACHE_DIR.")
         return 1
     steps = list(paths())
     width = max(len(name) for name, _ in steps)

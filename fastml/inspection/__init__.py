@@ -1,11 +1,12 @@
-"""Look into a network that does not learn: its gradients layer by layer, and pictures of them."""
+"""Look into models: the gradients of a network layer by layer, and pictures of every family."""
 
 from __future__ import annotations
 
 from ._check_gradients import GradientCheck, check_gradients
 from ._displays import GradientFlowDisplay, LossCurveDisplay
 from ._gradient_flow import GradientFlow, gradient_flow
-from ._kmeans_displays import KMeansElbowDisplay, KMeansStepsDisplay
+from ._kmeans_displays import KMeansStepsDisplay
+from ._kmeans_elbow_display import KMeansElbowDisplay
 
 __all__ = [
     "GradientCheck",

@@ -57,12 +57,15 @@ def check_gradients(
     estimator : MLPClassifier or MLPRegressor
         Fitted, be it for one epoch by ``partial_fit``.
     X : array-like (n_samples, n_features)
+        The samples of the loss, in the units the estimator was fitted on.
     y : array-like (n_samples,) or (n_samples, n_outputs)
+        Their classes or targets.
     n_checked : int, default=200
         Parameters to check, drawn at random; all of them if there are no more.
     step : float, default=1e-5
         Length of the step to either side.  At the kink of a ReLU the two gradients may differ.
     random_state : int, RandomState instance or None, default=0
+        Draws the parameters that are checked.
 
     Returns
     -------

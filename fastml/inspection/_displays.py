@@ -38,6 +38,7 @@ class GradientFlowDisplay:
     Parameters
     ----------
     flow : GradientFlow
+        What :func:`gradient_flow` found.
     gradient_norms : ndarray (n_epochs, n_layers), default=None
         The norms on record.
     name : str, default=None
@@ -89,6 +90,7 @@ class GradientFlowDisplay:
         X, y : array-like
             The samples of the loss.
         ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
         name : str, default=None
             For the legend.
         **line_kwargs
@@ -108,6 +110,7 @@ class GradientFlowDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
         name : str, default=None
             For the legend; None for that of the constructor.
         **line_kwargs
@@ -151,7 +154,9 @@ class LossCurveDisplay:
     Parameters
     ----------
     loss_curve : array-like (n_epochs,)
+        Mean loss of a training sample in each epoch.
     validation_loss_curve : array-like (n_epochs,), default=None
+        Mean loss of a validation sample after each epoch.
     name : str, default=None
         For the legend.
 
@@ -197,7 +202,9 @@ class LossCurveDisplay:
         Parameters
         ----------
         estimator : MLPClassifier or MLPRegressor
+            Fitted.
         ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
         name : str, default=None
             For the legend; None for the name of the class.
         **line_kwargs
@@ -218,6 +225,7 @@ class LossCurveDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
         name : str, default=None
             For the legend; None for that of the constructor.
         **line_kwargs

@@ -89,7 +89,9 @@ def gradient_flow(
     estimator : MLPClassifier or MLPRegressor
         Fitted, be it for one epoch by ``partial_fit``.
     X : array-like (n_samples, n_features)
+        The samples of the loss, in the units the estimator was fitted on.
     y : array-like (n_samples,) or (n_samples, n_outputs)
+        Their classes or targets.
     saturation : float, default=0.01
         A unit is saturated where the derivative of its activation is below this.
 
@@ -228,7 +230,7 @@ def _judge(flow: dict[str, Any]) -> tuple[str, str]:
         )
     if first < _VANISHING * last:
         return "vanishing", _remedy_for_vanishing(flow, first / last)
-    return "healthy", "every layer gets a gradient of a size with the others."
+    return "healthy", "the gradients of all layers are of similar size."
 
 
 def _remedy_for_vanishing(flow: dict[str, Any], ratio: float) -> str:

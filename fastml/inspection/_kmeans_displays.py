@@ -1,28 +1,24 @@
-"""Pictures of k-means, in scikit-learn's Display convention."""
+"""K-means step by step, in scikit-learn's Display convention."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from ..cluster._bundles import prepared_centers
 from ..cluster._kmeans import KMeans
-from ..cluster._lloyd import squared_distances
-from ..cluster._nearest import PreparedCenters, assign
+from ..cluster._nearest import assign, squared_distances
+from ..cluster._plusplus import kmeans_plusplus
 from ..core.validation import Array
+from ._style import COLOURS, FAINT, INK
 
-#: Told apart with any colour vision (Paul Tol's "bright", and two more).
-_COLOURS = (
-    "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#ee8866", "#777777",
-)  # fmt: skip
-_INK, _FAINT = "#222222", "#777777"
 #: Points of a panel; more would only cover each other.
 _MOST_POINTS = 4000
 _MARGIN = 0.06
@@ -76,13 +72,15 @@ class KMeansStepsDisplay:
     Parameters
     ----------
     X : ndarray (n_samples, 2)
+        The rows that were clustered.
     centers : list of ndarray (n_clusters, 2)
         The centres at the start and after each iteration.
     start : str, default='Start'
         The title of the first panel.
     converged : bool, default=True
         Whether the last iteration moved nothing.
-    feature_names : sequence of two str
+    feature_names : sequence of two str, default=('feature 0', 'feature 1')
+        What the axes are called.
 
     Attributes
     ----------
@@ -139,6 +137,7 @@ class KMeansStepsDisplay:
             Fitted or not, and left alone.  Its ``n_clusters``, ``init``, ``random_state`` and
             ``max_iter`` are used; it is run once, until nothing moves.
         X : array-like (n_samples, 2)
+            The rows to cluster.
         steps : int, default=6
             Panels, at least 4: the start, the two halves of the first iteration, some
             iterations in between, and the end.  Fewer where k-means has fewer steps.
@@ -164,14 +163,16 @@ class KMeansStepsDisplay:
         if estimator.metric != "euclidean":
             raise ValueError(f"metric must be 'euclidean', got {estimator.metric!r} instead.")
         model = clone(estimator)
-        data, _ = model._checked(X, None)
-        if data.shape[1] != 2:
-            raise ValueError(f"X must have 2 features, got {data.shape[1]} instead.")
-        centers, converged = _every_turn(model, data)
+        recorder = _Recorder(model.init)
+        _run_recorded(model, recorder, X)
+        if recorder.X.shape[1] != 2:
+            raise ValueError(f"X must have 2 features, got {recorder.X.shape[1]} instead.")
+        centers, start = recorder.centers, _name_of_start(estimator)
+        converged = model.n_iter_ < model.max_iter or np.array_equal(centers[-1], centers[-2])
         display = cls(
-            data,
+            recorder.X,
             centers,
-            start=f"Start: {_name_of_start(model)}",
+            start=f"Start: {start}",
             converged=converged,
             feature_names=getattr(model, "feature_names_in_", ("feature 0", "feature 1")),
         )
@@ -245,12 +246,12 @@ class KMeansStepsDisplay:
         for panel in axes[:, 0]:
             panel.set_ylabel(self.feature_names[1])
         centre = Line2D([], [], linestyle="", marker="o", markersize=8, label="centre")
-        centre.set(markerfacecolor=_FAINT, markeredgecolor=_INK)
+        centre.set(markerfacecolor=FAINT, markeredgecolor=INK)
         figure.legend(
             handles=[
                 centre,
-                Line2D([], [], color=_INK, linewidth=1.2, label="its way so far"),
-                Line2D([], [], color=_FAINT, linewidth=0.8, label="boundary of regions"),
+                Line2D([], [], color=INK, linewidth=1.2, label="its way so far"),
+                Line2D([], [], color=FAINT, linewidth=0.8, label="boundary of regions"),
             ],
             loc="outside lower center",
             ncols=3,
@@ -276,31 +277,31 @@ class KMeansStepsDisplay:
         axes.set_yticks([])
         for spine in axes.spines.values():
             spine.set_color("#cccccc")
-        axes.set_title(title, loc="left", fontsize=11, color=_INK, pad=20)
+        axes.set_title(title, loc="left", fontsize=11, color=INK, pad=20)
         axes.annotate(
             note, (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points",
-            fontsize=9, color=_FAINT,
+            fontsize=9, color=FAINT,
         )  # fmt: skip
 
     def _draw_points(self, axes: Any, labels: Array | None) -> None:
         step = -(-len(self.X) // _MOST_POINTS)
         points = self.X[::step]
-        colours = _FAINT if labels is None else _colours(labels[::step])
+        colours = FAINT if labels is None else _colours_of(labels[::step])
         size = float(np.clip(6000 / len(points), 3, 16))
         axes.scatter(*points.T, s=size, c=colours, alpha=0.7, linewidths=0, zorder=2)
 
     def _draw_regions(self, axes: Any, centers: Array) -> None:
         (left, low), (right, high) = self._limits()
         corners = np.array([[left, low], [right, low], [right, high], [left, high]])
-        for cluster, colour in enumerate(_colours(np.arange(len(centers)))):
+        for cluster, colour in enumerate(_colours_of(np.arange(len(centers)))):
             cell = voronoi_cell(centers.astype(np.float64), cluster, corners)
             if len(cell):
                 axes.fill(*cell.T, facecolor=colour, alpha=0.13, linewidth=0, zorder=0)
-                axes.fill(*cell.T, fill=False, edgecolor=_FAINT, linewidth=0.8, zorder=1)
+                axes.fill(*cell.T, fill=False, edgecolor=FAINT, linewidth=0.8, zorder=1)
 
     def _draw_centers(self, axes: Any, centers: Array) -> None:
-        colours = _colours(np.arange(len(centers)))
-        axes.scatter(*centers.T, s=120, c="white", edgecolors=_INK, linewidths=1.2, zorder=5)
+        colours = _colours_of(np.arange(len(centers)))
+        axes.scatter(*centers.T, s=120, c="white", edgecolors=INK, linewidths=1.2, zorder=5)
         axes.scatter(*centers.T, s=60, c=colours, linewidths=0, zorder=6)
 
     def _draw_start(self, axes: Any) -> None:
@@ -317,7 +318,7 @@ class KMeansStepsDisplay:
         self._draw_points(axes, labels)
         ways = np.array(self.centers[: iteration + 1])
         for cluster in range(len(centers)):
-            axes.plot(*ways[:, cluster].T, color=_INK, linewidth=1.2, zorder=4)
+            axes.plot(*ways[:, cluster].T, color=INK, linewidth=1.2, zorder=4)
         self._draw_centers(axes, centers)
 
     def _draw_move(self, axes: Any) -> None:
@@ -327,128 +328,10 @@ class KMeansStepsDisplay:
         self._prepare(axes, "Iteration 1: move to the mean", _inertia(self.X, after, labels))
         self._draw_regions(axes, before)
         self._draw_points(axes, labels)
-        axes.scatter(*before.T, s=50, c="white", edgecolors=_INK, linewidths=1.0, zorder=4)
+        axes.scatter(*before.T, s=50, c="white", edgecolors=INK, linewidths=1.0, zorder=4)
         for start, end in zip(before, after, strict=True):
-            axes.plot(*np.array([start, end]).T, color=_INK, linewidth=1.2, zorder=4)
+            axes.plot(*np.array([start, end]).T, color=INK, linewidth=1.2, zorder=4)
         self._draw_centers(axes, after)
-
-
-class KMeansElbowDisplay:
-    """Inertia over the number of clusters.
-
-    More clusters lower the inertia; where the curve bends, more of them begin to split
-    what belongs together.  Made by :meth:`from_estimator`; parameters are stored as attributes.
-
-    Parameters
-    ----------
-    k_values : ndarray (n_values,) of int
-    inertias : ndarray (n_values,)
-
-    Attributes
-    ----------
-    figure_ : matplotlib Figure
-    ax_ : matplotlib Axes
-    line_ : matplotlib Line2D
-
-    Examples
-    --------
-    >>> import fastml
-    >>> X = [[0.0], [0.1], [5.0], [5.1], [9.0], [9.1]]
-    >>> model = fastml.KMeans(random_state=0, n_init=5)
-    >>> display = fastml.KMeansElbowDisplay.from_estimator(model, X, k_values=range(1, 5))
-    >>> display.k_values.tolist()
-    [1, 2, 3, 4]
-    >>> bool(display.inertias[2] < 0.1 < display.inertias[1])
-    True
-    """
-
-    figure_: Any
-    ax_: Any
-    line_: Any
-
-    def __init__(self, *, k_values: Array, inertias: Array) -> None:
-        self.k_values = k_values
-        self.inertias = inertias
-
-    @classmethod
-    def from_estimator(
-        cls,
-        estimator: Any,
-        X: ArrayLike,
-        *,
-        k_values: Iterable[int] = range(1, 11),
-        sample_weight: ArrayLike | None = None,
-        ax: Any = None,
-        **line_kw: Any,
-    ) -> Self:
-        """Fit for each number of clusters and draw the inertias.
-
-        Parameters
-        ----------
-        estimator : KMeans or MiniBatchKMeans
-            Cloned for every fit, and left alone.
-        X : array-like (n_samples, n_features)
-        k_values : iterable of int, default=range(1, 11)
-            Values of ``n_clusters``.
-        sample_weight : array-like (n_samples,), default=None
-        ax : matplotlib Axes, default=None
-            Where to draw; by default a new figure.
-        **line_kw
-            Passed to matplotlib's ``plot``.
-
-        Returns
-        -------
-        display : KMeansElbowDisplay
-
-        Raises
-        ------
-        ImportError
-            Without matplotlib.
-        TypeError, ValueError
-            As ``estimator.fit``, or if ``k_values`` is empty.
-        """
-        check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        values = list(k_values)
-        if not values:
-            raise ValueError("k_values must hold at least one number.")
-        inertias = []
-        for k in values:
-            model = clone(estimator).set_params(n_clusters=k)
-            inertias.append(model.fit(X, sample_weight=sample_weight).inertia_)
-        return cls(k_values=np.array(values), inertias=np.array(inertias)).plot(ax, **line_kw)
-
-    def plot(self, ax: Any = None, **line_kw: Any) -> Self:
-        """Draw the curve.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; by default a new figure.
-        **line_kw
-            Passed to matplotlib's ``plot``.
-
-        Returns
-        -------
-        display : KMeansElbowDisplay
-        """
-        check_matplotlib_support(f"{type(self).__name__}.plot")
-        import matplotlib.pyplot as plt
-        from matplotlib.ticker import MaxNLocator
-
-        if ax is None:
-            _, ax = plt.subplots(figsize=(6, 4), layout="constrained")
-        style = {"color": _COLOURS[0], "linewidth": 2, "marker": "o", "markersize": 6, **line_kw}
-        (self.line_,) = ax.plot(self.k_values, self.inertias, **style)
-        ax.set_xlabel("number of clusters k")
-        ax.set_ylabel("inertia")
-        ax.set_title("Inertia over the number of clusters", loc="left", pad=10, color=_INK)
-        ax.set_ylim(bottom=0)
-        ax.xaxis.set_major_locator(MaxNLocator(nbins=15, integer=True))
-        ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
-        ax.grid(axis="y", alpha=0.25)
-        ax.spines[["top", "right"]].set_visible(False)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
 
 def _check_steps(steps: int) -> None:
@@ -456,13 +339,13 @@ def _check_steps(steps: int) -> None:
         raise ValueError(f"steps == {steps}, must be >= 4.")
 
 
-def _colours(labels: Array) -> list[str]:
-    return [_COLOURS[label % len(_COLOURS)] for label in labels]
+def _colours_of(labels: Array) -> list[str]:
+    return [COLOURS[label % len(COLOURS)] for label in labels]
 
 
 def _nearest(X: Array, centers: Array) -> Array:
     labels = np.empty(len(X), np.int32)
-    assign(X, PreparedCenters.of(centers), labels)
+    assign(X, prepared_centers(centers), labels)
     return labels
 
 
@@ -477,18 +360,48 @@ def _name_of_start(model: KMeans) -> str:
     return "centres of a function" if callable(model.init) else "given centres"
 
 
-def _every_turn(model: KMeans, X: Array) -> tuple[list[Array], bool]:
-    """Return the centres at the start and after every iteration, and whether they converged."""
-    init = model.init
-    if not isinstance(init, str) and not callable(init):
-        init = model._checked_centers(X, init)
-    centers = [model._start(X, np.empty(0), init, check_random_state(model.random_state))]
-    turn = clone(model).set_params(n_init=1, max_iter=1, tol=0.0, verbose=0)
+class _Recorder:
+    """A callback that keeps the centres of every iteration, and an init that keeps the start."""
+
+    X: Array
+
+    def __init__(self, init: Any) -> None:
+        self._init = init
+        self.centers: list[Array] = []
+
+    def start(self, X: Array, n_clusters: int, random_state: np.random.RandomState) -> Any:
+        """Return the centres ``init`` stands for."""
+        self.X = X
+        start = self._init
+        if callable(start):
+            start = start(X, n_clusters, random_state=random_state)
+        elif isinstance(start, str) and start == "k-means++":
+            start = kmeans_plusplus(X, n_clusters, random_state=random_state)[0]
+        elif isinstance(start, str):
+            chances = np.full(len(X), 1 / len(X))
+            start = X[random_state.choice(len(X), n_clusters, replace=False, p=chances)]
+        self.centers.append(np.array(start, X.dtype))
+        return start
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Nothing to prepare."""
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """Nothing to clear away."""
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Nothing to note."""
+
+    def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> bool:
+        """Keep the centres of an iteration."""
+        if context.parent is not None:
+            self.centers.append(fitted_estimator.cluster_centers_.copy())
+        return False
+
+
+def _run_recorded(model: KMeans, recorder: _Recorder, X: ArrayLike) -> None:
+    """Run k-means once, until nothing moves."""
+    model.set_params(init=recorder.start, n_init=1, tol=0.0, verbose=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # equal rows are seen in the picture
-        while len(centers) <= model.max_iter:
-            turn.set_params(init=centers[-1]).fit(X)
-            centers.append(turn.cluster_centers_)
-            if np.array_equal(centers[-1], centers[-2]):
-                return centers, True
-    return centers, False
+        model.set_callbacks(recorder).fit(X)

@@ -1,7 +1,7 @@
-"""What the host's vector unit offers, as the compiler will be told to use it.
+"""What the vector unit offers that Numba will compile for.
 
-Numba lets ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` override the processor it
-compiles for; the tile follows the same override, so one variable moves both.
+Asked of Numba, not of the processor: ``NUMBA_CPU_NAME``, ``NUMBA_CPU_FEATURES`` and
+``NUMBA_ENABLE_AVX`` change what it will use, and the tile follows.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import llvmlite.binding as llvm
-from numba.core import config
+from numba import config
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,16 @@ class Host:
 
 
 def _target_features() -> frozenset[str]:
-    if config.CPU_FEATURES is not None:
-        text = config.CPU_FEATURES
-    elif config.CPU_NAME == "generic":
-        text = ""
-    else:
-        text = llvm.get_host_cpu_features().flatten()
+    """Return the features Numba tells LLVM to use."""
+    text = config.CPU_FEATURES
+    if text is None:
+        features = llvm.get_host_cpu_features()
+        if not getattr(config, "ENABLE_AVX", True):
+            # As Numba does; and FMA and F16C are encoded as AVX is, so LLVM drops them too.
+            for name in features:
+                if name.startswith("avx") or name in ("fma", "f16c"):
+                    features[name] = False
+        text = features.flatten()
     return frozenset(flag[1:] for flag in text.split(",") if flag.startswith("+"))
 
 

@@ -8,8 +8,26 @@ required: whoever comes takes tickets, and one alone finishes the job.  What a t
 means follows from its number only, never from who holds it, so results are the same
 bits for any number of members.
 
-The state is an int64 array: how many members have joined, the next ticket and the count of
-finished blocks, on cache lines of their own.
+The state is an int64 array: the next ticket and the count of finished blocks on cache lines of
+their own; on the first, what is seldom written.
+
+**Leaving early.**  An interrupt is seen only when the calling thread is back in the interpreter.
+So a call lasts no longer than the state allows: the first member that takes a ticket after that
+time does this one still, notes the number of the next, and pushes the counter past every end.
+Everybody's next ticket is then ``CLOSED``, a number no work has, and a kernel that returns at
+tickets past its last (as all do) returns.  All tickets below the noted number are done by then;
+whoever called goes on with a new state whose counter starts there (:func:`proceed`).  The kernel
+sees new members join a team at work, as ever, so its results are the same bits.  What it must
+keep to: a ticket is short (some milliseconds), nothing but scratch is set up before the first
+ticket, and ``CLOSED`` times a block's size fits into 64 bits.
+
+**Failing.**  A member that raises (an index out of bounds where those are checked, no memory)
+never finishes its ticket.  :func:`abandon_team` then closes the counter and ends every wait by an
+exception: what a member waited for will never be there.
+
+**The gate.**  Helpers come through :func:`enter_team` and go by :func:`leave_team`; the caller's
+:func:`close_team` shuts the gate for good and returns when nobody is inside.  Shut bit and count
+are one number, so a helper is either counted or turned away.
 """
 
 from __future__ import annotations
@@ -17,72 +35,56 @@ from __future__ import annotations
 import sys
 from typing import Any, NamedTuple
 
-from llvmlite import ir
+import numpy
 from numba.core import types
-from numba.extending import intrinsic
 
-from .jit import inner_kernel
+from .atomics import atomic_add, atomic_load, coarse_nanoseconds, pause
+from .jit import inner_kernel, kernel
 
 #: Number of int64 elements of a team's state.
 STATE_SIZE = 48
 _MEMBERS, _NEXT, _DONE = 0, 16, 32
+#: The time this call may take (0: any), when it began, where to go on (0: not left early), and
+#: how many helpers are inside, plus ``_SHUT`` once no more may come.
+_ALLOWED, _BEGUN, _RESUME, _GATE = 1, 2, 3, 4
 _SPINS_BEFORE_YIELD = 2000
-_FOREVER = 1 << 60
+_SPINS_BEFORE_SLEEP = 200
+_FOREVER, _ABANDONED = 1 << 44, 1 << 50  # far apart: each may be added many times
+_SHUT = 1 << 32
+
+#: The number of a ticket taken after the team was closed: past every end.
+CLOSED = 1 << 40
 
 _YIELD = types.ExternalFunction(
     "SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32()
 )
 
 
-@intrinsic  # type: ignore[misc]
-def _atomic_add(typing_context: Any, state: Any, index: Any, number: Any) -> Any:
-    """Add to ``state[index]`` and return what it was; ordered with all memory around it."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        pointer = builder.gep(array.data, [arguments[1]])
-        return builder.atomic_rmw("add", pointer, arguments[2], "acq_rel")
-
-    return types.int64(state, types.int64, types.int64), codegen
-
-
-@intrinsic  # type: ignore[misc]
-def _atomic_load(typing_context: Any, state: Any, index: Any) -> Any:
-    """Return ``state[index]`` as another member left it."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        pointer = builder.gep(array.data, [arguments[1]])
-        return builder.load_atomic(pointer, "acquire", 8)
-
-    return types.int64(state, types.int64), codegen
-
-
-@intrinsic  # type: ignore[misc]
-def _pause(typing_context: Any) -> Any:
-    """Tell the processor that this is a waiting loop, where it has a word for that."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        if builder.module.triple.startswith(("x86_64", "i686", "i386")):
-            declared = ir.FunctionType(ir.VoidType(), [])
-            name = "llvm.x86.sse2.pause"
-            pause = builder.module.globals.get(name) or ir.Function(builder.module, declared, name)
-            builder.call(pause, [])
-        return context.get_dummy_value()
-
-    return types.none(), codegen
-
-
 @inner_kernel
 def join_team(state):
-    """Return the number of a new member: what is written may not depend on it, where may."""
-    return _atomic_add(state, _MEMBERS, 1)
+    """Return the number of a new member: where it works may depend on it, never what it writes."""
+    return atomic_add(state, _MEMBERS, 1)
+
+
+class TeamAbandonedError(Exception):
+    """Another member has failed: what was waited for will never be done."""
 
 
 @inner_kernel
 def take_ticket(state):
-    """Return the number of the next block of work nobody has taken."""
-    return _atomic_add(state, _NEXT, 1)
+    """Return the number of the next block of work nobody has taken, or ``CLOSED``."""
+    number = atomic_add(state, _NEXT, 1)
+    if number >= CLOSED:
+        return CLOSED
+    if state[_ALLOWED] > 0:
+        now = coarse_nanoseconds()
+        if state[_BEGUN] == 0:
+            state[_BEGUN] = now
+        elif now - state[_BEGUN] > state[_ALLOWED]:
+            after = atomic_add(state, _NEXT, CLOSED)
+            if after < CLOSED:
+                state[_RESUME] = after
+    return number
 
 
 class PhasedTicket(NamedTuple):
@@ -130,22 +132,101 @@ def take_phased_ticket(state, phases):
 @inner_kernel
 def finish_ticket(state):
     """Count one block as done; what was written before is seen by who waits for it."""
-    _atomic_add(state, _DONE, 1)
+    atomic_add(state, _DONE, 1)
 
 
 @inner_kernel
 def wait_for(state, count):
     """Return once ``count`` blocks are done."""
     spins = 0
-    while _atomic_load(state, _DONE) < count:
-        _pause()
+    done = atomic_load(state, _DONE)
+    while done < count:
+        pause()
         spins += 1
         if spins >= _SPINS_BEFORE_YIELD:  # perhaps who we wait for needs this processor
             _YIELD()
             spins = 0
+        done = atomic_load(state, _DONE)
+    if done >= _ABANDONED:
+        raise TeamAbandonedError
 
 
 @inner_kernel
 def release_team(state):
     """End every wait, now and to come: who waited must look why and return."""
-    _atomic_add(state, _DONE, _FOREVER)
+    atomic_add(state, _DONE, _FOREVER)
+
+
+@inner_kernel
+def abandon_team(state):
+    """Give out no more tickets and make every wait raise: a ticket will never be finished."""
+    if atomic_load(state, _DONE) < _ABANDONED:
+        atomic_add(state, _NEXT, CLOSED)
+        atomic_add(state, _DONE, _ABANDONED)
+
+
+@kernel
+def enter_team(state):
+    """Return 1 for a helper that may run the kernel, 0 if nobody has begun, -1 if it is over.
+
+    Helpers come after the first ticket is taken: before, the kernel may still be compiled.
+    """
+    spins = 0
+    while atomic_load(state, _NEXT) == 0:
+        if atomic_load(state, _GATE) >= _SHUT:
+            return -1
+        if spins >= _SPINS_BEFORE_SLEEP:
+            return 0
+        pause()
+        spins += 1
+    if atomic_add(state, _GATE, 1) >= _SHUT:
+        atomic_add(state, _GATE, -1)
+        return -1
+    return 1
+
+
+@kernel
+def leave_team(state, failed):
+    """Count a helper out; ``failed`` if it raised."""
+    if failed:
+        abandon_team(state)
+    atomic_add(state, _GATE, -1)
+
+
+@kernel
+def close_team(state, failed):
+    """Let no helper in any more, and return when the last has left; ``failed`` to hurry them.
+
+    May be called again.
+    """
+    if failed:
+        abandon_team(state)
+    spins = 0
+    inside = atomic_add(state, _GATE, _SHUT)
+    while inside % _SHUT != 0:
+        pause()
+        spins += 1
+        if spins >= _SPINS_BEFORE_YIELD:
+            _YIELD()
+            spins = 0
+        inside = atomic_load(state, _GATE)
+
+
+def inside(state: Any) -> int:
+    """Return how many helpers are inside."""
+    return int(state[_GATE]) % _SHUT
+
+
+def allow(state: Any, nanoseconds: int) -> None:
+    """Have a call with this state, not begun, return after about this time."""
+    state[_ALLOWED] = nanoseconds
+
+
+def proceed(state: Any) -> Any:
+    """Return the state to go on with if a closed team left early, or None if it is done."""
+    number = state[_RESUME]
+    if number == 0:
+        return None
+    after = numpy.zeros(STATE_SIZE, numpy.int64)
+    after[_ALLOWED], after[_NEXT], after[_DONE] = state[_ALLOWED], number, state[_DONE]
+    return after

@@ -10,7 +10,7 @@ import pytest
 
 import fastml
 from fastml import reference
-from fastml._cli import demo, doctor, main, tasks, warmup
+from fastml._cli import classifiers, demo, doctor, main, photograph, races, warmup
 from fastml.kernels.machine.jit import cache_directory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +64,8 @@ def test_doctor_says_when_there_is_no_cache(tmp_path):
     occupied.touch()
     result = run_module("doctor", FASTML_CACHE_DIR=str(occupied))
     assert result.returncode == 0, result.stderr
-    assert "none: no folder can be written" in result.stdout
+    assert "none, so every process compiles anew" in result.stdout
+    assert f"{occupied} is not a folder" in result.stdout
 
 
 def test_warmup_fails_where_nothing_can_be_kept(tmp_path):
@@ -128,11 +129,38 @@ def test_warmup_runs_every_path_and_says_where_the_kernels_are(monkeypatch, caps
     assert str(cache_directory()) in printed
 
 
+@pytest.mark.skipif(os.name == "nt", reason="pipes break otherwise on Windows")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_leaves_early_is_no_error(unbuffered):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fastml", "doctor"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait() == 1
+
+
+@pytest.mark.parametrize("below", [".", "folder"])
+def test_an_output_that_cannot_be_written_is_named(below, tmp_path, capsys):
+    occupied = tmp_path / "file"
+    occupied.touch()
+    assert main(["demo", "--output", str(occupied / below)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"The demo cannot write to {occupied / below}: ")
+    assert error.count("\n") == 1
+
+
 # --- the demo ----------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def photograph():
+def picture():
     """A picture of eight colours and a little noise."""
     generator = np.random.default_rng(0)
     colours = np.array([[r, g, b] for r in (40, 200) for g in (40, 200) for b in (40, 200)])
@@ -140,59 +168,42 @@ def photograph():
     return (picture + generator.integers(-2, 3, size=picture.shape)).astype(np.uint8)
 
 
-def test_quantise_finds_the_colours(photograph):
-    quantised = tasks.quantise(photograph, 8)
-    assert quantised.picture.shape == photograph.shape
+def test_quantise_finds_the_colours(picture):
+    quantised = photograph.quantise(picture, 8)
+    assert quantised.picture.shape == picture.shape
     assert quantised.picture.dtype == np.uint8
     assert len(np.unique(quantised.picture.reshape(-1, 3), axis=0)) == 8
-    assert np.abs(quantised.picture.astype(int) - photograph).max() <= 4
+    assert np.abs(quantised.picture.astype(int) - picture).max() <= 4
     assert quantised.palette[:, 3].sum() == pytest.approx(1)
 
 
-def test_gradient_norms_are_those_of_the_reference():
-    problem = tasks.breast_cancer()
-    model = tasks.classifier(problem, 1)
-    tasks.train_on(model, problem)
-    coefs = [W.astype(np.float64) for W in model.coefs_]
-    intercepts = [b.astype(np.float64) for b in model.intercepts_]
-    X = problem.X.astype(np.float64)
-    _, gradients, _ = reference.loss_and_gradients(X, problem.y, coefs, intercepts)
-    expected = [np.linalg.norm(dW) for dW in gradients]
-    np.testing.assert_allclose(
-        tasks.gradient_norms(model, problem.X, problem.y), expected, rtol=1e-4
-    )
-
-
-def test_train_records_every_epoch():
-    problem = tasks.breast_cancer()
-    ticks = []
-    training = tasks.train(problem, 20, lambda: ticks.append(None))
-    assert len(ticks) == len(training.losses) == len(training.norms) == 20
-    assert training.norms.shape == (20, 2)
-    assert training.losses[-1] < training.losses[0]
-    assert training.accuracy > training.majority
+def test_training_records_every_epoch():
+    trained = classifiers.train(classifiers.breast_cancer(), 20)
+    assert len(trained.model.loss_curve_) == len(trained.model.gradient_norms_) == 20
+    assert trained.model.loss_curve_[-1] < trained.model.loss_curve_[0]
+    assert trained.accuracy > trained.majority
 
 
 def test_held_out_samples_are_not_trained_on():
-    for problem in (tasks.breast_cancer(), tasks.digits()):
+    for problem in (classifiers.breast_cancer(), classifiers.digits()):
         trained_on = {row.tobytes() for row in problem.X}
         assert not trained_on & {row.tobytes() for row in problem.X_held_out}
 
 
-def test_comparisons_refuse_results_that_differ(photograph, monkeypatch):
-    pixels = tasks.as_pixels(photograph)
+def test_comparisons_refuse_results_that_differ(picture, monkeypatch):
+    pixels = photograph.as_pixels(picture)
     monkeypatch.setattr(
-        tasks, "nearest_centroid", lambda X, centers: np.zeros(len(X), dtype=np.int32)
+        races, "nearest_centroid", lambda X, centers: np.zeros(len(X), dtype=np.int32)
     )
     with pytest.raises(RuntimeError, match="labels differ"):
-        tasks.compare_assignment(pixels, pixels[:8], lambda: None)
+        races.compare_assignment(pixels, pixels[:8], lambda: None)
 
 
 def test_compare_training_refuses_weights_that_differ(monkeypatch):
-    problem = tasks.breast_cancer()
+    problem = classifiers.breast_cancer()
     monkeypatch.setattr(reference, "train_epoch", lambda *arguments: 0.0)
     with pytest.raises(RuntimeError, match="weights differ"):
-        tasks.compare_training(problem, 2, lambda: None)
+        races.compare_training(problem, 2, lambda: None)
 
 
 def test_demo_writes_its_pictures_and_says_where(tmp_path, monkeypatch, capsys):

@@ -24,6 +24,7 @@ SUITES = {
 }
 
 
+@pytest.mark.borrowed
 @pytest.mark.parametrize("module", SUITES)
 def test_scikit_learn_tests_pass(module, tmp_path):
     tests, deselected = SUITES[module]

@@ -13,10 +13,7 @@ import pytest
 
 import fastml
 from fastml import reference
-from fastml.core import threads as _threads
-from fastml.kernels.machine.jit import CHECK_TILES
-
-with_helpers = pytest.mark.skipif(CHECK_TILES, reason="checked kernels run on the caller alone")
+from fastml.core import crew as _crew
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +24,8 @@ def default_again():
 
 @pytest.fixture
 def no_environment(monkeypatch):
-    monkeypatch.delenv("FASTML_NUM_THREADS", raising=False)
+    for name in ("FASTML_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def problem(seed=0, n_samples=20_000):
@@ -152,98 +150,50 @@ def test_concurrent_calls_from_many_threads(shared_work):
 def test_helpers_that_cannot_be_had_are_not_needed(shared_work, monkeypatch):
     """A process at its limit of threads still gets its result, from the caller alone."""
 
-    def refuse(self):
+    asked = []
+
+    def refuse(*arguments):
+        asked.append(arguments)
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(_threads, "_pool", None)
-    monkeypatch.setattr(_threads, "_pool_size", 0)
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(_crew, "_crew", _crew._Crew())
+    monkeypatch.setattr(_crew, "start_new_thread", refuse)
     X, centers = problem()
     with fastml.num_threads(3):
         labels = fastml.nearest_centroid(X, centers)
     np.testing.assert_array_equal(labels, reference.nearest_centroid(X, centers))
-    _threads._forget_pool()
+    assert asked
+    assert _crew._crew.board.qsize() == 0
+    assert not _crew._crew.callers
 
 
-@with_helpers
+class Held:
+    """A job that keeps its helper until it is released."""
+
+    def __init__(self, release):
+        self.release, self.taken = release, threading.Event()
+
+    def help(self):
+        self.taken.set()
+        self.release.wait(60)
+
+
 def test_busy_helpers_are_not_needed(shared_work):
     """With every helper held up, the caller finishes alone."""
     X, centers = problem()
     expected = reference.nearest_centroid(X, centers)
     release = threading.Event()
     with fastml.num_threads(3):
-        fastml.nearest_centroid(X, centers)  # makes the pool
-        held = [_threads._pool.submit(release.wait, 60) for _ in range(8)]
+        fastml.nearest_centroid(X, centers)  # starts the helpers
+        before = _crew._crew
+        held = [Held(release) for _ in before.helpers]
+        for job in held:
+            before.board.put(job)
+        for job in held:
+            assert job.taken.wait(60)
         try:
             labels = fastml.nearest_centroid(X, centers)
         finally:
             release.set()
-        assert all(future.result() for future in held)
+    assert len(held) >= 2
     np.testing.assert_array_equal(labels, expected)
-
-
-FORK = """
-import os, signal, sys, threading, warnings
-import numpy as np
-import fastml
-from fastml import reference
-from fastml.core import threads as _threads
-
-warnings.simplefilter("ignore")  # newer Pythons warn of any fork beside threads
-signal.alarm(60)
-_threads._WAKING_NANOSECONDS = 1
-fastml.set_num_threads(3)
-X = np.random.default_rng(0).normal(size=(20_000, 8)).astype("float32")
-centers = X[:30].copy()
-expected = reference.nearest_centroid(X, centers)
-
-def right():
-    return np.array_equal(fastml.nearest_centroid(X, centers), expected)
-
-assert right()
-stop = False
-def keep_busy():
-    while not stop:
-        right()
-others = [threading.Thread(target=keep_busy) for _ in range(BUSY)]
-for other in others:
-    other.start()
-for _ in range(5):
-    with _threads._lock:  # as another thread may hold it at any moment
-        child = os.fork()
-    if child == 0:
-        signal.alarm(30)
-        good = right() and right()
-        _threads._pool.submit(right).result(timeout=20)  # helpers of its own, that run
-        os._exit(0 if good else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert right()
-stop = True
-for other in others:
-    other.join()
-print("done")
-"""
-
-
-@with_helpers
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.parametrize("busy", [0, 2])
-def test_forked_children_run_kernels(busy):
-    result = run(FORK.replace("BUSY", str(busy)))
-    assert result.stdout.strip() == "done", result.stderr
-
-
-def test_kernels_run_while_the_interpreter_ends():
-    code = """
-import atexit, threading
-import numpy as np
-import fastml
-from fastml.core import threads as _threads
-_threads._WAKING_NANOSECONDS = 1
-fastml.set_num_threads(3)
-x = np.zeros(200_000)
-fastml.sigmoid(x)
-atexit.register(lambda: print(fastml.sigmoid(x).mean()))
-"""
-    result = run(code)
-    assert result.stdout.strip() == "0.5", result.stderr

@@ -1,0 +1,279 @@
+"""Who runs a kernel: the calling thread, and helpers that wait for a call to help with.
+
+Kernels are serial and release the interpreter lock.  :func:`run_team` runs the same kernel on the
+calling thread and on helpers; inside, the members share the work by tickets
+(:mod:`fastml.kernels.machine.team`).
+
+A call puts one :class:`_Job` on the board for every helper it would like, and begins.  A helper
+that takes it down in time goes in by the job's own gate; one that comes late finds the gate shut.
+The caller shuts it when there are no tickets left, or when anything was raised, and leaves when
+nobody is inside: nobody holds its arrays.  So no helper is ever required, whether it could not be
+started, is held up or has gone with a fork.  Between jobs helpers park on the board.
+
+An interrupt can strike between any two instructions of the caller.  Hence: what is put on the
+board or into a set is put there by one call that cannot be interrupted, nothing is held that would
+have to be given back but the gate, and shutting that may be done twice, and is tried until it is
+done.  Helpers count themselves.  They are daemons: nobody waits for them when the interpreter ends.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from _thread import allocate_lock, get_ident, start_new_thread
+from collections.abc import Callable
+from functools import cache
+from queue import SimpleQueue
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .thread_count import get_num_threads
+
+#: No call of a kernel lasts longer, or signal handlers would wait; less than a hundredth of it
+#: is lost between two.
+_CALL_NANOSECONDS = 200_000_000
+
+#: After a thread could not be started, seconds until that is tried again.
+_PATIENCE = 1.0
+
+
+@cache
+def _team() -> ModuleType:
+    from ..kernels.machine import team
+
+    return team
+
+
+class State:
+    """The shared counters of one team: :func:`run_team` hands the kernel the array in it."""
+
+    __slots__ = ("counters",)
+
+    def __init__(self) -> None:
+        self.counters: NDArray[np.int64] = np.zeros(_team().STATE_SIZE, np.int64)
+
+
+def new_state() -> State:
+    """Return the state of a team that has not begun."""
+    return State()
+
+
+class _ForkedError(RuntimeError):
+    """Helpers were at work when the process was forked, and are not here to finish."""
+
+
+class _Job:
+    """One call of a kernel that helpers may join."""
+
+    __slots__ = (
+        "arguments", "caller", "closed", "counters", "crew", "done", "errors", "kernel", "over",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        crew: _Crew,
+        kernel: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        counters: NDArray[np.int64],
+    ) -> None:
+        self.crew, self.caller = crew, get_ident()
+        self.kernel: Callable[..., Any] | None = kernel
+        self.arguments: tuple[Any, ...] | None = arguments
+        self.counters = counters
+        self.errors: list[BaseException] = []
+        #: The caller's kernel has returned; somebody's has; the gate is shut, nobody inside.
+        self.done = self.over = self.closed = False
+
+    def help(self) -> None:
+        """Run the kernel as a helper, if the gate is open."""
+        team = _team()
+        pause = 0.0005
+        while (entered := team.enter_team(self.counters)) == 0:
+            time.sleep(pause)  # the caller is compiling
+            pause = min(2 * pause, 0.02)
+        if entered < 0:
+            return
+        failed = True
+        try:
+            failed = not (self.over or self._run())
+        finally:
+            self.over = True
+            team.leave_team(self.counters, failed)
+
+    def _run(self) -> bool:
+        """Run the kernel; in a call of its own, so that no name holds an array afterwards."""
+        assert self.kernel is not None
+        assert self.arguments is not None
+        try:
+            self.kernel(*self.arguments)
+        except BaseException as error:
+            error.__traceback__ = None  # it would hold the arrays
+            if not isinstance(error, _team().TeamAbandonedError):
+                self.errors.append(error)
+            return False
+        return True
+
+    def close(self) -> None:
+        """Shut the gate and return when nobody is inside; may be called again."""
+        interrupt = None
+        while not self.closed:
+            try:
+                if self.crew is not _crew and _team().inside(self.counters):
+                    raise _ForkedError("A signal handler forked in the middle of a shared call.")
+                _team().close_team(self.counters, not self.done)
+                self.kernel = self.arguments = None
+                self.crew.callers.pop(self.caller, None)
+                self.closed = True
+            except _ForkedError:
+                raise
+            except BaseException as error:  # nobody leaves before
+                interrupt = error
+        if interrupt is not None:
+            try:
+                raise interrupt
+            finally:
+                del interrupt  # a name in a frame of its own traceback: both would stay
+
+
+class _Crew:
+    """The helpers of this process, the board they watch, and who calls."""
+
+    def __init__(self) -> None:
+        self.board: SimpleQueue[_Job] = SimpleQueue()
+        self.helpers: set[int] = set()
+        #: The thread of every call being helped, or that would be.
+        self.callers: dict[int, _Job] = {}
+        self.size = 0
+        self.refused = -np.inf
+
+    def offer(self, job: _Job, wanted: int) -> None:
+        """Put a job on the board for so many helpers; start those that are not there yet."""
+        self.callers[job.caller] = job
+        others = len(self.callers) - 1
+        if others > 0:  # they work, too
+            wanted = min(wanted, get_num_threads() - 1 - others)
+        self.size = max(self.size, wanted)
+        for _ in range(wanted - len(self.helpers)):
+            if time.monotonic() < self.refused + _PATIENCE or not self.start_helper():
+                break
+        # More than there are helpers would only find their gates shut.
+        for _ in range(min(wanted, len(self.helpers) - self.board.qsize())):
+            self.board.put(job)
+
+    def start_helper(self) -> bool:
+        """Start one more helper; say whether there was a thread to be had."""
+        counted = allocate_lock()
+        counted.acquire()
+        try:
+            start_new_thread(self.stay, (counted,))
+        except (RuntimeError, MemoryError):  # no more threads, or the interpreter is shutting down
+            self.refused = time.monotonic()
+            return False
+        return counted.acquire(timeout=_PATIENCE)
+
+    def stay(self, counted: Any) -> None:
+        """Be a helper: take jobs off the board for ever."""
+        needed = len(self.helpers) < self.size  # two callers may have started the same
+        if needed:
+            self.helpers.add(get_ident())
+        counted.release()
+        while needed:
+            try:
+                self.board.get().help()
+            except BaseException:  # no memory even to begin: the caller does it alone
+                pass
+
+
+_crew = _Crew()
+
+
+def _new_crew() -> None:
+    """Threads do not survive a fork: the child has helpers of its own."""
+    global _crew
+    _crew = _Crew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_crew)
+
+
+@cache
+def _compile_gate() -> None:
+    """Compile what helpers and callers meet at, before anybody is inside."""
+    team, counters = _team(), State().counters
+    team.close_team(counters, False)
+    team.enter_team(counters)
+    counters = State().counters
+    counters[:] = 1
+    team.enter_team(counters)
+    team.leave_team(counters, False)
+
+
+def _share(
+    kernel: Callable[..., Any],
+    wanted: int,
+    arguments: tuple[Any, ...],
+    counters: NDArray[np.int64],
+) -> None:
+    """Call a kernel with the help of so many others, if they come."""
+    _compile_gate()
+    crew = _crew
+    job = _Job(crew, kernel, arguments, counters)
+    try:
+        try:
+            crew.offer(job, wanted)
+            kernel(*arguments)
+            job.done = True
+        except _team().TeamAbandonedError:
+            pass  # the helper's exception is raised below
+        finally:
+            job.close()
+    finally:  # again: an interrupt may have struck before the first was under way
+        job.close()
+    if job.errors:
+        error = job.errors[0]
+        try:
+            raise error
+        finally:
+            del error, job
+
+
+def run_team(kernel: Callable[..., Any], members: int, *arguments: Any) -> None:
+    """Run ``kernel(*arguments)`` on the calling thread and up to ``members - 1`` helpers.
+
+    The kernel takes tickets from a state until none is left.  It is called again and again, for a
+    fifth of a second each, so that an interrupt need not wait for the end.  When this returns or
+    raises, nobody holds the arguments any more.
+
+    Parameters
+    ----------
+    kernel : compiled function
+    members : int
+        No more threads than this take part; perhaps only the calling one.
+    *arguments
+        Of the kernel; one of them, the team's state, as :func:`new_state` makes it.
+
+    Raises
+    ------
+    TypeError
+        If there is not one state among the arguments.
+    BaseException
+        What the caller met, an interrupt or an exception of the kernel; else the first exception
+        a helper met.  Outputs are then half written.
+    """
+    places = [i for i, argument in enumerate(arguments) if type(argument) is State]
+    if len(places) != 1:
+        raise TypeError(f"run_team needs one state from new_state(), got {len(places)}.")
+    before, after = arguments[: places[0]], arguments[places[0] + 1 :]
+    counters = arguments[places[0]].counters
+    team = _team()
+    team.allow(counters, _CALL_NANOSECONDS)
+    while counters is not None:
+        if members <= 1:
+            kernel(*before, counters, *after)
+        else:
+            _share(kernel, members - 1, (*before, counters, *after), counters)
+        counters = team.proceed(counters)

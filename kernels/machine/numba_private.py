@@ -1,0 +1,217 @@
+"""Every name of Numba and llvmlite that they do not promise to keep, each with its reason.
+
+Nothing outside this file uses one.  :func:`check` looks for all of them; where one is missing
+or has changed, :mod:`.jit` compiles with plain ``numba.njit`` instead, and ``fastml doctor``
+says so.  What is imported at the top of other files (``numba.core.types``, ``cgutils``,
+``numba.extending``, ``llvmlite.ir``) is what extensions of Numba are told to use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import pickle
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+# serialize.dumps: pickles what compiled functions refer to, which pickle alone cannot.
+# global_compiler_lock: held while the kind of library is changed for one compilation.
+from numba.core import caching, codegen, compiler, dispatcher, serialize, types
+from numba.core.compiler_lock import global_compiler_lock
+
+from .store import KERNELS, Store, cache_directory
+
+#: Attributes used here, of what, and why.
+_USED: list[tuple[Any, str, str]] = [
+    (caching.CompileResultCacheImpl, "reduce", "takes a compiled function apart for pickling"),
+    (caching.CompileResultCacheImpl, "rebuild", "puts it together"),
+    (caching.FunctionCache, "_index_key", "signature, processor and features as a key"),
+    (caching.FunctionCache, "_load_overload", "replaced: looks into our store"),
+    (caching.FunctionCache, "_save_overload", "replaced: saves to our store"),
+    (caching.FunctionCache, "load_overload", "called by the dispatcher; calls the former"),
+    (caching.FunctionCache, "save_overload", "called by the dispatcher; calls the former"),
+    (caching.FunctionCache, "enable", "switches a cache on"),
+    (codegen.CPUCodeLibrary, "_optimize_final_module", "replaced: optimises once, or never"),
+    (codegen.JITCodeLibrary, "_finalize_final_module", "replaced: makes no machine code"),
+    (codegen.JITCodeLibrary, "_finalize_dynamic_globals", "called by the replacement"),
+    (codegen.JITCodeLibrary, "_verify_declare_only_symbols", "called by the replacement"),
+    (codegen.JITCodeLibrary, "get_pointer_to_function", "replaced: there is no machine code"),
+    (codegen.JITCodeLibrary, "serialize_using_object_code", "replaced: there is no machine code"),
+    (codegen.JITCodeLibrary, "serialize_using_bitcode", "what is kept instead"),
+    (codegen.JITCodeLibrary, "has_dynamic_globals", "such code cannot be kept"),
+    (codegen.JITCPUCodegen, "_library_class", "replaced for one compilation"),
+    (codegen.JITCPUCodegen, "set_env", "replaced for one compilation"),
+    (codegen.JITCPUCodegen, "_module_pass_manager", "the full optimisation"),
+    (compiler.CompileResult, "_reduce", "what the cache pickles"),
+    (compiler.CompileResult, "_rebuild", "and makes of it"),
+    (dispatcher.Dispatcher, "compile", "wrapped: chooses the kind of library"),
+    (dispatcher.Dispatcher, "get_call_template", "wrapped: one version for all constants"),
+    (types, "unliteral", "the type of a constant without its value"),
+    (serialize, "dumps", "pickles code that refers to modules"),
+]
+#: Attributes that constructors set, and the constructors.
+_SET: list[tuple[str, Any]] = [
+    ("_codegen", codegen.CodeLibrary.__init__),
+    ("_recorded_timings", codegen.CodeLibrary.__init__),
+    ("_final_module", codegen.CPUCodeLibrary.__init__),
+    ("_cache", dispatcher.Dispatcher.__init__),
+    ("targetctx", dispatcher.Dispatcher.__init__),
+    ("_py_func", caching.FunctionCache.__init__),
+    ("_impl", caching.FunctionCache.__init__),
+    ("_cache_path", caching.FunctionCache.__init__),
+    ("_cache_file", caching.FunctionCache.__init__),
+    ("_enabled", caching.FunctionCache.enable),
+]
+#: Parameters of what is replaced or wrapped here.
+_PARAMETERS: list[tuple[Any, list[str]]] = [
+    (caching.FunctionCache._load_overload, ["self", "sig", "target_context"]),
+    (caching.FunctionCache._save_overload, ["self", "sig", "data"]),
+    (caching.FunctionCache._index_key, ["self", "sig", "codegen"]),
+    (codegen.CPUCodeLibrary._optimize_final_module, ["self"]),
+    (codegen.JITCodeLibrary._finalize_final_module, ["self"]),
+    (codegen.JITCPUCodegen.set_env, ["self", "env_name", "env"]),
+    (dispatcher.Dispatcher.compile, ["self", "sig"]),
+    (dispatcher.Dispatcher.get_call_template, ["self", "args", "kws"]),
+]
+
+
+def check() -> None:
+    """Raise AttributeError for the first name that is missing or has changed."""
+    for owner, name, _ in _USED:
+        if not hasattr(owner, name):
+            raise AttributeError(f"{owner.__name__} has no {name}")
+    for name, constructor in _SET:
+        if name not in constructor.__code__.co_names:
+            raise AttributeError(f"{constructor.__qualname__} does not set {name}")
+    for function, names in _PARAMETERS:
+        if list(inspect.signature(function).parameters) != names:
+            raise AttributeError(f"the parameters of {function.__qualname__} have changed")
+
+
+class _Implementation(caching.CompileResultCacheImpl):  # type: ignore[misc]
+    """Numba's way to take a compiled function apart, without its choice of a folder."""
+
+    def __init__(self) -> None:
+        pass
+
+    def check_cachable(self, result: Any) -> bool:
+        return not (result.lifted or result.library.has_dynamic_globals)
+
+
+class KernelCache(caching.FunctionCache):  # type: ignore[misc]
+    """Numba's function cache over :class:`.store.Store`."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._name = repr(function)
+        self._py_func = function
+        self._impl = _Implementation()
+        directory = cache_directory()
+        self._cache_path = str(directory or "")
+        name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        source = Path(function.__code__.co_filename).resolve()
+        if KERNELS not in source.parents:
+            # A kernel written elsewhere: its own file counts too, where there is one.
+            try:
+                name += "-" + hashlib.sha256(source.read_bytes()).hexdigest()[:12]
+            except OSError:
+                directory = None
+        self._cache_file = Store(directory, name)
+        self.enable()
+
+    def _load_overload(self, signature: object, target_context: Any) -> Any:
+        if not self._enabled:
+            return None
+        payload = self._cache_file.load(self._index_key(signature, target_context.codegen()))
+        if payload is None:
+            return None
+        try:
+            return self._impl.rebuild(target_context, pickle.loads(payload))
+        except Exception:  # unreadable in any way: compile again
+            return None
+
+    def _save_overload(self, signature: object, data: Any) -> None:
+        if self._enabled and self._impl.check_cachable(data):
+            key = self._index_key(signature, data.codegen)
+            self._cache_file.save(key, serialize.dumps(self._impl.reduce(data)))
+
+
+class Library(codegen.JITCodeLibrary):  # type: ignore[misc]
+    """The code of a kernel, optimised once.
+
+    Numba optimises twice, the first time to bring reference counts together, of which kernels
+    have few or none.
+    """
+
+    def _optimize_final_module(self) -> None:
+        passes, builder = self._codegen._module_pass_manager()
+        with self._recorded_timings.record("Module passes (full optimization)", builder):
+            passes.run(self._final_module, builder)
+
+
+class InlinedLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
+    """Code that only becomes part of its callers: kept as LLVM's, never made machine code.
+
+    Otherwise it would be optimised and translated by itself, and then once more in each kernel
+    it becomes part of.
+    """
+
+    def _optimize_final_module(self) -> None:
+        """Leave it to the callers."""
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._verify_declare_only_symbols()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        return 0
+
+    def serialize_using_object_code(self) -> Any:
+        return self.serialize_using_bitcode()
+
+
+@contextmanager
+def _libraries(generator: Any, library: type) -> Iterator[None]:
+    """Have Numba keep what it compiles here, and in this thread, in libraries of this kind."""
+    chosen: dict[str, Any] = {"_library_class": library}
+    if library is InlinedLibrary:
+        chosen["set_env"] = lambda name, env: None  # a global variable of machine code
+    with global_compiler_lock:
+        # A kernel may be met while another is compiled that is kept in another way.
+        names = ("_library_class", "set_env")
+        before = {name: vars(generator).pop(name) for name in names if name in vars(generator)}
+        vars(generator).update(chosen)
+        try:
+            yield
+        finally:
+            for name in names:
+                vars(generator).pop(name, None)
+            vars(generator).update(before)
+
+
+def adapt(compiled: Any, function: Callable[..., Any], *, inner: bool) -> Any:
+    """Have a function of ``numba.njit`` compile by the policy and keep its code in our store."""
+    compiled._cache = KernelCache(function)
+    compile_, template = compiled.compile, compiled.get_call_template
+    library = InlinedLibrary if inner else Library
+
+    def compile_into_library(signature: Any) -> Any:
+        with _libraries(compiled.targetctx.codegen(), library):
+            return compile_(signature)
+
+    def template_of_types(arguments: Any, keywords: Any) -> Any:
+        """Look for a specialisation by types alone: Numba makes one for every constant, too."""
+        keywords = {name: types.unliteral(kind) for name, kind in keywords.items()}
+        return template(tuple(map(types.unliteral, arguments)), keywords)
+
+    compiled.compile = compile_into_library
+    compiled.get_call_template = template_of_types
+    return compiled
+
+
+#: Options of ``njit`` that leave out what kernels do not need: no promise of Numba's either.
+OPTIONS = {"no_cfunc_wrapper": True}
+WITHOUT_MEMORY = {"_nrt": False}
+WITHOUT_WRAPPER = {"no_cpython_wrapper": True}

@@ -1,0 +1,227 @@
+"""Helpers that can't be lost: storms in processes of their own, and calls cut into many."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import team_kernels
+
+import fastml
+from fastml.core import crew
+from fastml.core.threads import new_state, run_team
+
+TESTS = Path(__file__).parents[1]
+#: Times as many rounds, for the long tier of tests.
+LONGER = int(os.environ.get("FASTML_STORMS", "1"))
+
+
+def run(arguments, seconds, **variables):
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(TESTS.parent),
+        "PYTHONWARNINGS": "ignore",  # newer Pythons warn of any fork beside threads
+        "STORM_SECONDS": str(seconds),
+        **variables,
+    }
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=seconds + 20,
+    )
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signals and forks")
+@pytest.mark.parametrize(
+    ("storm", "rounds"),
+    [
+        ("opcodes", 1),
+        ("opcodes_of_a_new_crew", 1),
+        ("interrupts", 300),
+        ("scarcity", 200),
+        ("callers", 60),
+        ("forks", 15),
+        ("failures", 300),
+        ("long_calls", 2),
+        ("leaving", 1),
+    ],
+)
+def test_storm(storm, rounds):
+    script = str(TESTS / "support" / "storms.py")
+    result = run(["-X", "faulthandler", script, storm, str(rounds * LONGER)], 60 * LONGER)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert result.stdout.startswith("done")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signals")
+def test_members_that_fail_a_check_leave_nobody_waiting():
+    """With tiles and indices checked, teams are as large as without."""
+    script = str(TESTS / "support" / "storms.py")
+    checks = {"FASTML_CHECK_TILES": "1", "NUMBA_BOUNDSCHECK": "1"}
+    result = run([script, "failures", "50"], 60, **checks)
+    assert result.returncode == 0, result.stderr[-3000:]
+
+
+@pytest.fixture
+def a_ticket_a_call(monkeypatch):
+    """Have the first 60 calls end at their first ticket, as if their time were over."""
+    from fastml.kernels.machine import team
+
+    begun, cuts, left = team._BEGUN, [], [0]
+    allow, proceed = team.allow, team.proceed
+
+    def allow_none(counters, nanoseconds):
+        allow(counters, 1)
+        left[0] = 60
+        counters[begun] = 1  # long ago
+
+    def proceed_and_count(counters):
+        after = proceed(counters)
+        if after is not None:
+            cuts.append(after)
+            left[0] -= 1
+            after[begun] = left[0] > 0  # even a ticket past the end would be cut, for ever
+        return after
+
+    def begin():
+        monkeypatch.setattr(team, "allow", allow_none)
+        monkeypatch.setattr(team, "proceed", proceed_and_count)
+        return cuts
+
+    return begin
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_a_call_cut_into_many_does_every_ticket_once(a_ticket_a_call, members):
+    def chained():
+        hits, values = np.zeros(100 * 8, np.int64), np.ones((2, 8))
+        run_team(team_kernels.chain, members, 100, 200, -1, new_state(), hits, values)
+        assert (hits == 1).all()
+        return values
+
+    expected = chained()
+    cuts = a_ticket_a_call()
+    np.testing.assert_array_equal(chained(), expected)
+    assert len(cuts) >= 60
+
+
+def test_fits_cut_into_many_calls_have_the_same_bits(a_ticket_a_call, shared_work):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(5_000, 12)).astype("float32")
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+
+    def results():
+        with fastml.num_threads(3):
+            clusters = fastml.KMeans(40, max_iter=20, n_init=1, random_state=0).fit(X)
+            model = fastml.MLPClassifier((48, 24), random_state=0).partial_fit(X, y, classes=[0, 1])
+            return [
+                clusters.cluster_centers_, clusters.labels_, clusters.transform(X[:100]),
+                *model.coefs_, model.predict_proba(X), fastml.nearest_centroid(X, X[:90]),
+            ]  # fmt: skip
+
+    expected = results()
+    cuts = a_ticket_a_call()
+    for found, right in zip(results(), expected, strict=True):
+        np.testing.assert_array_equal(found, right)
+    assert len(cuts) >= 60
+
+
+def test_a_call_needs_one_state():
+    hits, values = np.zeros(3, np.int64), np.zeros(3)
+    for states in ([], [new_state(), new_state()]):
+        with pytest.raises(TypeError, match="one state"):
+            run_team(team_kernels.count, 2, 1, *states, hits, values)
+    assert not hits.any()
+
+
+def test_callers_share_the_threads_there_are(monkeypatch):
+    """Of 16 threads that each ask for 15 helpers, none gets one: 16 are at work already."""
+    monkeypatch.setattr(crew, "_crew", crew._Crew())
+    monkeypatch.setattr(crew, "start_new_thread", lambda function, arguments: function(*arguments))
+    monkeypatch.setattr(crew._Crew, "stay", lambda self, counted: counted.release())
+    ours = crew._crew
+    ours.helpers.update(range(100, 115))
+    put = []
+    for others in (0, 4, 15, 20):
+        ours.callers = dict.fromkeys(range(others))
+        job = crew._Job(ours, None, (), new_state().counters)
+        with fastml.num_threads(16):
+            ours.offer(job, 15)
+        put.append(ours.board.qsize())
+        while ours.board.qsize():
+            ours.board.get()
+    assert put == [15, 11, 0, 0]
+
+
+# --- how many, in the workers of others -------------------------------------------------
+
+WORKERS = """
+import os, sys
+import numpy as np
+
+if __name__ == "__main__":
+    from joblib import Parallel, delayed, parallel_config
+    from sklearn.model_selection import GridSearchCV
+    import fastml
+    from fastml.core import thread_count
+
+    backend = sys.argv[1]
+    X = np.random.default_rng(0).normal(size=(400, 3))
+    with parallel_config(backend, n_jobs=2):
+        search = GridSearchCV(fastml.KMeans(n_init=1, random_state=0), {"n_clusters": [2, 3]}, cv=2)
+        found = search.fit(X).cv_results_["mean_test_score"]
+        counts = Parallel()(delayed(fastml.get_num_threads)() for _ in range(4))
+    alone = GridSearchCV(fastml.KMeans(n_init=1, random_state=0), {"n_clusters": [2, 3]}, cv=2)
+    assert (found == alone.fit(X).cv_results_["mean_test_score"]).all()
+    print(*counts)
+"""
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
+def test_grid_search_over_workers(backend, tmp_path, monkeypatch):
+    for name in ("FASTML_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    script = tmp_path / "search.py"
+    script.write_text(WORKERS)
+    result = run([str(script), backend], 100)
+    assert result.returncode == 0, result.stderr[-3000:]
+    cpus = fastml.get_num_threads()
+    expected = {"loky": max(1, cpus // 2), "multiprocessing": 1, "threading": cpus}[backend]
+    assert result.stdout.split() == [str(expected)] * 4
+
+
+def test_limits_of_others(monkeypatch):
+    for name in ("FASTML_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("fastml.core.thread_count._usable_cpus", lambda: 16)
+    assert fastml.get_num_threads() == 16
+    for value, number in {
+        "4": 4,
+        "3,2": 3,
+        " 5 ": 5,
+        "99": 16,
+        "0": 16,
+        "many": 16,
+        "": 16,
+    }.items():
+        monkeypatch.setenv("OMP_NUM_THREADS", value)
+        assert fastml.get_num_threads() == number, value
+    monkeypatch.setenv("OMP_NUM_THREADS", "6")
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "7")
+    assert fastml.get_num_threads() == 6
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "2")
+    assert fastml.get_num_threads() == 2
+    monkeypatch.setenv("FASTML_NUM_THREADS", "9")
+    assert fastml.get_num_threads() == 9
+
+
+def test_a_wrong_number_in_the_environment_is_refused_at_first_use():
+    result = run(["-c", "import fastml; fastml.KMeans"], 60, FASTML_NUM_THREADS="none")
+    assert "FASTML_NUM_THREADS must be a positive integer, got 'none'" in result.stderr
