@@ -13,7 +13,8 @@ from scipy import sparse
 from tolerances import assert_close
 
 import fastml
-from fastml import functional, reference
+from fastml import reference
+from fastml.neural_network import _elementwise
 
 ACTIVATIONS = ["identity", "logistic", "relu"]
 

@@ -78,7 +78,8 @@ def check_gradients(
     TypeError
         If the estimator is no perceptron of fastml.
     TypeError, ValueError
-        On bad input, in scikit-learn's words; if ``n_checked`` is below 1, or ``step`` not positive.
+        On bad input, in scikit-learn's words; if ``n_checked`` is below 1, or ``step`` is not
+        positive.
 
     Examples
     --------

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.threads import new_state, run_team, team_size
-from ..core.validation import Array, common_dtype, matrix, output, vector
+from ..core.validation import Array, common_dtype, matrix, output, takes_results, vector
 from ..kernels.neural_network import layer
 from ..kernels.neural_network.dense import sums_by_output
 from ..kernels.tile import M, N, lanes_of
@@ -34,7 +34,7 @@ def dense_forward(
         raise ValueError(f"W has {W.shape[1]} columns, but b has {b.shape[0]} elements.")
     result = output(out, (n_samples, b.size), dtype)
     overlaps = any(np.may_share_memory(result, array) for array in (X, W, b))
-    aside = overlaps or not result.flags.c_contiguous
+    aside = overlaps or not takes_results(result)
     flat = (np.empty(result.shape, dtype) if aside else result).reshape(-1)
     block_rows = max(64, (1 << 18) // max(W.size, 1) // 64 * 64)
     run_team(

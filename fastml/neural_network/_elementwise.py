@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.threads import new_state, run_team, team_size
-from ..core.validation import Array, common_dtype, output
+from ..core.validation import Array, common_dtype, output, readable, takes_results
 from ..kernels.ops import elementwise
 from ..kernels.tile import lanes_of
 
@@ -27,15 +27,16 @@ def _head(x: Array, out: Array) -> int:
 
 
 def apply_sigmoid(x: ArrayLike, out: Array | None, *, derivative: bool) -> Array:
+    """Compute the sigmoid or its derivative; see :func:`fastml.sigmoid`."""
     array = np.asarray(x)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"x must hold real numbers, got dtype {array.dtype} instead.")
     dtype = common_dtype(array)
     result = output(out, array.shape, dtype)
-    contiguous = np.ascontiguousarray(array, dtype=dtype).reshape(-1)
+    contiguous = readable(np.ascontiguousarray(array, dtype=dtype)).reshape(-1)
     # In place is fine; elsewhere in the same memory, elements would be read after being written.
     in_place = result.ctypes.data == contiguous.ctypes.data
-    aside = not result.flags.c_contiguous or (not in_place and np.may_share_memory(result, array))
+    aside = not takes_results(result) or (not in_place and np.may_share_memory(result, array))
     flat = np.empty(array.size, dtype) if aside else result.reshape(-1)
     if flat.size:
         run_team(

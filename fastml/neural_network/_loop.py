@@ -15,7 +15,7 @@ from ._architecture import Architecture
 from ._history import History
 from ._lbfgs import minimize
 from ._loss import mean_loss, poisson_constant, reported
-from ._messages import Diverged, diverged, likely_cause, warn_out_of_time
+from ._messages import DivergenceError, diverged, likely_cause, warn_out_of_time
 from ._network import Network
 from ._optimizer import Optimizer
 from ._stochastic import run_epochs
@@ -41,6 +41,8 @@ class TrainingLoop:
         To validate with.
     before : dict
         The fitted attributes training goes on from; empty for a new start.
+    features : dict
+        The fitted attributes that tell of the columns of X.
     incremental : bool
         Whether to train for one epoch only.
     """
@@ -56,12 +58,13 @@ class TrainingLoop:
         held_out: Samples | None,
         *,
         before: dict[str, Any],
+        features: dict[str, Any],
         incremental: bool,
     ) -> None:
         self.estimator, self.targets = estimator, targets
         self.architecture, self.parameters = architecture, parameters
         self.samples, self.rows, self.held_out = samples, rows, held_out
-        self.incremental = incremental
+        self.features, self.incremental = features, incremental
         self.max_iter: int = 1 if incremental else estimator.max_iter
         early_stopping = bool(estimator.early_stopping) and held_out is not None
         self.history = History(
@@ -80,7 +83,9 @@ class TrainingLoop:
             self.optimizer = Optimizer(estimator, architecture)
         self.started = time.monotonic()
 
-    def run(self, random_state: np.random.RandomState, data: dict[str, Any]) -> Diverged | None:
+    def run(
+        self, random_state: np.random.RandomState, data: dict[str, Any]
+    ) -> DivergenceError | None:
         """Train.
 
         Parameters
@@ -92,7 +97,7 @@ class TrainingLoop:
 
         Returns
         -------
-        error : Diverged or None
+        error : DivergenceError or None
             To be raised when the estimator holds what the last finite epoch left.
         """
         task = FitTask(self.estimator, self.max_iter, data, self.attributes)
@@ -104,7 +109,7 @@ class TrainingLoop:
                     run_epochs(self, random_state, task)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
-        except Diverged as error:
+        except DivergenceError as error:
             return error
         return None
 
@@ -117,6 +122,7 @@ class TrainingLoop:
             "n_layers_": len(architecture.widths),
             "n_outputs_": architecture.widths[-1],
             "out_activation_": architecture.output,
+            **self.features,
             **self.targets.fitted(),
             **self.history.attributes(),
         }
@@ -126,7 +132,7 @@ class TrainingLoop:
 
         Raises
         ------
-        Diverged
+        DivergenceError
             If the loss or a parameter is not finite; what was kept is then the epoch before.
         """
         history = self.history

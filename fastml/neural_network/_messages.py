@@ -14,13 +14,13 @@ from ..core.validation import Array
 _LARGE = 1e3
 
 
-class Diverged(ValueError):
+class DivergenceError(ValueError):
     """The loss or a parameter is not finite any more."""
 
 
-def diverged(n_iter: int, cause: str) -> Diverged:
+def diverged(n_iter: int, cause: str) -> DivergenceError:
     """Return the error for training that diverged after so many epochs."""
-    return Diverged(
+    return DivergenceError(
         "Solver produced non-finite parameter weights. The input data may contain "
         "large values and need to be preprocessed. Training diverged in epoch "
         f"{n_iter + 1}: {cause} The parameters are those of the last finite epoch."

@@ -159,7 +159,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
             On bad input, in scikit-learn's words; the estimator is then as it was.  If the loss
             stops being finite; the parameters are those of the last finite epoch.
         """
-        goes_on = self.warm_start and "_network" in vars(self)
+        goes_on = self.warm_start and self._has_network()
         known = self.classes_ if goes_on else None
         targets = Classes(self.class_weight, known, all_present=True)
         return self._train(targets, X, y, sample_weight, validation_data, goes_on=goes_on)
@@ -194,7 +194,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
             As ``fit``.
         """
         known = self._classes_to_learn(classes)
-        goes_on = "_network" in vars(self)
+        goes_on = self._has_network()
         targets = Classes(self.class_weight, known, all_present=goes_on and self.warm_start)
         return self._train(targets, X, y, sample_weight, goes_on=goes_on, incremental=True)
 

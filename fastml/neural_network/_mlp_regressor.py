@@ -150,7 +150,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
             On bad input, in scikit-learn's words; the estimator is then as it was.  If the loss
             stops being finite; the parameters are those of the last finite epoch.
         """
-        goes_on = self.warm_start and "_network" in vars(self)
+        goes_on = self.warm_start and self._has_network()
         return self._train(
             Numbers(self.loss), X, y, sample_weight, validation_data, goes_on=goes_on
         )
@@ -178,7 +178,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         TypeError, ValueError
             As ``fit``.
         """
-        goes_on = "_network" in vars(self)
+        goes_on = self._has_network()
         return self._train(
             Numbers(self.loss), X, y, sample_weight, goes_on=goes_on, incremental=True
         )

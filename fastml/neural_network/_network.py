@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..core.threads import new_state, run_team, team_size
-from ..core.validation import Array
+from ..core.validation import Array, common_dtype
 from ..kernels.neural_network import bundles, network
 from ._architecture import Architecture
 from ._dense import dense_forward
+from ._initial import hidden_activations
 
 
 class Network:
@@ -47,6 +48,23 @@ class Network:
         self._workspace = architecture.forward_size + architecture.height
         self.n_features, self.n_outputs = architecture.widths[0], architecture.widths[-1]
         self.dtype = architecture.dtype
+
+    @classmethod
+    def of_arrays(
+        cls, coefs: Sequence[Any], intercepts: Sequence[Any], activation: Any, output: str
+    ) -> Network:
+        """Return a network of copies of these arrays, whose shapes are those of its layers.
+
+        float32 if all arrays are, else float64.
+        """
+        arrays = [np.asarray(W) for W in coefs]
+        if not arrays or any(W.ndim != 2 or not W.size for W in arrays):
+            raise ValueError(f"coefs_ has shapes {[W.shape for W in arrays]}, expected matrices.")
+        dtype = common_dtype(*arrays, *intercepts)
+        names = hidden_activations(activation, len(arrays) - 1)
+        widths = [len(arrays[0]), *(W.shape[1] for W in arrays)]
+        architecture = Architecture(widths, names, np.dtype(dtype), output)
+        return cls(architecture, architecture.flatten(coefs, intercepts))
 
     def __reduce__(self) -> Any:
         architecture = self.current().architecture

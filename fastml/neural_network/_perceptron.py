@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -23,6 +22,7 @@ from ._architecture import ACTIVATIONS, Architecture
 from ._initial import hidden_activations, hidden_widths, initial_parameters
 from ._loop import TrainingLoop
 from ._network import Network
+from ._samples import draft_of, known_samples, of_features, split, validation_samples
 from ._targets import Targets
 
 #: Elements of an X small enough to be checked in a shorter way.
@@ -116,6 +116,8 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
     t_: int
     n_features_in_: int
     _network: Network
+    #: What a user assigned to ``coefs_`` and ``intercepts_`` before any fit.
+    _given_arrays: dict[str, list[Any]]
 
     @abstractmethod
     def __init__(
@@ -205,9 +207,10 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         with unchanged_on_error(self):
-            before = self._network.current() if goes_on else None
+            before = self._fitted_network() if goes_on else None
             kinds = before.dtype if before else (np.float64, np.float32)
-            data = targets.samples(self, X, y, sample_weight, kinds, reset=before is None)
+            draft = draft_of(self)
+            data = targets.samples(draft, X, y, sample_weight, kinds, reset=before is None)
             random_state = check_random_state(self.random_state)
             architecture = self._architecture(targets.output(data.Y), data, before)
             if before is None:
@@ -218,20 +221,21 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
                 parameters = architecture.flatten(before.coefs, before.intercepts)
             rows, held_out = np.arange(len(data.X)), None
             if validation_data is not None:
-                held_out = self._validation_samples(validation_data, targets, architecture)
+                held_out = validation_samples(draft, validation_data, targets, architecture)
             elif self.early_stopping and self.solver != "lbfgs":
                 stratify = targets.stratify(data.Y)
-                rows, held_out = _split(data, self.validation_fraction, random_state, stratify)
+                rows, held_out = split(data, self.validation_fraction, random_state, stratify)
             loop = TrainingLoop(
                 self, targets, architecture, parameters, data, rows, held_out,
-                before=dict(vars(self)) if goes_on else {}, incremental=incremental,
+                before=dict(vars(self)) if goes_on else {}, features=of_features(draft),
+                incremental=incremental,
             )  # fmt: skip
             metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
             diverged = loop.run(random_state, {"X": X, "y": y, "metadata": metadata})
             fitted = loop.attributes()
-            if "gradient_norms_" not in fitted:
-                vars(self).pop("gradient_norms_", None)
-            vars(self).update(fitted)
+            self.__dict__.update(fitted)
+            for name in {"gradient_norms_", "feature_names_in_", "_given_arrays"} - fitted.keys():
+                self.__dict__.pop(name, None)
         if diverged is not None:
             raise diverged
         return self
@@ -258,18 +262,6 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
         names = hidden_activations(self.activation, len(known.activations))
         return Architecture(known.widths, names, known.dtype, known.output)
 
-    def _validation_samples(
-        self, validation_data: Any, targets: Targets, architecture: Architecture
-    ) -> Samples:
-        try:
-            X, y = validation_data
-        except (TypeError, ValueError):
-            raise ValueError(
-                "validation_data must be a tuple (X, y), got "
-                f"{type(validation_data).__name__} instead."
-            ) from None
-        return _known_samples(self, targets.known(), X, y, architecture)
-
     # --- the fitted network ----------------------------------------------------------------
 
     @property
@@ -277,27 +269,47 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
         """Weights of every layer, (n_in, n_out).
 
         What is written into one is seen by the next call; another list of arrays of the same
-        shapes may be assigned.
+        shapes may be assigned.  Assigned to an estimator that is not fitted, with
+        ``intercepts_`` and ``out_activation_``, they are what training goes on from.
         """
-        return self._fitted_network().coefs
+        return self._arrays("coefs")
 
     @coefs_.setter
     def coefs_(self, coefs: Sequence[ArrayLike]) -> None:
-        network = self._fitted_network()
-        self._network = network.replaced(coefs, network.intercepts)
+        self._replace("coefs", coefs)
 
     @property
     def intercepts_(self) -> list[Array]:
         """Biases of every layer, (n_out,); see ``coefs_``."""
-        return self._fitted_network().intercepts
+        return self._arrays("intercepts")
 
     @intercepts_.setter
     def intercepts_(self, intercepts: Sequence[ArrayLike]) -> None:
+        self._replace("intercepts", intercepts)
+
+    def _arrays(self, name: str) -> list[Array]:
+        """Return the arrays of the fitted network, or what a user gave an unfitted estimator."""
+        given: dict[str, list[Array]] = vars(self).get("_given_arrays", {})
+        if "_network" not in vars(self) and name in given:
+            return given[name]
+        arrays: list[Array] = getattr(self._fitted_network(), name)
+        return arrays
+
+    def _replace(self, name: str, arrays: Sequence[ArrayLike]) -> None:
+        """Put other arrays in place of the network's, or keep them for an unfitted estimator."""
+        if "_network" not in vars(self):
+            self._given_arrays = {**vars(self).get("_given_arrays", {}), name: list(arrays)}
+            return
         network = self._fitted_network()
-        self._network = network.replaced(network.coefs, intercepts)
+        both = {"coefs": network.coefs, "intercepts": network.intercepts, name: arrays}
+        self._network = network.replaced(both["coefs"], both["intercepts"])
+
+    def _has_network(self) -> bool:
+        """Say whether there is a network to predict with and to go on from."""
+        return "_network" in vars(self) or len(vars(self).get("_given_arrays", ())) == 2
 
     def __sklearn_is_fitted__(self) -> bool:
-        return "_network" in vars(self)
+        return self._has_network()
 
     def _fitted_network(self) -> Network:
         """Return the fitted network, made anew where a user has replaced its arrays.
@@ -309,7 +321,12 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
         """
         network: Network | None = vars(self).get("_network")
         if network is None:
-            raise AttributeError(f"This {type(self).__name__} instance is not fitted yet.")
+            if not self._has_network():
+                raise AttributeError(f"This {type(self).__name__} instance is not fitted yet.")
+            given = self._given_arrays
+            return Network.of_arrays(
+                given["coefs"], given["intercepts"], self.activation, self.out_activation_
+            )
         current = network.current()
         if current is not network:
             self._network = current
@@ -317,7 +334,7 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
 
     def _known_samples(self, X: ArrayLike, y: ArrayLike, architecture: Architecture) -> Samples:
         """Return samples of the kind these layers were made for, for another purpose than fit."""
-        return _known_samples(self, self._known_targets(), X, y, architecture)
+        return known_samples(self, self._known_targets(), X, y, architecture)
 
     def _checked_rows(self, X: ArrayLike) -> tuple[Array, Network]:
         """Return X checked, and the network it is for.
@@ -371,40 +388,3 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
         """
         data, network = self._checked_rows(X)
         return network.activations(data)
-
-
-def _known_samples(
-    estimator: BasePerceptron,
-    targets: Targets,
-    X: ArrayLike,
-    y: ArrayLike,
-    architecture: Architecture,
-) -> Samples:
-    """Return samples for layers that are there already."""
-    found = targets.samples(estimator, X, y, None, architecture.dtype, reset=False)
-    if targets.output(found.Y) != (architecture.output, architecture.widths[-1]):
-        raise ValueError("y is of another kind than the targets of fit.")
-    if found.X.shape[1] != architecture.widths[0]:
-        raise ValueError(
-            f"X has {found.X.shape[1]} features, but the network has {architecture.widths[0]} "
-            "inputs."
-        )
-    return found
-
-
-def _split(
-    data: Samples, fraction: float, random_state: np.random.RandomState, stratify: Array | None
-) -> tuple[Array, Samples]:
-    """Return the rows to train on, and the samples held out to validate with."""
-    rows, held_out = train_test_split(
-        np.arange(len(data.X)),
-        test_size=fraction,
-        random_state=random_state,
-        stratify=stratify,
-    )
-    if len(held_out) < 2:
-        raise ValueError(
-            "The validation set is too small. Increase 'validation_fraction' or the size of "
-            "your dataset."
-        )
-    return rows, data.of(held_out)

@@ -42,13 +42,13 @@ class Blocks(NamedTuple):
     panels : flat array
     first : the first element of the first block's
     size : elements of one
-    count : how many
+    n_blocks : how many
     """
 
     panels: Any
     first: int
     size: int
-    count: int
+    n_blocks: int
 
 
 @inner_kernel
@@ -119,7 +119,7 @@ def _gradient_by_output(blocks, input_at, delta_at, first_row, last_row, n_out, 
                 tile = load(gradient.numbers, at, n_out, M, N)
             else:
                 tile = load_part(gradient.numbers, at, n_out, M, N, n_outputs, n_inputs)
-            for block in range(blocks.count):
+            for block in range(blocks.n_blocks):
                 block_at = blocks.first + block * blocks.size
                 left = block_at + delta_at + j
                 right = block_at + input_at + p * height
@@ -139,7 +139,7 @@ def _gradient_by_sample(blocks, input_at, delta_at, first_row, last_row, n_out, 
     for j in range(0, n_out, G):
         for p in range(first_row, last_row, G):
             square = fill(panels, 0.0, G, G)
-            for block in range(blocks.count):
+            for block in range(blocks.n_blocks):
                 block_at = blocks.first + block * blocks.size
                 left = block_at + input_at + p * height
                 right = block_at + delta_at + j * height
@@ -170,8 +170,8 @@ def weight_gradient(
         numbers = gradient.numbers
         for i in range(gradient.first + first_row * n_out, stop, lanes(numbers)):
             store_up_to(numbers, i, stop - i, fill(numbers, 0.0, 1, 1))
-    for first in range(0, blocks.count, _BLOCKS_AT_ONCE):
-        count = min(_BLOCKS_AT_ONCE, blocks.count - first)
+    for first in range(0, blocks.n_blocks, _BLOCKS_AT_ONCE):
+        count = min(_BLOCKS_AT_ONCE, blocks.n_blocks - first)
         some = Blocks(blocks.panels, blocks.first + first * blocks.size, blocks.size, count)
         if by_output:
             _gradient_by_output(
@@ -195,7 +195,7 @@ def bias_gradient(blocks, delta_at, n_out, added, gradient, gradient_at):
     height = rows_per_block(panels)
     for j in range(n_out):
         total = fill(panels, 0.0, 1, 1)
-        for block in range(blocks.count):
+        for block in range(blocks.n_blocks):
             at = blocks.first + block * blocks.size + delta_at + j * height
             for i in range(0, height, lanes(panels)):
                 total = total + load(panels, at + i, 0, 1, 1)

@@ -25,7 +25,7 @@ def dense_forward(X, W, b, activation, block_rows, state, out):
     X : IN (n_samples, n_in)
     W : IN (n_in * n_out,) flat
     b : IN (n_out,)
-    activation : int, a code of ``elementwise``
+    activation : int, a code of ``ops.activation``
     block_rows : int, rows a ticket; a whole number of panels
     state : IN/OUT the team's state, zero at the start
     out : OUT (n_samples * n_out,) flat
@@ -56,8 +56,8 @@ class Carried(NamedTuple):
     delta : IN (n_samples, n_out) dL/dz of the layer
     panels : OUT (blocks * size,) workspace
     below : OUT (n_samples * n_in,) flat, (delta W^T) times the derivative
-    dW : OUT (n_in * n_out,) flat
-    db : OUT (n_out,)
+    weights : OUT (n_in * n_out,) flat, the gradient of W
+    biases : OUT (n_out,), that of b
     """
 
     X: Any
@@ -65,8 +65,8 @@ class Carried(NamedTuple):
     delta: Any
     panels: Any
     below: Any
-    dW: Any
-    db: Any
+    weights: Any
+    biases: Any
 
 
 class Offsets(NamedTuple):
@@ -112,10 +112,10 @@ def _sum_rows(arrays, offsets, by_output, n_blocks, first_row, last_row, added):
     n_out = arrays.delta.shape[1]
     blocks = Blocks(arrays.panels, 0, offsets.size, n_blocks)
     delta_at = offsets.transposed if by_output else offsets.delta
-    dW = Matrix(arrays.dW, 0, n_out, 1)
+    dW = Matrix(arrays.weights, 0, n_out, 1)
     weight_gradient(blocks, 0, delta_at, by_output, first_row, last_row, n_out, added, dW)
     if first_row == 0:
-        bias_gradient(blocks, offsets.delta, n_out, added, arrays.db, 0)
+        bias_gradient(blocks, offsets.delta, n_out, added, arrays.biases, 0)
 
 
 @inner_kernel
@@ -154,7 +154,8 @@ def dense_backward(
 
     Parameters
     ----------
-    X, W, delta, panels, below, dW, db : see ``Carried``
+    X, W, delta, panels, below : see ``Carried``
+    dW, db : its ``weights`` and ``biases``
     activation : int, the code of the layer below, whose activation X is
     by_output : bool, how weight gradients are summed, see ``weight_gradient``
     rows_a_ticket : int, rows of W whose gradient is one ticket
