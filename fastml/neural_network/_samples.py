@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.model_selection import train_test_split
 
 from ..core.validation import Array
 from ..kernels.neural_network.bundles import Samples
@@ -62,7 +63,7 @@ def split(
     data: Samples, fraction: float, random_state: np.random.RandomState, stratify: Array | None
 ) -> tuple[Array, Samples]:
     """Return the rows to train on, and the samples held out to validate with."""
-    rows, held_out = train_testsplit(
+    rows, held_out = train_test_split(
         np.arange(len(data.X)),
         test_size=fraction,
         random_state=random_state,
