@@ -92,11 +92,16 @@ def dense_forward(
     Parameters
     ----------
     X : array-like (n_samples, n_in)
+        The layer's input, finite: float32 or smaller floats are computed in float32 if W and b
+        are such too, everything else in float64.
     W : array-like (n_in, n_out)
+        Weights, finite; column j holds those of unit j.
     b : array-like (n_out,)
+        Biases, finite.
     activation : {'identity', 'logistic', 'tanh', 'relu'}, default='logistic'
+        What is applied to every element of XW + b.
     out : ndarray (n_samples, n_out), default=None
-        Where to write.
+        Where to write, of the result's dtype; a new array by default.
 
     Returns
     -------
@@ -128,8 +133,9 @@ def dense_backward(
     X : array-like (n_samples, n_in)
         The layer's input, the activation of the layer below.
     W : array-like (n_in, n_out)
+        The layer's weights, finite.
     delta : array-like (n_samples, n_out)
-        dL/dz of this layer.
+        dL/dz of this layer, finite.
     activation : {'identity', 'logistic', 'tanh', 'relu'}, default='identity'
         The activation of the layer below, whose derivative is taken from X; 'identity' gives
         dL/dX itself.
@@ -188,8 +194,11 @@ def nearest_centroid(
     Parameters
     ----------
     X : array-like (n_samples, n_features)
+        Finite real numbers.
     centers : array-like (n_clusters, n_features)
+        Finite real numbers.
     return_distance : bool, default=False
+        Whether to return the distances too, in the units of X.
     out : ndarray (n_samples,) of int32, default=None
         Where to write the labels.
 

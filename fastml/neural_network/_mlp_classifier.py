@@ -177,8 +177,10 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y
             As for ``fit``.
+        sample_weight : array-like (n_samples,), default=None
+            As for ``fit``; None is 1 for every sample.
         classes : array-like (n_classes,), default=None
             All classes there will be: needed in the first call.
 
@@ -216,6 +218,8 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like (n_samples, n_features)
+            Finite real numbers, as many features as in ``fit``; converted to the element type
+            of the network.
 
         Returns
         -------
@@ -230,6 +234,8 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like (n_samples, n_features)
+            Finite real numbers, as many features as in ``fit``; converted to the element type
+            of the network.
 
         Returns
         -------
@@ -246,6 +252,8 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like (n_samples, n_features)
+            Finite real numbers, as many features as in ``fit``; converted to the element type
+            of the network.
 
         Returns
         -------

@@ -135,6 +135,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         X : array-like (n_samples, n_features)
             float32 is trained in float32; other types become float64.
         y : array-like (n_samples,) or (n_samples, n_outputs)
+            Finite real numbers, converted to X's element type; not negative for ``'poisson'``.
         sample_weight : array-like (n_samples,), default=None
             Not negative; the gradient of a batch is divided by the sum of its weights.
         validation_data : tuple (X, y), default=None
@@ -164,8 +165,10 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y
             As for ``fit``.
+        sample_weight : array-like (n_samples,), default=None
+            As for ``fit``; None is 1 for every sample.
 
         Returns
         -------
@@ -189,6 +192,8 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like (n_samples, n_features)
+            Finite real numbers, as many features as in ``fit``; converted to the element type
+            of the network.
 
         Returns
         -------
