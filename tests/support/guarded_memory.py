@@ -24,7 +24,8 @@ PAGE = mmap.PAGESIZE
 _READ_WRITE, _PRIVATE, _NOWHERE = 3, 0x22, -1
 
 _mmap = types.ExternalFunction(
-    "mmap", types.int64(types.int64, types.int64, types.int32, types.int32, types.int32, types.int64)
+    "mmap",
+    types.int64(types.int64, types.int64, types.int32, types.int32, types.int32, types.int64),
 )
 _munmap = types.ExternalFunction("munmap", types.int32(types.int64, types.int64))
 _mprotect = types.ExternalFunction("mprotect", types.int32(types.int64, types.int64, types.int32))

@@ -150,9 +150,11 @@ def k_means(draw: Draw) -> list[Any]:
     n, d = draw.rows(), draw.size()
     k = min(n, draw.size(40))
     X, weights = draw.array(n, d), draw.weights(n)
+    init: Any = str(draw.random.choice(["k-means++", "random", "rows"]))
     if weights is not None:
+        weights += 0.5 * (init == "random")  # which needs as many rows of some weight as clusters
         weights[0] = 1.0
-    init = [str(draw.random.choice(["k-means++", "random"])), X[:k].copy()][draw.random.integers(2)]
+    init = X[:k].copy() if init == "rows" else init
     settings: dict[str, Any] = {
         "init": init, "n_init": 1, "max_iter": int(draw.random.integers(1, 8)),
         "random_state": draw.seed(), "tol": float(draw.random.choice([0, 1e-4])),
