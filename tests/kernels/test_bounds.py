@@ -34,8 +34,8 @@ def test_every_kernel_stays_inside_its_arrays():
     The cache keeps what these switches compile apart from what is compiled for use.
     """
     result = run(
-        ["-m", "pytest", "-q", "-rA", "-m", "checked", "-p", "no:cacheprovider", "tests",
-         "tests/support/bounds_checks.py"],
+        ["-m", "pytest", "-q", "-rA", "-m", "checked", "-p", "no:cacheprovider",
+         "-o", "python_files=test_*.py bounds_checks.py", "tests"],
         FASTML_CHECK_TILES="1",
         NUMBA_BOUNDSCHECK="1",
         FASTML_NUM_THREADS="1",

@@ -30,7 +30,7 @@ _mmap = types.ExternalFunction(
 _munmap = types.ExternalFunction("munmap", types.int32(types.int64, types.int64))
 _mprotect = types.ExternalFunction("mprotect", types.int32(types.int64, types.int64, types.int32))
 
-#: Read at each allocation: whether blocks start at a page's edge, or end at one; how many there were.
+#: Read at each allocation: whether blocks start at a page's edge, or end at one; and their number.
 _settings = np.zeros(2, np.int64)
 _SETTINGS = _settings.ctypes.data
 

@@ -5,9 +5,9 @@
 
 Each case runs twice: on memory as usual, and with every NumPy array (inputs, outputs, whatever is
 made in between) and every workspace of a kernel between closed pages, full of NaN until written
-(:mod:`guarded_memory`).  The second run must not touch what is not its own, or the process dies, and
-must return the same bits, or something was read before it was written.  The cases run in processes
-of their own; one that dies is a failure, and the next goes on behind it.
+(:mod:`guarded_memory`).  The second run must not touch what is not its own, or the process dies,
+and must return the same bits, or something was read before it was written.  The cases run in
+processes of their own; one that dies is a failure, and the next goes on behind it.
 """
 
 from __future__ import annotations
