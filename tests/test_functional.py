@@ -49,6 +49,7 @@ def assert_backward(X, W, delta, activation, dtype):
 # --- equivalence ------------------------------------------------------------------------
 
 
+@pytest.mark.checked
 @given(
     seed=st.integers(0, 2**32 - 1),
     n_samples=st.integers(1, 150),
@@ -63,6 +64,7 @@ def test_dense_layers_of_every_shape(seed, n_samples, n_in, n_out, dtype, activa
     assert_backward(X, W, delta, activation, dtype)
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(3000, 17, 33), (700, 300, 130), (1, 784, 10), (5000, 2, 1)])
 def test_dense_layers_of_many_blocks(dtype, shape, shared_work):

@@ -312,5 +312,11 @@ class BaseKMeans(
             if weights.size:
                 moderate = moderate_weights(weights)[0]
                 chances = moderate / moderate.sum()
+                n_weighing = int(np.count_nonzero(chances))
+                if n_weighing < self.n_clusters:
+                    raise ValueError(
+                        f"init='random' chooses among the samples whose sample_weight is not zero: "
+                        f"n_clusters={self.n_clusters} should be <= {n_weighing}."
+                    )
             rows = random_state.choice(len(X), self.n_clusters, replace=False, p=chances)
         return np.ascontiguousarray(X[rows])

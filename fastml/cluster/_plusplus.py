@@ -39,6 +39,19 @@ def moderate_weights(sample_weight: Array) -> tuple[Array, int]:
     return np.ldexp(sample_weight, -exponent), exponent
 
 
+def _moderate_samples(X: Array) -> Array:
+    """Return X times a power of two that keeps squares of differences in its type's range.
+
+    X itself but for extreme data: the rows chosen are the same wherever no square leaves the range.
+    """
+    largest = float(max(X.max(), -X.min()))
+    bound = 2.0**30 if X.dtype == np.float32 else 2.0**400
+    if 1 / bound <= largest <= bound or largest == 0.0:
+        return X
+    scaled: Array = np.ldexp(X, -int(np.frexp(largest)[1]))
+    return scaled
+
+
 def choose_rows(
     X: Array,
     n_clusters: int,
@@ -64,6 +77,7 @@ def choose_rows(
         return chosen
     uniforms = np.zeros((n_clusters, n_candidates))
     uniforms[:-1] = random_state.uniform(size=(n_clusters - 1, n_candidates))
+    X = _moderate_samples(X)
     samples = seeding_samples(X, sample_weight)
     draw = seeding_draw(X, n_clusters, n_candidates, int(chosen[0]), _BLOCK_ROWS)
     n_blocks = -(-n_samples // _BLOCK_ROWS)

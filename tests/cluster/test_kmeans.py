@@ -74,6 +74,7 @@ def lloyd(X, centers, max_iter):
     return centers, reference.nearest_centroid(X, centers), n_iter
 
 
+@pytest.mark.checked
 @given(
     seed=st.integers(0, 2**32 - 1),
     n_samples=st.integers(1, 400),
@@ -148,6 +149,7 @@ def awkward_data(draw):
     return X.astype(dtype), start.astype(dtype), weights
 
 
+@pytest.mark.checked
 @given(
     data=awkward_data(),
     max_iter=st.sampled_from([1, 2, 3, 50]),

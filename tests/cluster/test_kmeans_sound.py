@@ -73,6 +73,26 @@ def test_labels_at_every_power_of_two(dtype, exponents):
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize(
+    ("dtype", "exponents"), [("float32", (-140, -78, 90)), ("float64", (-900, 900))]
+)
+def test_seeding_finds_distinct_rows_at_any_scale(dtype, exponents):
+    """In float32 the squares of differences underflow at 2**-78."""
+    X = (1e3 + np.random.default_rng(0).integers(0, 500, size=(300, 1))).astype(dtype)
+    expected = fastml.kmeans_plusplus(X, 20, random_state=0)[1]
+    assert len(np.unique(X[expected])) == 20
+    for exponent in exponents:
+        rows = fastml.kmeans_plusplus(np.ldexp(X, exponent), 20, random_state=0)[1]
+        np.testing.assert_array_equal(rows, expected, err_msg=str(exponent))
+
+
+def test_random_starts_need_enough_rows_of_some_weight():
+    weights = np.r_[np.ones(3), np.zeros(47)]
+    model = fastml.KMeans(4, init="random", random_state=0)
+    with pytest.raises(ValueError, match="n_clusters=4 should be <= 3"):
+        model.fit(np.arange(50.0)[:, None], sample_weight=weights)
+
+
 @pytest.mark.parametrize("scale", [1e160, 1e300, 1.7e307])
 def test_data_whose_squares_overflow_are_refused(scale):
     model = fastml.KMeans(4, random_state=0, max_iter=20)
