@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import tempfile
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
-import pytest
+from . import cases, report
+from .harness import compiling, memory, results, scores, sizes, stage
+from .harness.case import Case
+from .harness.progress import Display
+from .machine import host, limits
 
-from . import compiling, limits, memory, report, results, scores, sizes
-from .progress import Display
+Outcomes = list[tuple[Case, stage.Outcome]]
 
 
 def _arguments() -> argparse.Namespace:
@@ -28,57 +31,58 @@ def _arguments() -> argparse.Namespace:
         type=Path,
         help="folder for the report and the result instead of bench/; the README stays as it is",
     )
-    parser.add_argument("--only", help="rows whose name matches this pytest -k expression")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="PART",
+        help='only the cases with this in "group: name"; may be given again',
+    )
     return parser.parse_args()
 
 
-def _suite(display: Display, only: str | None) -> tuple[int, dict[str, Any]]:
-    """Run the rows under pytest-benchmark; return pytest's verdict and the JSON."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rows.json"
-        arguments = [
-            str(Path(__file__).parent),
-            f"--rootdir={results.ROOT}",
-            "--override-ini=addopts=",
-            "--quiet",
-            "--no-header",
-            "--show-capture=no",
-            "--tb=short",
-            "-pno:cacheprovider",
-            "--benchmark-quiet",
-            f"--benchmark-json={path}",
-        ]
-        if only:
-            arguments.append(f"-k{only}")
-        verdict = pytest.main(arguments, plugins=[display])
-        return int(verdict), json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+def _chosen(size: sizes.Size, only: list[str]) -> list[Case]:
+    every = cases.all_cases(size)
+    return [case for case in every if not only or any(part in case.id for part in only)]
 
 
 def main() -> int:
     """Run everything; return 0 unless a row failed or gave a wrong result."""
     arguments = _arguments()
+    if reason := host.refusal():
+        print(reason, file=sys.stderr)
+        return 2
     os.environ["BENCH_SIZE"] = arguments.size
     size = sizes.current()
-    with Display() as display:
+    chosen = _chosen(size, arguments.only)
+    if not chosen:
+        print("No case has that in its name.", file=sys.stderr)
+        return 1
+    outcomes: Outcomes = []
+    more: dict[str, Any] = {}
+    took: dict[str, float] = {}
+    start = time.monotonic()
+    with Display(len(chosen)) as display:
         display.say("the machine's limits")
         before = limits.measure(size)
-        verdict, raw = _suite(display, arguments.only)
-        if not raw.get("benchmarks"):
-            return verdict or 1
+        for case in chosen:
+            begin = time.monotonic()
+            outcomes.append((case, stage.measure(case, size, display.say)))
+            took[case.id] = time.monotonic() - begin
+            display.advance()
         display.say("the machine's limits, again")
         limit = limits.best_of(before, limits.measure(size))
-        more: dict[str, Any] = {}
         if not arguments.only:
             for name, module in (("memory", memory), ("compiling", compiling), ("scores", scores)):
                 display.say(name)
                 more[name] = module.measure(size)
-    result = results.condensed(raw, limit, **more)
+    result = {**results.condensed(outcomes, size.name, limit), **more}
     _keep(result, arguments)
-    for line in report.table(
-        ["", "over NumPy", "over best peer", "share of limit"], _brief(result)
-    ):
-        print(line)
-    return verdict
+    print("\n".join(report.brief(result)))
+    longest = sorted(took, key=took.__getitem__, reverse=True)[:3]
+    said = "; ".join(f"{name}, {took[name]:.0f} s" for name in longest)
+    print(f"It took {time.monotonic() - start:.0f} s, longest: {said}.")
+    return int(any(case["wrong"] for case in result["cases"]))
 
 
 def _keep(result: results.Result, arguments: argparse.Namespace) -> None:
@@ -96,19 +100,6 @@ def _keep(result: results.Result, arguments: argparse.Namespace) -> None:
         results.save(result, folder / "result.json")
         report.write(result, folder)
         print(f"Written: {folder}")
-
-
-def _brief(result: results.Result) -> list[list[str]]:
-    return [
-        [
-            f"{case['group']}: {case['name']}",
-            report.ratio(case.get("over_numpy")),
-            f"{report.ratio(case.get('over_best_peer'))} {case.get('best_peer', '')}",
-            report.share(case.get("share")),
-        ]
-        for case in result["cases"]
-        if case["group"] not in ("scaling", "cold start", "optimisers")
-    ]
 
 
 if __name__ == "__main__":

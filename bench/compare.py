@@ -21,8 +21,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import sizes
-from .results import ROOT
+from .harness import sizes
+from .harness.results import ROOT
 
 THRESHOLD, PAIRS = 0.10, 5
 
@@ -86,7 +86,7 @@ def worktrees(*revisions: str) -> Iterator[list[Path]]:
 
 def times_in(tree: Path, size: str, only: str) -> Times:
     """Return the times of the fastml in a folder."""
-    command = [sys.executable, "-m", "bench.once", f"--size={size}", f"--only={only}"]
+    command = [sys.executable, "-m", "bench.harness.once", f"--size={size}", f"--only={only}"]
     environment = {**os.environ, "PYTHONPATH": str(tree), "BENCH_SIZE": size}
     done = subprocess.run(
         command, cwd=tree, env=environment, check=True, stdout=subprocess.PIPE, text=True

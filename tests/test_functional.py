@@ -13,7 +13,8 @@ from scipy import sparse
 from tolerances import assert_close
 
 import fastml
-from fastml import functional, reference
+from fastml import reference
+from fastml.neural_network import _elementwise
 
 ACTIVATIONS = ["identity", "logistic", "relu"]
 
@@ -48,6 +49,7 @@ def assert_backward(X, W, delta, activation, dtype):
 # --- equivalence ------------------------------------------------------------------------
 
 
+@pytest.mark.checked
 @given(
     seed=st.integers(0, 2**32 - 1),
     n_samples=st.integers(1, 150),
@@ -62,6 +64,7 @@ def test_dense_layers_of_every_shape(seed, n_samples, n_in, n_out, dtype, activa
     assert_backward(X, W, delta, activation, dtype)
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(3000, 17, 33), (700, 300, 130), (1, 784, 10), (5000, 2, 1)])
 def test_dense_layers_of_many_blocks(dtype, shape, shared_work):
@@ -382,7 +385,7 @@ def test_results_written_past_the_caches_are_the_same_bits(dtype, function, monk
             expected = function(x)
             target = np.full(size + 64, 7, dtype)
             with monkeypatch.context() as patch:
-                patch.setattr(functional, "_PAST_CACHE", 0)
+                patch.setattr(_elementwise, "_PAST_CACHE", 0)
                 function(x, out=target[first : first + size])
             np.testing.assert_array_equal(target[first : first + size], expected)
             assert (target[:first] == 7).all()

@@ -11,6 +11,8 @@ import numpy as np
 
 import fastml
 from fastml.core import validation as _validation
+from fastml.core.threads import new_state
+from fastml.kernels.machine import team
 from fastml.kernels.machine.jit import cache_directory, cache_refusal
 
 _N_SAMPLES = 64
@@ -56,6 +58,13 @@ def _finite(X: Any) -> None:
     _validation.all_finite(np.ascontiguousarray(X).reshape(-1))
 
 
+def _team(X: Any) -> None:
+    state = new_state().counters
+    team.close_team(state, False)
+    team.enter_team(state)
+    team.leave_team(state, True)
+
+
 def _sigmoid(X: Any) -> None:
     fastml.sigmoid(X)
     fastml.sigmoid_derivative(X)
@@ -64,6 +73,7 @@ def _sigmoid(X: Any) -> None:
 def paths() -> Iterator[tuple[str, Callable[[], None]]]:
     """Yield every public path with a name: an element type or a memory order is a compilation."""
     work = {
+        "team": _team,
         "finite numbers": _finite,
         "sigmoid": _sigmoid,
         "dense layer": _layer,

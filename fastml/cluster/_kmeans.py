@@ -10,205 +10,19 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
-    TransformerMixin,
-    _fit_context,
-)
-from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.base import _fit_context
+from sklearn.callback import with_callbacks
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics.pairwise import cosine_distances, euclidean_distances
 from sklearn.preprocessing import normalize
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ..core.callbacks import FitTask
 from ..core.estimator import samples, unchanged_on_error
 from ..core.validation import Array
-from ..kernels.cluster import lloyd
-from ._lloyd import Clustering, Run, advance_until, squared_distances
-from ._nearest import label
-from ._plusplus import choose_rows
-
-_ALL_ONES = np.empty(0)
-_NUMBERS_AT_ONCE = 1 << 20
-
-
-def mean_variance(X: Array) -> float:
-    """Return the mean over the features of their variances, without a copy of X."""
-    mean = X.mean(axis=0, dtype=np.float64)
-    total = np.zeros(X.shape[1])
-    rows = max(1, _NUMBERS_AT_ONCE // X.shape[1])
-    for start in range(0, len(X), rows):
-        total += ((X[start : start + rows] - mean) ** 2).sum(axis=0)
-    return float((total / len(X)).mean())
-
-
-class BaseKMeans(
-    CallbackSupportMixin,  # type: ignore[misc]
-    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
-    TransformerMixin,  # type: ignore[misc]
-    ClusterMixin,  # type: ignore[misc]
-    BaseEstimator,  # type: ignore[misc]
-):
-    """What estimators with centres share: assignment, distances, score, starts."""
-
-    cluster_centers_: Array
-    labels_: Array
-    inertia_: float
-    n_iter_: int
-
-    n_clusters: int
-    init: Any
-    n_init: Any
-    _n_init: int
-
-    def predict(self, X: ArrayLike) -> Array:
-        """Return the nearest centre of each row.
-
-        Parameters
-        ----------
-        X : array-like (n_samples, n_features)
-
-        Returns
-        -------
-        labels : ndarray (n_samples,) of int32
-            What float64 arithmetic gives, for float32 too; the lowest index on ties.
-
-        Raises
-        ------
-        TypeError, ValueError
-            On bad input, in scikit-learn's words.
-        """
-        data = self._plain(X)
-        if data is not None:
-            labels = label(data, self.cluster_centers_)
-            if labels is not None:
-                return labels
-        return self._assigned(self._samples_to_predict(X))
-
-    def fit_predict(
-        self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None
-    ) -> Array:
-        """Return ``fit(X, sample_weight=sample_weight).labels_``."""
-        labels: Array = self.fit(X, sample_weight=sample_weight).labels_
-        return labels
-
-    def transform(self, X: ArrayLike) -> Array:
-        """Return the distance of each row to each centre.
-
-        Parameters
-        ----------
-        X : array-like (n_samples, n_features)
-
-        Returns
-        -------
-        distances : ndarray (n_samples, n_clusters)
-            Euclidean, or 1 - cosine where the metric is the cosine.
-        """
-        check_is_fitted(self)
-        pairwise = cosine_distances if self._spherical else euclidean_distances
-        distances: Array = pairwise(self._samples_to_predict(X), self.cluster_centers_)
-        return distances
-
-    def score(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> float:
-        """Return minus the inertia of X: the weighted sum of squared distances to its centres."""
-        data = self._samples_to_predict(X)
-        weights = _check_sample_weight(sample_weight, data, dtype=np.float64)
-        inertia = squared_distances(data, self.cluster_centers_, self._assigned(data)) @ weights
-        return -float(inertia)
-
-    @property
-    def _spherical(self) -> bool:
-        return bool(getattr(self, "metric", "euclidean") == "cosine")
-
-    def _plain(self, X: ArrayLike) -> Array | None:
-        """Return X if it needs no more checks than the kernel makes, else None.
-
-        A one-row prediction spends most of its time in scikit-learn's validation otherwise.
-        """
-        centers = getattr(self, "cluster_centers_", None)
-        if (
-            centers is not None
-            and type(X) is np.ndarray
-            and X.dtype == centers.dtype
-            and X.ndim == 2
-            and X.shape[0] > 0
-            and X.shape[1] == centers.shape[1]
-            and X.flags.carray
-            and not self._spherical
-            and not hasattr(self, "feature_names_in_")
-        ):
-            return X
-        return None
-
-    def _samples_to_predict(self, X: ArrayLike) -> Array:
-        check_is_fitted(self)
-        data = samples(self, X, dtype=self.cluster_centers_.dtype)
-        return normalize(data) if self._spherical else data
-
-    def _assigned(self, X: Array) -> Array:
-        labels = label(X, self.cluster_centers_)
-        assert labels is not None  # X is finite
-        return labels
-
-    def _checked(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Array, Array]:
-        """Return the samples and their weights, (0,) if they are all one."""
-        data = samples(self, X, reset=True)
-        if len(data) < self.n_clusters:
-            raise ValueError(f"n_samples={len(data)} should be >= n_clusters={self.n_clusters}.")
-        if sample_weight is None:
-            return data, _ALL_ONES
-        weights: Array = _check_sample_weight(
-            sample_weight, data, dtype=np.float64, ensure_non_negative=True
-        )
-        return data, weights
-
-    def _checked_centers(self, X: Array, centers: ArrayLike) -> Array:
-        checked: Array = check_array(centers, dtype=X.dtype, order="C", copy=True)
-        if checked.shape[0] != self.n_clusters:
-            raise ValueError(
-                f"The shape of the initial centers {checked.shape} does not match the number "
-                f"of clusters {self.n_clusters}."
-            )
-        if checked.shape[1] != X.shape[1]:
-            raise ValueError(
-                f"The shape of the initial centers {checked.shape} does not match the number "
-                f"of features of the data {X.shape[1]}."
-            )
-        return checked
-
-    def _n_runs(self, runs_if_not_careful: int) -> int:
-        if not isinstance(self.init, str) and not callable(self.init):
-            if self.n_init not in ("auto", 1):
-                warnings.warn(
-                    "Explicit initial center position passed: performing only one init in "
-                    f"{type(self).__name__} instead of n_init={self.n_init}.",
-                    RuntimeWarning,
-                    stacklevel=3,
-                )
-            return 1
-        if self.n_init == "auto":
-            return 1 if self.init == "k-means++" else runs_if_not_careful
-        return int(self.n_init)
-
-    def _start(
-        self, X: Array, weights: Array, init: Any, random_state: np.random.RandomState
-    ) -> Array:
-        """Return new centres to start from, C-contiguous and of X's type."""
-        if callable(init):
-            return self._checked_centers(X, init(X, self.n_clusters, random_state=random_state))
-        if isinstance(init, np.ndarray):
-            return init.copy()
-        if init == "k-means++":
-            rows = choose_rows(X, self.n_clusters, weights, random_state)
-        else:
-            chances = weights / weights.sum() if weights.size else np.full(len(X), 1 / len(X))
-            rows = random_state.choice(len(X), self.n_clusters, replace=False, p=chances)
-        return np.ascontiguousarray(X[rows])
+from ._base import BaseKMeans, as_given, checked_weights, mean_variance
+from ._lloyd import Clustering, LloydRun, Reason, advance_until
+from ._plusplus import moderate_weights
 
 
 class KMeans(BaseKMeans):
@@ -222,6 +36,7 @@ class KMeans(BaseKMeans):
     Parameters
     ----------
     n_clusters : int, default=8
+        Number of clusters.
     init : {'k-means++', 'random'}, callable or array-like (n_clusters, n_features), \
             default='k-means++'
         A callable takes (X, n_clusters, random_state) and returns centres.
@@ -229,11 +44,14 @@ class KMeans(BaseKMeans):
         Runs with different starts, of which the one of least inertia is kept.  'auto' is 1
         for 'k-means++' and an array, 10 for 'random' and a callable.
     max_iter : int, default=300
+        Iterations of one run at most.
     tol : float, default=1e-4
         Stop once the squared move of all centres together is at most ``tol`` times the mean
         variance of the features.
     verbose : int, default=0
+        Whether to print the inertia after every iteration.
     random_state : int, RandomState instance or None, default=None
+        Where the starts are drawn from; an int gives the same result every time.
     copy_x : bool, default=True
         For scikit-learn's sake: X is neither copied nor changed either way.
     algorithm : {'auto', 'lloyd', 'elkan'}, default='auto'
@@ -257,8 +75,9 @@ class KMeans(BaseKMeans):
         Comparisons of a row with all centres that float64 had to decide, over all iterations
         of the run that was kept.
     n_scored_ : int
-        Comparisons of a row with all centres in that run; without bounds it would be
-        ``n_iter_`` times the number of rows.
+        Comparisons of a row with all centres in that run.  With ``algorithm='lloyd'`` it is
+        ``n_iter_ + 1`` times the number of rows: the last pass finds the labels of the last
+        centres, or shows that they stand still.
     n_features_in_ : int
     feature_names_in_ : ndarray (n_features_in_,)
         Only when X has feature names that are all strings.
@@ -330,8 +149,10 @@ class KMeans(BaseKMeans):
         ----------
         X : array-like (n_samples, n_features)
             float32 stays float32; other types become float64.
-        y : ignored
+        y : None, default=None
+            Ignored; part of scikit-learn's interface.
         sample_weight : array-like (n_samples,), default=None
+            Not negative; all one by default.
 
         Returns
         -------
@@ -340,16 +161,15 @@ class KMeans(BaseKMeans):
         Raises
         ------
         TypeError, ValueError
-            On bad input, in scikit-learn's words; the estimator is then as it was.
+            On bad input, in scikit-learn's words, or where squared distances overflow; the
+            estimator is then as it was.
         """
         started = time.perf_counter()
         deadline = np.inf if self.max_time is None else started + self.max_time
         with unchanged_on_error(self):
-            data, weights = self._checked(X, sample_weight)
+            data, weights = self._samples_and_weights(X, sample_weight)
             random_state = check_random_state(self.random_state)
-            init = self.init
-            if not isinstance(init, str) and not callable(init):
-                init = self._checked_centers(data, init)
+            init = self._checked_init(data)
             self._n_init = self._n_runs(10)
             if self.algorithm == "elkan" and self.n_clusters == 1:
                 warnings.warn(
@@ -358,44 +178,58 @@ class KMeans(BaseKMeans):
                     RuntimeWarning,
                     stacklevel=2,
                 )
-            best = self._best_run(data, weights, init, random_state, deadline)
-            for name, value in self._attributes(best).items():
+            weights, exponent = moderate_weights(weights)
+            best = self._best_run(data, weights, exponent, init, random_state, deadline)
+            for name, value in self._attributes(best, exponent).items():
                 setattr(self, name, value)
-        self._n_features_out = self.n_clusters
+            self._n_features_out = self.n_clusters
         return self
 
+    def _samples_and_weights(
+        self, X: ArrayLike, sample_weight: ArrayLike | None
+    ) -> tuple[Array, Array]:
+        """Return the samples and their weights, (0,) if they are all one."""
+        data = samples(self, X, reset=True)
+        if len(data) < self.n_clusters:
+            raise ValueError(f"n_samples={len(data)} should be >= n_clusters={self.n_clusters}.")
+        return data, checked_weights(sample_weight, data)
+
     @staticmethod
-    def _attributes(found: Clustering) -> dict[str, Any]:
+    def _attributes(found: Clustering, weight_exponent: int) -> dict[str, Any]:
+        with np.errstate(over="ignore"):
+            inertia = float(np.ldexp(found.inertia, weight_exponent))
         return {
             "cluster_centers_": found.centers,
             "labels_": found.labels,
-            "inertia_": found.inertia,
+            "inertia_": inertia,
             "n_iter_": found.n_iter,
-            "n_decided_": found.decided,
-            "n_scored_": found.scored,
+            "n_decided_": found.n_decided,
+            "n_scored_": found.n_scored,
         }
 
     def _best_run(
         self,
         X: Array,
         weights: Array,
+        weight_exponent: int,
         init: Any,
         random_state: np.random.RandomState,
         deadline: float,
     ) -> Clustering:
         """Run k-means from each start; return the run of least inertia."""
+        given = as_given(X).view()
         if self._spherical:
             X = normalize(X)
         tol = self.tol * mean_variance(X) if self.tol else 0.0
         best: Clustering | None = None
-        run: Run
+        run: LloydRun
 
         def attributes() -> dict[str, Any]:
-            return self._attributes(run.so_far())
+            return self._attributes(run.so_far(), weight_exponent)
 
-        task = FitTask(self, self._n_init * self.max_iter, {"X": X}, attributes, "iteration")
+        task = FitTask(self, self._n_init * self.max_iter, {"X": given}, attributes, "iteration")
 
-        def after(run: Run) -> bool:
+        def after(run: LloydRun) -> bool:
             with task.epoch() as iteration:
                 if self.verbose:
                     inertia = run.so_far().inertia
@@ -410,7 +244,7 @@ class KMeans(BaseKMeans):
                     normalize(centers, copy=False)
                 if self.verbose:
                     print("Initialization complete")
-                run = Run(
+                run = LloydRun(
                     X,
                     centers,
                     sample_weight=weights,
@@ -432,15 +266,13 @@ class KMeans(BaseKMeans):
         return best
 
     @staticmethod
-    def _say_why(run: Run, tol: float) -> None:
-        reason = run.control[lloyd.STOP]
-        if reason == lloyd.CONVERGED:
+    def _say_why(run: LloydRun, tol: float) -> None:
+        if run.reason is Reason.CONVERGED:
             print(f"Converged at iteration {run.n_iter - 1}: strict convergence.")
-        elif reason == lloyd.WITHIN_TOLERANCE:
-            shift = float((run.moves**2).sum())
+        elif run.reason is Reason.WITHIN_TOLERANCE:
             print(
-                f"Converged at iteration {run.n_iter - 1}: center shift {shift} within "
-                f"tolerance {tol}."
+                f"Converged at iteration {run.n_iter - 1}: center shift {run.squared_moves} "
+                f"within tolerance {tol}."
             )
 
     def _warn_of_fewer_clusters(self, best: Clustering) -> None:

@@ -5,172 +5,197 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
-from sklearn.preprocessing import normalize
 
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.cluster import lloyd
-from ._nearest import PreparedCenters, rows_per_ticket
+from ._bundles import lloyd_moves, lloyd_plan, lloyd_rows, lloyd_sums, prepared_centers
+from ._nearest import squared_distances, weighted_inertia
 
 #: Return to the interpreter about this often, for interrupts, callbacks and budgets of time.
 _CALL_SECONDS = 0.3
-#: Clusters of one ticket move about this many numbers.
-_NUMBERS_A_GROUP = 4096
+
+
+class Reason(IntEnum):
+    """Why the kernel returned."""
+
+    GOING = lloyd.GOING
+    CONVERGED = lloyd.CONVERGED
+    WITHIN_TOLERANCE = lloyd.WITHIN_TOLERANCE
+    EMPTY_CLUSTER = lloyd.EMPTY_CLUSTER
+    LAST_ITERATION = lloyd.LAST_ITERATION
+    OVERFLOW = lloyd.OVERFLOW
+    NOT_FINITE = lloyd.NOT_FINITE
 
 
 @dataclass(frozen=True)
 class Clustering:
     """What one run of k-means found.
 
-    ``decided`` counts the rows float64 had to decide, ``scored`` those compared with every
-    centre, over all iterations.
+    ``n_decided`` counts the rows float64 had to decide, ``n_scored`` those compared with every
+    centre: in all iterations, where sums were verified, and for the labels of the last centres.
     """
 
     labels: Array
     centers: Array
     inertia: float
     n_iter: int
-    decided: int
-    scored: int
+    n_decided: int
+    n_scored: int
 
 
-def squared_distances(X: Array, centers: Array, labels: Array) -> Array:
-    """Return every row's squared distance to the centre it is labelled with, in float64."""
-    n_samples, n_features = X.shape
-    distances = np.empty(n_samples)
-    run_team(
-        lloyd.squared_distances,
-        team_size(n_samples * n_features),
-        X, centers, labels, max(64, 100_000 // n_features), new_state(), distances,
-    )  # fmt: skip
-    return distances
+def farthest_rows(distances: Array, count: int) -> Array:
+    """Return the rows of the largest distances, the farthest first, the lowest row on ties."""
+    least = np.partition(distances, len(distances) - count)[len(distances) - count]
+    rows = np.flatnonzero(distances >= least)
+    return rows[np.argsort(-distances[rows], kind="stable")][:count]
 
 
-class Run:
+def raise_if_not_finite(reason: Reason) -> None:
+    """Raise ValueError for numbers a run cannot go on with."""
+    if reason is Reason.NOT_FINITE:
+        raise ValueError("Input X contains NaN or infinity.")
+    if reason is Reason.OVERFLOW:
+        raise ValueError(
+            "Squared distances between X and the centers overflow float64. Scale X, or the "
+            "initial centers, to smaller numbers."
+        )
+
+
+class LloydRun:
     """One run of Lloyd's algorithm from given centres, a few iterations at a time.
 
     Parameters
     ----------
-    X : ndarray (n_samples, n_features), finite
-    centers : ndarray (n_clusters, n_features), C-contiguous, of X's type; changed in place
+    X : ndarray (n_samples, n_features)
+    points : ndarray (n_clusters, n_features), C-contiguous, of X's type: the centres; changed in
+        place
     sample_weight : ndarray (n_samples,) of float64, or (0,) for weights of one
+    max_iter : int
     tol : float
         Stop when the squared moves of all centres together are not above it.
-    bounded : bool
+    bounded : bool, default=True
         Whether bounds spare rows that cannot change.
-    spherical : bool
+    spherical : bool, default=False
         Whether centres are kept at unit length.
+    labels : ndarray (n_samples,) of int32, default=None
+        The labels before; changed in place.
     """
 
     def __init__(
         self,
         X: Array,
-        centers: Array,
+        points: Array,
         *,
         sample_weight: Array,
         max_iter: int,
         tol: float,
         bounded: bool = True,
         spherical: bool = False,
+        labels: Array | None = None,
     ) -> None:
-        (n_samples, n_features), n_clusters = X.shape, len(centers)
-        self.X, self.centers, self.sample_weight = X, centers, sample_weight
-        self.max_iter, self.tol = max_iter, tol
-        # Each block carries a sum per cluster: 8 rows a cluster or more keep that memory
-        # below that of the data.  The size follows from the shape, never from the threads.
-        rows = max(rows_per_ticket(n_features, n_clusters), 8 * n_clusters, n_samples // 256)
-        self.block_rows = -(-rows // 64) * 64
-        self.group = max(1, _NUMBERS_A_GROUP // n_features)
-        blocks = -(-n_samples // self.block_rows)
-        self.members = min(team_size(n_samples * n_features * (n_clusters + 8) / 30), blocks)
-        self.labels = np.zeros(n_samples, np.int32)
-        self.previous = np.empty_like(centers)
-        self.limits = np.empty(n_samples, np.float32)
-        self.spent, self.moves, self.norms = (np.zeros(n_clusters) for _ in range(3))
-        self.noted = np.zeros((blocks, 3), np.int64)
-        self.block_sums = np.empty((blocks, n_clusters, n_features))
-        self.block_weights = np.empty((blocks, n_clusters))
-        self.sums, self.weights = np.empty((n_clusters, n_features)), np.empty(n_clusters)
-        self.control = np.zeros(lloyd.CONTROL_SIZE, np.int64)
-        self.control[lloyd.BOUNDED] = bounded
-        self.control[lloyd.SPHERICAL] = spherical
-        self.scored = 0
-        self.forget()
-
-    def forget(self) -> None:
-        """Prepare for centres that have nothing to do with those before."""
-        self.prepared = PreparedCenters.of(self.centers)
-        self.limits.fill(-np.inf)
-        self.control[lloyd.FRESH] = 1
-        self.control[lloyd.STOP] = lloyd.GOING
+        (n_samples, n_features), n_clusters = X.shape, len(points)
+        self._plan = lloyd_plan(
+            X, n_clusters, max_iter=max_iter, tol=tol, bounded=bounded, spherical=spherical
+        )
+        self._rows = lloyd_rows(X, sample_weight, points, labels)
+        self._centers = prepared_centers(points)
+        self._sums = lloyd_sums(n_samples, points, self._plan)
+        self._moves = lloyd_moves(points)
+        self._control = np.zeros(lloyd.CONTROL_SIZE, np.int64)
+        self._control[lloyd.EVERY_ROW] = 1
+        nanoseconds = n_samples * n_features * (n_clusters + 8) / 30
+        self._members = min(team_size(nanoseconds), len(self._sums.tally))
 
     @property
     def n_iter(self) -> int:
         """Iterations done."""
-        return int(self.control[lloyd.ITERATIONS])
+        return int(self._control[lloyd.ITERATIONS])
 
-    def advance(self, n_steps: int, *, update: bool = True) -> int:
-        """Run at most ``n_steps`` iterations; return why the kernel stopped."""
+    @property
+    def reason(self) -> Reason:
+        """Why the run stopped."""
+        return Reason(int(self._control[lloyd.STOP]))
+
+    @property
+    def squared_moves(self) -> float:
+        """The squared moves of all centres together, in the last iteration."""
+        return float((self._moves.moves**2).sum())
+
+    def advance(self, n_steps: int) -> Reason:
+        """Run at most ``n_steps`` iterations, or with 0 only bring the labels up to date."""
         run_team(
-            lloyd.lloyd, self.members,
-            self.X, self.sample_weight, self.block_rows, self.group, n_steps, self.max_iter,
-            update, self.tol, new_state(), self.centers, self.previous,
-            *self.prepared[1:], self.labels, self.limits, self.spent, self.moves,
-            self.norms, self.noted, self.block_sums, self.block_weights, self.sums, self.weights,
-            self.control,
+            lloyd.lloyd, self._members,
+            self._rows, self._centers, self._sums, self._moves, self._control, self._plan,
+            n_steps, new_state(),
         )  # fmt: skip
-        self.scored += int(self.control[lloyd.SCORED])
-        return int(self.control[lloyd.STOP])
+        raise_if_not_finite(self.reason)
+        return self.reason
 
-    def relocate_empty(self) -> bool:
-        """Move each empty cluster to one of the rows farthest from their centres.
+    def gains(self, control: Array) -> tuple[Array, Array]:
+        """Return what clusters gain from these rows, and the tally, and leave the centres.
 
-        As scikit-learn does: the row leaves the sums of the cluster it was in.  Return whether
-        there is anything left to do.
+        Parameters
+        ----------
+        control : ndarray, which rows are scored and summed
         """
-        empty = np.flatnonzero(self.weights == 0)
-        distances = squared_distances(self.X, self.previous, self.labels)
-        nowhere_better = bool(distances.max() == 0)  # every row sits on its centre
-        if not nowhere_better:
-            farthest = np.argpartition(distances, -len(empty))[: -len(empty) - 1 : -1]
-            for cluster, row in zip(empty, farthest, strict=True):
-                weight = self.sample_weight[row] if self.sample_weight.size else 1.0
-                label = self.labels[row]
-                self.sums[label] -= self.X[row] * weight
-                left = self.weights[label] - weight
-                # What is left of a cluster that gives its last row away is rounding.
-                self.weights[label] = left if left > 1e-12 * self.weights[label] else 0.0
-                self.sums[cluster] = self.X[row] * weight
-                self.weights[cluster] = weight
-            occupied = self.weights > 0
-            self.centers[occupied] = self.sums[occupied] / self.weights[occupied, None]
-            if self.control[lloyd.SPHERICAL]:
-                normalize(self.centers, copy=False)
-        self.forget()
-        if nowhere_better and (self.moves**2).sum() <= self.tol:
-            self.control[lloyd.STOP] = lloyd.WITHIN_TOLERANCE
-        return bool(self.control[lloyd.STOP] == lloyd.GOING) and self.n_iter < self.max_iter
+        for name in (lloyd.EVERY_ROW, lloyd.KEEP_LABELS):
+            self._control[name] = control[name]
+        run_team(
+            lloyd.lloyd, self._members,
+            self._rows, self._centers, self._sums, self._moves, self._control, self._plan,
+            0, new_state(),
+        )  # fmt: skip
+        lloyd.gains_of_all(self._sums, np.empty(len(self._sums.tally), np.bool_))
+        return self._sums.gains[0].copy(), self._sums.tally.sum(axis=0)
+
+    def relocate_empty(self) -> None:
+        """Give each empty cluster one of the rows farthest from their centres.
+
+        The iteration that came upon them is not finished: the next one has these labels, sums
+        all rows and moves the centres.
+        """
+        X, points, labels = self._rows.X, self._centers.points, self._rows.labels
+        empty = np.flatnonzero(self._sums.totals[:, -1] == 0)
+        distances = squared_distances(X, points, labels)
+        if distances.max() > 0:  # else every row sits on its centre: there is nothing better
+            rows = farthest_rows(distances, len(empty))
+            labels[rows] = empty
+            self._rows.limits[rows] = -np.inf
+            self._control[lloyd.CHANGED] += len(rows)
+        for name in (lloyd.EVERY_ROW, lloyd.KEEP_LABELS, lloyd.ALLOW_EMPTY):
+            self._control[name] = 1
+        self._control[lloyd.STOP] = Reason.GOING
 
     def so_far(self) -> Clustering:
         """Return the centres as they are, with the labels that led to them."""
-        distances = squared_distances(self.X, self.centers, self.labels)
-        weights = self.sample_weight
-        inertia = float(distances @ weights if weights.size else distances.sum())
-        decided = int(self.control[lloyd.DECIDED])
-        return Clustering(self.labels, self.centers, inertia, self.n_iter, decided, self.scored)
+        rows, points, control = self._rows, self._centers.points, self._control
+        return Clustering(
+            labels=rows.labels,
+            centers=points,
+            inertia=weighted_inertia(rows.X, points, rows.labels, rows.sample_weight),
+            n_iter=self.n_iter,
+            n_decided=int(control[lloyd.DECIDED]),
+            n_scored=int(control[lloyd.SCORED]),
+        )
 
     def finish(self) -> Clustering:
         """Return the result, its labels those of its centres."""
-        if self.control[lloyd.STOP] != lloyd.CONVERGED:
-            self.control[lloyd.STOP] = lloyd.GOING
-            self.advance(1, update=False)
-        return self.so_far()
+        if self.reason is not Reason.CONVERGED:
+            for name in (lloyd.STOP, lloyd.EVERY_ROW, lloyd.KEEP_LABELS):
+                self._control[name] = 0
+            self.advance(0)
+        found = self.so_far()
+        if not np.isfinite(found.inertia):
+            raise_if_not_finite(Reason.OVERFLOW)
+        return found
 
 
 def advance_until(
-    run: Run, deadline: float = np.inf, after: Callable[[Run], bool] | None = None
+    run: LloydRun, deadline: float = np.inf, after: Callable[[LloydRun], bool] | None = None
 ) -> bool:
     """Advance a run until it stops; return whether to stop everything.
 
@@ -184,14 +209,16 @@ def advance_until(
     """
     n_steps = 1
     while True:
-        started = time.perf_counter()
+        started, before = time.perf_counter(), run.n_iter
         reason = run.advance(n_steps)
+        if reason is Reason.EMPTY_CLUSTER:
+            run.relocate_empty()
+            continue
+        if run.n_iter == before:  # sums are verified: no iteration of its own
+            continue
         seconds = (time.perf_counter() - started) / n_steps
         stop = after is not None and after(run)
-        if reason == lloyd.EMPTY_CLUSTER:
-            if not run.relocate_empty():
-                return stop
-        elif reason != lloyd.GOING:
+        if reason is not Reason.GOING:
             return stop
         if stop or time.perf_counter() >= deadline:
             return True

@@ -15,119 +15,14 @@ from sklearn.base import _fit_context
 from sklearn.callback import with_callbacks
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight
 
 from ..core.callbacks import FitTask
 from ..core.estimator import samples, unchanged_on_error
 from ..core.validation import Array
 from ..kernels.cluster import minibatch
-from ._kmeans import BaseKMeans, mean_variance
-from ._lloyd import squared_distances
-from ._nearest import PreparedCenters, assign
-
-_ALL_ONES = np.empty(0)
-
-
-def _weights(sample_weight: ArrayLike | None, X: Array) -> Array:
-    """Return the weights of X's rows as float64, (0,) if they are all one."""
-    if sample_weight is None:
-        return _ALL_ONES
-    checked: Array = _check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
-    return checked
-
-
-def _labels_and_inertia(X: Array, centers: Array, weights: Array) -> tuple[Array, float]:
-    labels = np.empty(len(X), np.int32)
-    assign(X, PreparedCenters.of(centers), labels)
-    distances = squared_distances(X, centers, labels)
-    return labels, float(distances @ weights if weights.size else distances.sum())
-
-
-class _Means:
-    """Centres that are the means of all rows they have been given so far.
-
-    Parameters
-    ----------
-    centers : ndarray (n_clusters, n_features), C-contiguous; changed in place
-    counts : ndarray (n_clusters,) of float64, the weight they have been given; changed in place.
-        Nothing by default.
-    """
-
-    def __init__(self, centers: Array, counts: Array | None = None) -> None:
-        self.centers = centers
-        self.counts = np.zeros(len(centers)) if counts is None else counts
-        self._means = centers.astype(np.float64)
-        self._sums, self._weights = np.empty(centers.shape), np.empty(len(centers))
-        self._gaps = np.empty(centers.shape[1])
-
-    def take(self, batch: Array, weights: Array) -> float:
-        """Give every row to its nearest centre, then move the centres; return the inertia."""
-        labels = np.empty(len(batch), np.int32)
-        assign(batch, PreparedCenters.of(self.centers), labels)
-        inertia: float = minibatch.add_rows(
-            batch, weights, labels, self.centers, self._sums, self._weights, self._gaps
-        )
-        minibatch.move_centers(self._sums, self._weights, self.counts, self._means, self.centers)
-        return inertia
-
-    def reassign(self, batch: Array, ratio: float, random_state: np.random.RandomState) -> int:
-        """Move the centres given least to rows of the batch, drawn at random; return how many.
-
-        Those are meant that were given less than ``ratio`` times what the one given most was,
-        but at most half as many as the batch has rows.
-        """
-        least = self.counts < ratio * self.counts.max()
-        least[np.argmax(self.counts)] = False
-        if least.sum() > 0.5 * len(batch):
-            least[np.argsort(self.counts)[len(batch) // 2 :]] = False
-        n_least = int(least.sum())
-        if n_least:
-            rows = random_state.choice(len(batch), n_least, replace=False)
-            self.centers[least] = self._means[least] = batch[rows]
-            # A count of zero would have them reassigned again at once.
-            self.counts[least] = self.counts[~least].min()
-        return n_least
-
-
-class _Progress:
-    """Decides when to stop, by the moves of the centres and the smoothed inertia of batches."""
-
-    def __init__(self, smoothing: float, tol: float, max_no_improvement: int | None) -> None:
-        self.smoothing, self.tol, self.max_no_improvement = smoothing, tol, max_no_improvement
-        self.inertia: float | None = None
-        self._best = np.inf
-        self._no_improvement = 0
-
-    def reason_to_stop(self, inertia: float, before: Array, centers: Array) -> str | None:
-        """Take note of a batch's mean inertia and move; return why to stop, or None to go on."""
-        if self.inertia is None:
-            self.inertia = inertia
-        else:
-            self.inertia += self.smoothing * (inertia - self.inertia)
-        if self.tol > 0 and ((centers - before) ** 2).sum() <= self.tol:
-            return "small centers change"
-        if self.inertia < self._best:
-            self._best = self.inertia
-            self._no_improvement = 0
-        else:
-            self._no_improvement += 1
-        if self.max_no_improvement is not None and self._no_improvement >= self.max_no_improvement:
-            return "lack of improvement in inertia"
-        return None
-
-
-def _row_drawer(
-    n_samples: int, weights: Array, random_state: np.random.RandomState
-) -> Callable[[int], Array]:
-    """Return a function that draws rows, with chances proportional to their weights."""
-    if not weights.size:
-        return lambda size: (random_state.random_sample(size) * n_samples).astype(np.int64)
-    running = np.cumsum(weights)
-    running /= running[-1]
-    # To the right of equal values, so that rows of weight zero are never drawn.
-    return lambda size: running.searchsorted(random_state.random_sample(size), side="right")
+from ._base import ALL_ONES, BaseKMeans, as_given, checked_weights, mean_variance
+from ._batches import Progress, RunningMeans, labels_and_inertia, row_drawer
+from ._plusplus import moderate_weights
 
 
 class MiniBatchKMeans(BaseKMeans):
@@ -141,16 +36,20 @@ class MiniBatchKMeans(BaseKMeans):
     Parameters
     ----------
     n_clusters : int, default=8
+        Number of clusters.
     init : {'k-means++', 'random'}, callable or array-like (n_clusters, n_features), \
             default='k-means++'
         A callable takes (X, n_clusters, random_state) and returns centres.
     max_iter : int, default=100
         Stop after batches of as many rows in all as ``max_iter`` times those of X.
     batch_size : int, default=1024
+        Rows of a batch.
     verbose : int, default=0
+        Whether to print the inertia of every batch.
     compute_labels : bool, default=True
         Whether to find ``labels_`` and the inertia of all rows in the end.
     random_state : int, RandomState instance or None, default=None
+        Where starts and batches are drawn from; an int gives the same result every time.
     tol : float, default=0.0
         Stop once the squared move of all centres together is at most ``tol`` times the mean
         variance of the features.  0 turns this off.
@@ -269,7 +168,8 @@ class MiniBatchKMeans(BaseKMeans):
         ----------
         X : array-like (n_samples, n_features)
             float32 stays float32; other types become float64.
-        y : ignored
+        y : None, default=None
+            Ignored; part of scikit-learn's interface.
         sample_weight : array-like (n_samples,), default=None
             Rows are drawn with chances proportional to their weights.
 
@@ -285,21 +185,22 @@ class MiniBatchKMeans(BaseKMeans):
         deadline = np.inf if self.max_time is None else time.monotonic() + self.max_time
         with unchanged_on_error(self):
             data = samples(self, X, reset=True)
-            weights = _weights(sample_weight, data)
+            weights, exponent = moderate_weights(checked_weights(sample_weight, data))
             random_state = check_random_state(self.random_state)
-            means = _Means(self._best_start(data, weights, random_state))
+            means = RunningMeans(self._best_start(data, weights, random_state))
             self._n_since_last_reassign = 0
             n_steps, mean_inertia = self._run(data, weights, means, random_state, deadline)
             self._keep(means, random_state)
             self.n_steps_ = n_steps
             self.n_iter_ = math.ceil(n_steps * min(self.batch_size, len(data)) / len(data))
             if self.compute_labels:
-                self.labels_, self.inertia_ = _labels_and_inertia(data, means.centers, weights)
+                self.labels_, self.inertia_ = labels_and_inertia(data, means.points, weights)
             else:
-                if hasattr(self, "labels_"):  # of a fit before
-                    del self.labels_
+                self.__dict__.pop("labels_", None)  # of a fit before
                 total = float(weights.sum()) if weights.size else len(data)
                 self.inertia_ = mean_inertia * total
+            with np.errstate(over="ignore"):
+                self.inertia_ = float(np.ldexp(self.inertia_, exponent))
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
@@ -312,8 +213,10 @@ class MiniBatchKMeans(BaseKMeans):
         ----------
         X : array-like (n_samples, n_features)
             The batch.  The first one chooses the start, and must have ``n_clusters`` rows.
-        y : ignored
+        y : None, default=None
+            Ignored; part of scikit-learn's interface.
         sample_weight : array-like (n_samples,), default=None
+            Not negative; all one by default.
 
         Returns
         -------
@@ -326,28 +229,29 @@ class MiniBatchKMeans(BaseKMeans):
         """
         with unchanged_on_error(self):
             if hasattr(self, "cluster_centers_"):
-                data = samples(self, X, dtype=self.cluster_centers_.dtype)
-                weights = _weights(sample_weight, data)
+                data = samples(self, X, dtype=self._fitted_centers.points.dtype)
+                weights = checked_weights(sample_weight, data)
                 random_state = self._random_state
-                means = _Means(self.cluster_centers_.copy(), self._counts.copy())
+                means = RunningMeans.resumed(self._fitted_centers.points, self._means, self._counts)
             else:
                 data = samples(self, X, reset=True)
-                weights = _weights(sample_weight, data)
+                weights = checked_weights(sample_weight, data)
                 random_state = check_random_state(self.random_state)
                 self._check_against(data)
                 init = self._checked_init(data)
-                means = _Means(self._start_from_sample(data, weights, init, random_state))
+                means = RunningMeans(self._start_from_sample(data, weights, init, random_state))
                 self.n_steps_ = self._n_since_last_reassign = 0
             self._step(means, data, weights, random_state)
             self._keep(means, random_state)
             self.n_steps_ += 1
             if self.compute_labels:
-                self.labels_, self.inertia_ = _labels_and_inertia(data, means.centers, weights)
+                self.labels_, self.inertia_ = labels_and_inertia(data, means.points, weights)
         return self
 
-    def _keep(self, means: _Means, random_state: np.random.RandomState) -> None:
+    def _keep(self, means: RunningMeans, random_state: np.random.RandomState) -> None:
         """Set what both ways of fitting leave behind."""
-        self.cluster_centers_ = means.centers
+        self.cluster_centers_ = means.points
+        self._means = means.means
         self._counts = means.counts
         self._random_state = random_state
         self._n_features_out = self.n_clusters
@@ -371,11 +275,6 @@ class MiniBatchKMeans(BaseKMeans):
             size = 3 * self.n_clusters
         self._init_size = min(size, len(X))
 
-    def _checked_init(self, X: Array) -> Any:
-        if isinstance(self.init, str) or callable(self.init):
-            return self.init
-        return self._checked_centers(X, self.init)
-
     def _best_start(self, X: Array, weights: Array, random_state: np.random.RandomState) -> Array:
         """Return the start whose inertia on a sample is least."""
         self._check_against(X)
@@ -385,7 +284,7 @@ class MiniBatchKMeans(BaseKMeans):
         best, least = None, np.inf
         for number in range(1, self._n_init + 1):
             centers = self._start_from_sample(X, weights, init, random_state)
-            inertia = _labels_and_inertia(sample, centers, sample_weights)[1]
+            inertia = labels_and_inertia(sample, centers, sample_weights)[1]
             if self.verbose:
                 print(f"Inertia for init {number}/{self._n_init}: {inertia}")
             if best is None or inertia < least:
@@ -400,14 +299,14 @@ class MiniBatchKMeans(BaseKMeans):
             rows = random_state.randint(0, len(X), self._init_size)
             X, weights = X[rows], weights[rows] if weights.size else weights
         if not weights.any():  # a sample of weightless rows only
-            weights = _ALL_ONES
+            weights = ALL_ONES
         return self._start(X, weights, init, random_state)
 
     def _run(
         self,
         X: Array,
         weights: Array,
-        means: _Means,
+        means: RunningMeans,
         random_state: np.random.RandomState,
         deadline: float,
     ) -> tuple[int, float]:
@@ -415,37 +314,37 @@ class MiniBatchKMeans(BaseKMeans):
         n_samples = len(X)
         batch_size = min(self.batch_size, n_samples)
         n_steps = self.max_iter * n_samples // batch_size
-        progress = _Progress(
+        progress = Progress(
             smoothing=min(2 * batch_size / (n_samples + 1), 1.0),
             tol=self.tol * mean_variance(X) if self.tol else 0.0,
             max_no_improvement=self.max_no_improvement,
         )
-        draw_rows = _row_drawer(n_samples, weights, random_state)
+        draw_rows = row_drawer(n_samples, weights, random_state)
         batch = np.empty((batch_size, X.shape[1]), X.dtype)
-        before = means.centers.copy()
+        before = means.points.copy()
         step, reason = 0, None
 
         def attributes() -> dict[str, Any]:
-            labels, inertia = _labels_and_inertia(X, means.centers, weights)
+            labels, inertia = labels_and_inertia(X, means.points, weights)
             return {
-                "cluster_centers_": means.centers.copy(),
+                "cluster_centers_": means.points.copy(),
                 "labels_": labels,
                 "inertia_": inertia,
                 "n_steps_": step,
                 "n_iter_": math.ceil(step * batch_size / n_samples),
             }
 
-        task = FitTask(self, n_steps, {"X": X}, attributes, "step")
+        task = FitTask(self, n_steps, {"X": as_given(X).view()}, attributes, "step")
         with task.running():
             for step in range(1, n_steps + 1):
                 with task.epoch() as told:
                     minibatch.gather_rows(X, draw_rows(batch_size), batch)
-                    before[:] = means.centers
-                    inertia = self._step(means, batch, _ALL_ONES, random_state) / batch_size
+                    before[:] = means.points
+                    inertia = self._step(means, batch, ALL_ONES, random_state) / batch_size
                     if self.verbose:
                         print(f"Minibatch step {step}/{n_steps}: mean batch inertia: {inertia}")
                     if step > 1:  # the first inertia is that of the start
-                        reason = progress.reason_to_stop(inertia, before, means.centers)
+                        reason = progress.reason_to_stop(inertia, before, means.points)
                 if reason is not None and self.verbose:
                     print(f"Converged ({reason}) at step {step}/{n_steps}")
                 if reason is not None or told.stop or time.monotonic() >= deadline:
@@ -453,7 +352,7 @@ class MiniBatchKMeans(BaseKMeans):
         return step, inertia if progress.inertia is None else progress.inertia
 
     def _step(
-        self, means: _Means, batch: Array, weights: Array, random_state: np.random.RandomState
+        self, means: RunningMeans, batch: Array, weights: Array, random_state: np.random.RandomState
     ) -> float:
         """Do one batch; return its inertia."""
         self._n_since_last_reassign += len(batch)

@@ -1,83 +1,54 @@
-"""Nearest centroid over whole matrices: prepares the centres, runs the team."""
+"""Nearest centroid over whole matrices, and distances to the centres."""
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from ..core.passes import tree_sum
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
-from ..kernels.cluster import centroid
+from ..kernels.cluster import nearest
+from ..kernels.cluster.centers import Centers
+from ._bundles import check_array, check_samples, prepared_centers
 
-#: Rows a ticket: enough work to outweigh taking it, few enough to share evenly.
+#: Work of a ticket: enough to outweigh taking it, little enough to share evenly.
 _WORK_PER_TICKET = 400_000
 #: So many rows are labelled sooner than centres are prepared.
 _FEW_ROWS = 20
+#: Numbers of a block of distances that are added one by one.
+_NUMBERS_A_BLOCK = 100_000
 _NOTHING: dict[Any, Array] = {t: np.empty(0, t) for t in (np.float32, np.float64)}
-
-
-class PreparedCenters(NamedTuple):
-    """Centres moved near the origin and transposed, with their margin, as kernels take them."""
-
-    centers: Array
-    shift: Array
-    moved: Array
-    columns: Array
-    half_norms: Array
-    margin: Array
-
-    @classmethod
-    def of(cls, centers: Array) -> PreparedCenters:
-        """Prepare C-contiguous ``centers`` (n_clusters, n_features) of float32 or float64."""
-        k, d = centers.shape
-        padded = padded_clusters(k)
-        dtype = centers.dtype
-        prepared = cls(
-            centers,
-            np.empty(d, dtype),
-            np.zeros(padded * d, dtype),
-            np.empty((d, k), dtype),
-            np.full(padded, -np.inf, dtype),
-            np.empty(5),
-        )
-        centroid.prepare_centers(*prepared)
-        return prepared
-
-
-@cache
-def padded_clusters(n_clusters: int) -> int:
-    """Return the centres of whole tiles, the last ones padding."""
-    return int(centroid.padded_clusters(n_clusters))
+_UNWANTED = np.empty(0)
 
 
 def rows_per_ticket(n_features: int, n_clusters: int) -> int:
-    """Return the rows of one ticket: a multiple of every panel height, by shape alone."""
+    """Return the rows of one ticket: a multiple of every panel height, by width alone."""
     rows = _WORK_PER_TICKET // (n_features * (n_clusters + 8)) // 64 * 64
     return int(min(max(rows, 64), 8192))
 
 
-def label(X: Array, centers: Array, distances: Array | None = None) -> Array | None:
+def label(X: Array, points: Array, distances: Array | None = None) -> Array | None:
     """Return the label of every row of X, or None if one holds NaN or infinity.
 
     Parameters
     ----------
     X : ndarray (n_samples, n_features), of the centres' type; any strides
-    centers : ndarray (n_clusters, n_features), C-contiguous
+    points : ndarray (n_clusters, n_features), C-contiguous: the centres
     distances : ndarray (n_samples,), written, or None
     """
     labels = np.empty(len(X), np.int32)
     if len(X) <= _FEW_ROWS and distances is None:
-        decided = centroid.nearest_of_few(X, centers, labels)
+        if X.shape[1] != points.shape[1]:
+            raise ValueError(f"X has shape {X.shape}, expected (n_samples, {points.shape[1]}).")
+        decided = nearest.nearest_of_few(X, points, labels)
     else:
-        decided = assign(X, PreparedCenters.of(centers), labels, distances)
+        decided = assign(X, prepared_centers(points), labels, distances)
     return labels if decided >= 0 else None
 
 
-def assign(
-    X: Array, prepared: PreparedCenters, labels: Array, distances: Array | None = None
-) -> int:
+def assign(X: Array, centers: Centers, labels: Array, distances: Array | None = None) -> int:
     """Label every row of X with its nearest centre.
 
     Parameters
@@ -92,15 +63,54 @@ def assign(
         Rows decided in float64, or -1 if a row holds NaN or infinity (labels are then
         unspecified).
     """
+    check_samples(X, centers.points.shape[1], centers.points.dtype)
+    check_array("labels", labels, (len(X),), np.int32)
     n_samples, n_features = X.shape
-    n_clusters = len(prepared.centers)
-    block_rows = rows_per_ticket(n_features, n_clusters)
-    decisions = np.zeros(-(-n_samples // block_rows), np.int64)
+    n_clusters = len(centers.points)
+    rows = rows_per_ticket(n_features, n_clusters)
+    decisions = np.zeros(-(-n_samples // rows), np.int64)
     wanted = _NOTHING[X.dtype.type] if distances is None else distances
     nanoseconds = n_samples * n_features * (n_clusters + 8) / 30
     run_team(
-        centroid.nearest_centroid,
+        nearest.nearest_centroid,
         min(team_size(nanoseconds), len(decisions)),
-        X, *prepared, block_rows, new_state(), labels, wanted, decisions,
+        X, centers, rows, new_state(), labels, wanted, decisions,
     )  # fmt: skip
     return max(int(decisions.sum()), -1)
+
+
+def _measure(X: Array, points: Array, labels: Array, weights: Array, distances: Array) -> Array:
+    """Write squared distances unless there is no room for them; return the blocks' inertias."""
+    check_samples(X, points.shape[1], points.dtype)
+    check_array("labels", labels, (len(X),), np.int32)
+    if weights.size:
+        check_array("sample_weight", weights, (len(X),), np.float64)
+    n_samples, n_features = X.shape
+    rows = max(64, _NUMBERS_A_BLOCK // n_features)
+    inertias = np.empty(-(-n_samples // rows))
+    run_team(
+        nearest.squared_distances,
+        min(team_size(n_samples * n_features), len(inertias)),
+        X, weights, points, labels, rows, new_state(), distances, inertias,
+    )  # fmt: skip
+    if np.isneginf(inertias).any():
+        raise ValueError(f"labels must be from 0 to {len(points) - 1}.")
+    return inertias
+
+
+def squared_distances(X: Array, points: Array, labels: Array) -> Array:
+    """Return every row's squared distance to the centre it is labelled with, in float64."""
+    distances = np.empty(len(X))
+    _measure(X, points, labels, _UNWANTED, distances)
+    return distances
+
+
+def weighted_inertia(X: Array, points: Array, labels: Array, sample_weight: Array) -> float:
+    """Return the weighted sum of all rows' squared distances to their centres.
+
+    Parameters
+    ----------
+    sample_weight : ndarray (n_samples,) of float64, or (0,) for weights of one
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(tree_sum(_measure(X, points, labels, sample_weight, _UNWANTED)))

@@ -14,12 +14,42 @@ from sklearn.utils.validation import _check_sample_weight, check_array
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.cluster import plusplus
-from ..kernels.tile import N
+from ._bundles import seeding_draw, seeding_samples
 
 #: Rows of a block: a candidate is looked for in one of them, row by row.
 _BLOCK_ROWS = 512
 #: Return to the interpreter at least this often, for interrupts.
 _CALL_NANOSECONDS = 4e8
+#: Largest weights between these are taken as they are.
+_LIGHTEST, _HEAVIEST = 2.0**-60, 2.0**60
+
+
+def moderate_weights(sample_weight: Array) -> tuple[Array, int]:
+    """Return weights times a power of two that keeps their sums from overflow and underflow.
+
+    Returns
+    -------
+    weights, exponent : ndarray and int
+        The old ones are 2**exponent times the new ones: 0 but for extreme weights.
+    """
+    largest = float(sample_weight.max()) if sample_weight.size else 1.0
+    if _LIGHTEST <= largest <= _HEAVIEST or largest == 0.0:
+        return sample_weight, 0
+    exponent = int(np.frexp(largest)[1])
+    return np.ldexp(sample_weight, -exponent), exponent
+
+
+def _moderate_samples(X: Array) -> Array:
+    """Return X times a power of two that keeps squares of differences in its type's range.
+
+    X itself but for extreme data: the rows chosen are the same wherever no square leaves the range.
+    """
+    largest = float(max(X.max(), -X.min()))
+    bound = 2.0**30 if X.dtype == np.float32 else 2.0**400
+    if 1 / bound <= largest <= bound or largest == 0.0:
+        return X
+    scaled: Array = np.ldexp(X, -int(np.frexp(largest)[1]))
+    return scaled
 
 
 def choose_rows(
@@ -38,6 +68,7 @@ def choose_rows(
     """
     n_samples, n_features = X.shape
     n_candidates = 2 + int(np.log(n_clusters)) if n_local_trials is None else n_local_trials
+    sample_weight = moderate_weights(sample_weight)[0]
     # Chances even where they are equal: the same draws as scikit-learn's.
     chances = sample_weight if sample_weight.size else np.ones(n_samples)
     chosen = np.empty(n_clusters, np.int64)
@@ -46,21 +77,20 @@ def choose_rows(
         return chosen
     uniforms = np.zeros((n_clusters, n_candidates))
     uniforms[:-1] = random_state.uniform(size=(n_clusters - 1, n_candidates))
-    n_columns = -(-(1 + n_candidates) // N) * N
-    points = np.repeat(X[chosen[0]], n_columns)
-    candidates = np.repeat(chosen[0], n_candidates)
-    closest = np.full(n_samples, np.inf, X.dtype)
-    potentials = np.empty((-(-n_samples // _BLOCK_ROWS), 1 + n_candidates))
+    X = _moderate_samples(X)
+    samples = seeding_samples(X, sample_weight)
+    draw = seeding_draw(X, n_clusters, n_candidates, int(chosen[0]), _BLOCK_ROWS)
+    n_blocks = -(-n_samples // _BLOCK_ROWS)
+    n_columns = draw.points.size // n_features
     nanoseconds = n_samples * (n_features * n_columns / 30 + 10)
     at_once = max(1, int(_CALL_NANOSECONDS / nanoseconds))
     for first in range(0, n_clusters, at_once):
         last = min(first + at_once, n_clusters)
         run_team(
-            plusplus.choose_rows, min(team_size(nanoseconds * (last - first)), len(potentials)),
-            X, sample_weight.astype(X.dtype, copy=False), uniforms, _BLOCK_ROWS, first, last,
-            new_state(), chosen, candidates, points, closest, potentials,
+            plusplus.choose_rows, min(team_size(nanoseconds * (last - first)), n_blocks),
+            samples, uniforms, _BLOCK_ROWS, first, last, draw, new_state(),
         )  # fmt: skip
-    return chosen
+    return draw.chosen
 
 
 @validate_params(
@@ -91,11 +121,15 @@ def kmeans_plusplus(
     Parameters
     ----------
     X : array-like (n_samples, n_features)
+        The rows to choose among.
     n_clusters : int
+        How many to choose.
     sample_weight : array-like (n_samples,), default=None
+        All one by default.
     x_squared_norms : array-like (n_samples,), default=None
         Not needed: distances are direct differences.  Checked for scikit-learn's sake.
     random_state : int, RandomState instance or None, default=None
+        Where candidates are drawn from; an int gives the same result every time.
     n_local_trials : int, default=None
         Candidates for each centre but the first; 2 + log(n_clusters) by default.
 

@@ -17,7 +17,10 @@ tree: a worker that did many blocks hands over few statistics.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 S = TypeVar("S")
 Model = TypeVar("Model")
@@ -131,6 +134,25 @@ class TreeSum(Generic[S]):
         for _, statistics in nodes[1:]:
             total = self._merge(statistics, total)
         return total
+
+
+def tree_sum(blocks: NDArray[Any]) -> Any:
+    """Return the sum of the rows of an array over the fixed tree of their numbers.
+
+    Parameters
+    ----------
+    blocks : ndarray (n_blocks, ...), at least one
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(tree_sum(np.array([1e16, 1.0, 1.0])))  # (1e16 + 1) + 1, each rounded to even
+    1e+16
+    """
+    while len(blocks) > 1:
+        pairs = blocks[:-1:2] + blocks[1::2]
+        blocks = np.concatenate([pairs, blocks[-1:]]) if len(blocks) % 2 else pairs
+    return blocks[0]
 
 
 class Pass(Protocol[Model, S]):

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from ..cluster._bundles import prepared_centers
 from ..cluster._kmeans import KMeans
-from ..cluster._lloyd import squared_distances
-from ..cluster._nearest import PreparedCenters, assign
+from ..cluster._nearest import assign, squared_distances
+from ..cluster._plusplus import kmeans_plusplus
 from ..core.validation import Array
 from ._style import COLOURS, FAINT, INK
 
@@ -163,14 +163,16 @@ class KMeansStepsDisplay:
         if estimator.metric != "euclidean":
             raise ValueError(f"metric must be 'euclidean', got {estimator.metric!r} instead.")
         model = clone(estimator)
-        data, _ = model._checked(X, None)
-        if data.shape[1] != 2:
-            raise ValueError(f"X must have 2 features, got {data.shape[1]} instead.")
-        centers, converged = _every_turn(model, data)
+        recorder = _Recorder(model.init)
+        _run_recorded(model, recorder, X)
+        if recorder.X.shape[1] != 2:
+            raise ValueError(f"X must have 2 features, got {recorder.X.shape[1]} instead.")
+        centers, start = recorder.centers, _name_of_start(estimator)
+        converged = model.n_iter_ < model.max_iter or np.array_equal(centers[-1], centers[-2])
         display = cls(
-            data,
+            recorder.X,
             centers,
-            start=f"Start: {_name_of_start(model)}",
+            start=f"Start: {start}",
             converged=converged,
             feature_names=getattr(model, "feature_names_in_", ("feature 0", "feature 1")),
         )
@@ -343,7 +345,7 @@ def _colours_of(labels: Array) -> list[str]:
 
 def _nearest(X: Array, centers: Array) -> Array:
     labels = np.empty(len(X), np.int32)
-    assign(X, PreparedCenters.of(centers), labels)
+    assign(X, prepared_centers(centers), labels)
     return labels
 
 
@@ -358,18 +360,48 @@ def _name_of_start(model: KMeans) -> str:
     return "centres of a function" if callable(model.init) else "given centres"
 
 
-def _every_turn(model: KMeans, X: Array) -> tuple[list[Array], bool]:
-    """Return the centres at the start and after every iteration, and whether they converged."""
-    init = model.init
-    if not isinstance(init, str) and not callable(init):
-        init = model._checked_centers(X, init)
-    centers = [model._start(X, np.empty(0), init, check_random_state(model.random_state))]
-    turn = clone(model).set_params(n_init=1, max_iter=1, tol=0.0, verbose=0)
+class _Recorder:
+    """A callback that keeps the centres of every iteration, and an init that keeps the start."""
+
+    X: Array
+
+    def __init__(self, init: Any) -> None:
+        self._init = init
+        self.centers: list[Array] = []
+
+    def start(self, X: Array, n_clusters: int, random_state: np.random.RandomState) -> Any:
+        """Return the centres ``init`` stands for."""
+        self.X = X
+        start = self._init
+        if callable(start):
+            start = start(X, n_clusters, random_state=random_state)
+        elif isinstance(start, str) and start == "k-means++":
+            start = kmeans_plusplus(X, n_clusters, random_state=random_state)[0]
+        elif isinstance(start, str):
+            chances = np.full(len(X), 1 / len(X))
+            start = X[random_state.choice(len(X), n_clusters, replace=False, p=chances)]
+        self.centers.append(np.array(start, X.dtype))
+        return start
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Nothing to prepare."""
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """Nothing to clear away."""
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Nothing to note."""
+
+    def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> bool:
+        """Keep the centres of an iteration."""
+        if context.parent is not None:
+            self.centers.append(fitted_estimator.cluster_centers_.copy())
+        return False
+
+
+def _run_recorded(model: KMeans, recorder: _Recorder, X: ArrayLike) -> None:
+    """Run k-means once, until nothing moves."""
+    model.set_params(init=recorder.start, n_init=1, tol=0.0, verbose=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # equal rows are seen in the picture
-        while len(centers) <= model.max_iter:
-            turn.set_params(init=centers[-1]).fit(X)
-            centers.append(turn.cluster_centers_)
-            if np.array_equal(centers[-1], centers[-2]):
-                return centers, True
-    return centers, False
+        model.set_callbacks(recorder).fit(X)

@@ -2,14 +2,19 @@
 
 A centre that has been given rows of total weight w is their mean; a batch gives it more.  This
 is gradient descent with the learning rate 1 / w of each centre's own (Sculley, "Web-scale
-k-means clustering", WWW 2010).  Everything adds up in float64, in the order of the rows.
+k-means clustering", WWW 2010).  Everything adds up in float64, over the
+tree of ``ops.sums``.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..machine.jit import kernel
+from ..ops.moments import add_row, touch
+from ..ops.sums import add_block, take_total
 
 
 @kernel
@@ -28,56 +33,90 @@ def gather_rows(X, rows, batch):
             batch[i, p] = X[row, p]
 
 
+class BatchSums(NamedTuple):
+    """Sums of a batch, and working memory.
+
+    totals : (n_clusters, n_features + 2) float64, see ``ops.moments.add_row``
+    inertia : (n_features,) float64, of each feature: weighted sum of squared gaps to the centres
+    block, block_inertia : of the block at work
+    met : (n_clusters,) bool, which clusters the block has rows of
+    levels, held, inertia_levels, inertia_held : the trees, see ``ops.sums.add_block``
+    """
+
+    totals: np.ndarray
+    inertia: np.ndarray
+    block: np.ndarray
+    block_inertia: np.ndarray
+    met: np.ndarray
+    levels: np.ndarray
+    held: np.ndarray
+    inertia_levels: np.ndarray
+    inertia_held: np.ndarray
+
+
 @kernel
-def add_rows(batch, sample_weight, labels, centers, sums, weights, gaps):
-    """Add up the rows of every cluster; return their weighted squared distances in all.
+def sum_batch(batch, sample_weight, labels, points, block_rows, sums):
+    """Add up the rows of every cluster, and their weighted squared distances.
 
     Parameters
     ----------
     batch : IN (batch_size, n_features)
     sample_weight : IN (batch_size,) float64, or (0,) for weights of one
     labels : IN (batch_size,) int32
-    centers : IN (n_clusters, n_features)
-    sums, weights : OUT (n_clusters, n_features), (n_clusters,) float64
-    gaps : OUT (n_features,) float64, working memory: the distances of each feature
+    points : IN (n_clusters, n_features) the centres
+    block_rows : int, rows of a reduction block
+    sums : BatchSums; ``totals`` and ``inertia`` are OUT, nothing met or held
     """
-    n_features = batch.shape[1]
-    weights[:] = 0.0
-    gaps[:] = 0.0
-    for j in range(weights.size):
+    n_samples = labels.size
+    n_clusters, n_features = points.shape
+    for number in range((n_samples + block_rows - 1) // block_rows):
+        start = number * block_rows
         for p in range(n_features):
-            sums[j, p] = 0.0
-    for i in range(labels.size):
-        label = np.uint32(labels[i])
-        weight = sample_weight[i] if sample_weight.size > 0 else 1.0
-        weights[label] += weight
-        for p in range(n_features):
-            value = np.float64(batch[i, p])
-            gap = value - np.float64(centers[label, p])
-            gaps[p] += weight * gap * gap
-            sums[label, p] += weight * value
-    inertia = 0.0
-    for p in range(n_features):
-        inertia += gaps[p]
-    return inertia
+            sums.block_inertia[p] = 0.0
+        for i in range(start, min(start + block_rows, n_samples)):
+            label = np.uint32(labels[i])
+            weight = sample_weight[i] if sample_weight.size > 0 else 1.0
+            for p in range(n_features):  # a sum a feature: one sum would wait for itself
+                gap = np.float64(batch[i, p]) - np.float64(points[label, p])
+                sums.block_inertia[p] += weight * gap * gap
+            touch(sums.block, sums.met, label)
+            add_row(batch, i, weight, sums.block[label])
+        for j in range(n_clusters):
+            add_block(number, sums.met[j], sums.block[j], sums.levels[:, j], sums.held[j])
+            sums.met[j] = False
+        add_block(number, True, sums.block_inertia, sums.inertia_levels, sums.inertia_held)
+    take_total(sums.inertia_levels, sums.inertia_held, sums.inertia)
+    for j in range(n_clusters):
+        if not take_total(sums.levels[:, j], sums.held[j], sums.totals[j]):
+            for p in range(sums.totals.shape[1]):
+                sums.totals[j, p] = 0.0
 
 
 @kernel
-def move_centers(sums, weights, counts, means, centers):
+def move_centers(totals, counts, means, points):
     """Move every centre to the mean of all rows it has been given.
 
     Parameters
     ----------
-    sums, weights : IN (n_clusters, n_features), (n_clusters,) float64, see ``add_rows``
+    totals : IN (n_clusters, n_features + 2) float64, see :func:`sum_batch`
     counts : IN/OUT (n_clusters,) float64, the weight each centre has been given
     means : IN/OUT (n_clusters, n_features) float64
-    centers : OUT (n_clusters, n_features) the means in the type of the data; those of clusters
+    points : OUT (n_clusters, n_features) the means in the type of the data; those of clusters
         that gained nothing are left alone
+
+    Returns
+    -------
+    bool : whether all that was written is finite
     """
-    for j in range(weights.size):
-        if weights[j] > 0.0:
+    finite = True
+    n_features = means.shape[1]
+    for j in range(counts.size):
+        if totals[j, n_features] > 0.0:
             before = counts[j]
-            counts[j] += weights[j]
-            for p in range(means.shape[1]):
-                means[j, p] = (means[j, p] * before + sums[j, p]) / counts[j]
-                centers[j, p] = means[j, p]
+            counts[j] += totals[j, n_features]
+            finite = finite and counts[j] < np.inf
+            for p in range(n_features):
+                means[j, p] = (means[j, p] * before + totals[j, p]) / counts[j]
+                points[j, p] = means[j, p]
+                finite = finite and np.isfinite(points[j, p])
+    return finite

@@ -8,13 +8,59 @@ direct differences, so nothing cancels where clusters are tight and far apart.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
-from ..machine.team import finish_ticket, take_ticket, wait_for
+from ..machine.team import finish_ticket, take_phased_ticket, wait_for
+from ..ops.exact import squared_distance
 from ..ops.pack import pack_panel, panel_size, rows_per_block
 from ..ops.scratch import aligned_zeros, copy_elements
+from ..ops.sums import descend, grow_tree
 from ..tile import M, N, fill, load, minimum, multiply_add, squared_differences, store
+
+
+class Samples(NamedTuple):
+    """What centres are drawn from.
+
+    X : (n_samples, n_features), any strides
+    sample_weight : (n_samples,) of X's type, or (0,) for weights of one
+    """
+
+    X: np.ndarray
+    sample_weight: np.ndarray
+
+
+class Draw(NamedTuple):
+    """Centres drawn so far, and the candidates for the next.
+
+    chosen : (n_clusters,) int64 row numbers, the first one given
+    candidates : (n_candidates,) int64 row numbers; for the first centre that one itself
+    points : (n_features * n_columns,) flat of X's type, n_columns a multiple of N: the centre
+        chosen last, then the candidates
+    closest : (n_samples,) of X's type, squared distance to the closest centre; infinite at first
+    potentials : (tree_size, 1 + n_candidates) float64: of each block, then of the nodes of
+        their tree, the weighted sum of the closest distances, and what it would be with each
+        candidate
+    """
+
+    chosen: np.ndarray
+    candidates: np.ndarray
+    points: np.ndarray
+    closest: np.ndarray
+    potentials: np.ndarray
+
+
+class DrawWork(NamedTuple):
+    """Working memory of one member: flat arrays of X's type, and row numbers."""
+
+    panel: np.ndarray
+    rows: np.ndarray
+    distances: np.ndarray
+    totals: np.ndarray
+    weights: np.ndarray
+    closest: np.ndarray
 
 
 @inner_kernel
@@ -38,24 +84,20 @@ def distances_to_points(panel, n_features, points, n_columns, distances):
 
 
 @inner_kernel
-def weigh_block(
-    X, sample_weight, start, stop, n_columns, points, panel, rows, distances, totals, weights, near,
-    closest, potentials,
-):  # fmt: skip
+def weigh_block(samples, start, stop, draw, potentials, work):
     """Bring the closest distances of rows [start, stop) up to date and weigh candidates.
 
     Parameters
     ----------
-    X : IN (n_samples, n_features)
-    sample_weight : IN (n_samples,) of X's type, or (0,) for weights of one
-    points : IN (n_features * n_columns,) flat, n_columns a multiple of N: the centre chosen
-        last, then the candidates
-    panel, rows, distances, totals, weights, near : OUT working memory
-    closest : IN/OUT (n_samples,) of X's type, squared distance to the closest centre
-    potentials : OUT (1 + n_candidates,) float64; the weighted sum of the closest distances,
-        and what it would be with each candidate
+    samples : IN Samples
+    draw : Draw; ``closest`` is IN/OUT, ``points`` IN
+    potentials : OUT (1 + n_candidates,) float64, the block's
+    work : OUT DrawWork
     """
+    X, sample_weight, closest = samples.X, samples.sample_weight, draw.closest
+    panel, distances, totals, weights = work.panel, work.distances, work.totals, work.weights
     n_features = X.shape[1]
+    n_columns = draw.points.size // n_features
     height = rows_per_block(X)
     for i in range(totals.size):
         totals[i] = 0
@@ -63,16 +105,16 @@ def weigh_block(
         weights[i] = 1
     for first in range(start, stop, height):
         count = min(height, stop - first)
-        pack_panel(X, first, stop - 1, rows, panel, 0)
-        distances_to_points(panel, n_features, points, n_columns, distances)
+        pack_panel(X, first, stop - 1, work.rows, panel, 0)
+        distances_to_points(panel, n_features, draw.points, n_columns, distances)
         if count == height:
             best = minimum(load(closest, first, 0, M, 1), load(distances, 0, 0, M, 1))
             store(closest, first, 0, best)
         else:
-            copy_elements(closest, first, count, near, 0)
-            best = minimum(load(near, 0, 0, M, 1), load(distances, 0, 0, M, 1))
-            store(near, 0, 0, best)
-            copy_elements(near, 0, count, closest, first)
+            copy_elements(closest, first, count, work.closest, 0)
+            best = minimum(load(work.closest, 0, 0, M, 1), load(distances, 0, 0, M, 1))
+            store(work.closest, 0, 0, best)
+            copy_elements(work.closest, 0, count, closest, first)
             for i in range(count, height):  # the rows that pad the last panel
                 weights[i] = 0
         if sample_weight.size > 0:
@@ -90,23 +132,20 @@ def weigh_block(
 
 
 @inner_kernel
-def draw_row(X, sample_weight, closest, center, start, stop, remainder):
+def draw_row(samples, closest, center, start, stop, remainder):
     """Return the row of [start, stop) at which the running potential reaches ``remainder``.
 
     Parameters
     ----------
-    X : IN (n_samples, n_features)
-    sample_weight : IN (n_samples,) or (0,) for weights of one
+    samples : IN Samples
     closest : IN (n_samples,) squared distance to the closest centre, ``center`` not counted
     center : int, the row that is the centre chosen last
     """
+    X, sample_weight = samples.X, samples.sample_weight
     total = 0.0
     last = start
     for i in range(start, stop):
-        distance = 0.0
-        for p in range(X.shape[1]):
-            difference = np.float64(X[i, p]) - np.float64(X[center, p])
-            distance += difference * difference
+        distance = squared_distance(X, i, X, center)
         weight = np.float64(sample_weight[i]) if sample_weight.size > 0 else 1.0
         share = weight * min(distance, np.float64(closest[i]))
         total += share
@@ -118,105 +157,92 @@ def draw_row(X, sample_weight, closest, center, start, stop, remainder):
 
 
 @inner_kernel
-def draw_candidates(
-    X, sample_weight, closest, center, block_rows, potentials, column, uniforms, candidates, points
-):
+def draw_candidates(samples, center, block_rows, column, uniforms, draw):
     """Draw rows with chances proportional to their weighted closest distances.
 
     Parameters
     ----------
-    X, sample_weight, closest, center : IN, see ``draw_row``
+    samples : IN Samples
+    center : int, the row that is the centre chosen last
     block_rows : int, rows of a block
-    potentials : IN (n_blocks, 1 + n_candidates); those with ``center`` counted in stand in
-        ``column``
+    column : int, which column of the potentials has ``center`` counted in
     uniforms : IN (n_candidates,) from [0, 1)
-    candidates : OUT (n_candidates,) int64 row numbers
-    points : OUT, see ``weigh_block``
+    draw : Draw; ``candidates`` and ``points`` are OUT, the potentials a whole tree
     """
-    n_blocks = potentials.shape[0]
-    n_features = X.shape[1]
+    X, points, nodes = samples.X, draw.points, draw.potentials
+    n_samples, n_features = X.shape
     n_columns = points.size // n_features
-    whole = 0.0
-    for block in range(n_blocks):
-        whole += potentials[block, column]
+    n_blocks = (n_samples + block_rows - 1) // block_rows
+    whole = nodes[nodes.shape[0] - 1, column]
     for p in range(n_features):
         points[p * n_columns] = X[center, p]
-    for j in range(candidates.size):
-        value = uniforms[j] * whole
-        block = 0
-        before = 0.0
-        while block + 1 < n_blocks and before + potentials[block, column] < value:
-            before += potentials[block, column]
-            block += 1
+    for j in range(draw.candidates.size):
+        block, remainder = descend(nodes, n_blocks, column, uniforms[j] * whole)
         start = block * block_rows
-        stop = min(start + block_rows, X.shape[0])
-        row = draw_row(X, sample_weight, closest, center, start, stop, value - before)
-        candidates[j] = row
+        stop = min(start + block_rows, n_samples)
+        row = draw_row(samples, draw.closest, center, start, stop, remainder)
+        draw.candidates[j] = row
         for p in range(n_features):
             points[p * n_columns + 1 + j] = X[row, p]
 
 
+@inner_kernel
+def choose_candidate(cluster, draw, n_blocks):
+    """Add up the potentials; choose the best candidate, unless it is the first centre's turn.
+
+    Returns
+    -------
+    int : the column of the potentials that has the centre chosen last counted in
+    """
+    root = grow_tree(draw.potentials, n_blocks)
+    if cluster == 0:
+        return 0
+    column = 1  # what is not a number is never better
+    for j in range(2, draw.potentials.shape[1]):
+        if draw.potentials[root, j] < draw.potentials[root, column]:
+            column = j
+    draw.chosen[cluster] = draw.candidates[column - 1]
+    return column
+
+
 @allocating_kernel
-def choose_rows(
-    X, sample_weight, uniforms, block_rows, first, last, state, chosen, candidates, points, closest,
-    potentials,
-):  # fmt: skip
+def choose_rows(samples, uniforms, block_rows, first, last, draw, state):
     """Choose the centres [first, last) and the candidates for the next, as a member of a team.
 
     Choosing one takes a ticket for every block of rows, and one that looks at all of them.
 
     Parameters
     ----------
-    X : IN (n_samples, n_features)
-    sample_weight : IN (n_samples,) of X's type, or (0,) for weights of one
+    samples : IN Samples
     uniforms : IN (n_clusters, n_candidates) from [0, 1)
     block_rows : int, rows of a block
+    draw : IN/OUT Draw
     state : IN/OUT the team's state, zero at the start
-    chosen : IN/OUT (n_clusters,) int64 row numbers, the first one given
-    candidates, points : IN/OUT, see ``draw_candidates``; for the first centre that one itself
-    closest : IN/OUT (n_samples,) of X's type, infinite at the start
-    potentials : OUT (n_blocks, 1 + n_candidates) float64
     """
-    n_samples, n_features = X.shape
+    X = samples.X
+    n_samples = X.shape[0]
     height = rows_per_block(X)
-    n_columns = points.size // n_features
-    n_blocks, n_potentials = potentials.shape
-    per_step = n_blocks + 1
-    rows = np.empty(height, np.int64)
-    panel = aligned_zeros(X, panel_size(X))
-    distances = aligned_zeros(X, n_columns * height)
-    totals = aligned_zeros(X, n_potentials * height)
-    weights = aligned_zeros(X, height)
-    near = aligned_zeros(X, height)
+    n_blocks = (n_samples + block_rows - 1) // block_rows
+    work = DrawWork(
+        aligned_zeros(X, panel_size(X)),
+        np.empty(height, np.int64),
+        aligned_zeros(X, draw.points.size // X.shape[1] * height),
+        aligned_zeros(X, draw.potentials.shape[1] * height),
+        aligned_zeros(X, height),
+        aligned_zeros(X, height),
+    )
     while True:
-        number = take_ticket(state)
-        step = number // per_step
-        cluster = first + step
+        ticket = take_phased_ticket(state, (n_blocks, 1))
+        cluster = first + ticket.step
         if cluster >= last:
             return
-        block = number % per_step
-        if block < n_blocks:
-            wait_for(state, step * per_step)
-            start = block * block_rows
-            weigh_block(
-                X, sample_weight, start, min(start + block_rows, n_samples), n_columns, points,
-                panel, rows, distances, totals, weights, near, closest, potentials[block],
-            )  # fmt: skip
+        wait_for(state, ticket.before)
+        if ticket.phase == 0:
+            start = ticket.number * block_rows
+            stop = min(start + block_rows, n_samples)
+            weigh_block(samples, start, stop, draw, draw.potentials[ticket.number], work)
         else:
-            wait_for(state, step * per_step + n_blocks)
-            column = 0
-            if cluster > 0:
-                least = np.inf
-                for j in range(1, n_potentials):
-                    total = 0.0
-                    for i in range(n_blocks):
-                        total += potentials[i, j]
-                    if total < least:
-                        least = total
-                        column = j
-                chosen[cluster] = candidates[column - 1]
-            draw_candidates(
-                X, sample_weight, closest, chosen[cluster], block_rows, potentials, column,
-                uniforms[cluster], candidates, points,
-            )  # fmt: skip
+            column = choose_candidate(cluster, draw, n_blocks)
+            center = draw.chosen[cluster]
+            draw_candidates(samples, center, block_rows, column, uniforms[cluster], draw)
         finish_ticket(state)

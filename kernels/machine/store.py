@@ -41,7 +41,7 @@ import numpy
 import platformdirs
 from numba import config
 
-from .settings import CHECK_TILES, PLAIN_NUMBA
+from .settings import CHECK_TILES, EXACT_SCRATCH, PLAIN_NUMBA
 
 _DAYS_KEPT = 30
 _MOST_LINKS = 40
@@ -73,7 +73,8 @@ def source_digest() -> str:
     )
     # A missing switch is Numba's business: its name may go with its meaning.
     names = ("BOUNDSCHECK", "OPT", "CPU_NAME", "CPU_FEATURES", "ENABLE_AVX")
-    switches = (CHECK_TILES, PLAIN_NUMBA, *(getattr(config, name, None) for name in names))
+    numbas = (getattr(config, name, None) for name in names)
+    switches = (CHECK_TILES, EXACT_SCRATCH, PLAIN_NUMBA, *numbas)
     digest.update(repr((versions, switches)).encode())
     return digest.hexdigest()[:20]
 

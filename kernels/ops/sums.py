@@ -11,7 +11,8 @@ A block may be *absent*: it has nothing to add, and nothing is written for it.
 
 Blocks that come in order need one partial sum a level, as a binary counter needs one digit
 (:func:`add_block`, :func:`take_total`).  Sums that all stand in memory are added in place
-(:func:`add_up`).
+(:func:`add_up`), or into a tree that is kept (:func:`grow_tree`), in which the block at which a
+running total reaches some number is found from the root down (:func:`descend`).
 """
 
 from __future__ import annotations
@@ -111,3 +112,69 @@ def add_up(partials, present, first, last, alive):
         for j in range(first, last):
             partials[0, j] = np.float64(0.0)
     return alive[0]
+
+
+def tree_size(n_blocks: int) -> int:
+    """Return the number of nodes of a whole tree, outside kernels."""
+    size = n_blocks
+    while n_blocks > 1:
+        n_blocks = (n_blocks + 1) // 2
+        size += n_blocks
+    return size
+
+
+@inner_kernel
+def grow_tree(nodes, n_blocks):
+    """Add up all columns of blocks, and keep every node; return the number of the root.
+
+    Parameters
+    ----------
+    nodes : IN/OUT (tree_size, n_columns) float64: the blocks, then each level's nodes in order
+    n_blocks : int
+    """
+    first, width = 0, n_blocks
+    while width > 1:
+        above = first + width
+        for i in range((width + 1) // 2):
+            left = first + 2 * i
+            for j in range(nodes.shape[1]):
+                if 2 * i + 1 < width:
+                    nodes[above + i, j] = nodes[left, j] + nodes[left + 1, j]
+                else:
+                    nodes[above + i, j] = nodes[left, j]
+        first, width = above, (width + 1) // 2
+    return first
+
+
+@inner_kernel
+def descend(nodes, n_blocks, column, number):
+    """Find the block at which the running total of a column reaches ``number``.
+
+    Parameters
+    ----------
+    nodes : IN (tree_size, n_columns) float64, no entry negative, see :func:`grow_tree`
+    n_blocks : int
+    number : float, from 0 to the total
+
+    Returns
+    -------
+    block, remainder : int, and what is left of ``number`` before it
+    """
+    n_levels, width = 0, n_blocks
+    first = 0
+    while width > 1:
+        first += width
+        width = (width + 1) // 2
+        n_levels += 1
+    node = 0
+    for level in range(n_levels - 1, -1, -1):
+        width = n_blocks
+        for _ in range(level):
+            width = (width + 1) // 2
+        first -= width
+        node *= 2
+        left = nodes[first + node, column]
+        if node + 1 < width and number > left and nodes[first + node + 1, column] > 0.0:
+            number -= left
+            node += 1
+    return node, number

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from bench import compare, groups, report, results, sizes, targets
-from bench.case import Cost
-from bench.limits import least_seconds
+from bench import cases, compare, peers, report
+from bench.cases import cold_start
+from bench.cases.cluster import seeding
+from bench.harness import checks, results, sizes, stage, targets, truths, workloads
+from bench.harness.case import FASTML, NUMPY, REFERENCE, Case, Cost, MissingError, Reference, Row
+from bench.harness.targets import BEST, LIMIT, TORCH, Target
+from bench.machine import host
+from bench.machine.limits import least_seconds
+from bench.peers import numpy as plain
+from bench.peers import reference as reference_rows
+from bench.report.targets import target_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(cwd), "BENCH_SIZE": "tiny"}
+def run(*arguments: str, cwd: Path = ROOT, **more: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if name not in host.SLOWING}
+    environment = {**kept, **more, "PYTHONPATH": str(cwd), "BENCH_SIZE": "tiny"}
     return subprocess.run(
         [sys.executable, "-m", *arguments], cwd=cwd, env=environment, capture_output=True, text=True
     )
@@ -49,13 +64,14 @@ def test_a_wrong_result_fails_the_run(tmp_path):
         + "    found = _right(x, out)\n    found[-1] += 1e-3\n    return found\n",
         encoding="utf-8",
     )
-    only = "sigmoid and fastml and 32 or sigmoid and NumPy and 32"
-    done = run("bench", "--output", str(tmp_path / "out"), "--only", only, cwd=tmp_path)
+    only = ("--only", "sigmoid: sigmoid, 20,000 float32", "--only", "float32, nothing")
+    done = run("bench", "--output", str(tmp_path / "out"), *only, cwd=tmp_path)
     assert done.returncode != 0
     result = results.load(tmp_path / "out" / "result.json")
-    wrong = [case for case in result["cases"] if "fastml" in case["wrong"]]
-    assert [case["name"].split(",")[0] for case in wrong] == ["sigmoid"]
-    assert all("fastml" not in case["rows"] for case in wrong)
+    (case,) = result["cases"]
+    assert set(case["wrong"]) == {"fastml", "fastml, 20000 rows"}
+    assert "fastml" not in case["rows"]
+    assert "NumPy" in case["rows"]
     assert "**wrong**" in (tmp_path / "out" / "RESULTS.md").read_text(encoding="utf-8")
 
 
@@ -107,74 +123,272 @@ def test_only_what_both_commits_can_do_is_compared():
     assert [verdict.case for verdict in compare.judge(pairs, 0.1)] == ["old"]
 
 
-def test_the_limit_is_the_longer_of_arithmetic_and_memory():
-    speeds = {"flops float32": 100.0, "read": 10.0, "copy": 8.0}
+def test_the_limit_is_the_longest_of_arithmetic_divisions_and_memory():
+    speeds = {
+        "flops float32": 100.0, "exponentials float32": 10.0, "divisions float32": 20.0,
+        "read": 10.0, "copy": 8.0,
+    }  # fmt: skip
     limits = {"all": speeds}
     assert least_seconds(Cost(flops=1000.0, read=10.0), "float32", limits) == 10.0
+    # Exponentials are multiply-adds as well, divisions run beside them.
+    cost = Cost(flops=1000.0, exponentials=20.0, divisions=100.0)
+    assert least_seconds(cost, "float32", limits) == 12.0
+    assert least_seconds(Cost(flops=10.0, divisions=100.0), "float32", limits) == 5.0
     assert least_seconds(Cost(flops=1.0, read=40.0), "float32", limits) == 4.0
     # 16 bytes copied at 8 a second, 24 more read at 10 a second.
     assert least_seconds(Cost(read=32.0, written=8.0), "float32", limits) == 2.0 + 2.4
+    assert Cost(1.0, 2.0, 3.0, 4.0, 5.0).times(2) == Cost(2.0, 4.0, 6.0, 8.0, 10.0)
 
 
-def test_turns_are_put_together_and_the_checking_one_counts_only_alone():
-    def turn(row: str, number: int, *seconds: float) -> dict[str, object]:
-        about = {"case": "c", "row": row, "turn": number}
-        return {"extra_info": about, "stats": {"data": list(seconds)}}
+class _Work:
+    def __init__(self, n: int) -> None:
+        self.n = n
 
-    times = results._times(
-        [
-            turn("fast", 0, 9.0),
-            turn("fast", 1, 2.0, 3.0),
-            turn("fast", 2, 1.0),
-            turn("slow", 0, 8.0),
-        ]
+    def head(self, n: int) -> _Work:
+        return _Work(min(n, self.n))
+
+
+def _case(rows: dict[str, Callable[[_Work], Row]], **more: Any) -> Case:
+    return Case("g", "n", rows, inputs=lambda: _Work(7), check=checks.equal, **more)
+
+
+def _row(answer: Any, seconds: float = 0.0) -> Callable[[_Work], Row]:
+    def call() -> Any:
+        time.sleep(seconds)
+        return answer
+
+    return lambda work: Row(call)
+
+
+@pytest.mark.parametrize("slow", [0.0, 0.06])
+def test_every_row_has_the_same_number_of_rounds_and_none_is_dropped_for_being_slow(slow):
+    size = sizes.Size("tiny", seconds=0.02, turns=3, rounds=2, settle=0.0)
+    case = _case({NUMPY: _row(1, slow), FASTML: _row(1), "peer": _row(1, slow / 2)})
+    found = stage.measure(case, size)
+    rounds = {len(seconds) for seconds in found.seconds.values()}
+    assert set(found.seconds) == set(case.rows)
+    assert len(rounds) == 1
+    assert rounds.pop() >= 2
+
+
+def test_rows_take_turns_and_are_warm():
+    calls: list[str] = []
+
+    def row(name: str) -> Callable[[_Work], Row]:
+        return lambda work: Row(lambda: calls.append(name), one_way=True)
+
+    size = sizes.Size("tiny", seconds=1.0, turns=2, rounds=1, settle=0.0)
+    stage.measure(_case({"a": row("a"), "b": row("b")}), size)
+    runs = [name for name, _ in itertools.groupby(calls)]
+    # Checked one after the other, then two turns.
+    assert runs == ["a", "b"] * 3
+
+
+def test_a_missing_or_wrong_row_has_no_time_and_says_why():
+    def missing(work: _Work) -> Row:
+        raise MissingError("peer is not installed")
+
+    rows = {NUMPY: _row(1), FASTML: _row(2), "peer": missing}
+    found = stage.measure(_case(rows), sizes.SIZES["tiny"])
+    assert set(found.seconds) == {NUMPY}
+    assert found.missing == {"peer": "peer is not installed"}
+    assert "2 is not 1" in found.wrong[FASTML]
+
+
+def test_the_reference_is_tracked_on_rows_of_its_own_and_is_their_truth():
+    def counted(work: _Work) -> Row:
+        return Row(lambda: work.n)
+
+    case = _case(
+        {NUMPY: counted, FASTML: counted}, truth=lambda work: 7, reference=Reference(counted, 3)
     )
-    assert times["c", "fast"] == {"min": 1.0, "median": 2.0, "rounds": 3}
-    assert times["c", "slow"] == {"min": 8.0, "median": 8.0, "rounds": 1}
+    found = stage.measure(case, sizes.SIZES["tiny"])
+    assert not found.wrong
+    n, small = found.reference
+    assert n == 3
+    assert set(small.seconds) == {REFERENCE, FASTML}
+    limits = {"all": {}}
+    entry = results.entry_of(case, found, limits)
+    assert entry["over_reference"] > 0
+    assert entry["reference"]["n"] == 3
+    wrong = dataclasses.replace(case, reference=Reference(_row(4), 3))
+    entry = results.entry_of(wrong, stage.measure(wrong, sizes.SIZES["tiny"]), limits)
+    assert set(entry["wrong"]) == {"fastml, 3 rows"}
 
 
-def test_the_best_peer_is_neither_the_twin_nor_ours():
+def test_the_best_peer_is_neither_numpy_nor_ours():
     rows = {
         name: {"min": seconds}
         for name, seconds in {
             "NumPy": 1.0, "fastml": 2.0, "fastml, Adam": 0.5, "faiss": 3.0, "torch": 4.0,
         }.items()
     }  # fmt: skip
-    found = results.ratios({"rows": rows, "limit": 1.0})
+    small = {"n": 9, "rows": {"reference": {"min": 6.0}, "fastml": {"min": 1.0}}}
+    found = results.ratios({"rows": rows, "limit": 1.0, "reference": small})
     assert found == {
-        "over_numpy": 0.5, "best_peer": "faiss", "over_best_peer": 1.5, "share": 0.5,
+        "over_numpy": 0.5, "best_peer": "faiss", "over_best_peer": 1.5, "over_reference": 6.0,
+        "share": 0.5,
     }  # fmt: skip
     case = {"group": "g", "name": "n", "wrong": {}, "missing": {}, "rows": rows, **found}
     assert report.losses({"cases": [case]}) == [case]
+    # What bounds spare is no share of a limit.
+    assert results.ratios({"rows": rows, "plain_limit": 3.0})["over_plain"] == 1.5
+
+
+def test_nothing_is_measured_where_the_environment_slows_the_peers():
+    assert host.refusal({"PATH": "x", "OPENBLAS_CORETYPE": ""}) == ""
+    done = run("bench", "--size", "tiny", OPENBLAS_CORETYPE="Haswell")
+    assert done.returncode == 2
+    assert "env -u OPENBLAS_CORETYPE python -m bench" in done.stderr
+
+
+def test_a_folder_below_the_cases_is_found():
+    names = [module.__name__ for module in cases.modules()]
+    assert {"bench.cases.cluster.fitting", "bench.cases.neural_network.dense"} <= set(names)
+    assert names.index("bench.cases.neural_network.dense") < names.index("bench.cases.scaling")
+    ids = [case.id for case in cases.all_cases(sizes.SIZES["full"])]
+    assert len(set(ids)) == len(ids)
+    assert {fit.name for fit in cases.collected("MEMORY")} == {"KMeans", "MLPClassifier"}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numpy_as_one_would_write_it_gives_what_the_reference_gives(dtype):
+    tolerance = 100 * np.finfo(dtype).eps
+    vector = workloads.vector(70_001, dtype)
+    for name in ("sigmoid", "sigmoid_derivative"):
+        expected = reference_rows.sigmoid_row(name)(vector).call()
+        actual = plain.sigmoid_row(name)(vector).call()
+        np.testing.assert_allclose(actual, expected, tolerance, np.finfo(dtype).tiny)
+    layer = workloads.layer(3001, 17, 33, dtype)
+    for name in ("dense_forward", "dense_backward"):
+        expected = getattr(reference_rows, name)(layer).call()
+        actual = getattr(plain, name)(layer).call()
+        checks.close(10 * tolerance, 100 * tolerance)(name, expected, actual, layer)
+    training = workloads.classification([5, 9, 4, 1], 300, 64, dtype)
+    rows = [reference_rows.epoch(training), plain.epochs(plain.Descent)(training)]
+    expected, actual = (row.answer(row.call()) for row in rows)
+    checks.movement(1e-3 if dtype == "float32" else 1e-12)("", expected, actual, training)
+    expected = reference_rows.probability(training).call()
+    np.testing.assert_allclose(plain.probability(training).call(), expected, tolerance)
+    batch = workloads.regression([3, 8, 2], 50, dtype)
+    rows = [
+        reference_rows.tanh_adam(5)(batch), plain.epochs(plain.Adam, 5, regression=True)(batch)
+    ]  # fmt: skip
+    expected, actual = (row.answer(row.call()) for row in rows)
+    checks.movement(1e-3 if dtype == "float32" else 1e-10)("", expected, actual, batch)
+
+
+def test_momentum_and_nesterov_follow_their_formulas():
+    work = workloads.classification([3, 2, 1], 128, 32, "float64")
+    for nesterov in (False, True):
+        w, v = work.start.copy(), np.zeros_like(work.start)
+        network = plain.Network(work, 32)
+        for start in range(0, 128, 32):
+            network.parameters[...] = w
+            network.find_gradient(work.X[start : start + 32], work.y[start : start + 32, None])
+            g = network.gradient
+            v = 0.9 * v - 0.1 * g
+            w = w + (0.9 * v - 0.1 * g if nesterov else v)
+        found = truths.trained(work, lambda net, n=nesterov: plain.Descent(net, 0.9, nesterov=n))
+        np.testing.assert_allclose(found, w, 1e-12)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_exact_labels_are_the_references_with_ties_and_far_from_the_origin(offset):
+    rng = np.random.default_rng(0)
+    centers = rng.integers(-2, 3, (9, 3)).astype(float) + offset
+    centers[4] = centers[2]
+    X = rng.integers(-4, 5, (500, 3)) / 2 + offset  # many rows half-way between centres
+    work = workloads.Points(X, centers)
+    expected = reference_rows.nearest(work).call()
+    np.testing.assert_array_equal(truths.exact_labels(work), expected)
+
+
+def test_plain_lloyd_ends_where_the_reference_ends():
+    work = workloads.blobs(2000, 4, 7, dtype="float64")
+    expected = reference_rows.fit(300)(work).call()
+    actual = plain.fit(seeding=False, tol=0.0, max_iter=300)(work).call()
+    np.testing.assert_allclose(actual.centers, expected.centers, 1e-12)
+    assert abs(actual.n_iter - expected.n_iter) <= 1
+    assert plain.fit(seeding=False, tol=1e-2, max_iter=300)(work).call().n_iter < actual.n_iter
+
+
+def test_a_choice_of_other_rows_is_no_seeding():
+    work = workloads.blobs(3000, 3, 20)
+    truth = seeding._truth(work)
+    row = seeding._way(plain.plusplus)(work)
+    answer = row.answer(row.call())
+    seeding._check("peer", truth, answer, work)
+    other = np.roll(answer.exact, 1)
+    worse = np.arange(20)
+    for wrong in (
+        dataclasses.replace(answer, exact=other),
+        dataclasses.replace(answer, centers=answer.centers + np.float32(1e-3)),
+        dataclasses.replace(answer, rows=worse, centers=work.X[worse]),
+    ):
+        with pytest.raises(AssertionError):
+            seeding._check("peer", truth, wrong, work)
+
+
+def test_every_optimiser_is_compared_with_its_own_formula():
+    (case,) = [c for c in cases.all_cases(sizes.SIZES["tiny"]) if c.group == "optimisers"]
+    work = case.inputs()
+    truth = case.truth(work)
+    assert set(truth) == set(case.rows)
+    for name in truth:
+        case.check(name, truth, truth[name], work)
+    with pytest.raises(AssertionError):
+        case.check("fastml, momentum", truth, truth["fastml, Nesterov"], work)
+    with pytest.raises(AssertionError):
+        case.check("fastml, Adam", truth, truth["fastml"], work)
+
+
+def test_a_fresh_process_must_give_this_ones_bits():
+    cold_start._check("warm cache", "1.5", "1.5", None)
+    cold_start._check("floor", "1.5", "", None)
+    with pytest.raises(AssertionError):
+        cold_start._check("warm cache", "1.5", "1.5000001", None)
+
+
+def test_libraries_are_named_by_who_brought_them():
+    found = peers.libraries()
+    assert {"owner", "library", "version", "architecture", "threads"} == set(found[0])
+    assert "numpy" in {library["owner"] for library in found}
 
 
 def test_every_target_names_a_case_that_is_measured():
-    cases = groups.all_cases(sizes.SIZES["full"])
-    for target in targets.TARGETS:
+    every = cases.all_cases(sizes.SIZES["full"])
+    for target in cases.collected("TARGETS"):
         found = [
             case
-            for case in cases
+            for case in every
             if case.group == target.group and case.name.startswith(target.case)
         ]
         assert found, target
         for case in found:
-            if target.rival == targets.LIMIT:
+            if target.rival == LIMIT:
                 assert case.cost is not None
-            elif target.rival != targets.BEST:
+                assert not case.plain
+            elif target.rival != BEST:
                 assert set(target.rival) & set(case.rows), target
 
 
 def test_targets_are_judged_by_the_fastest_rival():
     rows = {"fastml": {"min": 2.0}, "torch": {"min": 9.0}, "torch compiled": {"min": 5.0}}
-    case = {"group": "sigmoid", "name": "sigmoid, 64,000,000 float32", "rows": rows, "share": 0.7}
+    case = {"group": "sigmoid", "name": "sigmoid, 64", "rows": rows, "share": 0.7}
     result = {"cases": [case]}
-    assert [found for _, _, found in targets.verdicts(result)] == [2.5, 0.7]
-    lines = report._target_lines(result)
+    wanted = [
+        Target("sigmoid", "sigmoid,", TORCH, 1.3, "This was tried."),
+        Target("sigmoid", "sigmoid,", LIMIT, 0.6),
+    ]
+    assert [found for _, _, found in targets.verdicts(result, wanted)] == [2.5, 0.7]
+    lines = target_lines(result, wanted)
     assert [line.split("|")[-2].strip() for line in lines[2:4]] == ["kept", "kept"]
     case["rows"]["torch compiled"]["min"] = 1.3
-    lines = report._target_lines(result)
+    lines = target_lines(result, wanted)
     assert "**missed**: 50 % short" in lines[2]
-    assert targets.TARGETS[-2].tried in lines[-1]
+    assert "at the machine's limit it would be 0.93×" in lines[2]
+    assert "This was tried." in lines[-1]
 
 
 def test_numbers_are_written_to_be_read():
@@ -186,9 +400,9 @@ def test_numbers_are_written_to_be_read():
 
 
 def test_processors_of_one_brand_are_told_apart():
-    about = {"brand_raw": "AMD EPYC", "family": 26, "model": 2}
-    assert results.processor(about) == "AMD EPYC (family 26, model 2)"
-    assert results.processor({}) == "unknown processor"
+    about = "cpu family\t: 26\nmodel\t\t: 2\nmodel name\t: AMD EPYC\n"
+    assert host.processor(about) == "AMD EPYC (family 26, model 2)"
+    assert host.processor("") != ""
 
 
 def test_a_result_survives_being_stored(tmp_path):

@@ -61,6 +61,7 @@ def problems(draw):
     return np.clip(X, -limit, limit).astype(dtype), np.clip(centers, -limit, limit).astype(dtype)
 
 
+@pytest.mark.checked
 @given(problems())
 def test_labels_equal_the_reference(problem):
     assert_labels(*problem)
@@ -120,6 +121,7 @@ def test_subnormal_numbers(dtype):
     assert_labels(X, centers)
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n_clusters", [1, 2, 7, 8, 9, 64, 129, 1000])
 def test_many_samples_and_every_number_of_centers(dtype, n_clusters):

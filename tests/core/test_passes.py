@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastml.core.passes import Grid, TreeSum, run_pass
+from fastml.core.passes import tree_sum as passes_tree_sum
 from fastml.kernels.machine.jit import kernel
 from fastml.kernels.ops import sums
 
@@ -24,6 +25,16 @@ def in_order(blocks, present, partial, levels, held, total):
 @kernel
 def in_place(blocks, present, first, last, alive):
     return sums.add_up(blocks, present, first, last, alive)
+
+
+@kernel
+def grown(nodes, n_blocks):
+    return sums.grow_tree(nodes, n_blocks)
+
+
+@kernel
+def found(nodes, n_blocks, column, number):
+    return sums.descend(nodes, n_blocks, column, number)
 
 
 def tree_sum(blocks, present):
@@ -58,6 +69,21 @@ def test_kernels_add_as_the_tree_does(case):
     expected = np.zeros(5) if expected is None else expected
     np.testing.assert_array_equal(copy[0], expected)
     np.testing.assert_array_equal(total, expected)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=70), st.integers(0, 1 << 20))
+def test_a_kept_tree_finds_where_a_running_total_is_reached(numbers, share):
+    blocks = np.array(numbers, float)
+    nodes = np.zeros((sums.tree_size(len(blocks)), 2))
+    nodes[: len(blocks), 1] = blocks
+    assert grown(nodes, len(blocks)) == len(nodes) - 1
+    total = nodes[-1, 1]
+    assert total == blocks.sum() == passes_tree_sum(blocks)
+    if total > 0:
+        number = 0.5 + share % total  # halves: never on a boundary, sums are exact
+        block, remainder = found(nodes, len(blocks), 1, number)
+        assert block == np.searchsorted(np.cumsum(blocks), number)
+        assert remainder == number - blocks[:block].sum()
 
 
 @given(leaves(), st.integers(1, 40), st.randoms())

@@ -95,7 +95,8 @@ def test_steps_are_those_of_the_algorithm(init):
     for before, after in zip(display.centers, display.centers[1:], strict=False):
         labels = reference.nearest_centroid(X, before)
         np.testing.assert_allclose(after, reference.update_centers(X, labels, before), rtol=1e-12)
-    np.testing.assert_array_equal(display.centers[-1], display.centers[-2])
+    # Sums follow the labels that change until they are verified: centres differ by rounding.
+    np.testing.assert_allclose(display.centers[-1], display.centers[-2], rtol=1e-12)
     fitted = model.set_params(tol=0.0).fit(X)
     np.testing.assert_allclose(display.centers[-1], fitted.cluster_centers_, rtol=1e-12)
     assert display.converged

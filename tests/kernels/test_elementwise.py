@@ -8,46 +8,15 @@ from __future__ import annotations
 import math
 from decimal import Decimal, localcontext
 
-import numba
 import numpy as np
 import pytest
 from element_types import DTYPES
+from elementwise_functions import FUNCTIONS, within
 from tolerances import ULPS
 
 import fastml
 from fastml import reference
 from fastml.kernels.ops import elementwise
-from fastml.kernels.tile import lanes, load, store
-
-
-def _on_arrays(function_on_tiles):
-    """Return a function on arrays: the library has none for these."""
-
-    # Like the kernels of test_tile, out of the cache, which does not key on this file.
-    @numba.njit(error_model="numpy")
-    def kernel(x, out):
-        for i in range(0, x.size, lanes(x)):
-            store(out, i, 0, function_on_tiles(load(x, i, 0, 1, 1)))
-
-    def function(x):
-        padded = np.zeros(-(-x.size // 64) * 64, x.dtype)
-        padded[: x.size] = x
-        out = np.empty_like(padded)
-        kernel(padded, out)
-        return out[: x.size]
-
-    return function
-
-
-FUNCTIONS = {
-    "exponential": _on_arrays(elementwise.exponential),
-    "decaying_exponential": _on_arrays(elementwise.decaying_exponential),
-    "logarithm": _on_arrays(elementwise.logarithm),
-    "sigmoid": fastml.sigmoid,
-    "sigmoid_derivative": fastml.sigmoid_derivative,
-    "softplus": _on_arrays(elementwise.softplus),
-    "hyperbolic_tangent": _on_arrays(elementwise.hyperbolic_tangent),
-}
 
 
 def _exact_doubles(name, x):
@@ -122,19 +91,8 @@ def _dense_singles():
     return np.concatenate([points, -points])
 
 
-def _within(name, x):
-    """Return the numbers among x for which the function promises something."""
-    if name == "decaying_exponential":
-        return x[x <= 0]
-    if name == "logarithm":
-        return x[x >= np.finfo(x.dtype).smallest_normal]
-    if name == "exponential":  # beyond, infinity is promised: another test
-        return x[x <= np.log(float(np.finfo(x.dtype).max))]
-    return x
-
-
 def _assert_singles(name, x):
-    x = _within(name, x)
+    x = within(name, x)
     with np.errstate(under="ignore"):
         exact = _exact_doubles(name, x.astype(np.float64))
         actual = FUNCTIONS[name](x)
@@ -161,7 +119,7 @@ def test_float32_error_at_hard_points(name):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_float64_error_at_hard_points(name):
-    x = _within(name, _hard_points(np.float64))
+    x = within(name, _hard_points(np.float64))
     smallest = float(np.finfo(np.float64).smallest_normal)
     for point, value in zip(x, FUNCTIONS[name](x), strict=True):
         exact = _exact_decimal(name, point)
@@ -207,6 +165,7 @@ def test_sigmoid_is_monotonic_and_its_derivative_symmetric(dtype):
     assert slope.max() == 0.25
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ["sigmoid", "sigmoid_derivative"])
 def test_every_length_and_start_writes_its_own_elements(dtype, name):

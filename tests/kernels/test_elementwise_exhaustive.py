@@ -1,6 +1,6 @@
 """The elementwise kernels on every float32, and on ten million float64: minutes, so only asked for.
 
-``FASTML_EXHAUSTIVE=1 pytest tests/test_elementwise_exhaustive.py``
+``FASTML_EXHAUSTIVE=1 pytest tests/kernels/test_elementwise_exhaustive.py``
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import numba
 import numpy as np
 import pytest
-from test_elementwise import FUNCTIONS, _within
+from elementwise_functions import FUNCTIONS, within
 from tolerances import ULPS
 
 pytestmark = pytest.mark.skipif(
@@ -91,7 +91,7 @@ def test_every_float32(name):
     for sign in (0, 0x80000000):
         for first in range(0, 0x7F800000, _BLOCK):
             bits = np.arange(first, min(first + _BLOCK, 0x7F800000), dtype=np.uint32)
-            x = _within(name, (bits | np.uint32(sign)).view(np.float32))
+            x = within(name, (bits | np.uint32(sign)).view(np.float32))
             largest, where = judge(x, FUNCTIONS[name](x))
             assert largest <= ULPS[name], (name, where, largest)
 
@@ -132,7 +132,7 @@ def test_ten_million_float64(name):
     random = np.random.default_rng(0)
     smallest = np.finfo(np.float64).smallest_normal
     for _ in range(10):
-        x = _within(name, _double_points(random, 200_000))
+        x = within(name, _double_points(random, 200_000))
         exact = _exact_wide(name, x.astype(np.longdouble))
         size = np.maximum(np.abs(exact).astype(np.float64), smallest)
         y = FUNCTIONS[name](x)

@@ -94,6 +94,7 @@ def test_epochs_against_the_reference(dtype, widths, batch_size):
     assert_training(Problem(widths, 100, dtype), dtype, batch_size, 0.3, 0.01, 2)
 
 
+@pytest.mark.checked
 @given(
     seed=st.integers(0, 2**32 - 1),
     widths=st.lists(st.integers(1, 35), min_size=1, max_size=5),
@@ -107,6 +108,7 @@ def test_epoch_of_any_network(seed, widths, n_samples, batch_size, dtype, alpha)
     assert_training(problem, dtype, batch_size, 0.1, alpha)
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("widths", DEPTHS)
 def test_probabilities_against_the_reference(dtype, widths):

@@ -39,7 +39,11 @@ _PROGRESS = 30
 
 
 def size(random: Generator, most: int) -> int:
-    """Draw a number from 1 to ``most``, small ones as often as large ones."""
+    """Draw a number from 1 to ``most``: small as often as large, every fourth at a tile's edge."""
+    if most > 16 and random.integers(4) == 0:
+        return int(
+            np.clip(16 * random.integers(1, most // 16 + 1) + random.integers(-1, 2), 1, most)
+        )
     return int(np.exp(random.uniform(0, np.log(most + 1))))
 
 
@@ -59,10 +63,17 @@ def laid_out(random: Generator, X: Array) -> Array:
     return X
 
 
+KINDS = (
+    "normal", "clustered", "grid", "duplicates", "ulp", "offset", "one feature", "far", "zeros",
+)  # fmt: skip
+#: Powers of two at which no square of a difference leaves float64's range, for any kind.
+_EXPONENTS = {np.float32: (-145, 95), np.float64: (-440, 440)}
+
+
 def points(random: Generator, n: int, d: int, k: int, dtype: Any) -> tuple[Array, Array, str]:
     """Draw rows and centres of a kind that is hard for some shortcut, and say which."""
-    kind = str(random.choice(["normal", "clustered", "grid", "duplicates", "ulp", "offset"]))
-    scale = 2.0 ** random.integers(-20, 21)
+    kind = str(random.choice(KINDS))
+    exponent = int(random.integers(*_EXPONENTS[dtype]) if random.integers(2) else 0)
     centers = random.normal(size=(k, d))
     X = random.normal(size=(n, d))
     if kind == "clustered":
@@ -79,7 +90,31 @@ def points(random: Generator, n: int, d: int, k: int, dtype: Any) -> tuple[Array
     elif kind == "offset":
         shift = random.choice([1e3, 1e6, 1e8])
         X, centers = X + shift, centers + shift
-    return (X * scale).astype(dtype), (centers * scale).astype(dtype), f"{kind} x {scale:g}"
+    elif kind == "one feature":  # tells the centres apart; the others are large and the same
+        X[:, 1:] = centers[:, 1:] = 1e4
+    elif kind == "far":  # a row whose norm drowns the others
+        X[random.integers(n)] *= 1e6
+        centers[random.integers(k)] *= 1e6
+    elif kind == "zeros":  # mostly
+        X, centers = (A * (random.random(A.shape) < 0.1) for A in (X, centers))
+    X, centers = (np.ldexp(A, exponent).astype(dtype) for A in (X, centers))
+    return X, centers, f"{kind} x 2**{exponent}"
+
+
+def drawn_weights(random: Generator, n: int) -> tuple[Array | None, str]:
+    """Draw weights of the samples, none as often as each other kind, and say which."""
+    kind = str(random.choice(["none", "zeros", "uniform", "1e12", "1e-12", "1e12 and 1e-12"]))
+    weights = {
+        "none": lambda: None,
+        "zeros": lambda: random.choice([0.0, 1.0, 2.0], size=n),
+        "uniform": lambda: random.uniform(size=n),
+        "1e12": lambda: np.full(n, 1e12),
+        "1e-12": lambda: random.choice([1e-12, 3e-12], size=n),
+        "1e12 and 1e-12": lambda: random.choice([1e-12, 1.0, 1e12], size=n),
+    }[kind]()
+    if weights is not None and not weights.any():
+        weights[0] = 1.0
+    return weights, f"weights {kind}"
 
 
 # --- families: each draws a case, runs it, and returns what the case was ------------------------
@@ -98,7 +133,10 @@ def nearest_centroid(random: Generator) -> str:
             laid_out(random, X), laid_out(random, centers), return_distance=True
         )
     np.testing.assert_array_equal(labels, expected, err_msg=case)
-    np.testing.assert_allclose(distances, nearest, rtol=2 * np.finfo(dtype).eps, err_msg=case)
+    info = np.finfo(dtype)
+    np.testing.assert_allclose(
+        distances, nearest, rtol=2 * info.eps, atol=float(info.smallest_subnormal), err_msg=case
+    )
     theirs = sklearn.metrics.pairwise_distances_argmin(X, centers)
     apart = np.sqrt(((X.astype(np.float64) - centers[theirs].astype(np.float64)) ** 2).sum(axis=1))
     assert (apart >= nearest * (1 - 1e-12)).all(), case
@@ -107,16 +145,13 @@ def nearest_centroid(random: Generator) -> str:
 
 def k_means(random: Generator) -> str:
     """The fit ends in a state the reference agrees with, with the same bits on any threads."""
-    n, d = 2 + size(random, 3000), size(random, 60)
+    n, d = size(random, 3000), size(random, 60)
     k = min(size(random, 60), n)
     dtype = DTYPES[random.integers(2)]
     X, _, kind = points(random, n, d, k, dtype)
-    weights = [None, random.choice([0.0, 1.0, 2.0], size=n), random.uniform(size=n)][
-        random.integers(3)
-    ]
+    weights, weighted = drawn_weights(random, n)
     max_iter = size(random, 30)
-    case = f"{n} x {d}, k = {k}, {dtype.__name__}, {kind}, {max_iter} iterations"
-    case += "" if weights is None else ", weights"
+    case = f"{n} x {d}, k = {k}, {dtype.__name__}, {kind}, {max_iter} iterations, {weighted}"
     init = X[random.choice(n, k, replace=False)]
     settings: dict[str, Any] = {"init": init, "n_init": 1, "max_iter": max_iter, "tol": 0.0}
     fitted = []
@@ -133,13 +168,81 @@ def k_means(random: Generator) -> str:
     np.testing.assert_array_equal(one.labels_, expected, err_msg=case)
     inertia = float((distances**2 * (1.0 if weights is None else weights)).sum())
     np.testing.assert_allclose(one.inertia_, inertia, rtol=1e-6, err_msg=case)
-    if kind.startswith("normal") and dtype == np.float64 and weights is None:
+    if kind == "normal x 2**0" and dtype == np.float64 and weights is None:
         theirs = sklearn.cluster.KMeans(k, algorithm="lloyd", **settings).fit(X)
         np.testing.assert_array_equal(one.labels_, theirs.labels_, err_msg=case)
         np.testing.assert_allclose(
             one.cluster_centers_, theirs.cluster_centers_, rtol=1e-7,
             atol=1e-9 * np.abs(X).max(), err_msg=case,
         )  # fmt: skip
+    return case
+
+
+def k_means_predict(random: Generator) -> str:
+    """Labels of new rows, one row or many, are the reference's for the centres as they are."""
+    n, d = size(random, 500), size(random, 100)
+    k = min(size(random, 60), n)
+    dtype = DTYPES[random.integers(2)]
+    X, others, kind = points(random, n, d, size(random, 500), dtype)
+    case = f"{n} x {d}, k = {k}, {dtype.__name__}, {kind}, {len(others)} new"
+    model = fastml.KMeans(k, init=X[:k], n_init=1, max_iter=size(random, 3)).fit(X)
+    if random.integers(2):  # the user's own centres
+        model.cluster_centers_ = X[random.integers(n, size=k)]
+    expected = reference.nearest_centroid(others, model.cluster_centers_)
+    np.testing.assert_array_equal(model.predict(laid_out(random, others)), expected, err_msg=case)
+    row = int(random.integers(len(others)))
+    assert model.predict(others[row : row + 1])[0] == expected[row], case
+    return case
+
+
+def mini_batches(random: Generator) -> str:
+    """The same bits on any threads, whole or in partial fits, and labels that are nearest."""
+    n, d = size(random, 3000), size(random, 40)
+    k = min(size(random, 30), n)
+    dtype = DTYPES[random.integers(2)]
+    X, _, kind = points(random, n, d, k, dtype)
+    weights, weighted = drawn_weights(random, n)
+    batch, max_iter = size(random, 1000), int(random.integers(1, 4))
+    case = f"{n} x {d}, k = {k}, {dtype.__name__}, {kind}, batches of {batch}, {weighted}"
+    seed = int(random.integers(1 << 31))
+    fitted = []
+    for n_threads in (1, int(random.integers(2, 5))):
+        with fastml.num_threads(n_threads):
+            model = fastml.MiniBatchKMeans(
+                k, batch_size=batch, max_iter=max_iter, n_init=1, random_state=seed
+            ).fit(laid_out(random, X), sample_weight=weights)
+            model.partial_fit(X[:batch])
+            fitted.append(model)
+    one, many = fitted
+    assert np.isfinite(one.cluster_centers_).all(), case
+    assert one.cluster_centers_.tobytes() == many.cluster_centers_.tobytes(), case
+    expected = reference.nearest_centroid(X, one.cluster_centers_)
+    np.testing.assert_array_equal(one.predict(X), expected, err_msg=case)
+    return case
+
+
+def seeding(random: Generator) -> str:
+    """Centres are rows with a weight, told by index, with the same bits on any threads."""
+    n, d = size(random, 3000), size(random, 60)
+    k = min(size(random, 60), n)
+    dtype = DTYPES[random.integers(2)]
+    X, _, kind = points(random, n, d, k, dtype)
+    weights, weighted = drawn_weights(random, n)
+    case = f"{n} x {d}, k = {k}, {dtype.__name__}, {kind}, {weighted}"
+    settings: dict[str, Any] = {"sample_weight": weights, "random_state": int(random.integers(1e9))}
+    found = []
+    for n_threads in (1, int(random.integers(2, 5))):
+        with fastml.num_threads(n_threads):
+            found.append(fastml.kmeans_plusplus(laid_out(random, X), k, **settings))
+    (centers, rows), (same, same_rows) = found
+    assert centers.tobytes() == same.tobytes(), case
+    np.testing.assert_array_equal(rows, same_rows, err_msg=case)
+    np.testing.assert_array_equal(centers, X[rows], err_msg=case)
+    # Rows that weigh nothing, or lie on a centre, come last.
+    weighing = X if weights is None else X[weights > 0]
+    if k <= len(np.unique(weighing, axis=0)):
+        assert len(np.unique(centers, axis=0)) == k, case
+        assert weights is None or (weights[rows] > 0).all(), case
     return case
 
 
@@ -203,6 +306,33 @@ def perceptron_fit(random: Generator) -> str:
     return case
 
 
+def regressor_fit(random: Generator) -> str:
+    """Regression goes scikit-learn's way too, with one output or several, and by L-BFGS."""
+    X, _, settings, case = _network(random, np.float64)
+    outputs = size(random, 20)
+    Y = random.normal(size=(len(X), outputs)) + X[:, :1]
+    y = Y if outputs > 1 else Y[:, 0]
+    # With several outputs scikit-learn's L-BFGS is told a loss that is the mean over outputs and a
+    # gradient that is the sum: another path.
+    if outputs == 1 and random.integers(2):
+        settings |= {"solver": "lbfgs", "max_fun": 60}
+    settings["learning_rate_init"] = 0.001  # where nothing diverges
+    case = f"{outputs} outputs, {case}, {settings['solver']}"
+    fitted = []
+    for n_threads in (1, int(random.integers(2, 5))):
+        with fastml.num_threads(n_threads):
+            fitted.append(fastml.MLPRegressor(**settings).fit(laid_out(random, X), y))
+    one, many = fitted
+    for ours, same in zip(one.coefs_, many.coefs_, strict=True):
+        assert ours.tobytes() == same.tobytes(), case
+    theirs = sklearn.neural_network.MLPRegressor(**settings).fit(X, y)
+    np.testing.assert_allclose(one.loss_, theirs.loss_, rtol=1e-5, err_msg=case)
+    np.testing.assert_allclose(
+        one.predict(X), theirs.predict(X), rtol=1e-4, atol=1e-4, err_msg=case
+    )
+    return case
+
+
 def sigmoid(random: Generator) -> str:
     """Two units in the last place, for any bits, in any layout."""
     dtype = DTYPES[random.integers(2)]
@@ -230,8 +360,12 @@ def sigmoid(random: Generator) -> str:
 FAMILIES: dict[str, Callable[[Generator], str]] = {
     "nearest_centroid": nearest_centroid,
     "k_means": k_means,
+    "k_means_predict": k_means_predict,
+    "mini_batches": mini_batches,
+    "seeding": seeding,
     "perceptron_forward": perceptron_forward,
     "perceptron_fit": perceptron_fit,
+    "regressor_fit": regressor_fit,
     "sigmoid": sigmoid,
 }
 

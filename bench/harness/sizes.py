@@ -1,0 +1,44 @@
+"""How large the work is and how long it may take: full, quick or tiny."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+#: No case has fewer rounds, however long they take.
+FEWEST_ROUNDS = 2
+
+
+@dataclass(frozen=True)
+class Size:
+    """One way to run the suite.
+
+    name : of the column of shapes each case takes
+    seconds : the rounds of all rows of a case are to take together, if two take less
+    turns : how often the rows of a case are gone through, one after another, at most
+    rounds : of a row in one turn, at most
+    settle : seconds to wait before a row: other libraries' threads spin on after their work
+    """
+
+    name: str
+    seconds: float
+    turns: int
+    rounds: int
+    settle: float
+
+    def pick(self, **choices: Any) -> Any:
+        """Return the choice for this size."""
+        return choices[self.name]
+
+
+SIZES = {
+    "full": Size("full", seconds=1.5, turns=5, rounds=8, settle=0.02),
+    "quick": Size("quick", seconds=0.3, turns=3, rounds=5, settle=0.01),
+    "tiny": Size("tiny", seconds=0.01, turns=2, rounds=1, settle=0.0),
+}
+
+
+def current() -> Size:
+    """Return the size the environment variable BENCH_SIZE names."""
+    return SIZES[os.environ.get("BENCH_SIZE", "full")]

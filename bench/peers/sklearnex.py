@@ -1,0 +1,21 @@
+"""Intel's extension for scikit-learn: oneDAL's own classes, nothing is patched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..harness.case import Row
+from ..harness.workloads import Points, Problem
+from . import estimators, module
+
+
+def nearest(work: Points) -> Row:
+    """Label by KMeans.predict."""
+    model = estimators.with_centers(module("sklearnex.cluster").KMeans, work.centers)
+    return Row(lambda: model.predict(work.X))
+
+
+def fit(**settings: Any) -> Callable[[Problem], Row]:
+    """Return the factory of a row that fits KMeans."""
+    return lambda work: estimators.kmeans_fit(module("sklearnex.cluster").KMeans, work, **settings)

@@ -1,0 +1,322 @@
+"""What estimators with centres share: checks at the door, starts, assignment, distances."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+from sklearn.callback import CallbackSupportMixin
+from sklearn.metrics.pairwise import cosine_distances, euclidean_distances
+from sklearn.preprocessing import normalize
+from sklearn.utils import check_array
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from ..core.estimator import samples
+from ..core.passes import tree_sum
+from ..core.threads import new_state, run_team, team_size
+from ..core.validation import Array, check_finite
+from ..kernels.ops import moments
+from ._nearest import label, weighted_inertia
+from ._plusplus import choose_rows, moderate_weights
+
+ALL_ONES = np.empty(0)
+_NUMBERS_A_BLOCK = 100_000
+
+
+def mean_variance(X: Array) -> float:
+    """Return the mean over the features of their variances, without a copy of X."""
+    n_samples, n_features = X.shape
+    rows = max(64, _NUMBERS_A_BLOCK // n_features)
+    sums = np.empty((-(-n_samples // rows), n_features))
+    members = min(team_size(n_samples * n_features), len(sums))
+    with np.errstate(over="ignore", invalid="ignore"):
+        center = np.zeros(n_features)
+        for power in (1, 2):
+            run_team(moments.sum_deviations, members, X, center, power, rows, new_state(), sums)
+            center = tree_sum(sums) / n_samples
+        return float(tree_sum(center) / n_features)
+
+
+def checked_weights(sample_weight: ArrayLike | None, X: Array) -> Array:
+    """Return the weights of X's rows as float64, (0,) if they are all one."""
+    if sample_weight is None:
+        return ALL_ONES
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    return np.array(weights, np.float64, order="C")
+
+
+def as_given(X: Array) -> Array:
+    """Return X as the user passed it: read-only again where kernels have an alias."""
+    given: Array = getattr(X.base, "owner", X)
+    return given
+
+
+class FittedCenters(NamedTuple):
+    """The fitted state that kernels use: never changed, only replaced.
+
+    centers : ndarray (n_clusters, n_features), what the user sees and may edit in place
+    points : ndarray, the same memory, whose shape and type nobody else can change
+    """
+
+    centers: Array
+    points: Array
+
+    @classmethod
+    def of(cls, centers: ArrayLike, n_features: int | None = None) -> FittedCenters:
+        """Check centres, which are copied only where kernels could not take them.
+
+        Raises
+        ------
+        ValueError
+            If they are no finite real matrix, or not of ``n_features`` columns.
+        """
+        array = np.asarray(centers)
+        if array.ndim != 2 or 0 in array.shape:
+            raise ValueError(
+                f"cluster_centers_ has shape {array.shape}, expected (n_clusters, n_features)."
+            )
+        if n_features is not None and array.shape[1] != n_features:
+            raise ValueError(
+                f"cluster_centers_ has shape {array.shape}, expected (n_clusters, {n_features})."
+            )
+        if array.dtype.kind not in "fiub":
+            raise ValueError(f"cluster_centers_ has dtype {array.dtype}, expected real numbers.")
+        dtype = np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64
+        plain = type(centers) is np.ndarray and array.dtype == dtype and array.dtype.isnative
+        if not (plain and array.flags.carray):
+            array = np.array(array, dtype, order="C", subok=False)
+        check_finite(array, "cluster_centers_")
+        return cls(array, array.view())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FittedCenters.of, (self.centers,)
+
+
+class BaseKMeans(
+    CallbackSupportMixin,  # type: ignore[misc]
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
+    TransformerMixin,  # type: ignore[misc]
+    ClusterMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+):
+    """What estimators with centres share: assignment, distances, score, starts."""
+
+    _fitted_centers: FittedCenters
+    labels_: Array
+    inertia_: float
+    n_iter_: int
+
+    n_clusters: int
+    init: Any
+    n_init: Any
+    _n_init: int
+
+    @property
+    def cluster_centers_(self) -> Array:
+        """The centres.  Entries may be edited in place; other centres may be assigned."""
+        fitted: FittedCenters | None = vars(self).get("_fitted_centers")
+        if fitted is None:
+            name = type(self).__name__
+            raise AttributeError(f"{name!r} object has no attribute 'cluster_centers_'")
+        return fitted.centers
+
+    @cluster_centers_.setter
+    def cluster_centers_(self, centers: ArrayLike) -> None:
+        n_features = getattr(self, "n_features_in_", None)
+        self._fitted_centers = FittedCenters.of(centers, n_features)
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the nearest centre of each row.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, n_features)
+            In the units of the training data.
+
+        Returns
+        -------
+        labels : ndarray (n_samples,) of int32
+            What float64 arithmetic gives, for float32 too; the lowest index on ties.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, in scikit-learn's words.
+        """
+        fitted = self.__dict__.get("_fitted_centers")
+        if fitted is not None and self._needs_no_checks(X, fitted.points):
+            plain: Any = X
+            labels = label(plain, fitted.points)
+            if labels is not None:
+                return labels
+        data, points = self._samples_and_centers(X)
+        return self._nearest(data, points)
+
+    def fit_predict(
+        self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None
+    ) -> Array:
+        """Cluster the rows of X and return their labels.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, n_features)
+            As for ``fit``.
+        y : None, default=None
+            Ignored; part of scikit-learn's interface.
+        sample_weight : array-like (n_samples,), default=None
+            Not negative; all one by default.
+
+        Returns
+        -------
+        labels : ndarray (n_samples,) of int32
+            ``fit(X, sample_weight=sample_weight).labels_``
+        """
+        labels: Array = self.fit(X, sample_weight=sample_weight).labels_
+        return labels
+
+    def transform(self, X: ArrayLike) -> Array:
+        """Return the distance of each row to each centre.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, n_features)
+            In the units of the training data.
+
+        Returns
+        -------
+        distances : ndarray (n_samples, n_clusters)
+            Euclidean, in those units, or 1 - cosine where the metric is the cosine.
+        """
+        pairwise = cosine_distances if self._spherical else euclidean_distances
+        data, points = self._samples_and_centers(X)
+        if data is self._fitted_centers.centers:  # distances to themselves are 0, not rounding
+            points = data
+        distances: Array = pairwise(data, points)
+        return distances
+
+    def score(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return minus the inertia of X: the weighted sum of squared distances to its centres.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, n_features)
+            In the units of the training data.
+        y : None, default=None
+            Ignored; part of scikit-learn's interface.
+        sample_weight : array-like (n_samples,), default=None
+            All one by default.
+
+        Returns
+        -------
+        score : float
+            Never above 0 unless weights are negative.
+        """
+        data, points = self._samples_and_centers(X)
+        weights = np.array(_check_sample_weight(sample_weight, data, dtype=np.float64))
+        return -weighted_inertia(data, points, self._nearest(data, points), weights)
+
+    @property
+    def _spherical(self) -> bool:
+        return bool(getattr(self, "metric", "euclidean") == "cosine")
+
+    def _needs_no_checks(self, X: Any, points: Array) -> bool:
+        """Say whether X needs no more checks than the kernel makes.
+
+        A one-row prediction spends most of its time in scikit-learn's validation otherwise.
+        """
+        return (
+            type(X) is np.ndarray
+            and X.dtype == points.dtype
+            and X.ndim == 2
+            and X.shape[0] > 0
+            and X.shape[1] == points.shape[1]
+            and X.flags.carray
+            and self.__dict__.get("metric") != "cosine"
+            and "feature_names_in_" not in self.__dict__
+        )
+
+    def _samples_and_centers(self, X: ArrayLike) -> tuple[Array, Array]:
+        """Return X, checked, and the centres it was checked against."""
+        check_is_fitted(self)
+        points = self._fitted_centers.points
+        data = samples(self, X, dtype=points.dtype)
+        if data.shape[1] != points.shape[1]:  # another thread is fitting
+            raise ValueError(
+                f"X has {data.shape[1]} features, but {type(self).__name__} is expecting "
+                f"{points.shape[1]} features as input."
+            )
+        return (normalize(data) if self._spherical else data), points
+
+    def _nearest(self, X: Array, points: Array) -> Array:
+        labels = label(X, points)
+        if labels is None:  # scikit-learn was told to assume that it is finite
+            raise ValueError("Input X contains NaN or infinity.")
+        return labels
+
+    def _checked_centers(self, X: Array, centers: ArrayLike) -> Array:
+        checked: Array = check_array(centers, dtype=X.dtype, order="C", copy=True)
+        if checked.shape[0] != self.n_clusters:
+            raise ValueError(
+                f"The shape of the initial centers {checked.shape} does not match the number "
+                f"of clusters {self.n_clusters}."
+            )
+        if checked.shape[1] != X.shape[1]:
+            raise ValueError(
+                f"The shape of the initial centers {checked.shape} does not match the number "
+                f"of features of the data {X.shape[1]}."
+            )
+        return checked
+
+    def _checked_init(self, X: Array) -> Any:
+        if isinstance(self.init, str) or callable(self.init):
+            return self.init
+        return self._checked_centers(X, self.init)
+
+    def _n_runs(self, runs_if_not_careful: int) -> int:
+        if not isinstance(self.init, str) and not callable(self.init):
+            if self.n_init not in ("auto", 1):
+                warnings.warn(
+                    "Explicit initial center position passed: performing only one init in "
+                    f"{type(self).__name__} instead of n_init={self.n_init}.",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
+            return 1
+        if self.n_init == "auto":
+            return 1 if self.init == "k-means++" else runs_if_not_careful
+        return int(self.n_init)
+
+    def _start(
+        self, X: Array, weights: Array, init: Any, random_state: np.random.RandomState
+    ) -> Array:
+        """Return new centres to start from, C-contiguous and of X's type."""
+        if callable(init):
+            given = as_given(X)
+            start = init(given.view(), self.n_clusters, random_state=random_state)
+            check_finite(X, "X", type(self).__name__)  # it may have been changed
+            return self._checked_centers(X, start)
+        if isinstance(init, np.ndarray):
+            return init.copy()
+        if init == "k-means++":
+            rows = choose_rows(X, self.n_clusters, weights, random_state)
+        else:
+            chances = np.full(len(X), 1 / len(X))
+            if weights.size:
+                moderate = moderate_weights(weights)[0]
+                chances = moderate / moderate.sum()
+                n_weighing = int(np.count_nonzero(chances))
+                if n_weighing < self.n_clusters:
+                    raise ValueError(
+                        f"init='random' chooses among the samples whose sample_weight is not zero: "
+                        f"n_clusters={self.n_clusters} should be <= {n_weighing}."
+                    )
+            rows = random_state.choice(len(X), self.n_clusters, replace=False, p=chances)
+        return np.ascontiguousarray(X[rows])

@@ -1,0 +1,136 @@
+"""Mini-batch k-means, batch by batch: running means, when to stop, which rows to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..core.validation import Array
+from ..kernels.cluster import minibatch
+from ..kernels.cluster.minibatch import BatchSums
+from ._bundles import batch_sums, block_rows, prepared_centers
+from ._nearest import assign, weighted_inertia
+
+
+def labels_and_inertia(X: Array, points: Array, weights: Array) -> tuple[Array, float]:
+    """Return the nearest centre of every row, and the weighted sum of squared distances.
+
+    Raises
+    ------
+    ValueError
+        If a row holds NaN or infinity, or the sum overflows for weights of one.
+    """
+    labels = np.empty(len(X), np.int32)
+    if assign(X, prepared_centers(points), labels) < 0:
+        raise ValueError("Input X contains NaN or infinity.")
+    return labels, weighted_inertia(X, points, labels, weights)
+
+
+class RunningMeans:
+    """Centres that are the means of all rows they have been given so far.
+
+    Parameters
+    ----------
+    points : ndarray (n_clusters, n_features), C-contiguous: the centres; changed in place
+    """
+
+    def __init__(self, points: Array) -> None:
+        self.points = points
+        self.counts = np.zeros(len(points))
+        self.means = points.astype(np.float64)
+        self._room: tuple[int, BatchSums] | None = None
+
+    @classmethod
+    def resumed(cls, points: Array, means: Array, counts: Array) -> RunningMeans:
+        """Return means to go on with, from the centres where somebody has changed them.
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer of them, or of features.
+        """
+        if points.shape != means.shape:
+            raise ValueError(f"cluster_centers_ has shape {points.shape}, expected {means.shape}.")
+        new = cls(points.copy())
+        new.counts = counts.copy()
+        unchanged = means.astype(points.dtype) == points
+        new.means[unchanged] = means[unchanged]
+        return new
+
+    def take(self, batch: Array, weights: Array) -> float:
+        """Give every row to its nearest centre, then move the centres; return the inertia.
+
+        Raises
+        ------
+        ValueError
+            If a row holds NaN or infinity, or the means overflow.
+        """
+        labels = np.empty(len(batch), np.int32)
+        if assign(batch, prepared_centers(self.points), labels) < 0:
+            raise ValueError("Input X contains NaN or infinity.")
+        rows = block_rows(batch.shape[1], len(self.points))
+        if self._room is None or self._room[0] != len(batch):
+            self._room = len(batch), batch_sums(len(batch), self.points, rows)
+        sums = self._room[1]
+        minibatch.sum_batch(batch, weights, labels, self.points, rows, sums)
+        if not minibatch.move_centers(sums.totals, self.counts, self.means, self.points):
+            raise ValueError("Sums of X and sample_weight overflow. Scale them to smaller numbers.")
+        return float(sums.inertia.sum())
+
+    def reassign(self, batch: Array, ratio: float, random_state: np.random.RandomState) -> int:
+        """Move the centres given least to rows of the batch, drawn at random; return how many.
+
+        Those are meant that were given less than ``ratio`` times what the one given most was,
+        but at most half as many as the batch has rows.
+        """
+        least = self.counts < ratio * self.counts.max()
+        least[np.argmax(self.counts)] = False
+        if least.sum() > 0.5 * len(batch):
+            least[np.argsort(self.counts)[len(batch) // 2 :]] = False
+        n_least = int(least.sum())
+        if n_least:
+            rows = random_state.choice(len(batch), n_least, replace=False)
+            self.points[least] = self.means[least] = batch[rows]
+            # A count of zero would have them reassigned again at once.
+            self.counts[least] = self.counts[~least].min()
+        return n_least
+
+
+class Progress:
+    """Decides when to stop, by the moves of the centres and the smoothed inertia of batches."""
+
+    def __init__(self, smoothing: float, tol: float, max_no_improvement: int | None) -> None:
+        self.smoothing, self.tol, self.max_no_improvement = smoothing, tol, max_no_improvement
+        self.inertia: float | None = None
+        self._best = np.inf
+        self._no_improvement = 0
+
+    def reason_to_stop(self, inertia: float, before: Array, centers: Array) -> str | None:
+        """Take note of a batch's mean inertia and move; return why to stop, or None to go on."""
+        if self.inertia is None:
+            self.inertia = inertia
+        else:
+            self.inertia += self.smoothing * (inertia - self.inertia)
+        if self.tol > 0 and ((centers - before) ** 2).sum() <= self.tol:
+            return "small centers change"
+        if self.inertia < self._best:
+            self._best = self.inertia
+            self._no_improvement = 0
+        else:
+            self._no_improvement += 1
+        if self.max_no_improvement is not None and self._no_improvement >= self.max_no_improvement:
+            return "lack of improvement in inertia"
+        return None
+
+
+def row_drawer(
+    n_samples: int, weights: Array, random_state: np.random.RandomState
+) -> Callable[[int], Array]:
+    """Return a function that draws rows, with chances proportional to their weights."""
+    if not weights.size:
+        return lambda size: (random_state.random_sample(size) * n_samples).astype(np.int64)
+    running = np.cumsum(weights)
+    running /= running[-1]
+    # To the right of equal values, so that rows of weight zero are never drawn.
+    return lambda size: running.searchsorted(random_state.random_sample(size), side="right")

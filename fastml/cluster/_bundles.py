@@ -1,0 +1,200 @@
+"""The bundles of arrays that kernels of k-means take, each made and checked in one place.
+
+Kernels have no bounds checks.  So what they are handed is checked here, once per bundle and in
+constant time per array: shapes against each other, types, byte order, contiguity, alignment.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ..core.validation import Array
+from ..kernels.cluster import centers as centers_kernels
+from ..kernels.cluster.centers import Centers
+from ..kernels.cluster.gains import Plan, Rows, Sums
+from ..kernels.cluster.lloyd import Moves
+from ..kernels.cluster.minibatch import BatchSums
+from ..kernels.cluster.plusplus import Draw, Samples
+from ..kernels.ops.certify import MARGIN_SIZE
+from ..kernels.ops.sums import levels_for, tree_size
+from ..kernels.tile import N
+
+#: Work of a reduction block: enough to outweigh taking a ticket, little enough to share evenly.
+_WORK_PER_BLOCK = 400_000
+#: Rows of a block per cluster: its sums stay below the rows in size.
+_ROWS_PER_CLUSTER = 8
+_FEWEST_ROWS, _MOST_ROWS = 2048, 8192
+#: Blocks are scored together until they have so many rows.
+_CHUNK_ROWS = 8192
+#: More tickets than this would carry more sums than they share work.
+_MOST_TICKETS = 256
+#: Clusters of one ticket move about this many numbers.
+_NUMBERS_A_GROUP = 4096
+
+
+def check_array(name: str, array: Any, shape: tuple[int, ...], dtype: Any) -> None:
+    """Raise ValueError unless kernels may take the array as one of this shape and type.
+
+    Parameters
+    ----------
+    name : str, what to call it
+    """
+    if type(array) is not np.ndarray:
+        raise ValueError(f"{name} must be a numpy.ndarray, got {type(array).__name__} instead.")
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}, expected {shape}.")
+    if array.dtype != np.dtype(dtype):
+        raise ValueError(f"{name} has dtype {array.dtype}, expected {np.dtype(dtype)}.")
+    if not array.flags.carray:
+        raise ValueError(f"{name} must be C-contiguous, aligned and writeable.")
+
+
+def check_samples(X: Any, n_features: int, dtype: Any) -> None:
+    """Raise ValueError unless X is a matrix of this type and width, of any strides."""
+    if type(X) is not np.ndarray or X.ndim != 2 or X.shape[1] != n_features:
+        raise ValueError(f"X has shape {np.shape(X)}, expected (n_samples, {n_features}).")
+    if X.dtype != np.dtype(dtype):
+        raise ValueError(f"X has dtype {X.dtype}, expected {np.dtype(dtype)}.")
+
+
+@cache
+def padded_clusters(n_clusters: int) -> int:
+    """Return the centres of whole tiles, the last ones padding."""
+    return int(centers_kernels.padded_clusters(n_clusters))
+
+
+def prepared_centers(points: Array) -> Centers:
+    """Return centres with all that follows from them.
+
+    Parameters
+    ----------
+    points : ndarray (n_clusters, n_features) of float32 or float64
+    """
+    if points.ndim != 2 or points.dtype.type not in (np.float32, np.float64):
+        raise ValueError(f"centers have shape {points.shape} and dtype {points.dtype}.")
+    check_array("centers", points, points.shape, points.dtype.type)
+    k, d = points.shape
+    padded, dtype = padded_clusters(k), points.dtype
+    centers = Centers(
+        points,
+        np.empty(d, dtype),
+        np.zeros(padded * d, dtype),
+        np.empty((d, k), dtype),
+        np.full(padded, -np.inf, dtype),
+        np.empty(MARGIN_SIZE),
+    )
+    centers_kernels.prepare_centers(centers)
+    return centers
+
+
+def block_rows(n_features: int, n_clusters: int) -> int:
+    """Return the rows of a reduction block: a multiple of every panel height, by width alone."""
+    rows = _WORK_PER_BLOCK // (n_features * (n_clusters + 8))
+    rows = min(max(rows, _FEWEST_ROWS), _MOST_ROWS)
+    return -(-max(rows, _ROWS_PER_CLUSTER * n_clusters) // 64) * 64
+
+
+def lloyd_plan(
+    X: Array, n_clusters: int, *, max_iter: int, tol: float, bounded: bool, spherical: bool
+) -> Plan:
+    """Return how a run of Lloyd's algorithm is cut.
+
+    Blocks follow the width of the work alone; how many a ticket holds may follow the number of
+    rows, since tickets are aligned ranges of blocks: no bit of the result depends on it.
+    """
+    n_samples, n_features = X.shape
+    rows = block_rows(n_features, n_clusters)
+    ticket_blocks = 1
+    while -(-n_samples // (rows * ticket_blocks)) > _MOST_TICKETS:
+        ticket_blocks *= 2
+    chunk_blocks = max(1, _CHUNK_ROWS // rows)
+    group = max(1, _NUMBERS_A_GROUP // n_features)
+    return Plan(
+        rows, chunk_blocks, ticket_blocks, group, max_iter, float(tol), bool(bounded),
+        bool(spherical),
+    )  # fmt: skip
+
+
+def lloyd_rows(X: Array, sample_weight: Array, points: Array, labels: Array | None = None) -> Rows:
+    """Return rows all of which must be scored.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features) of the centres' type, any strides
+    sample_weight : ndarray (n_samples,) of float64, or (0,) for weights of one
+    points : ndarray (n_clusters, n_features), the centres
+    labels : ndarray (n_samples,) of int32, changed in place; zeros by default
+    """
+    check_samples(X, points.shape[1], points.dtype)
+    n_samples = len(X)
+    if labels is None:
+        labels = np.zeros(n_samples, np.int32)
+    check_array("labels", labels, (n_samples,), np.int32)
+    if sample_weight.size:
+        check_array("sample_weight", sample_weight, (n_samples,), np.float64)
+    if n_samples and not 0 <= labels.min() <= labels.max() < len(points):
+        raise ValueError(f"labels must be from 0 to {len(points) - 1}.")
+    return Rows(X, sample_weight, labels, np.full(n_samples, -np.inf, np.float32))
+
+
+def lloyd_sums(n_samples: int, points: Array, plan: Plan) -> Sums:
+    """Return room for the sums of so many rows."""
+    k, d = points.shape
+    n_tickets = max(1, -(-n_samples // (plan.block_rows * plan.ticket_blocks)))
+    return Sums(
+        np.empty((n_tickets, k * (d + 2))),
+        np.zeros((k, n_tickets), np.bool_),
+        np.zeros((k, d + 2)),
+        np.zeros(k),
+        np.zeros((n_tickets, 3), np.int64),
+    )
+
+
+def lloyd_moves(points: Array) -> Moves:
+    """Return moves of centres that have not moved."""
+    k = len(points)
+    return Moves(points.copy(), np.zeros(k), np.zeros(k), np.zeros(k))
+
+
+def batch_sums(batch_size: int, points: Array, rows: int) -> BatchSums:
+    """Return room for the sums of a batch, in blocks of so many rows."""
+    k, d = points.shape
+    n_levels = levels_for(-(-batch_size // rows))
+    return BatchSums(
+        np.empty((k, d + 2)),
+        np.zeros(d),
+        np.empty((k, d + 2)),
+        np.empty(d),
+        np.zeros(k, np.bool_),
+        np.empty((n_levels, k, d + 2)),
+        np.zeros((k, n_levels), np.bool_),
+        np.empty((n_levels, d)),
+        np.zeros(n_levels, np.bool_),
+    )
+
+
+def seeding_samples(X: Array, sample_weight: Array) -> Samples:
+    """Return samples to draw centres from, their weights of X's type."""
+    if X.ndim != 2 or X.dtype.type not in (np.float32, np.float64):
+        raise ValueError(f"X has shape {X.shape} and dtype {X.dtype}.")
+    weights = np.ascontiguousarray(sample_weight, X.dtype)
+    if weights.size:
+        check_array("sample_weight", weights, (len(X),), X.dtype)
+    return Samples(X, weights)
+
+
+def seeding_draw(X: Array, n_clusters: int, n_candidates: int, first: int, rows: int) -> Draw:
+    """Return a draw whose first centre is row ``first``, in blocks of so many rows."""
+    if not 0 <= first < len(X):
+        raise ValueError(f"row {first} is none of the {len(X)} of X.")
+    n_columns = -(-(1 + n_candidates) // N) * N
+    return Draw(
+        np.full(n_clusters, first, np.int64),
+        np.full(n_candidates, first, np.int64),
+        np.repeat(X[first], n_columns),
+        np.full(len(X), np.inf, X.dtype),
+        np.empty((tree_size(-(-len(X) // rows)), 1 + n_candidates)),
+    )

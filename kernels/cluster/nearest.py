@@ -1,0 +1,257 @@
+"""Nearest centroid that is never wrong.
+
+The nearest of k centres maximises the score s_j = x.c_j - |c_j|^2 / 2: a dense layer with
+bias -|c_j|^2 / 2 and the largest column as its epilogue.  Rows and centres are first moved
+by one common vector near the data, so coordinates around 1e6 lose nothing.
+
+Scores round.  The tile keeps the runner-up too; where it is closer than the bound proved in
+``ops.certify``, the row is decided again as the reference decides: float64, direct differences
+summed in feature order, lowest index on ties.  So every label equals the reference's, whatever
+the element type, block, thread count or instruction set.
+
+A row with NaN or infinity fails the comparison with its margin and so is caught in the
+same place; there is no second pass over the data to look for them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ..machine.jit import allocating_kernel, inner_kernel, kernel
+from ..machine.team import finish_ticket, take_ticket
+from ..ops.certify import NOT_FINITE, decide_again, needed_lead
+from ..ops.exact import nearest_point, squared_distance
+from ..ops.pack import consecutive_rows, pack_panel, panel_size, rows_per_block
+from ..ops.product import NARROW, add_products
+from ..ops.scratch import aligned_zeros, copy_elements
+from ..tile import (
+    M,
+    N,
+    any_not_greater,
+    broadcast,
+    fill,
+    indices,
+    largest_column,
+    load,
+    multiply_add,
+    store,
+    store_indices,
+)
+
+
+class PanelWork(NamedTuple):
+    """Working memory of one member: all that scoring a panel needs.
+
+    panel : the samples, features first; (size,) of X's type, and at least four tile heights
+    rows : (height,) int64, their row numbers
+    distances : (n_clusters,) float64, of the sample that is decided again
+    labels : (height,) int32, of the panel's samples
+    """
+
+    panel: np.ndarray
+    rows: np.ndarray
+    distances: np.ndarray
+    labels: np.ndarray
+
+
+@allocating_kernel
+def panel_work(X, n_clusters):
+    """Return working memory for panels of X."""
+    height = rows_per_block(X)
+    return PanelWork(
+        aligned_zeros(X, panel_size(X) + 4 * height),
+        np.empty(height, np.int64),
+        np.empty(n_clusters),
+        np.empty(height, np.int32),
+    )
+
+
+@kernel
+def nearest_of_few(X, points, labels):
+    """Label a few rows as the reference does; preparing the centres would take longer.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_features)
+    points : IN (n_clusters, n_features)
+    labels : OUT (n_samples,) int32
+
+    Returns
+    -------
+    int : the number of rows, or NOT_FINITE if one holds NaN or infinity
+    """
+    for i in range(X.shape[0]):
+        nearest = nearest_point(X, i, points)
+        if nearest < 0:
+            return NOT_FINITE
+        labels[i] = nearest
+    return X.shape[0]
+
+
+@inner_kernel
+def shift_panel(panel, n_features, shift):
+    """Subtract ``shift`` from a panel of samples and return the squares of their norms (a tile).
+
+    Parameters
+    ----------
+    panel : IN/OUT flat array, (n_features, rows)
+    shift : IN (n_features,)
+    """
+    height = rows_per_block(panel)
+    norms = fill(panel, 0.0, M, 1)
+    for p in range(n_features):
+        column = load(panel, p * height, 0, M, 1) - broadcast(shift, p, 0, M, 1)
+        store(panel, p * height, 0, column)
+        norms = multiply_add(column, column, norms)
+    return norms
+
+
+@inner_kernel
+def score_panel(panel, centers):
+    """Score a packed panel of samples against all centres.
+
+    Parameters
+    ----------
+    panel : IN/OUT flat array, (n_features, rows); shifted
+    centers : IN Centers
+
+    Returns
+    -------
+    norms, best, index, second : tiles; the squares of the samples' norms, the largest
+        score, its centre, and the second largest score
+    """
+    shifted, half_norms = centers.shifted, centers.half_norms
+    n_features = centers.shift.size
+    height = rows_per_block(panel)
+    norms = shift_panel(panel, n_features, centers.shift)
+    best = fill(panel, -np.inf, M, 1)
+    second = fill(panel, -np.inf, M, 1)
+    index = indices(panel, 0, M)
+    j = 0
+    while j + N <= half_norms.size:
+        wide = broadcast(half_norms, j, 1, M, N)
+        wide = add_products(wide, panel, 0, height, n_features, shifted, j * n_features, N, 1)
+        best, index, second = largest_column(wide, j, best, index, second)
+        j += N
+    if j < half_norms.size:
+        narrow = broadcast(half_norms, j, 1, M, NARROW)
+        narrow = add_products(
+            narrow, panel, 0, height, n_features, shifted, j * n_features, NARROW, 1
+        )
+        best, index, second = largest_column(narrow, j, best, index, second)
+    return norms, best, index, second
+
+
+@inner_kernel
+def label_rows(X, start, stop, centers, work, labels):
+    """Write the nearest centre of rows [start, stop); return how many were decided in float64.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_features)
+    centers : IN Centers
+    work : OUT PanelWork
+    labels : OUT (n_samples,) int32
+
+    Returns
+    -------
+    int : the count, or NOT_FINITE as soon as a row holds NaN or infinity
+    """
+    panel, rows = work.panel, work.rows
+    height = rows_per_block(X)
+    decided = 0
+    for first in range(start, stop, height):
+        count = min(height, stop - first)
+        pack_panel(X, first, stop - 1, rows, panel, 0)
+        norms, best, index, second = score_panel(panel, centers)
+        if count == height:
+            store_indices(labels, first, index)
+        else:
+            store_indices(work.labels, 0, index)
+            copy_elements(work.labels, 0, count, labels, first)
+        needed = needed_lead(norms, centers.margin)
+        lead = best - second
+        if any_not_greater(lead, needed):
+            # The panel is done with: its first rows hold the leads and what they need.
+            store(panel, 0, 0, lead)
+            store(panel, height, 0, needed)
+            consecutive_rows(first, stop - 1, rows)
+            again = decide_again(
+                X, rows, 0, count, centers.columns, panel, work.distances, labels, first
+            )
+            if again < 0:
+                return NOT_FINITE
+            decided += again
+    return decided
+
+
+@allocating_kernel
+def nearest_centroid(X, centers, block_rows, state, labels, distances, decisions):
+    """Label every row with its nearest centre, as a member of a team.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_features)
+    centers : IN Centers
+    block_rows : int, rows a ticket
+    state : IN/OUT the team's state, zero at the start
+    labels : OUT (n_samples,) int32
+    distances : OUT (n_samples,) of X's type, Euclidean, or (0,) where they are not wanted
+    decisions : OUT (n_blocks,) int64, rows decided in float64, or NOT_FINITE
+    """
+    n_samples = X.shape[0]
+    work = panel_work(X, centers.columns.shape[1])
+    while True:
+        block = take_ticket(state)
+        start = block * block_rows
+        if start >= n_samples:
+            return
+        stop = min(start + block_rows, n_samples)
+        decisions[block] = label_rows(X, start, stop, centers, work, labels)
+        if distances.size > 0 and decisions[block] >= 0:
+            write_distances(X, start, stop, centers.points, labels, distances)
+        finish_ticket(state)
+
+
+@inner_kernel
+def write_distances(X, start, stop, points, labels, distances):
+    """Write the distance of rows [start, stop) to the centre they are labelled with."""
+    for i in range(start, stop):
+        distances[i] = math.sqrt(squared_distance(X, i, points, labels[i]))
+
+
+@kernel
+def squared_distances(X, sample_weight, points, labels, block_rows, state, distances, inertias):
+    """Measure every row's squared distance to its centre, as a member of a team.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_features)
+    sample_weight : IN (n_samples,) float64, or (0,) for weights of one
+    points : IN (n_clusters, n_features)
+    labels : IN (n_samples,) int32
+    block_rows : int, rows of a block
+    state : IN/OUT the team's state, zero at the start
+    distances : OUT (n_samples,) float64, or (0,) where only sums are wanted
+    inertias : OUT (n_blocks,) float64, the blocks' weighted sums; -inf for a block with a label
+        that is none
+    """
+    n_samples = X.shape[0]
+    while True:
+        block = take_ticket(state)
+        start = block * block_rows
+        if start >= n_samples:
+            return
+        total = 0.0
+        for i in range(start, min(start + block_rows, n_samples)):
+            if labels[i] < 0 or labels[i] >= points.shape[0]:
+                total = -np.inf
+                break
+            distance = squared_distance(X, i, points, labels[i])
+            total += distance * sample_weight[i] if sample_weight.size > 0 else distance
+            if distances.size > 0:
+                distances[i] = distance
+        inertias[block] = total

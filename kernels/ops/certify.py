@@ -1,0 +1,116 @@
+"""When is the best of several rounded scores decisive, and what to do when it is not.
+
+A score is s = x.c - |c|^2 / 2, after rows x and points c were moved by one common vector; the
+nearest point has the largest.  Let u be the unit round-off of the element type, v = 2^-53 that
+of float64, gamma_n(u) = n u / (1 - n u) (Higham, "Accuracy and Stability of Numerical
+Algorithms", 2nd ed., 2002, lemma 3.1), d the number of features, r = |x| and C = max |c| of the
+moved vectors as they are stored.  Against the exact score of the unmoved vectors, a computed one
+is off by the sum of
+
+=====================================  ===================  =============================
+rounding                               of x.c, times r C    of |c|^2 / 2, times C^2 / 2
+=====================================  ===================  =============================
+moving x and c, once an entry          gamma_2(u)           gamma_2(u)
+squares and sum of the norm            -                    gamma_{d+1}(v), it is float64
+halving and storing the norm           -                    u
+d products added to the bias, without  gamma_{d+1}(u)       gamma_{d+1}(u)
+a fused unit two roundings each
+=====================================  ===================  =============================
+
+so by at most gamma_{d+4}(u) r C + (gamma_{d+5}(u) + gamma_{d+1}(v)) C^2 / 2; in float32 the
+last gamma is below u, in float64 it is as large as the others and the second sum is below
+gamma_{2d+8}.  Two scores enter a lead, hence twice that.  The reference rounds too: its squared
+distances D = r'^2 <= 2 r^2 + 2 C^2 are off by gamma_{d+2}(v) D, and the lead is half a
+difference of two of them: 2 gamma_{d+2}(v) (r^2 + C^2).
+
+What remains is relative: r computed from d rounded squares (gamma_{d+1}(u) / 2), the margin's own
+arithmetic and the subtraction that gives the lead (8 u together).  The factor 1.05 covers it as
+long as d u < 0.01; beyond, no lead is decisive.  Numbers may underflow, 2 d + 2 times by at
+most half a subnormal, which d + 8 times the smallest normal number exceeds by far; where |x|^2
+itself has underflowed, r C < 2^-20 C^2, or r C is below the smallest normal number.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..machine.jit import inner_kernel
+from ..tile import multiply_add, select_less, square_root
+from .exact import nearest_column
+from .pack import rows_per_block
+
+#: What counts as a number of decisions once a row was not finite: any sum with it is below 0.
+NOT_FINITE = -(1 << 40)
+#: Elements of a margin.
+MARGIN_SIZE = 5
+
+
+@inner_kernel
+def score_margin(columns, largest, margin):
+    """Bound the rounding of scores.
+
+    Parameters
+    ----------
+    columns : IN (n_features, n_points); only its shape and type matter
+    largest : float, the largest squared norm of a moved point
+    margin : OUT (5,) float64; a score is decisive if it leads by more than
+        margin[0] |x| + margin[1] |x|^2 + margin[2] and |x|^2 is below margin[4], above which
+        squares may overflow; |x|^2 is off by at most margin[3] |x|^2
+    """
+    if columns.itemsize == 4:
+        unit, tiny, huge, norms = 2.0**-24, 2.0**-126, 2.0**123, 1.0
+    else:
+        unit, tiny, huge, norms = 2.0**-53, 2.0**-1022, 2.0**1019, 2.0
+    n = columns.shape[0] + 8
+    gamma = 1.05 * n * unit / (1.0 - n * unit) if n * unit < 0.01 else np.inf
+    reference = 1.05 * 2.0 * n * 2.0**-53
+    margin[0] = 2.0 * gamma * math.sqrt(largest)
+    margin[1] = reference
+    margin[2] = (norms * gamma + reference) * largest + n * tiny
+    margin[3] = gamma
+    margin[4] = huge if largest < huge else 0.0
+
+
+@inner_kernel
+def needed_lead(norms, margin):
+    """Return by how much a score must lead to be decisive (a tile).
+
+    Parameters
+    ----------
+    norms : tile, squared norms of the samples
+    margin : IN (5,), see :func:`score_margin`
+    """
+    lead = multiply_add(norms, margin[1], square_root(norms) * margin[0]) + margin[2]
+    return select_less(norms, margin[4], lead, np.inf)
+
+
+@inner_kernel
+def decide_again(X, rows, first, count, columns, leads, distances, labels, start):
+    """Decide those samples of a panel in float64 whose lead is not above what they need.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_features)
+    rows : IN int64, the rows of X of the panel, from element ``first``
+    count : int, how many samples of the panel there are
+    columns : IN (n_features, n_points) the points, transposed
+    leads : IN flat, the leads of the panel's samples, then what they need
+    distances : OUT (n_points,) float64, working memory
+    labels : OUT int32, of the panel's samples, from element ``start``
+
+    Returns
+    -------
+    int : how many were decided, or NOT_FINITE as soon as a row holds NaN or infinity
+    """
+    height = rows_per_block(X)
+    decided = 0
+    for i in range(count):
+        if not leads[i] > leads[height + i]:
+            nearest = nearest_column(X, rows[first + i], columns, distances)
+            if nearest < 0:
+                return NOT_FINITE
+            labels[start + i] = nearest
+            decided += 1
+    return decided
