@@ -21,18 +21,22 @@ if TYPE_CHECKING:
         sigmoid_derivative,
     )
     from .inspection import KMeansElbowDisplay, KMeansStepsDisplay
+    from .linear_model import LinearRegression, Ridge, gram
     from .neural_network import MLPClassifier, MLPRegressor
 
 _HOMES = {
     "KMeans": "cluster",
     "KMeansElbowDisplay": "inspection",
     "KMeansStepsDisplay": "inspection",
+    "LinearRegression": "linear_model",
     "MLPClassifier": "neural_network",
     "MLPRegressor": "neural_network",
     "MiniBatchKMeans": "cluster",
+    "Ridge": "linear_model",
     "dense_backward": "functional",
     "dense_forward": "functional",
     "get_num_threads": "core.threads",
+    "gram": "linear_model",
     "kmeans_plusplus": "cluster",
     "nearest_centroid": "functional",
     "num_threads": "core.threads",
@@ -40,19 +44,30 @@ _HOMES = {
     "sigmoid": "functional",
     "sigmoid_derivative": "functional",
 }
-_SUBMODULES = ("cluster", "functional", "inspection", "kernels", "neural_network", "reference")
+_SUBMODULES = (
+    "cluster",
+    "functional",
+    "inspection",
+    "kernels",
+    "linear_model",
+    "neural_network",
+    "reference",
+)
 
 __all__ = [
     "KMeans",
     "KMeansElbowDisplay",
     "KMeansStepsDisplay",
+    "LinearRegression",
     "MLPClassifier",
     "MLPRegressor",
     "MiniBatchKMeans",
+    "Ridge",
     "__version__",
     "dense_backward",
     "dense_forward",
     "get_num_threads",
+    "gram",
     "kmeans_plusplus",
     "nearest_centroid",
     "num_threads",

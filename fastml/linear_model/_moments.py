@@ -20,8 +20,6 @@ _CALL_NANOSECONDS = 3e8
 _PARTIAL_BYTES, _MOST_TICKETS, _FEWEST_TICKETS = 1 << 26, 64, 8
 #: Rows whose mean is the first guess of all rows' mean.
 _FIRST_ROWS = 256
-#: Up to so many columns float64 throughout costs less than refining the result of float32.
-_NARROW = 128
 
 
 class Moments(NamedTuple):
@@ -81,9 +79,7 @@ def run_tickets(
     return np.asarray(partials[0])
 
 
-def raw_products(
-    X: Array, Y: Array, roots: Array | None, shift: Array, panel_type: Any
-) -> Array:
+def raw_products(X: Array, Y: Array, roots: Array | None, shift: Array, panel_type: Any) -> Array:
     """Return the Gram matrix of [X, Y, 1] about ``shift``, symmetric, in float64."""
     rows = kernel.Rows.of(X, Y, roots, shift, panel_type)
     n_columns, width = rows.shift.size, X.shape[1] + Y.shape[1] + 1
@@ -111,7 +107,7 @@ def moments(
     *,
     center: bool = True,
     shift: Array | None = None,
-    single: bool | None = None,
+    single: bool = False,
 ) -> Moments:
     """Return the moments of rows; numbers that are not finite make the products not finite.
 
@@ -125,10 +121,8 @@ def moments(
     shift : ndarray (n_features + n_targets,)
         A guess of the mean; default: that of the first rows.
     single : bool
-        Whether to multiply in float32; default: for float32 rows that are wide.
+        Whether to multiply in float32 and sum panels in float64: products to eight digits.
     """
-    if single is None:
-        single = bool(X.dtype == np.float32 and X.shape[1] > _NARROW)
     panel_type = np.float32 if single else np.float64
     roots = None if weights is None else np.sqrt(weights)
     width = X.shape[1] + Y.shape[1]
