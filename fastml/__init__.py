@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         sigmoid_derivative,
     )
     from .inspection import KMeansElbowDisplay, KMeansStepsDisplay
-    from .linear_model import LinearRegression, Ridge, gram
+    from .linear_model import LinearRegression, LogisticRegression, Ridge, gram
     from .neural_network import MLPClassifier, MLPRegressor
 
 _HOMES = {
@@ -29,6 +29,7 @@ _HOMES = {
     "KMeansElbowDisplay": "inspection",
     "KMeansStepsDisplay": "inspection",
     "LinearRegression": "linear_model",
+    "LogisticRegression": "linear_model",
     "MLPClassifier": "neural_network",
     "MLPRegressor": "neural_network",
     "MiniBatchKMeans": "cluster",
@@ -59,6 +60,7 @@ __all__ = [
     "KMeansElbowDisplay",
     "KMeansStepsDisplay",
     "LinearRegression",
+    "LogisticRegression",
     "MLPClassifier",
     "MLPRegressor",
     "MiniBatchKMeans",

@@ -2,6 +2,7 @@
 
 from ._gram import Gram, gram
 from ._linear_regression import LinearRegression
+from ._logistic_regression import LogisticRegression
 from ._ridge import Ridge
 
-__all__ = ["Gram", "LinearRegression", "Ridge", "gram"]
+__all__ = ["Gram", "LinearRegression", "LogisticRegression", "Ridge", "gram"]

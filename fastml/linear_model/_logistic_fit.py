@@ -17,7 +17,6 @@ from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.linear_model import logistic as kernel
 from ..kernels.ops.gram import BLOCK_ROWS, Rows, columns_of, panel_rows
-from ..kernels.ops.sums import levels_for
 from ._moments import first_shift, raw_products, run_tickets
 
 #: Converged when half the squared Newton step is no more than this of the objective.
@@ -71,7 +70,7 @@ class Problem:
         n_columns = self.rows.shift.size
         strip = columns_of(1)
         padded = np.zeros((kernel.OUTPUTS + K, n_columns))
-        padded[:K, : width] = W
+        padded[:K, :width] = W
         strips = padded.reshape(len(padded), -1, strip).transpose(1, 0, 2).reshape(-1)
         weights = np.empty(0) if self.weights is None else self.weights
         size = 1 + K * n_columns + curvature * n_columns**2

@@ -16,11 +16,13 @@ def gram(
     X is (n_samples, n_features), Y (n_samples, n_targets), W the diagonal of the weights; two
     passes in float64.
     """
-    X, Y = np.asarray(X, np.float64), np.asarray(Y, np.float64)
-    w = np.ones(len(X)) if weights is None else np.asarray(weights, np.float64)
+    A: Array = np.asarray(X, np.float64)
+    B: Array = np.asarray(Y, np.float64)
+    w: Array = np.ones(len(A)) if weights is None else np.asarray(weights, np.float64)
     total = float(w.sum())
-    X_mean, y_mean = w @ X / total, w @ Y / total
-    A, B = X - X_mean, Y - y_mean
+    X_mean: Array = w @ A / total
+    y_mean: Array = w @ B / total
+    A, B = A - X_mean, B - y_mean
     return total, X_mean, y_mean, (A.T * w) @ A, (A.T * w) @ B, (B.T * w) @ B
 
 

@@ -65,9 +65,7 @@ def margins(panel, n_outputs, n_columns, height, at_weights, at_margins):
                 for v in range(0, width, step):
                     tile = outer(tile, panel, left + v, right + v, width)
             at = at_margins + k * height + r
-            add_lane_sums(
-                panel, at, height, tile, min(G, n_outputs - k), min(G, height - r)
-            )
+            add_lane_sums(panel, at, height, tile, min(G, n_outputs - k), min(G, height - r))
 
 
 @inner_kernel

@@ -8,7 +8,9 @@ without its parameters, * standing for anything) and, after #, the reason.
 
 from __future__ import annotations
 
+import collections
 import fnmatch
+import functools
 import importlib
 import os
 from pathlib import Path
@@ -49,6 +51,31 @@ def pytest_configure(config):
     replaced = _replace(os.environ["FASTML_SKLEARN_SUITE"])
     if not replaced:
         raise RuntimeError("fastml shares no name with the module.")
+    _count_paths(replaced)
+
+
+#: How often each path computed a fit, where estimators say so.
+computed = collections.Counter()
+
+
+def _count_paths(names):
+    """Count what ``computed_by_`` says after every fit."""
+    for name in names:
+        kind = getattr(fastml, name)
+        if not hasattr(kind, "fit") or not kind.__module__.startswith("fastml.linear_model"):
+            continue
+
+        def counted(self, *arguments, _fit=kind.fit, **options):
+            fitted = _fit(self, *arguments, **options)
+            computed[type(self).__name__, fitted.computed_by_] += 1
+            return fitted
+
+        kind.fit = functools.wraps(kind.fit)(counted)
+
+
+def pytest_terminal_summary(terminalreporter):
+    for (kind, path), count in sorted(computed.items()):
+        terminalreporter.write_line(f"{count:6} fits of {kind} by {path}")
 
 
 def pytest_collection_modifyitems(config, items):
