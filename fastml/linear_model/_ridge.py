@@ -101,6 +101,6 @@ class Ridge(linear_model.Ridge):  # type: ignore[misc]
                         return self
                     reason = "squares overflow"
         fit_as_scikit_learn(
-            self, reason, lambda copied: linear_model.Ridge.fit(copied, X, y, sample_weight)
+            self, reason, lambda copied: super(Ridge, copied).fit(X, y, sample_weight)
         )
         return self

@@ -20,9 +20,10 @@ def gram(
     B: Array = np.asarray(Y, np.float64)
     w: Array = np.ones(len(A)) if weights is None else np.asarray(weights, np.float64)
     total = float(w.sum())
-    X_mean: Array = w @ A / total
-    y_mean: Array = w @ B / total
-    A, B = A - X_mean, B - y_mean
+    X_mean: Array = np.asarray(w @ A / total, np.float64)
+    y_mean: Array = np.asarray(w @ B / total, np.float64)
+    A = np.subtract(A, X_mean)
+    B = np.subtract(B, y_mean)
     return total, X_mean, y_mean, (A.T * w) @ A, (A.T * w) @ B, (B.T * w) @ B
 
 
