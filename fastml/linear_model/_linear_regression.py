@@ -153,7 +153,7 @@ class LinearRegression(linear_model.LinearRegression):  # type: ignore[misc]
         fit_as_scikit_learn(
             self,
             reason,
-            lambda copied: super(LinearRegression, copied).fit(X, y, sample_weight),
+            lambda copied: super().fit(X, y, sample_weight),
         )
         return self
 

@@ -104,7 +104,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
             fit_as_scikit_learn(
                 self,
                 reason,
-                lambda copied: super(LogisticRegression, copied).fit(X, y, sample_weight),
+                lambda copied: super().fit(X, y, sample_weight),
             )
         return self
 

@@ -100,7 +100,5 @@ class Ridge(linear_model.Ridge):  # type: ignore[misc]
                         self.solver_ = "cholesky" if self.solver == "auto" else self.solver
                         return self
                     reason = "squares overflow"
-        fit_as_scikit_learn(
-            self, reason, lambda copied: super(Ridge, copied).fit(X, y, sample_weight)
-        )
+        fit_as_scikit_learn(self, reason, lambda copied: super().fit(X, y, sample_weight))
         return self

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 
 def gram(
@@ -20,11 +22,10 @@ def gram(
     B: Array = np.asarray(Y, np.float64)
     w: Array = np.ones(len(A)) if weights is None else np.asarray(weights, np.float64)
     total = float(w.sum())
-    X_mean: Array = np.asarray(w @ A / total, np.float64)
-    y_mean: Array = np.asarray(w @ B / total, np.float64)
-    A = np.subtract(A, X_mean)
-    B = np.subtract(B, y_mean)
-    return total, X_mean, y_mean, (A.T * w) @ A, (A.T * w) @ B, (B.T * w) @ B
+    X_mean, y_mean = (np.array([np.dot(w, c) for c in C.T], np.float64) / total for C in (A, B))
+    A, B = A - X_mean, B - y_mean
+    XtX, XtY, YtY = (np.array((P.T * w) @ Q, np.float64) for P, Q in ((A, A), (A, B), (B, B)))
+    return total, X_mean, y_mean, XtX, XtY, YtY
 
 
 def least_squares(X: ArrayLike, Y: ArrayLike, alpha: float = 0.0) -> tuple[Array, Array]:
