@@ -187,7 +187,12 @@ def quasi_newton(problem: Problem, W: Array, max_iter: int) -> tuple[Array, int,
                 break
             size /= 2
             if size < 1e-10:
+                break
+        if size < 1e-10:
+            if not pairs:
                 return W, n_iter, decrease <= 1e-12 * value
+            pairs = []  # they led astray: begin again from the preconditioner
+            continue
         s, y = tried - W, found[1] - gradient
         product = float(np.sum(s * y))
         if product > 0:
