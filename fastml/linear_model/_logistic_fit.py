@@ -23,6 +23,8 @@ from ._moments import first_shift, raw_products, run_tickets
 _RELATIVE_GAP = 1e-18
 #: Newton's method up to so many columns.
 _MOST_NEWTON_COLUMNS = 400
+#: So many quasi-Newton steps before Newton's are tried, where there are few columns and classes.
+_QUASI_NEWTON_STEPS = 40
 #: Pairs of steps L-BFGS remembers.
 _MEMORY = 20
 #: Newton starts from the minimum of one row in so many, where there are plenty.
@@ -118,6 +120,50 @@ class Problem:
 
         return divide
 
+    def softmax_curvature(self, W: Array) -> Array:
+        """Return the second derivative of many classes, without penalty, by pairs of classes.
+
+        What it does to vectors equal for all classes, where the loss is flat, is made definite.
+        """
+        K, used = len(W), self.used
+        moved = [np.asarray(self.X, np.float64) - self.shift, np.ones((len(self.X), 1))]
+        Z = np.hstack(moved) @ W.T
+        P = np.exp(Z - Z.max(axis=1, keepdims=True))
+        P /= P.sum(axis=1, keepdims=True)
+        weights = 1.0 if self.weights is None else self.weights
+        H = np.empty((K, used, K, used))
+        empty = np.empty((len(self.X), 0))
+        for a in range(K):
+            for b in range(a + 1):
+                slope = P[:, a] * (P[:, b] if a != b else 1 - P[:, a]) * weights
+                block = raw_products(self.X, empty, np.sqrt(slope), self.shift, np.float64)
+                H[a, :, b] = H[b, :, a] = (block if a == b else -block)[:used, :used]
+        flat = np.mean([H[a, :, a] for a in range(K)], axis=0)
+        H += flat[None, :, None, :]
+        return H.reshape(K * used, K * used)
+
+    def softmax_divide(self, H: Array) -> Any:
+        """Return the function that divides gradients of many classes by H plus the penalty."""
+        K, used = self.n_outputs, self.used
+        A = H + np.diag(np.tile(self.penalty[:used], K))
+        norms = np.sqrt(np.diag(A))
+        norms = np.where(norms > 0, norms, 1.0)
+        A = A / norms / norms[:, None]
+        jitter = 1e-15 * len(A)
+        while True:
+            factor, info = linalg.lapack.dpotrf(A + jitter * np.eye(len(A)), lower=0, clean=1)
+            if info == 0:
+                break
+            jitter *= 10
+
+        def divide(gradient: Array) -> Array:
+            step = np.zeros_like(gradient)
+            solved = linalg.cho_solve((factor, False), gradient[:, :used].reshape(-1) / norms)
+            step[:, :used] = (solved / norms).reshape(K, used)
+            return step
+
+        return divide
+
     def start(self, W: Array | None) -> Array:
         """Return the coefficients to start from, about the shift."""
         if W is None:
@@ -139,16 +185,27 @@ class Problem:
 
 def newton(problem: Problem, W: Array, max_iter: int) -> tuple[Array, int, bool]:
     """Take Newton's steps, halved until the objective falls."""
-    value, gradient, H = problem.evaluate(W, True)
+    two = problem.n_outputs == 1
+
+    def evaluate(W: Array) -> tuple[float, Array, Array]:
+        if two:
+            return problem.evaluate(W, True)
+        value, gradient, _ = problem.evaluate(W)
+        return value, gradient, W
+
+    value, gradient, H = evaluate(W)
     for n_iter in range(max_iter):
-        step = -problem.preconditioner(H)(gradient)
+        if two:
+            step = -problem.preconditioner(H)(gradient)
+        else:
+            step = -problem.softmax_divide(problem.softmax_curvature(W))(gradient)
         decrease = -float(np.sum(step * gradient))
         if decrease <= 2 * _RELATIVE_GAP * value:
             return W, n_iter, True
         size = 1.0
         while True:
             tried = W + size * step
-            found = problem.evaluate(tried, True)
+            found = evaluate(tried)
             if found[0] <= value - 1e-4 * size * decrease + 1e-15 * value:
                 break
             size /= 2
@@ -226,5 +283,10 @@ def fit_logistic(
         )  # fmt: skip
         start = sample.W if np.isfinite(sample.W).all() and not sample.separated else None
     search = newton if by_newton else quasi_newton
-    W, n_iter, converged = search(problem, problem.start(start), max_iter)
+    stubborn = n_outputs > 1 and n_outputs * (d + 1) <= _MOST_NEWTON_COLUMNS
+    most = min(max_iter, _QUASI_NEWTON_STEPS) if stubborn else max_iter
+    W, n_iter, converged = search(problem, problem.start(start), most)
+    if stubborn and not converged and n_iter < max_iter:
+        W, more, converged = newton(problem, W, max_iter - n_iter)
+        n_iter += more
     return problem.finish(W, n_iter, converged)

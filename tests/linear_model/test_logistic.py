@@ -189,3 +189,18 @@ def test_delegated_fits_say_why():
         assert fastml.LogisticRegression(solver="saga").fit(X, y).computed_by_ == (
             "scikit-learn: solver='saga'"
         )
+
+
+@pytest.mark.parametrize("C", [1.0, 21.5, 166.0, 1e4])
+def test_many_classes_nearly_separated(C):
+    from sklearn.datasets import load_iris
+
+    X, y = load_iris(return_X_y=True)
+    model = fastml.LogisticRegression(C=C).fit(X, y)
+    theirs = linear_model.LogisticRegression(
+        C=C, solver="newton-cholesky", tol=1e-14, max_iter=1000
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs.fit(X, y)
+    np.testing.assert_allclose(model.coef_, theirs.coef_, atol=1e-5)
