@@ -6,6 +6,7 @@ from . import (
     functional,
     inspection,
     kernels,
+    linear_model,
     naive_bayes,
     neighbors,
     neural_network,
@@ -22,6 +23,7 @@ from .functional import (
     sigmoid_derivative,
 )
 from .inspection import KMeansElbowDisplay, KMeansStepsDisplay
+from .linear_model import LinearRegression, LogisticRegression, Ridge, gram
 from .naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB
 from .neighbors import (
     KNeighborsClassifier,
@@ -45,6 +47,8 @@ __all__ = [
     "KMeansStepsDisplay",
     "KNeighborsClassifier",
     "KNeighborsRegressor",
+    "LinearRegression",
+    "LogisticRegression",
     "MLPClassifier",
     "MLPRegressor",
     "MiniBatchKMeans",
@@ -52,17 +56,20 @@ __all__ = [
     "NearestNeighbors",
     "RadiusNeighborsClassifier",
     "RadiusNeighborsRegressor",
+    "Ridge",
     "__version__",
     "cluster",
     "dense_backward",
     "dense_forward",
     "functional",
     "get_num_threads",
+    "gram",
     "inspection",
     "kernels",
     "kmeans_plusplus",
     "kneighbors",
     "kneighbors_graph",
+    "linear_model",
     "naive_bayes",
     "nearest_centroid",
     "neighbors",
