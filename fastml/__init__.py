@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     )
     from .inspection import KMeansElbowDisplay, KMeansStepsDisplay
     from .neural_network import MLPClassifier, MLPRegressor
+    from .tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 _HOMES = {
+    "DecisionTreeClassifier": "tree",
+    "DecisionTreeRegressor": "tree",
     "KMeans": "cluster",
     "KMeansElbowDisplay": "inspection",
     "KMeansStepsDisplay": "inspection",
@@ -40,9 +43,19 @@ _HOMES = {
     "sigmoid": "functional",
     "sigmoid_derivative": "functional",
 }
-_SUBMODULES = ("cluster", "functional", "inspection", "kernels", "neural_network", "reference")
+_SUBMODULES = (
+    "cluster",
+    "functional",
+    "inspection",
+    "kernels",
+    "neural_network",
+    "reference",
+    "tree",
+)
 
 __all__ = [
+    "DecisionTreeClassifier",
+    "DecisionTreeRegressor",
     "KMeans",
     "KMeansElbowDisplay",
     "KMeansStepsDisplay",

@@ -102,8 +102,28 @@ def whole_factors(factors: Array) -> tuple[Array, float]:
     return np.array(whole, np.int64), float(divisor)
 
 
+def _by_class(y: Array, n_classes: int, weights: Array) -> tuple[Array, Array]:
+    """Return weights as whole multiples of one factor a class, the least weight in it.
+
+    So weights are that a balance of the classes and counts of draws were multiplied into.
+
+    Raises
+    ------
+    NotExact
+        If they are not, each product rounded to float64.
+    """
+    factors = np.full(n_classes, np.inf)
+    used = weights > 0
+    np.minimum.at(factors, y[used], weights[used])
+    factors[np.isinf(factors)] = 1.0
+    counts = np.rint(weights / factors[y])
+    if not np.array_equal(counts * factors[y], weights) or counts.sum() >= _MOST_WEIGHT:
+        raise NotExact("weights are no multiples of a power of two with a sum below 2**52 of it")
+    return counts, factors
+
+
 def class_targets(
-    y: Array, n_classes: int, weights: Array | None, factors: Array | None, criterion: str
+    y: Array, n_classes: int, weights: Array | None, criterion: str
 ) -> tuple[Targets, Scale]:
     """Return the targets of a classification.
 
@@ -112,17 +132,22 @@ def class_targets(
     y : ndarray (n_samples,) of int, from 0 to n_classes - 1
     n_classes : int
     weights : ndarray (n_samples,) of float64, or None
-    factors : ndarray (n_classes,) of float64, or None
     criterion : {"gini", "entropy", "log_loss"}
 
     Raises
     ------
     NotExact
-        As :func:`whole_weights` and :func:`whole_factors`.
+        If weights are neither exact as :func:`whole_weights` wants them, nor whole multiples of one
+        factor a class, these spanning 62 bits at most.
     """
-    whole, unit = whole_weights(weights, len(y))
     multiples, worth = np.ones(n_classes, np.int64), 1.0
-    if factors is not None:
+    try:
+        whole, unit = whole_weights(weights, len(y))
+    except NotExact:
+        if weights is None or not np.all(weights >= 0) or not weights.any():
+            raise
+        counts, factors = _by_class(y, n_classes, weights)
+        whole, unit = whole_weights(counts, len(y))
         multiples, worth = whole_factors(factors)
     targets = Targets(
         CRITERIA[criterion],

@@ -123,10 +123,10 @@ def imports_of(path):
 
 
 #: The floors of the house, lowest first; rooms of one floor do not know each other.
-KERNELS = [["machine"], ["tile"], ["ops"], ["cluster", "neural_network"]]
+KERNELS = [["machine"], ["tile"], ["ops"], ["cluster", "neural_network", "tree"]]
 FASTML = [
     ["core"],
-    ["cluster", "neural_network"],
+    ["cluster", "neural_network", "tree"],
     ["functional"],
     ["inspection"],
     ["_cli"],
