@@ -13,6 +13,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from .cluster import KMeans, MiniBatchKMeans, kmeans_plusplus
     from .core.threads import get_num_threads, num_threads, set_num_threads
+    from .ensemble import RandomForestClassifier, RandomForestRegressor
     from .functional import (
         dense_backward,
         dense_forward,
@@ -33,6 +34,8 @@ _HOMES = {
     "MLPClassifier": "neural_network",
     "MLPRegressor": "neural_network",
     "MiniBatchKMeans": "cluster",
+    "RandomForestClassifier": "ensemble",
+    "RandomForestRegressor": "ensemble",
     "dense_backward": "functional",
     "dense_forward": "functional",
     "get_num_threads": "core.threads",
@@ -45,6 +48,7 @@ _HOMES = {
 }
 _SUBMODULES = (
     "cluster",
+    "ensemble",
     "functional",
     "inspection",
     "kernels",
@@ -62,6 +66,8 @@ __all__ = [
     "MLPClassifier",
     "MLPRegressor",
     "MiniBatchKMeans",
+    "RandomForestClassifier",
+    "RandomForestRegressor",
     "__version__",
     "dense_backward",
     "dense_forward",

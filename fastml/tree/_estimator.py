@@ -33,6 +33,8 @@ from ._targets import CRITERIA, NotExact, class_targets, value_targets
 EXACT = "fastml"
 _MOST_CLASSES, _MOST_ROWS = 256, (1 << 31) - 1
 _NO_LIMIT = 1 << 30
+#: A sparse X of so many elements is made dense: a quarter of a gigabyte.
+_MOST_DENSE = 1 << 26
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -86,7 +88,7 @@ class ExactTree:
     def _reason(self, X: Any, y: Any) -> str | None:
         """Return why scikit-learn's builder is needed, or None."""
         me: Any = self
-        if issparse(X):
+        if issparse(X) and X.shape[0] * X.shape[1] > _MOST_DENSE:
             return "X is sparse"
         if me.splitter != "best":
             return f"splitter={me.splitter!r}"
@@ -150,16 +152,16 @@ class ExactTree:
 
     def _checked(self, X: Any, y: Any) -> tuple[Array, Array, Array | None]:
         me: Any = self
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            validate_separately=(
-                {"dtype": [np.float64, np.float32], "ensure_all_finite": False},
-                {"ensure_2d": False, "dtype": None},
-            ),
-        )
+        # A sparse X is float32, as scikit-learn has it, so that its prediction is right too.
+        kinds = np.float32 if issparse(X) else [np.float64, np.float32]
+        check_X = {"dtype": kinds, "ensure_all_finite": False, "accept_sparse": "csc"}
+        check_y = {"ensure_2d": False, "dtype": None}
+        X, y = validate_data(self, X, y, validate_separately=(check_X, check_y))
         missing = me._compute_missing_values_in_feature_mask(X)
+        if issparse(X):
+            if X.indices.dtype != np.intc or X.indptr.dtype != np.intc:
+                raise ValueError("No support for np.int64 index based sparse matrices")
+            X = X.toarray(order="C")
         if me.criterion == "poisson":
             if np.any(y < 0):
                 raise ValueError(
@@ -178,6 +180,8 @@ class ExactTree:
         random_state = check_random_state(me.random_state)
         if check_input:
             X, y, missing = self._checked(X, y)
+        elif issparse(X):
+            X = X.toarray(order="C")
         n, d = X.shape
         y = np.atleast_1d(y)
         if y.ndim == 2:

@@ -127,6 +127,7 @@ KERNELS = [["machine"], ["tile"], ["ops"], ["cluster", "neural_network", "tree"]
 FASTML = [
     ["core"],
     ["cluster", "neural_network", "tree"],
+    ["ensemble"],
     ["functional"],
     ["inspection"],
     ["_cli"],
