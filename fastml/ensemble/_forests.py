@@ -50,7 +50,7 @@ class ExactForest:
         tree._shared = vars(self)["_shared"]
         return tree
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Grow the forest.
 
@@ -79,7 +79,7 @@ class ExactForest:
                 vars(tree).pop("_shared", None)
                 others.add(tree.computed_by_)
             others.discard(EXACT)
-            me.computed_by_ = sorted(others)[0] if others else EXACT
+            me.computed_by_ = min(others) if others else EXACT
         return self
 
     def _mean(self, X: Any) -> Array | None:

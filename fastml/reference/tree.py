@@ -1,9 +1,9 @@
 """Decision trees by the definition: every split is tried, every score is exact.
 
 Gini and squared error are compared as fractions, criteria with logarithms to 60 digits.  A split
-sends the rows with x <= t to the left, and those where x is missing (NaN) to one side; t lies in the
-middle between two values that follow each other in the node.  The best split has the largest score,
-equal ones the lowest feature, then missing values on the right, then the lowest threshold.
+sends the rows with x <= t to the left, and those where x is missing (NaN) to one side; t lies in
+the middle between two values that follow each other in the node.  The best split has the largest
+score, equal ones the lowest feature, then missing values on the right, then the lowest threshold.
 
 Breiman, Friedman, Olshen and Stone, "Classification and Regression Trees", 1984.
 """
@@ -122,7 +122,7 @@ def splits(
 def best_split(
     X: NDArray[Any], y: NDArray[Any], weights: NDArray[Any], criterion: str, **least: Any
 ) -> Split | None:
-    """Return the best split of some rows, or None if there is none: parameters of :func:`splits`."""
+    """Return the best split of some rows, or None: parameters as of :func:`splits`."""
     best = None
     with localcontext() as context:
         context.prec = _DIGITS

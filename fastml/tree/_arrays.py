@@ -148,7 +148,9 @@ def best_first(arrays: TreeArrays, max_leaf_nodes: int) -> TreeArrays:
     chosen = np.array(kept)
     lefts = np.array([left.get(i, -1) for i in range(len(kept))], np.int32)
     rights = np.array([right.get(i, -1) for i in range(len(kept))], np.int32)
-    part = TreeArrays(*(field[chosen] for field in arrays[:-1]), 0)
+    part = arrays._replace(
+        **{name: getattr(arrays, name)[chosen] for name in TreeArrays._fields if name != "depth"}
+    )
     return part._replace(
         features=np.where(lefts >= 0, part.features, -1).astype(np.int32),
         thresholds=np.where(lefts >= 0, part.thresholds, -2.0),

@@ -76,7 +76,7 @@ class ExactTree:
             if state.get("_fitted") is None:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute 'tree_'")
             n_classes = state.get("n_classes_", 1) if is_classifier(self) else 1
-            state["_tree"] = to_sklearn(self._fitted.arrays, state["n_features_in_"], n_classes)
+            state["_tree"] = to_sklearn(state["_fitted"].arrays, state["n_features_in_"], n_classes)
         return state["_tree"]
 
     @tree_.setter
@@ -100,7 +100,7 @@ class ExactTree:
             return "y has several outputs"
         return None
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any, sample_weight: Any = None, check_input: bool = True) -> Self:
         """Grow the tree.
 
@@ -193,10 +193,10 @@ class ExactTree:
         if n > _MOST_ROWS or X.dtype not in (np.float32, np.float64):
             raise NotExact("X is too long")
         classification = is_classifier(self)
-        weights = None
+        weights: Array | None = None
+        classes: Array = np.empty(0)
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        classes = codes = None
         if classification:
             check_classification_targets(y)
             classes, codes = np.unique(y, return_inverse=True)

@@ -12,8 +12,8 @@ from ..core.validation import Array
 from ..kernels.tree.level import Edges, Level
 from ..kernels.tree.problem import GINI, POISSON, Limits, Table, Targets
 from ..kernels.tree.refine import Splits
-from ..kernels.tree.subtree import Grown, Roots
 from ..kernels.tree.sorted_lists import SMALL_ROWS
+from ..kernels.tree.subtree import Grown, Roots
 from ._codes import LEAST_BITS
 
 _MOST_BITS = 14
@@ -260,10 +260,8 @@ class Grower:
     def _constant(self, rows: Array) -> bool:
         """Whether some rows have one target value only."""
         sums = self.targets.sums
-        for part in (rows[:100], rows):
-            if (sums[part, :2] != sums[rows[0], :2]).any():
-                return False
-        return True
+        first = sums[rows[0], :2]
+        return all(bool((sums[part, :2] == first).all()) for part in (rows[:100], rows))
 
     def _add_family(self, below: _Level, family: list[Any], parent_at: int, row: int) -> None:
         """Add the children of a node that are large: the smaller is counted."""
@@ -285,7 +283,8 @@ class Grower:
 
     def _best_splits(self, nodes: _Level, rows: Array) -> tuple[Level, Splits, Array]:
         """Return the best split of every node of a level, and the histograms."""
-        from ..kernels.tree import draws, level as levels, refine
+        from ..kernels.tree import draws, refine
+        from ..kernels.tree import level as levels
 
         n_nodes, targets = len(nodes.ids), self.targets
         sizes = np.array(nodes.stops) - np.array(nodes.starts)
@@ -317,7 +316,9 @@ class Grower:
         edges = Edges(
             np.full((n_nodes, self.d), -np.inf),
             np.full((n_nodes, self.d), -np.inf),
-            *(np.zeros((n_nodes, self.d), np.int32) for _ in range(3)),
+            np.zeros((n_nodes, self.d), np.int32),
+            np.zeros((n_nodes, self.d), np.int32),
+            np.zeros((n_nodes, self.d), np.int32),
             np.zeros((n_nodes, self.d, targets.size), np.int64),
         )
         work = np.zeros(n_nodes, np.int64)  # slots searched so far
@@ -369,7 +370,9 @@ class Grower:
             self.top.roots[root[3]] = number
         roots = Roots(
             self.final_rows,
-            *(np.array([root[i] for root in ended], np.int64) for i in range(3)),
+            np.array([root[0] for root in ended], np.int64),
+            np.array([root[1] for root in ended], np.int64),
+            np.array([root[2] for root in ended], np.int64),
             np.array([root[4] for root in ended], np.int64).reshape(len(ended), size),
             np.array([root[5] for root in ended], np.uint64),
             np.array([2 * root[0] for root in ended], np.int64),
@@ -440,7 +443,10 @@ class Grower:
 def _empty_splits(n: int, size: int) -> Splits:
     return Splits(
         np.full(n, -np.inf),
-        *(np.zeros(n, np.int32) for _ in range(4)),
+        np.zeros(n, np.int32),
+        np.zeros(n, np.int32),
+        np.zeros(n, np.int32),
+        np.zeros(n, np.int32),
         np.zeros((n, 2)),
         np.zeros((n, size), np.int64),
     )

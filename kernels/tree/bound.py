@@ -1,8 +1,8 @@
-r"""How good a split inside a bin can be, from the sums at its edges alone.
+"""How good a split inside a bin can be, from the sums at its edges alone.
 
 Let L be the statistics left of the bin, c those of the bin, R = T - L.  A split inside has L + d on
-the left with d somewhere in a box; the score f(L + d) = h(L + d) + h(R - d) is convex in d, so it is
-largest at a corner.
+the left with d somewhere in a box; the score f(L + d) = h(L + d) + h(R - d) is convex in d, so it
+is largest at a corner.
 
 **Two classes, gini**: the two corners that are no edges are tried.
 
@@ -16,21 +16,20 @@ on either side of a split inside.
 **Poisson**: targets are not negative, so the sum lies in [0, Y]: all corners are tried.
 
 **Gini, more classes** (2**K corners are too many).  With n = sum(s), p = s / n, m = sum(d) the
-identity :math:`h(s + d) = h(s) + 2 p\cdot d - |p|^2 m + |d - m p|^2 / (n + m)` is exact: multiply by
-n + m and compare terms.  Applied to both sides, with q for the right one,
+identity h(s + d) = h(s) + 2 p.d - |p|^2 m + |d - m p|^2 / (n + m) is exact: multiply by n + m and
+compare terms.  Applied to both sides, with q for the right one,
 
     f(L + d) = f(L) + sum_k d_k (2 (p_k - q_k) - |p|^2 + |q|^2)
                + |d - m p|^2 / (n_L + m) + |d - m q|^2 / (n_R - m).
 
 The sum is largest where d_k is c_k for the positive terms and 0 for the others.  In the remainders
-|d - m p|^2 <= |d|^2 + m^2 |p|^2 <= |c|^2 + M^2 |p|^2 with M = sum(c), for d, p >= 0; denominators are
-at least n_L and n_R - M.  Where that is much (an end of
-the range) the side is bounded without it: h is subadditive, so h(L + d) <= h(L) + h(d), and
-h(d) = sum_k d_k (d_k / m) <= max_k c_k.
+|d - m p|^2 <= |d|^2 + m^2 |p|^2 <= |c|^2 + M^2 |p|^2 with M = sum(c), for d, p >= 0; denominators
+are at least n_L and n_R - M.  Where that is much (an end of the range) the side is bounded without
+it: h is subadditive, so h(L + d) <= h(L) + h(d), and h(d) = sum_k d_k (d_k / m) <= max_k c_k.
 
 **Entropy, any number of classes.**  With g(x) = x log x,
-f(L + d) = sum_k [g(L_k + d_k) + g(R_k - d_k)] - [g(n_L + m) + g(n_R - m)].  The second bracket is convex
-in m, so minus it lies below its tangent at any m_0: slope log((n_R - m_0) / (n_L + m_0)).  What is
+f(L + d) = sum_k [g(L_k + d_k) + g(R_k - d_k)] - [g(n_L + m) + g(n_R - m)].  The second bracket is
+convex in m, so minus it lies below its tangent at any m_0: slope log((n_R - m_0) / (n_L + m_0)).  What is
 left is a sum of convex functions of one d_k each, largest at 0 or c_k.  The tangents at 1/8, 1/2
 and 7/8 of M are tried and the least of the three bounds is taken.
 

@@ -23,7 +23,6 @@ from ..machine.jit import inner_kernel
 from .logarithm import pair_log, pair_of, pair_product, pair_quotient, pair_sum, pair_x_log_x
 from .problem import ENTROPY, GINI, POISSON, SQUARED_ERROR
 from .wide import (
-    WIDE,
     add_wide,
     compare_wide,
     copy_wide,

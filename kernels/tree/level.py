@@ -21,8 +21,8 @@ from .bound import bound_inside
 from .criterion import WORK_ROWS, better, rows_in, score, weight_in
 from .wide import WIDE
 
-#: Columns of a job: the node counted, its sibling or -1, where the parent's histograms begin and the
-#: row of its shifts, the slots [first, last), whether the counted and the sibling are searched.
+#: Columns of a job: the node counted, its sibling or -1, where the parent's histograms begin and
+#: the row of its shifts, the slots [first, last), whether the counted and the sibling are searched.
 COUNTED, SIBLING, PARENT_AT, PARENT_SHIFTS, FIRST, LAST, SEARCHED, SIBLING_SEARCHED = range(8)
 
 

@@ -1,8 +1,8 @@
 """Which leaf each row ends in.
 
 Siblings are neighbours and a leaf is its own left child with an infinite threshold, so a step is
-``node = child[node] + (x > threshold[node])`` without a branch; sixteen rows go down together, which
-hides the wait for memory.
+``node = child[node] + (x > threshold[node])`` without a branch; sixteen rows go down together,
+which hides the wait for memory.
 """
 
 from __future__ import annotations

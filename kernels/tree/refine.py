@@ -62,7 +62,7 @@ def look_inside(state, table, targets, limits, level, jobs, least, histograms, f
             return
         node, slot = jobs[ticket, 0], jobs[ticket, 1]
         order = level.orders[node if level.orders.shape[0] > 1 else 0]
-        f = np.int64(order[slot])
+        f = np.int64(order[slot])  # type: ignore[assignment]
         row = level.coarseness[node]
         shift = level.shifts[row, f]
         at = slot_start(level, node, row, slot, size)
@@ -125,9 +125,7 @@ def look_inside(state, table, targets, limits, level, jobs, least, histograms, f
                         continue
                     here = score(targets, scratch.left, total)
                     if here > -np.inf and (
-                        better(
-                            targets, total, here, scratch.left, best, scratch.best, scratch.work
-                        )
+                        better(targets, total, here, scratch.left, best, scratch.best, scratch.work)
                         > 0
                     ):
                         best = here
@@ -255,7 +253,7 @@ def divide(state, table, level, nodes, found, thresholds, rows_out):
             b = code >> shift
             if code == hole:
                 left = lacking_left
-            elif b == last or b == following:
+            elif b in (last, following):
                 value = float(table.values[r * table.row_step + f * table.column_step])
                 left = b == last and (whole or value <= inner)
                 if left:

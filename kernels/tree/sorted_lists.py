@@ -1,7 +1,7 @@
 """The rows of a small node in the order of each feature, packed in 32 bits a row.
 
-An item is rank << 16 | class << 12 | id: equal values have equal ranks, the id is the row's place in
-the node.  Missing values come last and have the rank MISSING.
+An item is rank << 16 | class << 12 | id: equal values have equal ranks, the id is the row's place
+in the node.  Missing values come last and have the rank MISSING.
 """
 
 from __future__ import annotations

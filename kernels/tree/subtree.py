@@ -102,7 +102,7 @@ def mark_left(items, position, lacking_left, goes_left):
     n_left = 0
     for i in range(items.size):
         missing = (items[i] >> RANK_SHIFT) == MISSING
-        left = np.uint8((missing and lacking_left) or (not missing and i <= position))
+        left = 1 if ((missing and lacking_left) or (not missing and i <= position)) else 0
         goes_left[items[i] & ID_MASK] = left
         n_left += left
     return n_left
@@ -154,7 +154,7 @@ def grow_subtrees(state, table, targets, limits, roots, grown):
     frame_totals = np.empty((most + 1, size), np.int64)
     frame_keys = np.empty(most + 1, np.uint64)
     drawing = limits.max_features < n_features
-    # The features that vary, by depth: nodes of one depth are done between those of the depth above.
+    # The features that vary, by depth: the nodes below one are done before its sibling.
     active = np.empty((1 if drawing else most + 1, n_features), np.int32)
     n_active = np.empty(most + 1, np.int64)
     order = np.empty(n_features, np.int32)
@@ -217,7 +217,7 @@ def grow_subtrees(state, table, targets, limits, roots, grown):
             for j in range(n_features if drawing else n_active[level]):
                 if drawing and j >= limits.max_features and feature >= 0:
                     break
-                f = np.int64(order[j] if drawing else active[level, j])
+                f = np.int64(order[j] if drawing else active[level, j])  # type: ignore[assignment]
                 items = lists[f, start:stop]
                 if items[0] >> RANK_SHIFT == items[items.size - 1] >> RANK_SHIFT:
                     continue
@@ -271,7 +271,7 @@ def grow_subtrees(state, table, targets, limits, roots, grown):
                 if goes_left[items[i] & ID_MASK] == 1:
                     add_row(targets, np.int64(rows[np.int64(items[i] & ID_MASK)]), scratch.best)
             for j in range(n_active[level if drawing else depth + 1]):
-                f = np.int64(active[level if drawing else depth + 1, j])
+                f = np.int64(active[level if drawing else depth + 1, j])  # type: ignore[assignment]
                 partition_list(lists[f], start, stop, ID_MASK, goes_left, spare)
             # The right child is done last, so it is pushed first.
             frames[pending, 0], frames[pending, 1] = middle_row, stop

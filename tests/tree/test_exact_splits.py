@@ -76,8 +76,8 @@ def builder(request, monkeypatch):
 def test_tree_is_the_one_of_the_reference(criterion, kind, builder):
     random = np.random.default_rng(len(kind))
     kinds = {"gini": DecisionTreeClassifier, "entropy": DecisionTreeClassifier}
-    for _ in range(6):
-        n, d, leaf = random.integers(2, 110), random.integers(1, 4), int(random.integers(1, 4))
+    for _ in range(4):
+        n, d, leaf = random.integers(2, 70), random.integers(1, 4), int(random.integers(1, 4))
         X, y, w = samples(random, n, d, kind), targets(random, n, criterion), weights(random, n)
         model = kinds.get(criterion, DecisionTreeRegressor)(
             criterion=criterion, min_samples_leaf=leaf
@@ -85,9 +85,7 @@ def test_tree_is_the_one_of_the_reference(criterion, kind, builder):
         used = np.ones(n, bool) if w is None else w > 0
         exact = np.ones(n) if w is None else w
         found = grown(model, X, y, w)
-        expected = reference.grow(
-            X[used], y[used], exact[used], criterion, min_samples_leaf=leaf
-        )
+        expected = reference.grow(X[used], y[used], exact[used], criterion, min_samples_leaf=leaf)
         assert found == expected
 
 
