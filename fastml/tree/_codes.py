@@ -72,7 +72,7 @@ def make_table(X: Array, missing: Array | None) -> Table:
         np.empty((n, d), np.uint16),
         n_codes,
         lacking,
-        np.zeros((d, width), np.uint8),
+        np.zeros((d, width + 1), np.uint8),
     )
     from ..kernels.tree.codes import encode
 

@@ -17,6 +17,8 @@ from ..kernels.tree.subtree import Grown, Roots
 from ._codes import LEAST_BITS
 
 _MOST_BITS = 14
+#: Bins of a node of n rows, over the square root of n.
+_BINS_FACTOR = 4.0
 _JOBS_AT_ONCE, _LEAST_SLOTS, _MOST_SLOTS = 8, 4, 64
 
 
@@ -137,8 +139,6 @@ class Grower:
         self.shifts = np.maximum(np.array(bits, np.int64) - kept, 0)
         self.widths = (last >> self.shifts) + 1
         self.order = np.arange(self.d, dtype=np.int32)[None]
-        simple = targets.criterion == GINI and targets.n_classes == 2
-        self.bins_factor = 2.0 if simple else 4.0
         counts = targets.n_classes > 0 and not len(targets.weights)
         self.count_type = np.int32 if counts else np.int64
 
@@ -288,7 +288,7 @@ class Grower:
 
         n_nodes, targets = len(nodes.ids), self.targets
         sizes = np.array(nodes.stops) - np.array(nodes.starts)
-        rank = np.round(np.log2(self.bins_factor * np.sqrt(sizes))).astype(np.int64)
+        rank = np.round(np.log2(_BINS_FACTOR * np.sqrt(sizes))).astype(np.int64)
         row = np.clip(rank - LEAST_BITS, 0, _MOST_BITS - LEAST_BITS)
         for first, second, *_ in nodes.pairs:
             if second >= 0:

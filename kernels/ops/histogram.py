@@ -6,6 +6,8 @@ additions in a row wait for each other.
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..machine.jit import inner_kernel
 
 
@@ -19,25 +21,28 @@ def count_classes(codes, rows, classes, weights, features, starts, shifts, size,
     rows : IN (n_rows,) int32
     classes : IN (n_samples,) int32
     weights : IN (n_samples,) int64, or empty for weights of 1
-    features, starts, shifts : IN (n,) int64, which features, where the table of each begins in
+    features, starts, shifts : IN (n,) uint64, which features, where the table of each begins in
         ``out``, and how far its codes are shifted to the right to give bins
     size : int, numbers a bin: the weights of the classes and, if there are weights, the rows
     out : IN/OUT, int32 or int64
     """
     n = features.size
     unit = weights.size == 0
+    width = np.uint64(size)
     for i in range(rows.size):
-        row = rows[i]
-        k = classes[row]
+        row = np.uint64(rows[i])
+        k = np.uint64(classes[row])
         if unit:
             for j in range(n):
-                out[starts[j] + (codes[row, features[j]] >> shifts[j]) * size + k] += 1
+                b = np.uint64(codes[row, features[j]]) >> shifts[j]
+                out[starts[j] + b * width + k] += 1
         else:
             weight = weights[row]
             for j in range(n):
-                at = starts[j] + (codes[row, features[j]] >> shifts[j]) * size
+                b = np.uint64(codes[row, features[j]]) >> shifts[j]
+                at = starts[j] + b * width
                 out[at + k] += weight
-                out[at + size - 1] += 1
+                out[at + width - np.uint64(1)] += 1
 
 
 @inner_kernel
@@ -51,15 +56,16 @@ def count_sums(codes, rows, sums, weights, features, starts, shifts, size, out):
     """
     n = features.size
     unit = weights.size == 0
+    width = np.uint64(size)
     for i in range(rows.size):
-        row = rows[i]
+        row = np.uint64(rows[i])
         weight = 1 if unit else weights[row]
         a, b, c = sums[row, 0] * weight, sums[row, 1] * weight, sums[row, 2] * weight
         for j in range(n):
-            at = starts[j] + (codes[row, features[j]] >> shifts[j]) * size
+            at = starts[j] + (np.uint64(codes[row, features[j]]) >> shifts[j]) * width
             out[at] += weight
-            out[at + 1] += a
-            out[at + 2] += b
-            out[at + 3] += c
+            out[at + np.uint64(1)] += a
+            out[at + np.uint64(2)] += b
+            out[at + np.uint64(3)] += c
             if not unit:
-                out[at + 4] += 1
+                out[at + np.uint64(4)] += 1

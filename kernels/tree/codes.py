@@ -4,11 +4,42 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel
+from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
 
 #: Rows a ticket.
 BLOCK_ROWS = 1024
+
+
+@inner_kernel
+def _search(cuts, step, block, found, count):
+    """Set ``found`` to how many cuts are below each value, all values a step at a time."""
+    while step > 0:
+        ahead, stride = np.uint32(step - 1), np.uint32(step)
+        for i in range(count):
+            below = cuts[np.uint64(found[i] + ahead)] < block[i]
+            found[i] += stride * np.uint32(below)
+        step >>= 1
+
+
+@inner_kernel
+def _store(cuts, block, found, count, out):
+    """Store codes and return whether a value is not its cut."""
+    odd = np.uint32(0)
+    for i in range(count):
+        odd |= np.uint32(cuts[np.uint64(found[i])] != block[i])
+    for i in range(count):
+        out[i] = found[i]
+    return odd > 0
+
+
+@inner_kernel
+def _mark(cuts, block, found, count, mixed):
+    """Mark the codes of values that are not their cut; others mark the place behind all codes."""
+    last = np.uint64(mixed.size - 1)
+    for i in range(count):
+        k = np.uint64(found[i])
+        mixed[k if cuts[k] != block[i] else last] = 1
 
 
 @allocating_kernel
@@ -25,7 +56,7 @@ def encode(state, table, cuts, steps):
     """
     n_rows, n_features = table.codes.shape
     block = np.empty(BLOCK_ROWS, table.values.dtype)
-    found = np.empty(BLOCK_ROWS, np.int32)
+    found = np.empty(BLOCK_ROWS, np.uint32)
     while True:
         start = take_ticket(state) * BLOCK_ROWS
         if start >= n_rows:
@@ -35,21 +66,13 @@ def encode(state, table, cuts, steps):
             first = start * table.row_step + f * table.column_step
             for i in range(count):
                 block[i] = table.values[first + i * table.row_step]
-                found[i] = 0
+                found[i] = np.uint32(0)
             row = cuts[f]
-            step = steps[f]
-            while step > 0:
-                for i in range(count):
-                    found[i] += step if row[found[i] + step - 1] < block[i] else 0
-                step >>= 1
-            odd = False
-            for i in range(count):
-                odd |= row[found[i]] != block[i]
-                table.codes[start + i, f] = found[i]
+            _search(row, steps[f], block, found, count)
+            odd = _store(row, block, found, count, table.codes[start : start + count, f])
             if odd:
-                for i in range(count):
-                    value = block[i]
-                    if value != value:
-                        table.codes[start + i, f] = table.missing[f]
-                    elif row[found[i]] != value:
-                        table.mixed[f, found[i]] = 1
+                _mark(row, block, found, count, table.mixed[f])
+                if table.missing[f] >= 0:
+                    for i in range(count):
+                        if block[i] != block[i]:
+                            table.codes[start + i, f] = table.missing[f]

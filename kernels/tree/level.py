@@ -19,6 +19,7 @@ from ..machine.team import take_ticket
 from ..ops.histogram import count_classes, count_sums
 from .bound import bound_inside
 from .criterion import WORK_ROWS, better, rows_in, score, weight_in
+from .problem import GINI
 from .wide import WIDE
 
 #: Columns of a job: the node counted, its sibling or -1, where the parent's histograms begin and
@@ -131,6 +132,81 @@ def read_bin(out, histograms, at):
 
 
 @inner_kernel
+def is_plain(targets, limits):
+    """Whether the targets are two classes, by gini, of rows of weight 1."""
+    return (
+        targets.criterion == GINI
+        and targets.n_classes == 2
+        and targets.weights.size == 0
+        and targets.factors[0] == 1
+        and targets.factors[1] == 1
+        and limits.min_weight_leaf <= 0.0
+    )
+
+
+@inner_kernel
+def gini_of_two(a0, a1, b0, b1):
+    """Return the score of a split: ``criterion.score`` to the bit."""
+    a, b = a0 + a1, b0 + b1
+    return ((a0 * a0 + a1 * a1) * b + (b0 * b0 + b1 * b1) * a) / (a * b)
+
+
+@inner_kernel
+def scan_plain(table, targets, limits, node, place, histograms, edges, scratch):
+    """Do what :func:`scan_feature` does for plain targets without missing values, in registers."""
+    number, total = node
+    slot, f, shift, at = place
+    n_bins = ((table.n_codes[f] - 1) >> shift) + 1
+    t0, t1 = np.int64(total[0]), np.int64(total[1])
+    n = t0 + t1
+    l0, l1 = np.int64(0), np.int64(0)
+    best, bound = -np.inf, -np.inf
+    best_bin, next_bin, fresh = -1, -1, False
+    least = limits.min_samples_leaf
+    for b in range(n_bins):
+        c0, c1 = np.int64(histograms[at + 2 * b]), np.int64(histograms[at + 2 * b + 1])
+        rows = c0 + c1
+        if rows == 0:
+            continue
+        if fresh:
+            next_bin = b
+            fresh = False
+        n_left = l0 + l1
+        inside = rows > 1 and (shift > 0 or table.mixed[f, b] != 0)
+        if inside and n_left + rows > least and n - n_left > least:
+            # Pure corners give the class counts of one class only: see bound.py.
+            for corner in range(2):
+                a0 = float(l0 + (c0 if corner == 0 else 0))
+                a1 = float(l1 + (c1 if corner == 1 else 0))
+                b0, b1 = float(t0) - a0, float(t1) - a1
+                if a0 + a1 > 0.0 and b0 + b1 > 0.0:
+                    bound = max(bound, gini_of_two(a0, a1, b0, b1))
+                else:
+                    bound = max(bound, (float(t0) * t0 + float(t1) * t1) / float(n))
+        l0 += c0
+        l1 += c1
+        n_left += rows
+        if n_left == n:
+            break
+        if n_left < least or n - n_left < least:
+            continue
+        value = gini_of_two(float(l0), float(l1), float(t0 - l0), float(t1 - l1))
+        if value < best * (1.0 - 1e-11):
+            continue
+        scratch.left[0], scratch.left[1] = l0, l1
+        if better(targets, total, value, scratch.left, best, scratch.best, scratch.work) > 0:
+            best, best_bin, next_bin, fresh = value, b, -1, True
+            scratch.best[0], scratch.best[1] = l0, l1
+    edges.scores[number, slot] = best
+    edges.bounds[number, slot] = bound * (1.0 + 1e-11) if bound > -np.inf else bound
+    edges.bins[number, slot] = best_bin
+    edges.next_bins[number, slot] = next_bin
+    edges.sides[number, slot] = 0
+    edges.left[number, slot, 0] = scratch.best[0]
+    edges.left[number, slot, 1] = scratch.best[1]
+
+
+@inner_kernel
 def scan_feature(table, targets, limits, node, place, histograms, edges, scratch):
     """Find the best edge of one feature of a node, and the largest bound inside a bin.
 
@@ -141,6 +217,9 @@ def scan_feature(table, targets, limits, node, place, histograms, edges, scratch
     """
     number, total = node
     slot, f, shift, at = place
+    if table.missing[f] < 0 and is_plain(targets, limits):
+        scan_plain(table, targets, limits, node, place, histograms, edges, scratch)
+        return
     size = targets.size
     n_bins = ((table.n_codes[f] - 1) >> shift) + 1
     hole = table.missing[f] >> shift if table.missing[f] >= 0 else -1
@@ -202,9 +281,9 @@ def search(state, table, targets, limits, level, jobs, before, histograms, edges
     size = targets.size
     scratch = new_scratch(size)
     n_features = table.codes.shape[1]
-    starts = np.empty(n_features, np.int64)
-    features = np.empty(n_features, np.int64)
-    shifts = np.empty(n_features, np.int64)
+    starts = np.empty(n_features, np.uint64)
+    features = np.empty(n_features, np.uint64)
+    shifts = np.empty(n_features, np.uint64)
     while True:
         ticket = take_ticket(state)
         if ticket >= jobs.shape[0]:
@@ -218,9 +297,10 @@ def search(state, table, targets, limits, level, jobs, before, histograms, edges
         at = begin
         for j in range(n):
             features[j] = order[first + j]
-            shifts[j] = level.shifts[row, features[j]]
+            f = np.int64(order[first + j])
+            shifts[j] = level.shifts[row, f]
             starts[j] = at
-            at += level.widths[row, features[j]] * size
+            at += level.widths[row, f] * size
         for i in range(begin, at):
             histograms[i] = 0
         rows = level.rows[level.starts[node] : level.stops[node]]
@@ -236,7 +316,9 @@ def search(state, table, targets, limits, level, jobs, before, histograms, edges
             )  # fmt: skip
         if job[SEARCHED]:
             for j in range(n):
-                place = (first + j, features[j], shifts[j], starts[j])
+                place = (
+                    first + j, np.int64(features[j]), np.int64(shifts[j]), np.int64(starts[j]),
+                )  # fmt: skip
                 one = (node, level.totals[node])
                 scan_feature(table, targets, limits, one, place, histograms, edges, scratch)
         sibling = job[SIBLING]
@@ -247,16 +329,16 @@ def search(state, table, targets, limits, level, jobs, before, histograms, edges
         for j in range(first):
             away += level.widths[job[PARENT_SHIFTS], order[j]] * size
         for j in range(n):
-            f = features[j]
+            f = np.int64(features[j])
             width = level.widths[row, f] * size
             finer = level.shifts[row, f] - level.shifts[job[PARENT_SHIFTS], f]
             for i in range(width):
-                histograms[to + i] = -histograms[starts[j] + i]
+                histograms[to + i] = -histograms[np.int64(starts[j]) + i]
             for b in range(level.widths[job[PARENT_SHIFTS], f]):
                 for k in range(size):
                     histograms[to + (b >> finer) * size + k] += before[away + b * size + k]
             away += level.widths[job[PARENT_SHIFTS], f] * size
-            place = (first + j, f, shifts[j], to)
+            place = (first + j, f, np.int64(shifts[j]), to)
             one = (sibling, level.totals[sibling])
             scan_feature(table, targets, limits, one, place, histograms, edges, scratch)
             to += width

@@ -29,7 +29,7 @@ class Table(NamedTuple):
     codes : (n_samples, n_features) uint16; a larger value never has a smaller code
     n_codes : (n_features,) int32, codes of numbers
     missing : (n_features,) int32, the code of NaN, or -1 where the column has none
-    mixed : (n_features, most_codes) uint8, 1 where a code stands for more than one value
+    mixed : (n_features, most_codes + 1) uint8, 1 where a code may stand for more than one value
     """
 
     values: Any
