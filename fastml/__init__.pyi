@@ -3,6 +3,7 @@
 # A new family is one line in each of the two lists.
 from . import (
     cluster,
+    ensemble,
     functional,
     inspection,
     kernels,
@@ -11,10 +12,12 @@ from . import (
     neighbors,
     neural_network,
     reference,
+    tree,
 )
 from ._version import __version__
 from .cluster import KMeans, MiniBatchKMeans, kmeans_plusplus
 from .core.threads import get_num_threads, num_threads, set_num_threads
+from .ensemble import RandomForestClassifier, RandomForestRegressor
 from .functional import (
     dense_backward,
     dense_forward,
@@ -36,11 +39,14 @@ from .neighbors import (
     radius_neighbors_graph,
 )
 from .neural_network import MLPClassifier, MLPRegressor
+from .tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 __all__ = [
     "BernoulliNB",
     "CategoricalNB",
     "ComplementNB",
+    "DecisionTreeClassifier",
+    "DecisionTreeRegressor",
     "GaussianNB",
     "KMeans",
     "KMeansElbowDisplay",
@@ -56,11 +62,14 @@ __all__ = [
     "NearestNeighbors",
     "RadiusNeighborsClassifier",
     "RadiusNeighborsRegressor",
+    "RandomForestClassifier",
+    "RandomForestRegressor",
     "Ridge",
     "__version__",
     "cluster",
     "dense_backward",
     "dense_forward",
+    "ensemble",
     "functional",
     "get_num_threads",
     "gram",
@@ -80,4 +89,5 @@ __all__ = [
     "set_num_threads",
     "sigmoid",
     "sigmoid_derivative",
+    "tree",
 ]
