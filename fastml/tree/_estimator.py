@@ -110,12 +110,15 @@ class ExactTree:
             float32 and float64 are kept; other types become float64.  NaN stands for a missing
             value where the criterion allows it.
         y : array-like (n_samples,) or (n_samples, n_outputs)
-        sample_weight : array-like (n_samples,), default: all 1
+            The classes, or the numbers to predict.
+        sample_weight : array-like (n_samples,), default=None
+            Weights of the rows; all 1 by default.
         check_input : bool, default=True
+            Whether X and y are checked; False only for what has been.
 
         Returns
         -------
-        self
+        self : estimator
         """
         self._fit(X, y, sample_weight, check_input)
         return self
@@ -323,7 +326,9 @@ class ExactTree:
         Parameters
         ----------
         X : array-like or sparse matrix (n_samples, n_features)
+            The rows.
         check_input : bool, default=True
+            Whether X is checked; False only for what has been.
 
         Returns
         -------
@@ -342,7 +347,9 @@ class ExactTree:
         Parameters
         ----------
         X : array-like or sparse matrix (n_samples, n_features)
+            The rows.
         check_input : bool, default=True
+            Whether X is checked; False only for what has been.
 
         Returns
         -------
