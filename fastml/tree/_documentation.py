@@ -25,7 +25,7 @@ _PARAMETERS = {
     "max_features": (
         "int, float, {'sqrt', 'log2'} or None",
         (
-            "Features looked at for a split: a number, a share, a root or logarithm of all, or all. "
+            "Features looked at for a split: a number, a share, a root or logarithm, or all. "
             "Which ones is drawn from a counter keyed by ``random_state`` and the node."
         ),
     ),
