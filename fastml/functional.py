@@ -8,54 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .cluster._nearest import label
-from .core.threads import new_state, run_team, team_size
-from .core.validation import Array, common_dtype, matrix, output, vector
-from .kernels.neural_network import layer
-from .kernels.neural_network.dense import sums_by_output
-from .kernels.ops import elementwise
-from .kernels.tile import M, N, lanes_of
-from .neural_network._network import activation_code
-
-_ELEMENTS_A_TICKET = 1 << 15
-_WEIGHTS_A_TICKET = 1 << 12
-#: Bytes of a result that are written past the caches rather than push everything else out.
-_PAST_CACHE = 1 << 25
-#: Elements of the blocks that are carried back before their weight gradients are summed: they
-#: stay in the second-level cache.
-_BACKWARD_ELEMENTS = 1 << 18
-
-
-def _head(x: Array, out: Array) -> int:
-    """Return the elements before the first whole vector of a result too large for the caches.
-
-    -1 for any other result: it had better stay there.
-    """
-    if out.nbytes < _PAST_CACHE or out.ctypes.data == x.ctypes.data:
-        return -1
-    width = lanes_of(out.dtype) * out.itemsize
-    return int(-out.ctypes.data % width // out.itemsize)
-
-
-def _elementwise(x: ArrayLike, out: Array | None, *, derivative: bool) -> Array:
-    array = np.asarray(x)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"x must hold real numbers, got dtype {array.dtype} instead.")
-    dtype = common_dtype(array)
-    result = output(out, array.shape, dtype)
-    contiguous = np.ascontiguousarray(array, dtype=dtype).reshape(-1)
-    # In place is fine; elsewhere in the same memory, elements would be read after being written.
-    in_place = result.ctypes.data == contiguous.ctypes.data
-    aside = not result.flags.c_contiguous or (not in_place and np.may_share_memory(result, array))
-    flat = np.empty(array.size, dtype) if aside else result.reshape(-1)
-    if flat.size:
-        run_team(
-            elementwise.sigmoid_blocks,
-            team_size(contiguous.size),
-            derivative, _ELEMENTS_A_TICKET, _head(contiguous, flat), new_state(), contiguous, flat,
-        )  # fmt: skip
-    if aside:
-        result[...] = flat.reshape(array.shape)
-    return result
+from .core.validation import Array, common_dtype, matrix, output
+from .neural_network import _dense
+from .neural_network._elementwise import apply_sigmoid
 
 
 def sigmoid(x: ArrayLike, out: Array | None = None) -> Array:
@@ -88,7 +43,7 @@ def sigmoid(x: ArrayLike, out: Array | None = None) -> Array:
     >>> fastml.sigmoid([0.0, 1000.0, -1000.0])
     array([0.5, 1. , 0. ])
     """
-    return _elementwise(x, out, derivative=False)
+    return apply_sigmoid(x, out, derivative=False)
 
 
 def sigmoid_derivative(x: ArrayLike, out: Array | None = None) -> Array:
@@ -121,7 +76,7 @@ def sigmoid_derivative(x: ArrayLike, out: Array | None = None) -> Array:
     >>> fastml.sigmoid_derivative([0.0, 1000.0])
     array([0.25, 0.  ])
     """
-    return _elementwise(x, out, derivative=True)
+    return apply_sigmoid(x, out, derivative=True)
 
 
 def dense_forward(
@@ -137,11 +92,16 @@ def dense_forward(
     Parameters
     ----------
     X : array-like (n_samples, n_in)
+        The layer's input, finite: float32 or smaller floats are computed in float32 if W and b
+        are such too, everything else in float64.
     W : array-like (n_in, n_out)
+        Weights, finite; column j holds those of unit j.
     b : array-like (n_out,)
+        Biases, finite.
     activation : {'identity', 'logistic', 'tanh', 'relu'}, default='logistic'
+        What is applied to every element of XW + b.
     out : ndarray (n_samples, n_out), default=None
-        Where to write.
+        Where to write, of the result's dtype; a new array by default.
 
     Returns
     -------
@@ -160,29 +120,7 @@ def dense_forward(
     >>> fastml.dense_forward([[1.0, 2.0]], [[3.0], [4.0]], [-11.0])
     array([[0.5]])
     """
-    code = activation_code(activation)
-    dtype = common_dtype(X, W, b)
-    X = matrix(X, "X", dtype)
-    W = matrix(W, "W", dtype)
-    b = vector(b, "b", dtype)
-    n_samples, n_in = X.shape
-    if W.shape[0] != n_in:
-        raise ValueError(f"X has {n_in} features, but W has {W.shape[0]} rows.")
-    if b.shape[0] != W.shape[1]:
-        raise ValueError(f"W has {W.shape[1]} columns, but b has {b.shape[0]} elements.")
-    result = output(out, (n_samples, b.size), dtype)
-    overlaps = any(np.may_share_memory(result, array) for array in (X, W, b))
-    aside = overlaps or not result.flags.c_contiguous
-    flat = (np.empty(result.shape, dtype) if aside else result).reshape(-1)
-    block_rows = max(64, (1 << 18) // max(W.size, 1) // 64 * 64)
-    run_team(
-        layer.dense_forward,
-        team_size(n_samples * W.size / 30),
-        X, np.ascontiguousarray(W).reshape(-1), b, code, block_rows, new_state(), flat,
-    )  # fmt: skip
-    if aside:
-        result[...] = flat.reshape(result.shape)
-    return result
+    return _dense.dense_forward(X, W, b, activation=activation, out=out)
 
 
 def dense_backward(
@@ -195,8 +133,9 @@ def dense_backward(
     X : array-like (n_samples, n_in)
         The layer's input, the activation of the layer below.
     W : array-like (n_in, n_out)
+        The layer's weights, finite.
     delta : array-like (n_samples, n_out)
-        dL/dz of this layer.
+        dL/dz of this layer, finite.
     activation : {'identity', 'logistic', 'tanh', 'relu'}, default='identity'
         The activation of the layer below, whose derivative is taken from X; 'identity' gives
         dL/dX itself.
@@ -222,31 +161,7 @@ def dense_backward(
     (array([[1.5, 2. ]]), array([[0.5],
            [1. ]]), array([0.5]))
     """
-    code = activation_code(activation)
-    dtype = common_dtype(X, W, delta)
-    X = matrix(X, "X", dtype)
-    W = matrix(W, "W", dtype)
-    delta = matrix(delta, "delta", dtype)
-    n_samples, n_in = X.shape
-    n_out = W.shape[1]
-    if W.shape[0] != n_in:
-        raise ValueError(f"X has {n_in} features, but W has {W.shape[0]} rows.")
-    if delta.shape != (n_samples, n_out):
-        raise ValueError(f"delta has shape {delta.shape}, expected {(n_samples, n_out)}.")
-    lanes = lanes_of(dtype)
-    size = layer.backward_size(n_in, n_out, lanes)
-    n_blocks = min(-(-n_samples // (M * lanes)), max(1, _BACKWARD_ELEMENTS // size))
-    by_output = sums_by_output(n_in, n_out, n_blocks, lanes)
-    rows_a_ticket = max(N, _WEIGHTS_A_TICKET // n_out // N * N)
-    below = np.empty((n_samples, n_in), dtype)
-    dW, db = np.empty((n_in, n_out), dtype), np.empty(n_out, dtype)
-    run_team(
-        layer.dense_backward,
-        team_size(n_samples * W.size / 15),
-        X, np.ascontiguousarray(W).reshape(-1), delta, code, by_output, rows_a_ticket, size,
-        new_state(), np.empty(n_blocks * size, dtype), below.reshape(-1), dW.reshape(-1), db,
-    )  # fmt: skip
-    return below, dW, db
+    return _dense.dense_backward(X, W, delta, activation=activation)
 
 
 @overload
@@ -279,8 +194,11 @@ def nearest_centroid(
     Parameters
     ----------
     X : array-like (n_samples, n_features)
+        Finite real numbers.
     centers : array-like (n_clusters, n_features)
+        Finite real numbers.
     return_distance : bool, default=False
+        Whether to return the distances too, in the units of X.
     out : ndarray (n_samples,) of int32, default=None
         Where to write the labels.
 

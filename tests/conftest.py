@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items):
 def shared_work(monkeypatch):
     """Have every call use as many threads as are set, however little there is to do."""
     from fastml.core import threads as _threads
-    from fastml.neural_network import _trainer
+    from fastml.neural_network import _compiled
 
     monkeypatch.setattr(_threads, "_WAKING_NANOSECONDS", 1)
-    monkeypatch.setattr(_trainer, "_SHARED_STEP_NANOSECONDS", 0)
+    monkeypatch.setattr(_compiled, "_SHARED_STEP_NANOSECONDS", 0)

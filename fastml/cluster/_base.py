@@ -168,6 +168,7 @@ class BaseKMeans(
         Parameters
         ----------
         X : array-like (n_samples, n_features)
+            As for ``fit``.
         y : None, default=None
             Ignored; part of scikit-learn's interface.
         sample_weight : array-like (n_samples,), default=None

@@ -15,13 +15,18 @@ from .validation import Array, check_finite, readable
 
 @contextmanager
 def unchanged_on_error(estimator: object) -> Iterator[None]:
-    """Give an estimator back every attribute it had if the block raises."""
-    before = dict(vars(estimator))
+    """Give an estimator back every attribute it had if the block raises.
+
+    Another thread that looks meanwhile finds every attribute: none goes away to come back.
+    """
+    attributes = estimator.__dict__
+    before = dict(attributes)
     try:
         yield
     except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
+        attributes.update(before)
+        for name in attributes.keys() - before.keys():
+            del attributes[name]
         raise
 
 

@@ -38,8 +38,11 @@ class _Alias:
 def readable(X: Array) -> Array:
     """Return X, or an alias of it that may be written, though kernels never write their inputs.
 
-    Numba would compile every kernel once more for read-only arrays: for each memory map.
+    Numba would compile every kernel once more for read-only arrays: for each memory map.  What
+    is not aligned to its items, which kernels count in, is copied.
     """
+    if not X.flags.aligned:
+        X = np.array(X, order="C")
     if X.flags.writeable and type(X) is np.ndarray:
         return X
     return np.asarray(_Alias(X))
@@ -77,11 +80,14 @@ def vector(x: ArrayLike, name: str, dtype: type[np.floating[Any]]) -> Array:
     checked: Array = check_array(x, dtype=dtype, ensure_2d=False, input_name=name)
     if checked.ndim != 1:
         raise ValueError(f"Expected 1D array, got {checked.ndim}D array instead for {name}.")
-    return np.ascontiguousarray(checked)
+    return readable(np.ascontiguousarray(checked))
 
 
 def output(out: Array | None, shape: tuple[int, ...], dtype: Any, *, name: str = "out") -> Array:
     """Return ``out`` after checking it, or a new array.
+
+    A plain array over the memory of ``out`` where that is of another kind: a matrix, whose
+    ``reshape`` has two dimensions always, say.
 
     Raises
     ------
@@ -101,4 +107,9 @@ def output(out: Array | None, shape: tuple[int, ...], dtype: Any, *, name: str =
         raise ValueError(f"{name} has dtype {out.dtype}, expected {dtype}.")
     if not out.flags.writeable:
         raise ValueError(f"{name} is read-only.")
-    return out
+    return np.asarray(out)
+
+
+def takes_results(out: Array) -> bool:
+    """Say whether a kernel may write an output where it is; if not, the result is copied there."""
+    return out.flags.c_contiguous and out.flags.aligned

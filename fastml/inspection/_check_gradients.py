@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_scalar
 
 from ..core.validation import Array
-from ..neural_network._network import Network
 from ..neural_network._objective import Objective
-from ..neural_network._perceptron import BasePerceptron
+from ..neural_network._perceptron import BasePerceptron, require_perceptron
 
 #: Gradients below this part of the largest are compared with that, not with themselves: there a
 #: difference of two losses is rounding.
@@ -75,8 +75,11 @@ def check_gradients(
     ------
     NotFittedError
         If the estimator is not fitted.
+    TypeError
+        If the estimator is no perceptron of fastml.
     TypeError, ValueError
-        On bad input, in scikit-learn's words.
+        On bad input, in scikit-learn's words; if ``n_checked`` is below 1, or ``step`` is not
+        positive.
 
     Examples
     --------
@@ -88,9 +91,11 @@ def check_gradients(
     >>> check_gradients(model.partial_fit(X, y, classes=range(3)), X, y).largest_error < 1e-5
     True
     """
-    check_is_fitted(estimator)
-    fitted, parameters = estimator._fitted_network()
-    layers = Network(fitted.widths, fitted.activations, np.dtype(np.float64), fitted.output)
+    require_perceptron(estimator)
+    check_scalar(n_checked, "n_checked", Integral, min_val=1)
+    check_scalar(step, "step", Real, min_val=0, include_boundaries="neither")
+    network = estimator._fitted_network()
+    layers, parameters = network.architecture.of_dtype(np.float64), network.parameters
     samples = estimator._known_samples(X, y, layers)
     loss = Objective(layers, samples, np.arange(len(samples.X)), estimator.alpha)
     x = parameters.astype(np.float64)

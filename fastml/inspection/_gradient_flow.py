@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
 from ..core.validation import Array
 from ..functional import dense_backward
-from ..neural_network._network import Network, Samples
-from ..neural_network._perceptron import BasePerceptron
+from ..kernels.neural_network.bundles import Samples
+from ..neural_network._network import Network
+from ..neural_network._perceptron import BasePerceptron, require_perceptron
 
 #: The delta of the first hidden layer over that of the last below which gradients vanish, and
 #: above which they explode.
@@ -104,6 +104,8 @@ def gradient_flow(
     ------
     NotFittedError
         If the estimator is not fitted.
+    TypeError
+        If the estimator is no perceptron of fastml.
     TypeError, ValueError
         On bad input, in scikit-learn's words.
 
@@ -124,11 +126,12 @@ def gradient_flow(
     >>> gradient_flow(model.partial_fit(X / 16, y, classes=range(10)), X / 16, y).verdict
     'vanishing'
     """
-    check_is_fitted(estimator)
-    layers, parameters = estimator._fitted_network()
+    require_perceptron(estimator)
+    network = estimator._fitted_network()
+    layers = network.architecture
     samples = estimator._known_samples(X, y, layers)
-    activations = estimator.activations(samples.X)
-    deltas, gradients = _backward(layers, estimator.coefs_, samples, activations)
+    activations = network.activations(samples.X)
+    deltas, gradients = _backward(network, samples, activations)
     slopes = [
         _derivative(a, name)
         for a, name in zip(activations, (*layers.activations, "identity"), strict=True)
@@ -143,7 +146,7 @@ def gradient_flow(
         "dead": np.array([layer.all(axis=0).mean() for layer in still]),
         "activation_means": np.array([float(a.mean()) for a in activations]),
         "activation_spreads": np.array([float(a.std()) for a in activations]),
-        "update_ratios": _update_ratios(estimator, layers, parameters, gradients, len(samples.X)),
+        "update_ratios": _update_ratios(estimator, network, gradients, len(samples.X)),
     }
     verdict, remedy = _judge(flow)
     return GradientFlow(**flow, verdict=verdict, remedy=remedy)
@@ -165,10 +168,10 @@ def _derivative(a: Array, activation: str) -> Array:
 
 
 def _backward(
-    layers: Network, coefs: list[Array], samples: Samples, activations: list[Array]
+    network: Network, samples: Samples, activations: list[Array]
 ) -> tuple[list[Array], list[tuple[Array, Array]]]:
     """Return each layer's delta, and the gradients of the mean loss by its weights and biases."""
-    Y = samples.Y
+    layers, coefs, Y = network.architecture, network.coefs, samples.Y
     if layers.output == "softmax":
         Y = np.equal(Y, np.arange(layers.widths[-1])).astype(Y.dtype)
     delta = activations[-1] - Y
@@ -187,17 +190,18 @@ def _backward(
 
 def _update_ratios(
     estimator: BasePerceptron,
-    layers: Network,
-    parameters: Array,
+    network: Network,
     gradients: list[tuple[Array, Array]],
     n_samples: int,
 ) -> Array:
-    if estimator.solver == "lbfgs" or not hasattr(estimator, "_optimizer"):
+    layers = network.architecture
+    optimizer = vars(estimator).get("_optimizer")
+    if estimator.solver == "lbfgs" or optimizer is None or not optimizer.is_for(layers):
         return np.full(len(gradients), np.nan)
     gradient = layers.flatten(*(list(arrays) for arrays in zip(*gradients, strict=True)))
     alpha = float(estimator.alpha) / n_samples
-    change = estimator._optimizer.update(parameters, gradient, layers, alpha)
-    pairs = zip(layers.views(change)[0], layers.views(parameters)[0], strict=True)
+    change = optimizer.update(network.parameters, gradient, layers.n_weights, alpha)
+    pairs = zip(layers.views(change)[0], network.coefs, strict=True)
     return np.array([float(np.linalg.norm(dW) / np.linalg.norm(W)) for dW, W in pairs])
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.validation import Array
-from ._network import Samples
+from ..kernels.neural_network.bundles import Samples
+from ._compiled import CompiledSteps
 from ._optimizer import Optimizer
-from ._trainer import Trainer
 
 #: Calls shorter than this may hold several epochs: what an interrupt or a time limit waits for.
 _CALL_NANOSECONDS = 2e7
 _MOST_EPOCHS, _MOST_ROWS = 64, 1 << 22
 
 
-class Epochs:
+class RunAhead:
     """Runs epochs, and can take the last ones back.
 
     Between two short epochs Python, and waking the other threads, would take as long as an epoch
@@ -23,7 +23,7 @@ class Epochs:
 
     Parameters
     ----------
-    trainer : Trainer
+    steps : CompiledSteps
     samples : Samples
     rows : ndarray of int64
         The samples to train on.
@@ -39,7 +39,7 @@ class Epochs:
 
     def __init__(
         self,
-        trainer: Trainer,
+        steps: CompiledSteps,
         samples: Samples,
         rows: Array,
         parameters: Array,
@@ -49,11 +49,11 @@ class Epochs:
         shuffle: bool,
         alpha: float,
     ) -> None:
-        self.trainer, self.samples, self.rows = trainer, samples, rows
+        self.steps, self.samples, self.rows = steps, samples, rows
         self.parameters, self.optimizer, self.alpha = parameters, optimizer, alpha
         self.random_state, self.shuffle = random_state, shuffle
         self.order = np.arange(len(rows))
-        in_time = _CALL_NANOSECONDS / trainer.nanoseconds(len(rows))
+        in_time = _CALL_NANOSECONDS / steps.nanoseconds(len(rows))
         #: How many epochs a call may hold.
         self.most = max(1, int(min(in_time, _MOST_EPOCHS, _MOST_ROWS / len(rows))))
         self._before: tuple[Array, list[Array], int, Array, object] | None = None
@@ -74,7 +74,7 @@ class Epochs:
                 self.random_state.shuffle(self.order)
             of_epoch[...] = self.rows[self.order]
         self.last_rows = rows[-1]
-        return self.trainer.train(self.samples, rows, self.parameters, self.optimizer, self.alpha)
+        return self.steps.train(self.samples, rows, self.parameters, self.optimizer, self.alpha)
 
     def take_back(self) -> None:
         """Undo the last call of :meth:`run`, which held several epochs."""

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import logsumexp, xlogy
 
 from ..core.validation import Array
-from ._network import Samples
+from ..kernels.neural_network.bundles import Samples
 
 
 def _sample_losses(output: str, z: Array, Y: Array) -> Array:

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import issparse
 from scipy.special import log_softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import (
-    _check_partial_fit_first_call,
-    check_classification_targets,
-    type_of_target,
-    unique_labels,
-)
-from sklearn.utils.validation import check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import _check_partial_fit_first_call
 
-from ..core.estimator import samples, samples_and_targets
 from ..core.validation import Array
-from ._network import Samples
+from ._documentation import documented
 from ._perceptron import BasePerceptron, partial_fit_is_available
-from ._targets import two_classes
+from ._targets import Classes
 
 
+@documented
 class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
     """Multi-layer perceptron for two classes, many classes or many labels.
 
@@ -39,87 +32,22 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
     Parameters
     ----------
     hidden_layer_sizes : array-like of int, default=(100,)
-        Empty for logistic regression.
-    activation : {'identity', 'logistic', 'tanh', 'relu'} or list of them, default='relu'
-        Of the hidden layers; a list names one for each.
-    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
-    alpha : float, default=1e-4
-        L2 penalty; divided by the batch size (its weight) when added to the loss.
-    batch_size : 'auto' or int, default='auto'
-        'auto' is min(200, n_samples).  Not used by 'lbfgs'.
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        For 'sgd'.  'invscaling' divides ``learning_rate_init`` by t ** ``power_t`` for t samples
-        seen; 'adaptive' divides the rate by 5 whenever training stands still, down to 1e-6.
-    learning_rate_init : float, default=1e-3
-        For 'sgd' and 'adam'.
-    power_t : float, default=0.5
-    max_iter : int, default=200
-        Epochs; iterations of 'lbfgs'.
-    shuffle : bool, default=True
-        Whether rows are visited in a new order in each epoch; X is never copied for it.
-    random_state : int, RandomState instance or None, default=None
-        Draws the first weights, the validation samples and the orders.
-    tol : float, default=1e-4
-        An epoch improves if it lowers the best loss, or with early stopping raises the best
-        validation score, by more than this.  For 'lbfgs' the largest entry of the gradient
-        to stop at.
-    verbose : bool, default=False
-    warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights of the last call.
-    momentum : float in [0, 1], default=0.9
-        For 'sgd'.
-    nesterovs_momentum : bool, default=True
-    early_stopping : bool, default=False
-        Whether the validation score decides when to stop and which epoch's weights to keep.
-        Not used by 'lbfgs'.
-    validation_fraction : float in [0, 1), default=0.1
-        Part of the training data set aside for early stopping, unless ``fit`` is given
-        validation data.
-    beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
-        For 'adam'.
-    n_iter_no_change : int or inf, default=10
-        Stop after more than this many epochs without improvement.
-    max_fun : int, default=15000
-        Evaluations of the loss by 'lbfgs'.
+        Units of each hidden layer; empty for logistic regression.
+    {parameters of every perceptron}
     class_weight : dict, 'balanced' or None, default=None
         Weights of the classes, multiplied into those of the samples; 'balanced' weighs each
         class by the inverse of its share.
-    weight_init : {'glorot', 'he', 'auto'}, default='glorot'
-        'glorot' draws the weights and biases scikit-learn draws.  'he' fits ReLU: a variance of
-        2 / n_in.  'auto' suits each layer's activation: 'he' for ReLU, Glorot's for others, four
-        times as wide for sigmoids, whose slope is at most 1/4.  Both start from zero biases.
-    max_time : float, default=None
-        Seconds after which to stop, at the end of an epoch.
-    record_gradients : bool, default=False
-        Whether to record ``gradient_norms_``.
+    {parameters of every perceptron here}
 
     Attributes
     ----------
     classes_ : ndarray (n_classes,)
-    coefs_ : list of ndarray (n_in, n_out)
-    intercepts_ : list of ndarray (n_out,)
-    loss_, best_loss_ : float
-        ``best_loss_`` is None with early stopping.
+        The classes, sorted.
     loss_curve_ : list of float
         The mean loss of each epoch, as its batches met it.
     validation_scores_, validation_loss_curve_ : list of float or None
         Accuracy and mean loss on the validation data after each epoch, where there is any.
-    best_validation_score_ : float or None
-    gradient_norms_ : ndarray (n_epochs, n_layers - 1)
-        Norm of the loss's gradient by each layer's weights over each epoch's last batch.  Only
-        with ``record_gradients``.
-    n_iter_, n_layers_, n_outputs_, t_ : int
-    out_activation_ : str
-    n_features_in_ : int
-    feature_names_in_ : ndarray (n_features_in_,)
-        Only when X has feature names that are all strings.
-
-    References
-    ----------
-    Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
-    Nature 323, 1986.  Glorot and Bengio, "Understanding the difficulty of training deep
-    feedforward neural networks", AISTATS 2010; He, Zhang, Ren and Sun, "Delving deep into
-    rectifiers", ICCV 2015 (initialisation).
+    {attributes of every perceptron, references}
 
     Examples
     --------
@@ -137,6 +65,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
     }
 
     classes_: Array
+    _class_weights: Array | None
 
     def __init__(
         self,
@@ -230,7 +159,10 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
             On bad input, in scikit-learn's words; the estimator is then as it was.  If the loss
             stops being finite; the parameters are those of the last finite epoch.
         """
-        return self._fit(X, y, sample_weight, validation_data, incremental=False)
+        goes_on = self.warm_start and self._has_network()
+        known = self.classes_ if goes_on else None
+        targets = Classes(self.class_weight, known, all_present=True)
+        return self._train(targets, X, y, sample_weight, validation_data, goes_on=goes_on)
 
     @available_if(partial_fit_is_available)  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
@@ -245,8 +177,10 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y
             As for ``fit``.
+        sample_weight : array-like (n_samples,), default=None
+            As for ``fit``; None is 1 for every sample.
         classes : array-like (n_classes,), default=None
             All classes there will be: needed in the first call.
 
@@ -261,7 +195,22 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         TypeError, ValueError
             As ``fit``.
         """
-        return self._fit(X, y, sample_weight, None, incremental=True, classes=classes)
+        known = self._classes_to_learn(classes)
+        goes_on = self._has_network()
+        targets = Classes(self.class_weight, known, all_present=goes_on and self.warm_start)
+        return self._train(targets, X, y, sample_weight, goes_on=goes_on, incremental=True)
+
+    def _classes_to_learn(self, classes: ArrayLike | None) -> Array:
+        """Return the classes of a first call of ``partial_fit``, or those known."""
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                f"class_weight '{self.class_weight}' is not supported for partial_fit. Compute "
+                "the weights of all data by sklearn.utils.class_weight.compute_class_weight and "
+                "pass them as a dict."
+            )
+        holder = SimpleNamespace(classes_=getattr(self, "classes_", None))  # changes it
+        _check_partial_fit_first_call(holder, classes)
+        return np.asarray(holder.classes_)
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the most probable class of each row, or the labels more probable than not.
@@ -269,12 +218,15 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like (n_samples, n_features)
+            Finite real numbers, as many features as in ``fit``; converted to the element type
+            of the network.
 
         Returns
         -------
         y : ndarray (n_samples,), or (n_samples, n_labels) of 0 and 1
         """
-        return self._decided(self._outputs(X, activated=False))
+        data, network = self._checked_rows(X)
+        return self._decided(network.outputs(data), network.architecture.output)
 
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of each class, or of each label.
@@ -282,15 +234,17 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like (n_samples, n_features)
+            Finite real numbers, as many features as in ``fit``; converted to the element type
+            of the network.
 
         Returns
         -------
         probabilities : ndarray (n_samples, n_classes)
         """
-        data, layers, parameters = self._ready(X)
-        if not self._has_one_output():
-            return layers.outputs(data, parameters, activated=True)
-        return layers.both_probabilities(data, parameters)
+        data, network = self._checked_rows(X)
+        if network.n_outputs > 1:
+            return network.outputs(data, activated=True)
+        return network.both_probabilities(data)
 
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the probabilities, finite for every finite z.
@@ -298,124 +252,35 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like (n_samples, n_features)
+            Finite real numbers, as many features as in ``fit``; converted to the element type
+            of the network.
 
         Returns
         -------
         log_probabilities : ndarray (n_samples, n_classes)
         """
-        z = self._outputs(X, activated=False)
-        if self.out_activation_ == "softmax":
+        data, network = self._checked_rows(X)
+        z = network.outputs(data)
+        if network.architecture.output == "softmax":
             return np.asarray(log_softmax(z, axis=1))
-        if self._has_one_output():
+        if network.n_outputs == 1:
             z = np.concatenate([-z, z], axis=1)
         return np.asarray(-np.logaddexp(0, -z))
 
-    # --- what the base asks for ------------------------------------------------------------
+    # --- what is learnt ----------------------------------------------------------------------
 
-    def _check_first_call(self, classes: ArrayLike | None) -> None:
-        if isinstance(self.class_weight, str):
-            raise ValueError(
-                f"class_weight '{self.class_weight}' is not supported for partial_fit. Compute "
-                "the weights of all data by sklearn.utils.class_weight.compute_class_weight and "
-                "pass them as a dict."
-            )
-        _check_partial_fit_first_call(self, classes)
+    def _known_targets(self) -> Classes:
+        return Classes(self._class_weights, self.classes_)
 
-    def _checked(
-        self, X: Any, y: Any, dtype: Any, *, reset: bool, against: str
-    ) -> tuple[Array, Array]:
-        classes = two_classes(y)
-        if classes is not None:
-            data = samples(self, X, dtype=dtype, reset=reset)
-            check_consistent_length(data, y)
-            return data, self._encoded(y, classes, against=against).astype(data.dtype)
-        data, y = samples_and_targets(self, X, y, dtype=dtype, reset=reset)
-        if issparse(y):
-            y = y.toarray()
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        kind = type_of_target(y, input_name="y")
-        if kind == "multiclass-multioutput":
-            raise ValueError("Multioutput target data is not supported with label binarization")
-        return data, self._encoded(y, unique_labels(y), against=against).astype(data.dtype)
-
-    def _encoded(self, y: Array, classes: Array, *, against: str) -> Array:
-        """Return the numbers of classes as a column, or an indicator matrix of labels."""
-        if against == "nothing" or not hasattr(self, "classes_"):
-            self.classes_ = classes
-        elif against == "same" and set(classes) != set(self.classes_):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous "
-                f"call to fit. Previously got {self.classes_}, `y` has {classes}"
-            )
-        elif not set(classes) <= set(self.classes_):
-            raise ValueError(
-                "`y` has classes not in `self.classes_`. "
-                f"`self.classes_` has {self.classes_}. 'y' has {classes}."
-            )
-        if y.ndim == 2:
-            if y.shape[1] != len(self.classes_):
-                raise ValueError(
-                    f"`y` has {y.shape[1]} labels, but `self.classes_` has {self.classes_}."
-                )
-            return y.astype(bool)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                "This solver needs samples of at least 2 classes in the data, but the data "
-                f"contains only one class: {self.classes_[0]!r}"
-            )
-        if len(self.classes_) == 2:
-            return np.asarray(y == self.classes_[1])[:, np.newaxis]
-        return np.asarray(np.searchsorted(self.classes_, y)[:, np.newaxis])
-
-    def _output(self, Y: Array) -> tuple[str, int]:
-        if Y.shape[1] > 1:
-            return "logistic", Y.shape[1]
-        n_classes = len(self.classes_)
-        return ("softmax", n_classes) if n_classes > 2 else ("logistic", 1)
-
-    def _weighted(self, Y: Array, weights: Array, *, new: bool) -> Array:
-        if self.class_weight is None:
-            return weights
-        if Y.shape[1] > 1:
-            raise ValueError("class_weight is not supported for multilabel targets.")
-        codes = Y[:, 0].astype(np.intp)
-        if new:
-            self._class_weights = compute_class_weight(
-                self.class_weight,
-                classes=self.classes_,
-                y=self.classes_[codes],
-                sample_weight=weights if weights.size else None,
-            )
-        of_class: Array = self._class_weights[codes].astype(Y.dtype)
-        return of_class * weights if weights.size else of_class
-
-    def _stratify(self, Y: Array) -> Array | None:
-        # As scikit-learn does: only for two classes.
-        return Y.astype(bool) if self._output(Y) == ("logistic", 1) else None
-
-    def _has_one_output(self) -> bool:
-        return len(self.intercepts_[-1]) == 1
-
-    def _decided(self, z: Array) -> Array:
+    def _decided(self, z: Array, output: str) -> Array:
         """Return the classes or labels that z stands for."""
-        if self.out_activation_ == "softmax":
+        if output == "softmax":
             codes = z.argmax(axis=1)
         elif z.shape[1] > 1:
             return (z > 0).astype(np.int64)
         else:
             codes = (z[:, 0] > 0).astype(np.intp)
         return np.asarray(self.classes_[codes])
-
-    def _score_outputs(self, z: Array, samples: Samples) -> float:
-        if not np.isfinite(z).all():
-            return float("nan")
-        if self._output(samples.Y)[0] == "softmax":
-            right = z.argmax(axis=1) == samples.Y[:, 0]
-        else:
-            right = ((z > 0) == samples.Y).all(axis=1)
-        return float(np.average(right, weights=samples.weights if samples.weights.size else None))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -1,165 +1,130 @@
-"""A network's flat parameters, its layer table, and the calls that apply it."""
+"""A network: an architecture, its parameters, and the calls that apply it."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..core.threads import new_state, run_team, team_size
-from ..core.validation import Array
-from ..kernels.neural_network import loss, network
-from ..kernels.ops import elementwise
-from ..kernels.tile import M, lanes_of
-
-ACTIVATIONS = {
-    "identity": elementwise.IDENTITY,
-    "logistic": elementwise.LOGISTIC,
-    "tanh": elementwise.TANH,
-    "relu": elementwise.RELU,
-}
-#: Activations of the output layer; each comes with its loss.
-OUTPUT_ACTIVATIONS = {
-    "identity": elementwise.IDENTITY,
-    "logistic": elementwise.LOGISTIC,
-    "softmax": loss.SOFTMAX,
-    "exp": loss.EXPONENTIAL,
-}
-
-#: Multiply-adds per nanosecond of one thread, roughly: only team sizes rest on it.
-_SPEED = 40.0
-
-
-def activation_code(name: str) -> int:
-    """Return the kernels' code of an activation."""
-    if name not in ACTIVATIONS:
-        raise ValueError(
-            f"The activation '{name}' is not supported. Supported activations are "
-            f"{list(ACTIVATIONS)}."
-        )
-    return ACTIVATIONS[name]
+from ..core.validation import Array, common_dtype
+from ..kernels.neural_network import bundles, network
+from ._architecture import Architecture
+from ._dense import dense_forward
+from ._initial import hidden_activations
 
 
 class Network:
-    """Layers of given widths and activations over one flat vector of parameters.
+    """What a fit leaves to predict with: one object, replaced as a whole and never changed.
+
+    Only the numbers of its arrays may change: ``coefs`` and ``intercepts`` are views of the flat
+    parameters that kernels read, so what a user writes into them is seen.  The lists may get
+    other arrays: :meth:`current` sees that, and makes another network of them.
 
     Parameters
     ----------
-    widths : sequence of int
-        Features, hidden units of each layer, outputs.
-    activations : sequence of str
-        Of the hidden layers.
-    dtype : float32 or float64
-    output : {'identity', 'logistic', 'softmax', 'exp'}, default='logistic'
-        Activation of the output layer, which decides the loss: half the squared error, binary
-        cross-entropy, cross-entropy, half the Poisson deviance.
+    architecture : Architecture
+    parameters : ndarray (n_parameters,)
+        Not copied.
+
+    Raises
+    ------
+    ValueError
+        If the parameters are not those of the architecture.
     """
 
-    def __init__(
-        self,
-        widths: Sequence[int],
-        activations: Sequence[str],
-        dtype: np.dtype[np.floating],
-        output: str = "logistic",
-    ) -> None:
-        self.widths = tuple(int(width) for width in widths)
-        self.activations = tuple(activations)
-        self.output = output
-        self.dtype = np.dtype(dtype)
-        self.height = M * lanes_of(dtype)
-        n_layers = len(self.widths) - 1
-        table = np.zeros((n_layers, 9), np.int64)
-        table[:, network.N_IN] = self.widths[:-1]
-        table[:, network.N_OUT] = self.widths[1:]
-        sizes = table[:, network.N_IN] * table[:, network.N_OUT]
-        ends = np.cumsum(np.concatenate([sizes, table[:, network.N_OUT]]))
-        starts = np.concatenate([[0], ends[:-1]])
-        table[:, network.WEIGHTS], table[:, network.BIASES] = np.split(starts, 2)
-        table[:-1, network.ACTIVATION] = [activation_code(name) for name in activations]
-        table[-1, network.ACTIVATION] = OUTPUT_ACTIVATIONS[output]
-        self.n_weights = int(starts[n_layers])
-        self.n_parameters = int(ends[-1])
-        # Products, packing the input, and the activations of all other layers.
-        packing, activating = 0.15 * self.widths[0], float(sum(self.widths[1:]))
-        self._nanoseconds_a_row = float(sizes.sum()) / _SPEED + packing + activating
-        # A block's workspace: the packed input, every layer's output.
-        lanes = lanes_of(dtype)
-        packed = -(-self.widths[0] // lanes) * lanes
-        outputs = np.array([packed, *self.widths[1:]]) * self.height
-        table[:, network.INPUT] = np.concatenate([[0], np.cumsum(outputs)[:-2]])
-        table[:, network.OUTPUT] = np.cumsum(outputs)[:-1]
-        self.forward_size = int(outputs.sum())
-        self.table = table
+    def __init__(self, architecture: Architecture, parameters: Array) -> None:
+        bundles.require(parameters, "parameters", architecture.dtype, (architecture.n_parameters,))
+        bundles.Network.checked(architecture.table, parameters)
+        self.architecture = architecture
+        self.parameters = parameters
+        self.coefs, self.intercepts = architecture.views(parameters)
+        self._arrays = (*self.coefs, *self.intercepts)
+        # Rows a ticket.
+        rows = int(100_000 / architecture.nanoseconds_a_row) // 64 * 64
+        self._block_rows = min(max(rows, 64), 16384)
+        self._workspace = architecture.forward_size + architecture.height
+        self.n_features, self.n_outputs = architecture.widths[0], architecture.widths[-1]
+        self.dtype = architecture.dtype
 
-    def views(self, parameters: Array) -> tuple[list[Array], list[Array]]:
-        """Return the weights and biases of every layer as views of the flat parameters."""
-        coefs, intercepts = [], []
-        for n_in, n_out, W, b in self.table[:, : network.BIASES + 1]:
-            coefs.append(parameters[W : W + n_in * n_out].reshape(n_in, n_out))
-            intercepts.append(parameters[b : b + n_out])
-        return coefs, intercepts
+    @classmethod
+    def of_arrays(
+        cls, coefs: Sequence[Any], intercepts: Sequence[Any], activation: Any, output: str
+    ) -> Network:
+        """Return a network of copies of these arrays, whose shapes are those of its layers.
 
-    def flatten(self, coefs: Sequence[Array], intercepts: Sequence[Array]) -> Array:
-        """Return the flat parameters that hold these weights and biases."""
-        arrays = [np.ravel(array) for array in (*coefs, *intercepts)]
-        return np.concatenate(arrays).astype(self.dtype, copy=False)
+        float32 if all arrays are, else float64.
+        """
+        arrays = [np.asarray(W) for W in coefs]
+        if not arrays or any(W.ndim != 2 or not W.size for W in arrays):
+            raise ValueError(f"coefs_ has shapes {[W.shape for W in arrays]}, expected matrices.")
+        dtype = common_dtype(*arrays, *intercepts)
+        names = hidden_activations(activation, len(arrays) - 1)
+        widths = [len(arrays[0]), *(W.shape[1] for W in arrays)]
+        architecture = Architecture(widths, names, np.dtype(dtype), output)
+        return cls(architecture, architecture.flatten(coefs, intercepts))
 
-    def nanoseconds(self, n_samples: int) -> float:
-        """Estimate the time of one forward pass on one thread."""
-        return n_samples * self._nanoseconds_a_row
+    def __reduce__(self) -> Any:
+        architecture = self.current().architecture
+        shape = (architecture.widths, architecture.activations, str(self.dtype.char))
+        return _restored, (*shape, architecture.output, self.current().parameters)
 
-    def outputs(self, X: Array, parameters: Array, *, activated: bool = False) -> Array:
+    def current(self) -> Network:
+        """Return this network, or another one where a user has replaced arrays of its lists."""
+        arrays = [*self.coefs, *self.intercepts]
+        if len(arrays) == len(self._arrays) and all(map(operator.is_, arrays, self._arrays)):
+            return self
+        return self.replaced(self.coefs, self.intercepts)
+
+    def replaced(self, coefs: Sequence[Any], intercepts: Sequence[Any]) -> Network:
+        """Return a network of the same architecture that holds copies of these arrays."""
+        return Network(self.architecture, self.architecture.flatten(coefs, intercepts))
+
+    def outputs(self, X: Array, *, activated: bool = False) -> Array:
         """Return the output layer's z = aW + b, or its activation, for every row of X."""
         wanted = network.ACTIVATIONS if activated else network.SCORES
-        return self._apply(X, parameters, wanted, self.widths[-1])
+        return self._apply(X, wanted, self.n_outputs)
 
-    def both_probabilities(self, X: Array, parameters: Array) -> Array:
+    def both_probabilities(self, X: Array) -> Array:
         """Return sigmoid(-z) and sigmoid(z) of a single output, for every row of X."""
-        return self._apply(X, parameters, network.BOTH_SIDES, 2)
+        if self.n_outputs != 1:
+            raise ValueError(f"the network has {self.n_outputs} outputs, expected 1.")
+        return self._apply(X, network.BOTH_SIDES, 2)
 
-    def _apply(self, X: Array, parameters: Array, wanted: int, n_out: int) -> Array:
-        n_samples = len(X)
+    def activations(self, X: Array) -> list[Array]:
+        """Return the output of every layer for every row of X."""
+        result = [X]
+        names = self.architecture.activations
+        for W, b, name in zip(self.coefs, self.intercepts, names, strict=False):
+            result.append(dense_forward(result[-1], W, b, activation=name))
+        return [*result[1:], self.outputs(X, activated=True)]
+
+    def _apply(self, X: Array, wanted: int, n_out: int) -> Array:
+        n_samples, n_features = X.shape
+        if n_features != self.n_features or X.dtype != self.dtype:
+            raise ValueError(
+                f"X has {n_features} features of {X.dtype}, but the network was made for "
+                f"{self.n_features} of {self.dtype}."
+            )
         out = np.empty((n_samples, n_out), self.dtype)
-        block_rows = min(max(int(100_000 / self._nanoseconds_a_row) // 64 * 64, 64), 16384)
-        members = min(team_size(self.nanoseconds(n_samples)), -(-n_samples // block_rows))
+        members = team_size(self.architecture.nanoseconds(n_samples))
         run_team(
-            network.predict, members,
-            X, self.table, parameters, wanted, block_rows, self.forward_size + self.height,
-            new_state(), out.reshape(-1),
+            network.predict, min(members, -(-n_samples // self._block_rows)),
+            X, self.architecture.table, self.parameters, wanted, self._block_rows,
+            self._workspace, new_state(), out.reshape(-1),
         )  # fmt: skip
         return out
 
 
-class Samples(NamedTuple):
-    """What a network learns from.
-
-    ``X`` (n_samples, n_features); ``Y`` (n_samples, n_outputs), for softmax (n_samples, 1)
-    holding the number of each sample's class; ``weights`` (n_samples,), or empty where all
-    samples weigh 1; all of one element type.
-    """
-
-    X: Array
-    Y: Array
-    weights: Array
-
-    def of(self, rows: Array) -> Samples:
-        """Return some of the samples."""
-        return Samples(self.X[rows], self.Y[rows], self.weights_of(rows))
-
-    def weights_of(self, rows: Array) -> Array:
-        """Return the weights of some samples, or empty where all weigh 1."""
-        return self.weights[rows] if self.weights.size else self.weights
-
-    def total_weight(self, rows: Array) -> float:
-        """Return the sum of the weights of some samples."""
-        return float(self.weights[rows].sum(dtype=np.float64)) if self.weights.size else len(rows)
-
-
-class Fitted(NamedTuple):
-    """The network of an estimator's weights, its parameters, and the arrays that view them."""
-
-    layers: Network
-    parameters: Array
-    arrays: list[Array]
-    activation: str | list[str]
+def _restored(
+    widths: tuple[int, ...],
+    activations: tuple[str, ...],
+    dtype: str,
+    output: str,
+    parameters: Array,
+) -> Network:
+    """Return a network that was pickled or copied."""
+    architecture = Architecture(widths, activations, np.dtype(dtype), output)
+    return Network(architecture, np.array(parameters, dtype=architecture.dtype))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.validation import Array
-from ._network import Network, Samples
-from ._trainer import Trainer
+from ..kernels.neural_network.bundles import Samples
+from ._architecture import Architecture
+from ._compiled import CompiledSteps
 
 #: Rows whose gradient is found at once: a few panels a thread.
 _ROWS_AT_ONCE = 2048
@@ -19,7 +20,7 @@ class Objective:
 
     Parameters
     ----------
-    layers : Network
+    architecture : Architecture
     samples : Samples
     rows : ndarray of int64
         The samples that count.
@@ -27,26 +28,28 @@ class Objective:
         The L2 penalty.
     """
 
-    def __init__(self, layers: Network, samples: Samples, rows: Array, alpha: float) -> None:
-        self.layers, self.samples, self.rows = layers, samples, rows
+    def __init__(
+        self, architecture: Architecture, samples: Samples, rows: Array, alpha: float
+    ) -> None:
+        self.architecture, self.samples, self.rows = architecture, samples, rows
         self.alpha = float(alpha)
         self.total = samples.total_weight(rows)
-        self._trainer = Trainer(layers, min(_ROWS_AT_ONCE, len(rows)))
+        self._steps = CompiledSteps(architecture, min(_ROWS_AT_ONCE, len(rows)))
 
     @property
     def loss_gradient(self) -> Array:
         """The gradient of the loss without penalty, of the last call, times ``total``."""
-        return self._trainer.gradient
+        return self._steps.gradient
 
     def penalty(self, x: Array) -> float:
         """Return the penalty at parameters x."""
-        weights = x[: self.layers.n_weights]
+        weights = x[: self.architecture.n_weights]
         return float(0.5 * self.alpha * (weights @ weights) / self.total)
 
     def __call__(self, x: Array) -> tuple[float, Array]:
         """Return the value at float64 parameters x, and the gradient."""
-        parameters = x.astype(self.layers.dtype, copy=False)
-        loss = self._trainer.add_up(self.samples, self.rows, parameters) / self.total
-        gradient = self._trainer.gradient.astype(np.float64)
-        gradient[: self.layers.n_weights] += self.alpha * x[: self.layers.n_weights]
+        parameters = x.astype(self.architecture.dtype, copy=False)
+        loss = self._steps.add_up(self.samples, self.rows, parameters) / self.total
+        gradient = self._steps.gradient.astype(np.float64)
+        gradient[: self.architecture.n_weights] += self.alpha * x[: self.architecture.n_weights]
         return loss + self.penalty(x), gradient / self.total

@@ -1,10 +1,9 @@
-"""What MLPClassifier and MLPRegressor share: parameters, checks, initial weights, layers."""
+"""What MLPClassifier and MLPRegressor share: parameters, a fit, the fitted network."""
 
 from __future__ import annotations
 
-import operator
 from abc import ABC, abstractmethod
-from copy import copy
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -14,18 +13,20 @@ from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from ..core.estimator import samples, unchanged_on_error
 from ..core.validation import Array
-from ._network import ACTIVATIONS, Fitted, Network, Samples
-from ._training import Training, split
+from ..kernels.neural_network.bundles import Samples
+from ._architecture import ACTIVATIONS, Architecture
+from ._initial import hidden_activations, hidden_widths, initial_parameters
+from ._loop import TrainingLoop
+from ._network import Network
+from ._samples import draft_of, known_samples, of_features, split, validation_samples
+from ._targets import Targets
 
 #: Elements of an X small enough to be checked in a shorter way.
 _FEW_NUMBERS = 4096
-_NO_WEIGHTS: dict[Any, Array] = {
-    np.dtype(kind): np.empty(0, kind) for kind in (np.float32, np.float64)
-}
 
 
 def partial_fit_is_available(estimator: Any) -> bool:
@@ -44,8 +45,30 @@ def partial_fit_is_available(estimator: Any) -> bool:
     return True
 
 
+def require_perceptron(estimator: Any) -> None:
+    """Raise unless this is a fitted perceptron of fastml.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    NotFittedError
+        If it is not fitted.
+    """
+    if not isinstance(estimator, BasePerceptron):
+        raise TypeError(
+            "estimator must be a fastml.MLPClassifier or fastml.MLPRegressor, got "
+            f"{type(estimator).__module__}.{type(estimator).__qualname__} instead."
+        )
+    check_is_fitted(estimator)
+
+
 class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
-    """A multi-layer perceptron, trained in compiled code."""
+    """A multi-layer perceptron, trained in compiled code.
+
+    All that kernels read of a fitted estimator is one :class:`Network`, ``_network``: a call
+    takes it once and stays with it, whatever another thread fits meanwhile.
+    """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -79,8 +102,6 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
         "record_gradients": ["boolean"],
     }
 
-    coefs_: list[Array]
-    intercepts_: list[Array]
     loss_: float
     best_loss_: float | None
     loss_curve_: list[float]
@@ -94,6 +115,9 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
     out_activation_: str
     t_: int
     n_features_in_: int
+    _network: Network
+    #: What a user assigned to ``coefs_`` and ``intercepts_`` before any fit.
+    _given_arrays: dict[str, list[Any]]
 
     @abstractmethod
     def __init__(
@@ -153,227 +177,193 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
         self.max_time = max_time
         self.record_gradients = record_gradients
 
-    # --- what the two estimators differ in ---------------------------------------------
-
-    @abstractmethod
-    def _checked(
-        self, X: Any, y: Any, dtype: Any, *, reset: bool, against: str
-    ) -> tuple[Array, Array]:
-        """Return X checked, and targets as :class:`Samples` holds them.
-
-        Classes must be the 'same' as those known, or just 'known'; against 'nothing' they
-        become the known ones.
-        """
-
-    @abstractmethod
-    def _output(self, Y: Array) -> tuple[str, int]:
-        """Return the output activation and the number of outputs targets need."""
-
-    @abstractmethod
-    def _weighted(self, Y: Array, weights: Array, *, new: bool) -> Array:
-        """Return the weights of samples times those of their classes, perhaps found anew."""
-
-    @abstractmethod
-    def _stratify(self, Y: Array) -> Array | None:
-        """Return the labels a split into training and validation samples keeps in proportion."""
-
-    @abstractmethod
-    def _score_outputs(self, z: Array, samples: Samples) -> float:
-        """Return the score of held-out samples from the output layer's z."""
-
-    def _check_first_call(self, classes: ArrayLike | None) -> None:
-        """Check the classes ``partial_fit`` was given."""
-
     # --- training ------------------------------------------------------------------------
 
-    def _fit(
+    @abstractmethod
+    def _known_targets(self) -> Targets:
+        """Return how targets are read for another purpose than a fit."""
+
+    def _train(
         self,
+        targets: Targets,
         X: ArrayLike,
         y: ArrayLike,
-        sample_weight: ArrayLike | None,
-        validation_data: tuple[ArrayLike, ArrayLike] | None,
+        sample_weight: ArrayLike | None = None,
+        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
         *,
-        incremental: bool,
-        classes: ArrayLike | None = None,
+        goes_on: bool,
+        incremental: bool = False,
     ) -> Self:
+        """Train, and replace all fitted attributes at once; raising leaves them as they were.
+
+        Parameters
+        ----------
+        targets : Targets
+        goes_on : bool
+            Whether from the parameters of the last call.
+        incremental : bool
+            Whether for one epoch only.
+        """
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
         with unchanged_on_error(self):
-            again = hasattr(self, "coefs_") and (self.warm_start or incremental)
-            if incremental:
-                self._check_first_call(classes)
-                if self.early_stopping:
-                    raise ValueError("partial_fit does not support early_stopping=True")
-            against = "same" if again and self.warm_start else "known" if incremental else "nothing"
-            data = self._samples(X, y, sample_weight, again=again, against=against)
+            before = self._fitted_network() if goes_on else None
+            kinds = before.dtype if before else (np.float64, np.float32)
+            draft = draft_of(self)
+            data = targets.samples(draft, X, y, sample_weight, kinds, reset=before is None)
             random_state = check_random_state(self.random_state)
-            layers, parameters = self._initial(data, random_state, again=again)
-            rows = np.arange(len(data.X))
-            held_out: Samples | None = None
-            if validation_data is not None:
-                held_out = self._validation_samples(validation_data, layers)
-            elif self.early_stopping and self.solver != "lbfgs":
-                rows, held_out = split(
-                    data, self.validation_fraction, random_state, self._stratify(data.Y)
+            architecture = self._architecture(targets.output(data.Y), data, before)
+            if before is None:
+                parameters = initial_parameters(
+                    architecture, self.activation, self.weight_init, random_state
                 )
+            else:
+                parameters = architecture.flatten(before.coefs, before.intercepts)
+            rows, held_out = np.arange(len(data.X)), None
+            if validation_data is not None:
+                held_out = validation_samples(draft, validation_data, targets, architecture)
+            elif self.early_stopping and self.solver != "lbfgs":
+                stratify = targets.stratify(data.Y)
+                rows, held_out = split(data, self.validation_fraction, random_state, stratify)
+            loop = TrainingLoop(
+                self, targets, architecture, parameters, data, rows, held_out,
+                before=dict(vars(self)) if goes_on else {}, features=of_features(draft),
+                incremental=incremental,
+            )  # fmt: skip
             metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
-        training = Training(
-            self, layers, parameters, data, rows, held_out, again=again, incremental=incremental
-        )
-        training.run(random_state, {"X": X, "y": y, "metadata": metadata})
+            diverged = loop.run(random_state, {"X": X, "y": y, "metadata": metadata})
+            fitted = loop.attributes()
+            self.__dict__.update(fitted)
+            for name in {"gradient_norms_", "feature_names_in_", "_given_arrays"} - fitted.keys():
+                self.__dict__.pop(name, None)
+        if diverged is not None:
+            raise diverged
         return self
 
-    def _samples(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None,
-        *,
-        again: bool,
-        against: str,
-    ) -> Samples:
-        """Return what can be trained on, after every check."""
-        kind = self.coefs_[0].dtype if again else (np.float64, np.float32)
-        data, Y = self._checked(X, y, kind, reset=not again, against=against)
-        weights = _NO_WEIGHTS[data.dtype]
-        if sample_weight is not None:
-            weights = _check_sample_weight(
-                sample_weight, data, dtype=data.dtype, ensure_non_negative=True, copy=True
-            )
-        return Samples(data, Y, self._weighted(Y, weights, new=True))
-
-    def _validation_samples(self, validation_data: Any, layers: Network) -> Samples:
-        try:
-            X, y = validation_data
-        except (TypeError, ValueError):
+    def _architecture(
+        self, output: tuple[str, int], data: Samples, before: Network | None
+    ) -> Architecture:
+        """Return the layers these samples need: those of before, where training goes on."""
+        if before is None:
+            hidden = hidden_widths(self.hidden_layer_sizes)
+            widths = [data.X.shape[1], *hidden, output[1]]
+            names = hidden_activations(self.activation, len(hidden))
+            return Architecture(widths, names, data.X.dtype, output[0])
+        known = before.architecture
+        if output != (known.output, known.widths[-1]):
             raise ValueError(
-                "validation_data must be a tuple (X, y), got "
-                f"{type(validation_data).__name__} instead."
-            ) from None
-        return self._known_samples(X, y, layers)
-
-    def _known_samples(self, X: ArrayLike, y: ArrayLike, layers: Network) -> Samples:
-        """Return samples of the kind these layers were made for, for another purpose than fit."""
-        data, Y = self._checked(X, y, layers.dtype, reset=False, against="known")
-        if self._output(Y) != (layers.output, layers.widths[-1]):
-            raise ValueError("y is of another kind than the targets of fit.")
-        return Samples(data, Y, self._weighted(Y, _NO_WEIGHTS[data.dtype], new=False))
-
-    def _activations_of(self, n_hidden: int) -> list[str]:
-        """Return the activation of each hidden layer."""
-        if isinstance(self.activation, str):
-            return [self.activation] * n_hidden
-        names = list(self.activation)
-        for name in names:
-            if name not in ACTIVATIONS:
-                raise ValueError(
-                    "The 'activation' parameter must hold the names of activations, among "
-                    f"{sorted(ACTIVATIONS)}. Got {name!r} instead."
-                )
-        if len(names) != n_hidden:
-            raise ValueError(
-                f"activation holds {len(names)} names, but there are {n_hidden} hidden layers."
+                f"y needs {output[1]} outputs of activation '{output[0]}', but the estimator "
+                f"was fitted with {known.widths[-1]} of '{known.output}'."
             )
-        return names
-
-    def _initial(
-        self, data: Samples, random_state: np.random.RandomState, *, again: bool
-    ) -> tuple[Network, Array]:
-        """Return the network and its parameters before training: random, or the last ones."""
-        output, n_outputs = self._output(data.Y)
-        if again:
-            layers = self._network()
-            if (output, n_outputs) != (layers.output, layers.widths[-1]):
-                raise ValueError(
-                    f"y needs {n_outputs} outputs of activation '{output}', but the estimator "
-                    f"was fitted with {layers.widths[-1]} of '{layers.output}'."
-                )
-            return layers, layers.flatten(self.coefs_, self.intercepts_)
-        hidden = list(np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object)))
-        if any(not isinstance(width, Integral) or width <= 0 for width in hidden):
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
-        names = self._activations_of(len(hidden))
-        dtype = data.X.dtype
-        layers = Network([data.X.shape[1], *hidden, n_outputs], names, dtype, output)
-        parameters = np.empty(layers.n_parameters, dtype)
-        # scikit-learn scales the output layer by the activation of the hidden ones.
-        scaled_by = [*names, names[-1] if names else str(self.activation)]
-        for W, b, name, last in zip(
-            *layers.views(parameters), scaled_by, [False] * len(hidden) + [True], strict=True
-        ):
-            bound, bias_bound = self._bounds(W.shape, name, last=last)
-            W[...] = random_state.uniform(-bound, bound, W.shape)
-            b[...] = random_state.uniform(-bias_bound, bias_bound, b.shape)
-        return layers, parameters
-
-    def _bounds(
-        self, shape: tuple[int, ...], activation: str, *, last: bool
-    ) -> tuple[float, float]:
-        """Return the bounds of a layer's first weights and biases."""
-        n_in, n_out = shape
-        if self.weight_init == "glorot":
-            bound = float(np.sqrt((2.0 if activation == "logistic" else 6.0) / (n_in + n_out)))
-            return bound, bound
-        if self.weight_init == "he" or (activation == "relu" and not last):
-            return float(np.sqrt(6.0 / n_in)), 0.0
-        # The sigmoid's slope at 0 is 1/4: four times the weights keep the signal's size.
-        gain = 4.0 if activation == "logistic" and not last else 1.0
-        return gain * float(np.sqrt(6.0 / (n_in + n_out))), 0.0
+        if data.X.shape[1] != known.widths[0]:
+            raise ValueError(
+                f"X has {data.X.shape[1]} features, but the network has {known.widths[0]} inputs."
+            )
+        names = hidden_activations(self.activation, len(known.activations))
+        return Architecture(known.widths, names, known.dtype, known.output)
 
     # --- the fitted network ----------------------------------------------------------------
 
-    def _network(self) -> Network:
-        """Return the layers of the fitted weights."""
-        widths = [len(self.coefs_[0]), *(W.shape[1] for W in self.coefs_)]
-        names = self._activations_of(len(widths) - 2)
-        return Network(widths, names, self.coefs_[0].dtype, self.out_activation_)
+    @property
+    def coefs_(self) -> list[Array]:
+        """Weights of every layer, (n_in, n_out).
 
-    def _fitted_network(self) -> tuple[Network, Array]:
-        """Return the layers and flat parameters of the fitted weights, remembered between calls."""
-        fitted: Fitted | None = vars(self).get("_fitted")
-        arrays = [*self.coefs_, *self.intercepts_]
-        if (
-            fitted is None
-            or len(fitted.arrays) != len(arrays)
-            or not all(map(operator.is_, fitted.arrays, arrays))
-            or fitted.activation != self.activation
-        ):
-            layers = self._network()
-            parameters = layers.flatten(self.coefs_, self.intercepts_)
-            # Views from here on, so that a weight changed in place is changed.
-            self.coefs_, self.intercepts_ = layers.views(parameters)
-            arrays = [*self.coefs_, *self.intercepts_]
-            fitted = self._fitted = Fitted(layers, parameters, arrays, copy(self.activation))
-        return fitted.layers, fitted.parameters
+        What is written into one is seen by the next call; another list of arrays of the same
+        shapes may be assigned.  Assigned to an estimator that is not fitted, with
+        ``intercepts_`` and ``out_activation_``, they are what training goes on from.
+        """
+        return self._arrays("coefs")
 
-    def __getstate__(self) -> Any:
-        state = dict(super().__getstate__())
-        state.pop("_fitted", None)  # twice the weights
-        return state
+    @coefs_.setter
+    def coefs_(self, coefs: Sequence[ArrayLike]) -> None:
+        self._replace("coefs", coefs)
 
-    def _ready(self, X: ArrayLike) -> tuple[Array, Network, Array]:
-        """Return X checked, the layers and the parameters.
+    @property
+    def intercepts_(self) -> list[Array]:
+        """Biases of every layer, (n_out,); see ``coefs_``."""
+        return self._arrays("intercepts")
+
+    @intercepts_.setter
+    def intercepts_(self, intercepts: Sequence[ArrayLike]) -> None:
+        self._replace("intercepts", intercepts)
+
+    def _arrays(self, name: str) -> list[Array]:
+        """Return the arrays of the fitted network, or what a user gave an unfitted estimator."""
+        given: dict[str, list[Array]] = vars(self).get("_given_arrays", {})
+        if "_network" not in vars(self) and name in given:
+            return given[name]
+        arrays: list[Array] = getattr(self._fitted_network(), name)
+        return arrays
+
+    def _replace(self, name: str, arrays: Sequence[ArrayLike]) -> None:
+        """Put other arrays in place of the network's, or keep them for an unfitted estimator."""
+        if "_network" not in vars(self):
+            self._given_arrays = {**vars(self).get("_given_arrays", {}), name: list(arrays)}
+            return
+        network = self._fitted_network()
+        both = {"coefs": network.coefs, "intercepts": network.intercepts, name: arrays}
+        self._network = network.replaced(both["coefs"], both["intercepts"])
+
+    def _has_network(self) -> bool:
+        """Say whether there is a network to predict with and to go on from."""
+        return "_network" in vars(self) or len(vars(self).get("_given_arrays", ())) == 2
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._has_network()
+
+    def _fitted_network(self) -> Network:
+        """Return the fitted network, made anew where a user has replaced its arrays.
+
+        Raises
+        ------
+        AttributeError
+            If there is none.
+        """
+        network: Network | None = vars(self).get("_network")
+        if network is None:
+            if not self._has_network():
+                raise AttributeError(f"This {type(self).__name__} instance is not fitted yet.")
+            given = self._given_arrays
+            return Network.of_arrays(
+                given["coefs"], given["intercepts"], self.activation, self.out_activation_
+            )
+        current = network.current()
+        if current is not network:
+            self._network = current
+        return current
+
+    def _known_samples(self, X: ArrayLike, y: ArrayLike, architecture: Architecture) -> Samples:
+        """Return samples of the kind these layers were made for, for another purpose than fit."""
+        return known_samples(self, self._known_targets(), X, y, architecture)
+
+    def _checked_rows(self, X: ArrayLike) -> tuple[Array, Network]:
+        """Return X checked, and the network it is for.
 
         A few rows that are just what the kernels take are checked here: scikit-learn's checks
         would take ten times as long as the network.
         """
-        if not hasattr(self, "coefs_"):
+        if "_network" not in vars(self):
             check_is_fitted(self)
-        layers, parameters = self._fitted_network()
+        network = self._fitted_network()
         if not (
             type(X) is np.ndarray
             and X.ndim == 2
-            and X.dtype == layers.dtype
+            and X.dtype == network.dtype
             and 0 < X.size <= _FEW_NUMBERS
-            and X.shape[1] == self.n_features_in_
+            and X.shape[1] == network.n_features
+            and X.flags.c_contiguous
+            and X.flags.aligned
+            and X.flags.writeable
             and not hasattr(self, "feature_names_in_")
             and np.isfinite(X).all()
         ):
-            X = samples(self, X, dtype=layers.dtype)
-        return X, layers, parameters
+            X = samples(self, X, dtype=network.dtype)
+        return X, network
 
     def _outputs(self, X: ArrayLike, *, activated: bool) -> Array:
         """Return the output layer's z, or its activation, for every row of X."""
-        data, layers, parameters = self._ready(X)
-        return layers.outputs(data, parameters, activated=activated)
+        data, network = self._checked_rows(X)
+        return network.outputs(data, activated=activated)
 
     def activations(self, X: ArrayLike) -> list[Array]:
         """Return the output of every layer, the last one being that of the network.
@@ -381,18 +371,20 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
         Parameters
         ----------
         X : array-like (n_samples, n_features)
+            Finite real numbers.
 
         Returns
         -------
         activations : list of ndarray (n_samples, n_units)
             One for each hidden layer, then the output layer's: probabilities for a
             classifier, predictions for a regressor.
-        """
-        from ..functional import dense_forward
 
-        below, layers, _ = self._ready(X)
-        result = []
-        for W, b, name in zip(self.coefs_, self.intercepts_, layers.activations, strict=False):
-            below = dense_forward(below, W, b, activation=name)
-            result.append(below)
-        return [*result, self._outputs(X, activated=True)]
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError, ValueError
+            On bad input, in scikit-learn's words.
+        """
+        data, network = self._checked_rows(X)
+        return network.activations(data)

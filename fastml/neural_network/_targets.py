@@ -1,12 +1,24 @@
-"""What a classifier learns to tell apart."""
+"""What is learnt: the targets of classifiers and regressors, and their weights."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
+from sklearn.metrics import r2_score
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    column_or_1d,
+)
 
+from ..core.estimator import samples, samples_and_targets
 from ..core.validation import Array
+from ..kernels.neural_network.bundles import Samples
 
 
 def two_classes(y: Any) -> Array | None:
@@ -29,3 +41,233 @@ def two_classes(y: Any) -> Array | None:
     if classes[0] == classes[1] or not ((y == classes[0]) | (y == classes[1])).all():
         return None
     return classes
+
+
+class Targets(ABC):
+    """What is learnt from y: how targets become samples of a network, and how it is judged.
+
+    Made anew for a call of ``fit``; knows of the estimator what it was given, and changes nothing
+    of it but what scikit-learn's own checks of X set.
+    """
+
+    @abstractmethod
+    def samples(
+        self, estimator: Any, X: Any, y: Any, sample_weight: Any, dtype: Any, *, reset: bool
+    ) -> Samples:
+        """Return what can be trained on, after every check.
+
+        Parameters
+        ----------
+        dtype : dtype or tuple of them, to keep
+        reset : bool, whether X decides the number of features
+        """
+
+    @abstractmethod
+    def output(self, Y: Array) -> tuple[str, int]:
+        """Return the output activation and the number of outputs targets need."""
+
+    @abstractmethod
+    def score(self, z: Array, samples: Samples) -> float:
+        """Return the score of held-out samples from the output layer's z."""
+
+    def stratify(self, Y: Array) -> Array | None:
+        """Return the labels a split into training and validation samples keeps in proportion."""
+        return None
+
+    def known(self) -> Targets:
+        """Return how other targets of the same kind are read, those of held-out samples say."""
+        return self
+
+    def fitted(self) -> dict[str, Any]:
+        """Return the fitted attributes that tell what was learnt."""
+        return {}
+
+
+class Numbers(Targets):
+    """Targets of a regressor.
+
+    Parameters
+    ----------
+    loss : {'squared_error', 'poisson'}
+    """
+
+    def __init__(self, loss: str) -> None:
+        self.poisson = loss == "poisson"
+
+    def samples(
+        self, estimator: Any, X: Any, y: Any, sample_weight: Any, dtype: Any, *, reset: bool
+    ) -> Samples:
+        """Return what can be trained on, after every check."""
+        data, target = samples_and_targets(
+            estimator, X, y, dtype=dtype, reset=reset, y_numeric=True
+        )
+        if target.ndim == 2 and target.shape[1] == 1:
+            target = column_or_1d(target, warn=True)
+        if self.poisson and target.min() < 0:
+            raise ValueError(
+                "Some value(s) of y are out of the valid range of the loss 'HalfPoissonLoss'."
+            )
+        Y = np.array(target.reshape(len(data), -1), dtype=data.dtype, order="C")
+        return Samples.checked(data, Y, _sample_weight(sample_weight, data))
+
+    def output(self, Y: Array) -> tuple[str, int]:
+        """Return the output activation and the number of outputs targets need."""
+        return ("exp" if self.poisson else "identity"), Y.shape[1]
+
+    def score(self, z: Array, samples: Samples) -> float:
+        """Return R², or NaN where predictions are not finite."""
+        with np.errstate(over="ignore"):
+            predicted = np.exp(z) if self.poisson else z
+        if not np.isfinite(predicted).all():
+            return float("nan")
+        weights = samples.weights if samples.weights.size else None
+        return float(r2_score(samples.Y, predicted, sample_weight=weights))
+
+
+class Classes(Targets):
+    """Targets of a classifier.
+
+    Parameters
+    ----------
+    class_weight : dict, 'balanced', None or ndarray (n_classes,)
+        An array holds the weights an earlier call has found.
+    known : ndarray or None
+        The classes there are; None where y says.
+    all_present : bool, default=False
+        Whether y must hold every known class.
+    """
+
+    def __init__(
+        self, class_weight: Any, known: Array | None = None, *, all_present: bool = False
+    ) -> None:
+        self.class_weight, self.all_present = class_weight, all_present
+        self._known = known
+        self.classes: Array = np.empty(0) if known is None else known
+        self.class_weights: Array | None = None
+
+    def samples(
+        self, estimator: Any, X: Any, y: Any, sample_weight: Any, dtype: Any, *, reset: bool
+    ) -> Samples:
+        """Return what can be trained on, after every check."""
+        classes = two_classes(y)
+        if classes is not None:
+            data = samples(estimator, X, dtype=dtype, reset=reset)
+            check_consistent_length(data, y)
+        else:
+            data, y = samples_and_targets(estimator, X, y, dtype=dtype, reset=reset)
+            if issparse(y):
+                y = y.toarray()
+            if y.ndim == 2 and y.shape[1] == 1:
+                y = column_or_1d(y, warn=True)
+            check_classification_targets(y)
+            if type_of_target(y, input_name="y") == "multiclass-multioutput":
+                raise ValueError("Multioutput target data is not supported with label binarization")
+            classes = unique_labels(y)
+        self._meet(classes)
+        Y = np.ascontiguousarray(self._encoded(y), dtype=data.dtype)
+        weights = self._weighted(Y, _sample_weight(sample_weight, data))
+        return Samples.checked(data, Y, weights)
+
+    def _meet(self, classes: Array) -> None:
+        """Compare the classes of y with those known."""
+        if self._known is None:
+            self.classes = classes
+        elif self.all_present and set(classes) != set(self._known):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous "
+                f"call to fit. Previously got {self._known}, `y` has {classes}"
+            )
+        elif not set(classes) <= set(self._known):
+            raise ValueError(
+                "`y` has classes not in `self.classes_`. "
+                f"`self.classes_` has {self._known}. 'y' has {classes}."
+            )
+
+    def _encoded(self, y: Array) -> Array:
+        """Return the numbers of classes as a column, or an indicator matrix of labels."""
+        classes = self.classes
+        if y.ndim == 2:
+            if y.shape[1] != len(classes):
+                raise ValueError(f"`y` has {y.shape[1]} labels, but `self.classes_` has {classes}.")
+            return y.astype(bool)
+        if len(classes) < 2:
+            raise ValueError(
+                "This solver needs samples of at least 2 classes in the data, but the data "
+                f"contains only one class: {classes[0]!r}"
+            )
+        if len(classes) == 2:
+            return np.asarray(y == classes[1])[:, np.newaxis]
+        return np.asarray(np.searchsorted(classes, y)[:, np.newaxis])
+
+    def _weighted(self, Y: Array, weights: Array | None) -> Array | None:
+        """Return the weights of samples times those of their classes."""
+        if self.class_weight is None:
+            return weights
+        if Y.shape[1] > 1:
+            raise ValueError("class_weight is not supported for multilabel targets.")
+        codes = Y[:, 0].astype(np.intp)
+        if isinstance(self.class_weight, np.ndarray):
+            found = self.class_weight
+        else:
+            found = compute_class_weight(
+                self.class_weight,
+                classes=self.classes,
+                y=self.classes[codes],
+                sample_weight=weights,
+            )
+        self.class_weights = np.asarray(found)
+        _check_class_weights(self.class_weights, Y.dtype)
+        of_class: Array = self.class_weights[codes].astype(Y.dtype)
+        return of_class if weights is None else of_class * weights
+
+    def output(self, Y: Array) -> tuple[str, int]:
+        """Return the output activation and the number of outputs targets need."""
+        if Y.shape[1] > 1:
+            return "logistic", Y.shape[1]
+        n_classes = len(self.classes)
+        return ("softmax", n_classes) if n_classes > 2 else ("logistic", 1)
+
+    def stratify(self, Y: Array) -> Array | None:
+        """Return the labels of two classes: as scikit-learn does, of no others."""
+        return Y.astype(bool) if self.output(Y) == ("logistic", 1) else None
+
+    def score(self, z: Array, samples: Samples) -> float:
+        """Return the accuracy, or NaN where z is not finite."""
+        if not np.isfinite(z).all():
+            return float("nan")
+        if self.output(samples.Y)[0] == "softmax":
+            right = z.argmax(axis=1) == samples.Y[:, 0]
+        else:
+            right = ((z > 0) == samples.Y).all(axis=1)
+        return float(np.average(right, weights=samples.weights if samples.weights.size else None))
+
+    def known(self) -> Targets:
+        """Return how other targets of these classes are read."""
+        return Classes(self.class_weights, self.classes)
+
+    def fitted(self) -> dict[str, Any]:
+        """Return the classes, and the weights they were given."""
+        return {"classes_": self.classes, "_class_weights": self.class_weights}
+
+
+def _sample_weight(sample_weight: Any, X: Array) -> Array | None:
+    if sample_weight is None:
+        return None
+    return np.asarray(
+        _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True, copy=True)
+    )
+
+
+def _check_class_weights(weights: Array, dtype: np.dtype[np.floating]) -> None:
+    """Raise ValueError for weights a loss cannot be multiplied with."""
+    if not np.isfinite(weights).all() or weights.min() < 0:
+        raise ValueError(
+            f"The weights in class_weight must be finite and not negative, got {weights.tolist()}."
+        )
+    limits = np.finfo(dtype)
+    least, most = float(limits.tiny) ** 0.5, float(limits.max) ** 0.5
+    if weights.max() > most or weights[weights > 0].min(initial=1.0) < least:
+        raise ValueError(
+            f"The weights in class_weight must be 0 or between {least:.1g} and {most:.1g} for "
+            f"{dtype}, got {weights.tolist()}."
+        )

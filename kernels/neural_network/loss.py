@@ -11,9 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..machine.jit import inner_kernel
+from ..ops.activation import LOGISTIC, activate
 from ..ops.elementwise import (
-    LOGISTIC,
-    activate,
     decaying_exponential,
     exponential,
     logarithm,
@@ -23,7 +22,7 @@ from ..ops.elementwise import (
 from ..ops.pack import rows_per_block
 from ..tile import fill, lane_sum, lanes, load, maximum, multiply_add, store
 
-#: Codes of the activations only an output layer has; the others are in ``elementwise``.
+#: Codes of the activations only an output layer has; the others are in ``ops.activation``.
 SOFTMAX, EXPONENTIAL = 4, 5
 
 

@@ -1,4 +1,4 @@
-"""Exponential, logarithm, sigmoid and softplus on tiles, and the activations built from them.
+"""Exponential, logarithm, hyperbolic tangent, sigmoid and softplus on tiles; sigmoid on arrays.
 
 Accuracy is stated in units in the last place (ULP) of the correctly rounded result.
 Polynomials are minimax fits (Remez exchange) of the stated quotient on the reduced
@@ -12,9 +12,7 @@ import numpy as np
 from ..machine.jit import inner_kernel, kernel
 from ..machine.team import take_ticket
 from ..tile import (
-    M,
     absolute,
-    fill,
     fill_like,
     is_single,
     lanes,
@@ -25,13 +23,9 @@ from ..tile import (
     scale_by_power_of_two,
     select_less,
     split_exponent,
-    store,
     store_past_cache,
 )
 from .flat import load_up_to, store_up_to
-
-#: Codes of the activation functions, as kernels know them.
-IDENTITY, LOGISTIC, RELU, TANH = 0, 1, 2, 3
 
 _LOG2_E = 1.4426950408889634
 _SQRT_2 = 1.4142135623730951
@@ -182,57 +176,6 @@ def softplus(x):
     """
     e = decaying_exponential(absolute(x) * -1.0)
     return maximum(x, 0.0) + _twice_atanh(e / (e + 2.0))
-
-
-@inner_kernel
-def activate(code, x, start, stop):
-    """Apply an activation in place to ``x[start:stop]``, a whole number of panel rows.
-
-    Parameters
-    ----------
-    code : int, IDENTITY, LOGISTIC, RELU or TANH
-    x : IN/OUT (size,) flat array
-    """
-    step = M * lanes(x)
-    if code == LOGISTIC:
-        for i in range(start, stop, step):
-            store(x, i, 0, sigmoid(load(x, i, 0, M, 1)))
-    elif code == RELU:
-        for i in range(start, stop, step):
-            store(x, i, 0, maximum(load(x, i, 0, M, 1), 0.0))
-    elif code == TANH:
-        for i in range(start, stop, step):
-            store(x, i, 0, hyperbolic_tangent(load(x, i, 0, M, 1)))
-
-
-@inner_kernel
-def multiply_by_derivative(code, a, a_start, delta, start, stop):
-    """Multiply ``delta[start:stop]`` in place by the derivative at the activations a.
-
-    The derivative is taken from the activation itself: a (1 - a) for the sigmoid,
-    1 - a**2 for tanh.
-
-    Parameters
-    ----------
-    a : IN (size,) flat array; the activation of ``delta[start + i]`` is ``a[a_start + i]``
-    delta : IN/OUT (size,) flat array
-    """
-    step = lanes(a)
-    shift = a_start - start
-    if code == LOGISTIC:
-        for i in range(start, stop, step):
-            value = load(a, i + shift, 0, 1, 1)
-            slope = value * (1.0 - value)
-            store(delta, i, 0, load(delta, i, 0, 1, 1) * slope)
-    elif code == RELU:
-        for i in range(start, stop, step):
-            value = load(a, i + shift, 0, 1, 1)
-            slope = select_less(fill(a, 0.0, 1, 1), value, 1.0, 0.0)
-            store(delta, i, 0, load(delta, i, 0, 1, 1) * slope)
-    elif code == TANH:
-        for i in range(start, stop, step):
-            value = load(a, i + shift, 0, 1, 1)
-            store(delta, i, 0, load(delta, i, 0, 1, 1) * (1.0 - value * value))
 
 
 @kernel

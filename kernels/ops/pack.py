@@ -1,4 +1,4 @@
-"""Packing: rows of samples into panels whose lanes are samples.
+"""Packing: rows of samples into panels whose lanes are samples, and back.
 
 A *panel* holds :func:`rows_per_block` samples feature by feature:
 ``panel[p * rows + i]`` is feature p of sample i.  Rows are gathered by number, so
@@ -13,6 +13,7 @@ from ..tile import (
     lanes,
     load_narrow_rows,
     load_rows,
+    load_square,
     load_whole_rows,
     prefetch,
     store,
@@ -32,47 +33,47 @@ def rows_per_block(X):
 @inner_kernel
 def panel_size(X):
     """Return the number of elements of a panel of X, its features padded to whole vectors."""
-    step = lanes(X)
-    return (X.shape[1] + step - 1) // step * step * rows_per_block(X)
+    width = lanes(X)
+    return (X.shape[1] + width - 1) // width * width * rows_per_block(X)
 
 
 @inner_kernel
-def pack_rows(X, rows, first, panel, start):
+def pack_rows(X, rows, first, panel, panel_at):
     """Write a panel's samples, gathered by number; features past the last are zero.
 
     Parameters
     ----------
     X : IN (n_samples, n_features), any strides
     rows : IN int64, row numbers; those of this panel from element ``first``
-    panel : OUT flat array, from element ``start``
+    panel : OUT flat array, from element ``panel_at``
     """
-    step = lanes(X)
+    width = lanes(X)
     height = rows_per_block(X)
     n_features = X.shape[1]
-    if X.strides[1] == X.itemsize and n_features <= 2 < step:
-        for i in range(0, height, step):
-            store(panel, start + i, height, load_narrow_rows(X, rows, first + i, 2))
-    elif X.strides[1] == X.itemsize and n_features <= 4 < step:
-        for i in range(0, height, step):
-            store(panel, start + i, height, load_narrow_rows(X, rows, first + i, 4))
-    elif X.strides[1] == X.itemsize and n_features <= 8 < step:
-        for i in range(0, height, step):
-            store(panel, start + i, height, load_narrow_rows(X, rows, first + i, 8))
+    if X.strides[1] == X.itemsize and n_features <= 2 < width:
+        for i in range(0, height, width):
+            store(panel, panel_at + i, height, load_narrow_rows(X, rows, first + i, 2))
+    elif X.strides[1] == X.itemsize and n_features <= 4 < width:
+        for i in range(0, height, width):
+            store(panel, panel_at + i, height, load_narrow_rows(X, rows, first + i, 4))
+    elif X.strides[1] == X.itemsize and n_features <= 8 < width:
+        for i in range(0, height, width):
+            store(panel, panel_at + i, height, load_narrow_rows(X, rows, first + i, 8))
     elif X.strides[1] == X.itemsize:
-        for p in range(0, n_features, step):
-            for i in range(0, height, step):
+        for p in range(0, n_features, width):
+            for i in range(0, height, width):
                 store(
                     panel,
-                    start + p * height + i,
+                    panel_at + p * height + i,
                     height,
                     transpose(load_rows(X, rows, first + i, p)),
                 )
     else:
         for p in range(n_features):
             for i in range(height):
-                panel[start + p * height + i] = X[rows[first + i], p]
-        padded = (n_features + step - 1) // step * step
-        panel[start + n_features * height : start + padded * height] = 0
+                panel[panel_at + p * height + i] = X[rows[first + i], p]
+        padded = (n_features + width - 1) // width * width
+        panel[panel_at + n_features * height : panel_at + padded * height] = 0
 
 
 @inner_kernel
@@ -83,34 +84,34 @@ def consecutive_rows(first, last, rows):
 
 
 @inner_kernel
-def pack_panel(X, first, last, rows, panel, start):
+def pack_panel(X, first, last, rows, panel, panel_at):
     """Write the samples of rows first, first + 1, ..., repeating ``last``, to a panel.
 
     Parameters
     ----------
     X : IN (n_samples, n_features), any strides
     rows : OUT (rows,) working memory
-    panel : OUT flat array, from element ``start``
+    panel : OUT flat array, from element ``panel_at``
     """
     prefetch_panel(X, first)
     height = rows_per_block(X)
     n_features = X.shape[1]
-    step = lanes(X)
-    narrow = n_features < step and (n_features == 2 or n_features == 4 or n_features == 8)
+    width = lanes(X)
+    narrow = n_features < width and (n_features == 2 or n_features == 4 or n_features == 8)
     dense = X.strides[1] == X.itemsize and X.strides[0] == n_features * X.itemsize
     if not (narrow and dense and first + height - 1 <= last):
         consecutive_rows(first, last, rows)
-        pack_rows(X, rows, 0, panel, start)
+        pack_rows(X, rows, 0, panel, panel_at)
         return
     # Few features: the rows of a panel are some whole vectors.
-    for i in range(0, height, step):
+    for i in range(0, height, width):
         at = (first + i) * n_features
         if n_features == 2:
-            store(panel, start + i, height, load_whole_rows(X, at, 2))
+            store(panel, panel_at + i, height, load_whole_rows(X, at, 2))
         elif n_features == 4:
-            store(panel, start + i, height, load_whole_rows(X, at, 4))
+            store(panel, panel_at + i, height, load_whole_rows(X, at, 4))
         else:
-            store(panel, start + i, height, load_whole_rows(X, at, 8))
+            store(panel, panel_at + i, height, load_whole_rows(X, at, 8))
 
 
 @inner_kernel
@@ -137,3 +138,44 @@ def prefetch_rows(X, rows, first, last):
         for i in range(first, last):
             for p in range(0, X.shape[1], 64 // X.itemsize):
                 prefetch(X, rows[i], p)
+
+
+@inner_kernel
+def unpack_rows(panel, panel_at, n_features, out, first, count):
+    """Write ``count`` samples of a panel to rows first, first + 1, ... of a matrix.
+
+    Parameters
+    ----------
+    panel : IN flat array, (n_features, rows) from element ``panel_at``
+    out : OUT flat array, (n_samples, n_features)
+    """
+    height = rows_per_block(panel)
+    width = lanes(panel)
+    for i in range(0, count, width):
+        whole = n_features // width * width if i + width <= count else 0
+        for p in range(0, whole, width):
+            tile = transpose(load_square(panel, panel_at + p * height + i, height))
+            store(out, (first + i) * n_features + p, n_features, tile)
+        for p in range(whole, n_features):
+            for row in range(i, min(i + width, count)):
+                out[(first + row) * n_features + p] = panel[panel_at + p * height + row]
+
+
+@inner_kernel
+def transpose_panel(panel, panel_at, n_features, out_at):
+    """Write a panel's features as columns, padded to whole vectors, elsewhere in its array.
+
+    What pads them is whatever follows the panel.
+
+    Parameters
+    ----------
+    panel : IN from element ``panel_at``, (n_features, rows); OUT from ``out_at``, (rows, pitch)
+        for the next whole number of vectors, ``pitch``
+    """
+    height = rows_per_block(panel)
+    width = lanes(panel)
+    pitch = (n_features + width - 1) // width * width
+    for p in range(0, n_features, width):
+        for i in range(0, height, width):
+            tile = transpose(load_square(panel, panel_at + p * height + i, height))
+            store(panel, out_at + i * pitch + p, pitch, tile)

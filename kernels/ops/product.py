@@ -1,22 +1,93 @@
-"""The inner loop of every product: a tile gains panel columns times rows of numbers."""
+"""The product of a panel of samples with a matrix of numbers, in tiles held in registers.
+
+A tile of outputs gains, input by input, a column of the panel times a row of the matrix: whole
+vectors of samples, and single numbers that broadcast from anywhere.  So nothing is packed but the
+samples, and a transposed matrix is the same loop with its two strides exchanged.
+"""
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 from ..machine.jit import inner_kernel
-from ..tile import M, N, load, rank1
+from ..tile import M, N, broadcast, fill, load, rank1, store
+from .pack import rows_per_block
 
 #: Columns of the tile for the last outputs, where they do not fill a wide one.
 NARROW = N // 2
+#: What products are added to: nothing, one row of numbers for every sample, what is there already.
+NOTHING, ROW, THERE = range(3)
+
+
+class Matrix(NamedTuple):
+    """A matrix in a flat array: entry (i, j) is ``numbers[first + i * by_row + j * by_column]``.
+
+    Its transpose has the two strides exchanged.
+    """
+
+    numbers: Any
+    first: int
+    by_row: int
+    by_column: int
 
 
 @inner_kernel
-def add_products(tile, panel, start, pitch, n, numbers, first, step, stride):
-    """Return tile + the sum over p < n of a column of the panel times a row of ``numbers``.
+def add_products(tile, panel, panel_at, pitch, n_inputs, numbers, first, by_row, by_column):
+    """Return tile + the sum over inputs p of a column of the panel times a row of a matrix.
 
-    Column p is at ``start + p * pitch``; the row's entries are
-    ``numbers[first + p * step + j * stride]``.
+    Column p of the panel is at ``panel_at + p * pitch``; entry (p, j) of the matrix is
+    ``numbers[first + p * by_row + j * by_column]``.
     """
-    for p in range(n):
-        column = load(panel, start + p * pitch, 0, M, 1)
-        tile = rank1(tile, column, numbers, first + p * step, stride)
+    for p in range(n_inputs):
+        column = load(panel, panel_at + p * pitch, 0, M, 1)
+        tile = rank1(tile, column, numbers, first + p * by_row, by_column)
     return tile
+
+
+def _outputs_of_width(width: int) -> Any:
+    """Make the function that finds ``width`` outputs of :func:`panel_product`, in one tile."""
+
+    @inner_kernel
+    def find_outputs(panel, input_at, n_inputs, matrix, onto, row, j, output_at):
+        height = rows_per_block(panel)
+        at = output_at + j * height
+        if onto == ROW:
+            tile = broadcast(row.numbers, row.first + j, 1, M, width)
+        elif onto == THERE:
+            tile = load(panel, at, height, M, width)
+        else:
+            tile = fill(panel, 0.0, M, width)
+        first = matrix.first + j * matrix.by_column
+        tile = add_products(
+            tile, panel, input_at, height, n_inputs,
+            matrix.numbers, first, matrix.by_row, matrix.by_column,
+        )  # fmt: skip
+        store(panel, at, height, tile)
+
+    return find_outputs
+
+
+_wide, _narrow, _single = (_outputs_of_width(width) for width in (N, NARROW, 1))
+
+
+@inner_kernel
+def panel_product(panel, input_at, n_inputs, matrix, onto, row, output_at, n_outputs):
+    """Find inputs times matrix, added to something, for one panel of samples.
+
+    Parameters
+    ----------
+    panel : IN at ``input_at``, (n_inputs, rows); OUT at ``output_at``, (n_outputs, rows)
+    matrix : Matrix, IN (n_inputs, n_outputs)
+    onto : int, NOTHING, ROW or THERE: what the products are added to
+    row : Matrix, IN (1, n_outputs), contiguous: read for ROW only
+    """
+    j = 0
+    while j + N <= n_outputs:
+        _wide(panel, input_at, n_inputs, matrix, onto, row, j, output_at)
+        j += N
+    if j + NARROW <= n_outputs:
+        _narrow(panel, input_at, n_inputs, matrix, onto, row, j, output_at)
+        j += NARROW
+    while j < n_outputs:
+        _single(panel, input_at, n_inputs, matrix, onto, row, j, output_at)
+        j += 1

@@ -15,8 +15,6 @@ ROOMS = sorted(
     for name in fastml.__all__
     if inspect.ismodule(getattr(fastml, name)) and name not in ("kernels", "reference")
 )
-#: Rooms in which somebody is still at work.
-UNFINISHED = {"cluster", "functional", "neural_network"}
 
 
 def ends_section(lines):
@@ -110,18 +108,7 @@ def public(room):
                     yield f"{room}.{name}.{method}", function
 
 
-@pytest.mark.parametrize(
-    "room",
-    [
-        pytest.param(
-            room,
-            marks=pytest.mark.xfail(strict=False, reason="its docstrings are still being written")
-            if room in UNFINISHED
-            else (),
-        )
-        for room in ROOMS
-    ],
-)
+@pytest.mark.parametrize("room", ROOMS)
 def test_every_parameter_is_described(room):
     things = list(public(room))
     assert things

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("kernels", "fastml", "bench", "tests", "examples")
 MOST_LINES = 450
@@ -14,14 +12,7 @@ MOST_ARGUMENTS = 10
 
 #: Called from Python, where a bundle of arrays costs 0.7 us to unbox, so they may take flat
 #: arrays and build the bundles inside.
-DOORS = {
-    "choose_rows",
-    "dense_backward",
-    "lloyd",
-    "nearest_centroid",
-    "optimizer_step",
-    "train",
-}
+DOORS = {"dense_backward"}
 
 
 def sources(*folders):
@@ -54,7 +45,6 @@ def wide_functions(tree):
                 yield node, len(names)
 
 
-@pytest.mark.xfail(strict=False, reason="k-means and the perceptrons are still being cut up")
 def test_no_kernel_below_the_doors_takes_many_arguments():
     wide, doors = [], set()
     for name, path in sources("kernels"):
@@ -74,7 +64,6 @@ def test_wide_functions_are_found():
     assert [decorators(function) for function, _ in wide_functions(tree)] == [{"kernel"}]
 
 
-@pytest.mark.xfail(strict=False, reason="the tile, k-means and their tests are still being split")
 def test_no_file_is_long_without_a_reason():
     long = []
     for name, path in sources(*FOLDERS):

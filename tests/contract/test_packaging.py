@@ -182,14 +182,7 @@ FASTML = [
 EXCEPTIONS = {("ensemble", "tree"), ("neighbors", "cluster")}
 
 
-_UPSTAIRS = pytest.mark.xfail(
-    strict=False, reason="neural_network/_perceptron.py still imports the functions above it"
-)
-
-
-@pytest.mark.parametrize(
-    ("top", "floors"), [("kernels", KERNELS), pytest.param("fastml", FASTML, marks=_UPSTAIRS)]
-)
+@pytest.mark.parametrize(("top", "floors"), [("kernels", KERNELS), ("fastml", FASTML)])
 def test_imports_run_one_way(top, floors):
     level = {room: i for i, rooms in enumerate(floors) for room in rooms}
     for path in (ROOT / top).rglob("*.py"):

@@ -21,7 +21,7 @@ from fastml.inspection import (
     check_gradients,
     gradient_flow,
 )
-from fastml.neural_network import _trainer
+from fastml.neural_network import _compiled
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning",
@@ -244,14 +244,14 @@ def test_every_parameter_of_a_small_network_is_checked():
 def test_a_wrong_gradient_is_found(monkeypatch):
     X, y = digits()
     model = classifier().fit(X, y)
-    add_up = _trainer.Trainer.add_up
+    add_up = _compiled.CompiledSteps.add_up
 
     def wrong(self, *arguments):
         loss = add_up(self, *arguments)
         self.gradient *= 1.01
         return loss
 
-    monkeypatch.setattr(_trainer.Trainer, "add_up", wrong)
+    monkeypatch.setattr(_compiled.CompiledSteps, "add_up", wrong)
     assert check_gradients(model, X, y).largest_error == pytest.approx(0.01, rel=0.1)
 
 

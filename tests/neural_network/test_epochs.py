@@ -21,14 +21,14 @@ def data(dtype="float64"):
 def both_ways(monkeypatch, fit):
     """Return what ``fit`` returns running ahead, then running one by one; and the longest call."""
     longest = 0
-    run = _epochs.Epochs.run
+    run = _epochs.RunAhead.run
 
     def counted(self, n_epochs):
         nonlocal longest
         longest = max(longest, n_epochs)
         return run(self, n_epochs)
 
-    monkeypatch.setattr(_epochs.Epochs, "run", counted)
+    monkeypatch.setattr(_epochs.RunAhead, "run", counted)
     ahead = fit()
     with monkeypatch.context() as patch:
         patch.setattr(_epochs, "_MOST_EPOCHS", 1)

@@ -4,51 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.callback import ProgressBar, ScoringMonitor
-from sklearn.datasets import load_breast_cancer, load_digits, make_regression
+from perceptrons import NO_STEP, SOLVERS, classifier, digits, numbers, regressor, tumours
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss, recall_score
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 from tolerances import assert_close
 
-import fastml
 from fastml import reference
-from fastml.neural_network import _trainer
+from fastml.neural_network import _compiled
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning",
     "ignore:lbfgs failed to converge:sklearn.exceptions.ConvergenceWarning",
 )
-
-SOLVERS = ["sgd", "adam", "lbfgs"]
-NO_STEP = 1e-290  # a learning rate that changes no weight but zero
-
-
-def digits(dtype="float64"):
-    X, y = load_digits(return_X_y=True)
-    return (X[:400] / 16).astype(dtype), y[:400]
-
-
-def tumours():
-    X, y = load_breast_cancer(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
-
-
-def numbers():
-    X, y = make_regression(200, 6, n_targets=2, random_state=0)
-    return X, y / 100
-
-
-def classifier(**changed):
-    parameters = {"hidden_layer_sizes": (16, 8), "max_iter": 6, "random_state": 0, **changed}
-    return fastml.MLPClassifier(**parameters)
-
-
-def regressor(**changed):
-    parameters = {"hidden_layer_sizes": (16, 8), "max_iter": 6, "random_state": 0, **changed}
-    return fastml.MLPRegressor(**parameters)
-
 
 # --- activations ------------------------------------------------------------------------------
 
@@ -246,7 +214,7 @@ def test_divergence_from_large_targets_says_so():
 
 def interrupted_after(monkeypatch, n_epochs):
     """Have Ctrl-C arrive in the middle of an epoch, when the parameters have moved on."""
-    train = _trainer.Trainer.train
+    train = _compiled.CompiledSteps.train
     done = 0
 
     def interrupted(self, *arguments):
@@ -257,7 +225,7 @@ def interrupted_after(monkeypatch, n_epochs):
             raise KeyboardInterrupt
         return losses
 
-    monkeypatch.setattr(_trainer.Trainer, "train", interrupted)
+    monkeypatch.setattr(_compiled.CompiledSteps, "train", interrupted)
 
 
 @pytest.mark.parametrize("make", [classifier, regressor])
@@ -342,90 +310,6 @@ def test_recording_changes_nothing_and_goes_on():
     lbfgs = classifier(solver="lbfgs", record_gradients=True).fit(X, y)
     assert lbfgs.gradient_norms_.shape == (6, 3)
     assert (lbfgs.gradient_norms_ > 0).all()
-
-
-# --- scikit-learn's callbacks -----------------------------------------------------------------
-
-
-class Recorder:
-    """A callback that writes down what it is told, and asks to stop when it is told to."""
-
-    def __init__(self, stop_after=None):
-        self.stop_after = stop_after
-        self.events = []
-        self.scores = []
-
-    def setup(self, estimator, context):
-        self.events.append("setup")
-
-    def teardown(self, estimator, context):
-        self.events.append("teardown")
-
-    def on_fit_task_begin(self, estimator, context, *, X=None, y=None):
-        self.events.append(("begin", context.task_name))
-
-    def on_fit_task_end(
-        self, estimator, context, *, X=None, y=None, metadata=None, fitted_estimator=None
-    ):
-        self.events.append(("end", context.task_name))
-        if context.task_name == "epoch":
-            self.metadata = metadata
-            self.scores.append(fitted_estimator.score(X, y))
-            return self.stop_after == len(self.scores)
-        return False
-
-
-@pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("make", [classifier, regressor])
-def test_callbacks_see_every_epoch(solver, make):
-    X, y = digits() if make is classifier else numbers()
-    plain = make(solver=solver, max_iter=4).fit(X, y)
-    recorder = Recorder()
-    model = make(solver=solver, max_iter=4).set_callbacks(recorder).fit(X, y)
-    epochs = [("begin", "epoch"), ("end", "epoch")] * 4
-    expected = ["setup", ("begin", "fit"), *epochs, ("end", "fit"), "teardown"]
-    assert recorder.events == expected
-    assert model.loss_curve_ == plain.loss_curve_
-    assert recorder.scores[-1] == model.score(X, y)
-    assert recorder.scores[0] == make(solver=solver, max_iter=1).fit(X, y).score(X, y)
-
-
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_a_callback_stops_training(solver):
-    X, y = digits()
-    recorder = Recorder(stop_after=2)
-    model = classifier(solver=solver, max_iter=50).set_callbacks(recorder)
-    model.fit(X, y, sample_weight=np.ones(len(X)))
-    assert model.n_iter_ == 2
-    assert recorder.metadata.keys() == {"sample_weight"}
-
-
-def test_scoring_monitor():
-    X, y = digits()
-    monitor = ScoringMonitor(scoring=["accuracy", "neg_log_loss"])
-    model = classifier(max_iter=3).set_callbacks(monitor).fit(X, y)
-    rows = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
-    assert len(rows) == 3
-    assert rows[-1]["accuracy"] == model.score(X, y)
-
-
-def test_progress_bar(capsys):
-    pytest.importorskip("rich")
-    regressor(max_iter=3).set_callbacks(ProgressBar()).fit(*numbers())
-    assert "MLPRegressor" in capsys.readouterr().out
-
-
-def test_verbose_tells_of_epochs(capsys):
-    X, y = digits()
-    classifier(
-        verbose=True, early_stopping=True, learning_rate="adaptive", solver="sgd", tol=1.0,
-        n_iter_no_change=1, max_iter=100, learning_rate_init=1e-5,
-    ).fit(X, y)  # fmt: skip
-    out = capsys.readouterr().out
-    assert "Iteration 1, loss = " in out
-    assert "Validation score: " in out
-    assert "Setting learning rate to 0.000002" in out
-    assert out.rstrip().endswith("Stopping.")
 
 
 # --- a few rows ----------------------------------------------------------------------------------

@@ -10,8 +10,10 @@ from tolerances import assert_close
 
 import fastml
 from fastml import reference
-from fastml.neural_network._network import Network, Samples
-from fastml.neural_network._trainer import Trainer
+from fastml.kernels.neural_network.bundles import Samples
+from fastml.neural_network._architecture import Architecture
+from fastml.neural_network._compiled import CompiledSteps
+from fastml.neural_network._network import Network
 
 DTYPES = ["float32", "float64"]
 OUTPUTS = ["logistic", "softmax", "identity", "exp"]
@@ -25,7 +27,7 @@ class Problem:
     def __init__(self, hidden, activations, output, n_samples, dtype, n_outputs=3, seed=0):
         random = np.random.default_rng(seed)
         widths = [5, *hidden, n_outputs]
-        self.layers = Network(widths, activations, np.dtype(dtype), output)
+        self.layers = Architecture(widths, activations, np.dtype(dtype), output)
         self.parameters = random.normal(size=self.layers.n_parameters).astype(dtype) * 0.6
         X = random.normal(size=(n_samples, 5)).astype(dtype)
         self.weights = random.uniform(0, 2, n_samples).astype(dtype)
@@ -41,8 +43,10 @@ class Problem:
         self.X = X
 
     def samples(self, *, weighted=False):
-        none = np.empty(0, self.X.dtype)
-        return Samples(self.X, self.Y, self.weights if weighted else none)
+        return Samples.checked(self.X, self.Y, self.weights if weighted else None)
+
+    def predicted(self):
+        return Network(self.layers, self.parameters).outputs(self.X, activated=True)
 
     def targets(self):
         """Return the targets as the reference takes them, in float64."""
@@ -64,10 +68,10 @@ class Problem:
 
     def kernel(self, batch_size, *, weighted=False):
         """Return the kernels' summed loss and gradient."""
-        trainer = Trainer(self.layers, batch_size)
+        steps = CompiledSteps(self.layers, batch_size)
         rows = np.arange(len(self.X))
-        loss = trainer.add_up(self.samples(weighted=weighted), rows, self.parameters)
-        return loss, trainer.gradient
+        loss = steps.add_up(self.samples(weighted=weighted), rows, self.parameters)
+        return loss, steps.gradient
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -158,7 +162,7 @@ def test_same_bits_for_any_number_of_threads(dtype, output, shared_work):
     for n in (1, 2, 5):
         with fastml.num_threads(n):
             loss, gradient = problem.kernel(100)
-            predicted = problem.layers.outputs(problem.X, problem.parameters, activated=True)
+            predicted = problem.predicted()
         results.append((loss, gradient.copy(), predicted))
     for loss, gradient, predicted in results[1:]:
         assert loss == results[0][0]
@@ -175,6 +179,6 @@ def test_output_activations_against_the_reference(dtype, output, n_outputs):
     *_, expected = reference.forward(
         problem.X.astype(np.float64), coefs, intercepts, activations=["tanh"], output=output
     )
-    actual = problem.layers.outputs(problem.X, problem.parameters, activated=True)
+    actual = problem.predicted()
     assert actual.dtype == dtype
     assert_close("sum of products", actual, expected, dtype)

@@ -1,0 +1,196 @@
+"""Training calls: how a batch is cut into tickets, the working memory, and the compiled steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.threads import new_state, run_team, team_size
+from ..core.validation import Array
+from ..kernels.neural_network import bundles, train
+from ..kernels.neural_network.dense import sums_by_output
+from ..kernels.neural_network.optimizer import GRADIENT
+from ..kernels.tile import N, lanes_of
+from ._architecture import Architecture
+
+if TYPE_CHECKING:
+    from ._optimizer import Optimizer
+
+#: A step shorter than this is done by one thread: waiting for others would cost more.
+_SHARED_STEP_NANOSECONDS = 10_000
+#: Return to the interpreter at least this often, for interrupts and callbacks.
+_CALL_NANOSECONDS = 4e8
+#: Weights whose gradient is one ticket; and at most this many rows of a weight matrix, so that
+#: their activations stay in the first-level cache.
+_WEIGHTS_A_TICKET, _ROWS_A_TICKET = 4096, 16
+#: Where sums are split, a batch is cut into at most so many groups of blocks.
+_GROUPS = 16
+
+
+class CompiledSteps:
+    """The compiled steps of one network on batches of one size, with their working memory.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    batch_size : int
+    """
+
+    def __init__(self, architecture: Architecture, batch_size: int) -> None:
+        self.architecture = architecture
+        self.batch_size = batch_size
+        self.gradient = np.zeros(architecture.n_parameters, architecture.dtype)
+        n_blocks = -(-batch_size // architecture.height)
+        size = _block_size(architecture, 0)
+        group_blocks = -(-n_blocks // _GROUPS)
+        n_groups = -(-n_blocks // group_blocks)
+        # Writing and reading the groups' sums costs less than sharing their activations.
+        split = n_groups * architecture.n_parameters <= n_blocks * size
+        self._layers, size = _layer_table(architecture, group_blocks if split else n_blocks)
+        tickets = _weight_tickets(self._layers, 1 << 30 if split else _ROWS_A_TICKET)
+        self._plan = bundles.Plan.checked(
+            bundles.Network.checked(self._layers, self.gradient),
+            (batch_size, n_blocks, group_blocks if split else 1, size, n_groups * split, tickets),
+        )
+        self._sums = np.zeros(self._plan.n_groups * architecture.n_parameters, architecture.dtype)
+        self._block_sums = np.zeros((n_blocks, 2))
+        self._panels = np.zeros(0, architecture.dtype)
+
+    def train(
+        self,
+        samples: bundles.Samples,
+        rows: Array,
+        parameters: Array,
+        optimizer: Optimizer,
+        alpha: float,
+    ) -> Array:
+        """Train for some epochs.
+
+        Parameters
+        ----------
+        samples : Samples
+        rows : ndarray (n_epochs, n_rows) of int64
+            The samples each epoch trains on, in their order.
+        parameters : ndarray (n_parameters,)
+            Updated in place.
+        optimizer : Optimizer
+            Its moments are updated in place.
+        alpha : float
+            The L2 penalty.
+
+        Returns
+        -------
+        losses : ndarray (n_epochs, 2)
+            Of each epoch the mean over the samples, as their batches met it, of the sum over
+            outputs; and the mean of the L2 penalty, to be added.
+        """
+        n_epochs, n_rows = rows.shape
+        losses = np.zeros((n_epochs, 1 + len(self._plan.weight_tickets)))
+        # Several epochs are short, and one call; one may be long, and several.
+        for first, last in self._calls(n_rows) if n_epochs == 1 else [(0, n_rows)]:
+            bundle = optimizer.bundle(alpha, parameters)
+            self._run(samples, rows[:, first:last].reshape(-1), parameters, bundle, losses)
+            optimizer.steps += n_epochs * -(-(last - first) // self.batch_size)
+        penalties = 0.5 * alpha * losses[:, 1:].sum(axis=1)
+        return np.asarray(np.stack([losses[:, 0], penalties], axis=1) / n_rows)
+
+    def add_up(self, samples: bundles.Samples, rows: Array, parameters: Array) -> float:
+        """Set the gradient to its sum over samples, and return the sum of their losses."""
+        losses = np.zeros((1, 1 + len(self._plan.weight_tickets)))
+        self.gradient[:] = 0
+        none = [np.zeros(0, self.architecture.dtype)] * 2
+        bundle = bundles.Optimizer.checked(GRADIENT, np.zeros(5), 0, none, 0, parameters)
+        for first, last in self._calls(len(rows)):
+            self._run(samples, rows[first:last], parameters, bundle, losses)
+        return float(losses[0, 0])
+
+    def nanoseconds(self, n_rows: int) -> float:
+        """Estimate the time of one epoch on one thread."""
+        return self._step_nanoseconds() * n_rows / self.batch_size
+
+    def _calls(self, n_rows: int) -> list[tuple[int, int]]:
+        """Cut an epoch into calls of whole batches, none long enough to hold up an interrupt."""
+        steps = max(1, int(_CALL_NANOSECONDS / self._step_nanoseconds()))
+        size = steps * self.batch_size
+        return [(first, min(first + size, n_rows)) for first in range(0, n_rows, size)]
+
+    def _step_nanoseconds(self) -> float:
+        return 3 * self.architecture.nanoseconds(self.batch_size)
+
+    def _run(
+        self,
+        samples: bundles.Samples,
+        order: Array,
+        parameters: Array,
+        optimizer: bundles.Optimizer,
+        losses: Array,
+    ) -> None:
+        step_time = self._step_nanoseconds()
+        shared = step_time > _SHARED_STEP_NANOSECONDS
+        members = team_size(step_time * len(order) / self.batch_size) if shared else 1
+        network = bundles.Network.checked(self._layers, parameters)
+        if samples.X.shape[1] != self.architecture.widths[0] or samples.X.dtype != parameters.dtype:
+            raise ValueError("the samples are not those of the network.")
+        arrays = (self.gradient, self._room(members), self._sums, self._block_sums)
+        run_team(
+            train.train, members,
+            samples, network, optimizer, self._plan,
+            bundles.Epochs.checked(order, losses, self._plan),
+            bundles.Workspace.checked(arrays, network, self._plan, members), new_state(),
+        )  # fmt: skip
+
+    def _room(self, members: int) -> Array:
+        """Return panels for all blocks, or where sums are split for those of each member's group.
+
+        Aligned on a cache line: a vector across two lines costs two loads.
+        """
+        plan = self._plan
+        n_blocks = members * plan.group_blocks if plan.n_groups else plan.n_blocks
+        n_elements = n_blocks * plan.block_size
+        if self._panels.size < n_elements:
+            itemsize = self.architecture.dtype.itemsize
+            memory = np.zeros(n_elements + 64, self.architecture.dtype)
+            first = -(memory.ctypes.data // itemsize) % (64 // itemsize)
+            self._panels = memory[first : first + n_elements]
+        return self._panels
+
+
+def _block_size(architecture: Architecture, transposed: int) -> int:
+    """Return the elements of a block's workspace; tiles may read N vectors past the last."""
+    height = architecture.height
+    deltas = int(architecture.table[:, bundles.N_OUT].sum()) * height
+    return architecture.forward_size + deltas + transposed + N * height
+
+
+def _layer_table(architecture: Architecture, summed_blocks: int) -> tuple[Array, int]:
+    """Return the layer table with the places of deltas, as they are and transposed.
+
+    And the elements of a block's workspace.
+    """
+    height, lanes = architecture.height, lanes_of(architecture.dtype)
+    table = architecture.table.copy()
+    n_out = table[:, bundles.N_OUT]
+    ends = architecture.forward_size + np.cumsum(n_out * height)
+    table[:, bundles.DELTA] = ends - n_out * height
+    by_output = [
+        sums_by_output(n_in, width, summed_blocks, lanes)
+        for n_in, width in table[:, : bundles.N_OUT + 1].tolist()
+    ]
+    transposed = np.where(by_output, -(-n_out // lanes) * lanes * height, 0)
+    at = ends[-1] + np.cumsum(transposed) - transposed
+    table[:, bundles.TRANSPOSED] = np.where(by_output, at, -1)
+    return table, _block_size(architecture, int(transposed.sum()))
+
+
+def _weight_tickets(layers: Array, most_rows: int) -> Array:
+    """Return the table of weight tickets: each a few rows of one weight matrix."""
+    return np.array(
+        [
+            (layer, first, min(first + at_once, n_in))
+            for layer, (n_in, n_out) in enumerate(layers[:, : bundles.N_OUT + 1].tolist())
+            for at_once in [min(most_rows, max(N, _WEIGHTS_A_TICKET // n_out // N * N))]
+            for first in range(0, n_in, at_once)
+        ],
+        np.int64,
+    )

@@ -1,0 +1,49 @@
+"""The sigmoid and its derivative over whole arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..core.threads import new_state, run_team, team_size
+from ..core.validation import Array, common_dtype, output, readable, takes_results
+from ..kernels.ops import elementwise
+from ..kernels.tile import lanes_of
+
+_ELEMENTS_A_TICKET = 1 << 15
+#: Bytes of a result that are written past the caches rather than push everything else out.
+_PAST_CACHE = 1 << 25
+
+
+def _head(x: Array, out: Array) -> int:
+    """Return the elements before the first whole vector of a result too large for the caches.
+
+    -1 for any other result: it had better stay there.
+    """
+    if out.nbytes < _PAST_CACHE or out.ctypes.data == x.ctypes.data:
+        return -1
+    width = lanes_of(out.dtype) * out.itemsize
+    return int(-out.ctypes.data % width // out.itemsize)
+
+
+def apply_sigmoid(x: ArrayLike, out: Array | None, *, derivative: bool) -> Array:
+    """Compute the sigmoid or its derivative; see :func:`fastml.sigmoid`."""
+    array = np.asarray(x)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"x must hold real numbers, got dtype {array.dtype} instead.")
+    dtype = common_dtype(array)
+    result = output(out, array.shape, dtype)
+    contiguous = readable(np.ascontiguousarray(array, dtype=dtype)).reshape(-1)
+    # In place is fine; elsewhere in the same memory, elements would be read after being written.
+    in_place = result.ctypes.data == contiguous.ctypes.data
+    aside = not takes_results(result) or (not in_place and np.may_share_memory(result, array))
+    flat = np.empty(array.size, dtype) if aside else result.reshape(-1)
+    if flat.size:
+        run_team(
+            elementwise.sigmoid_blocks,
+            team_size(contiguous.size),
+            derivative, _ELEMENTS_A_TICKET, _head(contiguous, flat), new_state(), contiguous, flat,
+        )  # fmt: skip
+    if aside:
+        result[...] = flat.reshape(array.shape)
+    return result

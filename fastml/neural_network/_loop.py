@@ -1,0 +1,176 @@
+"""One call of ``fit`` or ``partial_fit``, from checked samples to fitted attributes."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..core.callbacks import FitTask
+from ..core.validation import Array
+from ..kernels.neural_network.bundles import Samples
+from ._architecture import Architecture
+from ._history import History
+from ._lbfgs import minimize
+from ._loss import mean_loss, poisson_constant, reported
+from ._messages import DivergenceError, diverged, likely_cause, warn_out_of_time
+from ._network import Network
+from ._optimizer import Optimizer
+from ._stochastic import run_epochs
+from ._targets import Targets
+
+
+class TrainingLoop:
+    """What both kinds of solvers share: an epoch's end, and what training leaves behind.
+
+    Nothing of the estimator is changed.
+
+    Parameters
+    ----------
+    estimator : BasePerceptron
+    targets : Targets
+    architecture : Architecture
+    parameters : ndarray (n_parameters,)
+        To start from; trained in place.
+    samples : Samples
+    rows : ndarray of int64
+        The samples to train on.
+    held_out : Samples or None
+        To validate with.
+    before : dict
+        The fitted attributes training goes on from; empty for a new start.
+    features : dict
+        The fitted attributes that tell of the columns of X.
+    incremental : bool
+        Whether to train for one epoch only.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        targets: Targets,
+        architecture: Architecture,
+        parameters: Array,
+        samples: Samples,
+        rows: Array,
+        held_out: Samples | None,
+        *,
+        before: dict[str, Any],
+        features: dict[str, Any],
+        incremental: bool,
+    ) -> None:
+        self.estimator, self.targets = estimator, targets
+        self.architecture, self.parameters = architecture, parameters
+        self.samples, self.rows, self.held_out = samples, rows, held_out
+        self.features, self.incremental = features, incremental
+        self.max_iter: int = 1 if incremental else estimator.max_iter
+        early_stopping = bool(estimator.early_stopping) and held_out is not None
+        self.history = History(
+            before,
+            validated=held_out is not None,
+            early_stopping=early_stopping,
+            tol=estimator.tol,
+        )
+        # What the last finished epoch left; with early stopping, what the best one did.
+        self.kept = parameters.copy()
+        self.optimizer: Optimizer | None = None
+        remembered: Optimizer | None = before.get("_optimizer")
+        if incremental and remembered is not None and remembered.is_for(architecture):
+            self.optimizer = remembered.copied()
+        elif estimator.solver != "lbfgs":
+            self.optimizer = Optimizer(estimator, architecture)
+        self.started = time.monotonic()
+
+    def run(
+        self, random_state: np.random.RandomState, data: dict[str, Any]
+    ) -> DivergenceError | None:
+        """Train.
+
+        Parameters
+        ----------
+        random_state : RandomState
+            Shuffles the samples.
+        data : dict
+            What callbacks may ask for.
+
+        Returns
+        -------
+        error : DivergenceError or None
+            To be raised when the estimator holds what the last finite epoch left.
+        """
+        task = FitTask(self.estimator, self.max_iter, data, self.attributes)
+        try:
+            with task.running():
+                if self.estimator.solver == "lbfgs":
+                    minimize(self, task)
+                else:
+                    run_epochs(self, random_state, task)
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=2)
+        except DivergenceError as error:
+            return error
+        return None
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the fitted attributes of an estimator whose training stops here."""
+        architecture = self.architecture
+        return {
+            "_network": Network(architecture, self.kept.copy()),
+            "_optimizer": self.optimizer,
+            "n_layers_": len(architecture.widths),
+            "n_outputs_": architecture.widths[-1],
+            "out_activation_": architecture.output,
+            **self.features,
+            **self.targets.fitted(),
+            **self.history.attributes(),
+        }
+
+    def end_epoch(self, loss: float) -> None:
+        """Record a finished epoch.
+
+        Raises
+        ------
+        DivergenceError
+            If the loss or a parameter is not finite; what was kept is then the epoch before.
+        """
+        history = self.history
+        if not (np.isfinite(loss) and np.isfinite(self.parameters).all()):
+            numbers = self.samples.Y if self.architecture.output == "identity" else None
+            cause = likely_cause(self.samples.X, numbers, self.estimator)
+            raise diverged(history.n_iter, cause)
+        if not history.early_stopping:
+            self.kept[...] = self.parameters
+        history.add_epoch(loss, len(self.rows))
+        if self.estimator.verbose:
+            print(f"Iteration {history.n_iter}, loss = {loss:.8f}")
+        if self.held_out is not None:
+            self._validate(self.held_out)
+
+    def _validate(self, held_out: Samples) -> None:
+        z = Network(self.architecture, self.parameters).outputs(held_out.X)
+        self.history.validation_losses.append(mean_loss(self.architecture.output, z, held_out))
+        self.history.scores.append(self.targets.score(z, held_out))
+        if self.estimator.verbose:
+            print(f"Validation score: {self.history.scores[-1]:f}")
+
+    def reported(self, summed: float, rows: Array, batch_size: int) -> float:
+        """Return a mean loss over ``rows``, given the sum over outputs, as it is reported."""
+        output = self.architecture.output
+        if output == "exp":
+            weights = self.samples.weights_of(rows)
+            summed += poisson_constant(self.samples.Y[rows], weights, batch_size)
+        return reported(output, summed, self.architecture.widths[-1])
+
+    def record_gradient(self, gradient: Array, rows: Array) -> None:
+        """Record the norms of the loss's gradient by each layer's weights, summed over ``rows``."""
+        self.history.add_norms(self.architecture.views(gradient)[0], self.samples, rows)
+
+    def out_of_time(self) -> bool:
+        """Say whether ``max_time`` is over, and warn if it is."""
+        limit = self.estimator.max_time
+        if limit is None or time.monotonic() - self.started < limit:
+            return False
+        warn_out_of_time(limit, self.history.n_iter)
+        return True

@@ -1,0 +1,63 @@
+"""The activations of hidden layers and their derivatives, on ranges of flat arrays."""
+
+from __future__ import annotations
+
+from ..machine.jit import inner_kernel
+from ..tile import M, fill, lanes, load, maximum, select_less, store
+from .elementwise import hyperbolic_tangent, sigmoid
+
+#: Codes of the activation functions, as kernels know them.
+IDENTITY, LOGISTIC, RELU, TANH = 0, 1, 2, 3
+
+
+@inner_kernel
+def activate(code, x, start, stop):
+    """Apply an activation in place to ``x[start:stop]``, a whole number of panel rows.
+
+    Parameters
+    ----------
+    code : int, IDENTITY, LOGISTIC, RELU or TANH
+    x : IN/OUT (size,) flat array
+    """
+    height = M * lanes(x)
+    if code == LOGISTIC:
+        for i in range(start, stop, height):
+            store(x, i, 0, sigmoid(load(x, i, 0, M, 1)))
+    elif code == RELU:
+        zero = fill(x, 0.0, M, 1)
+        for i in range(start, stop, height):
+            # The second of two that do not compare: NaN stays NaN.
+            store(x, i, 0, maximum(zero, load(x, i, 0, M, 1)))
+    elif code == TANH:
+        for i in range(start, stop, height):
+            store(x, i, 0, hyperbolic_tangent(load(x, i, 0, M, 1)))
+
+
+@inner_kernel
+def multiply_by_derivative(code, a, a_at, delta, start, stop):
+    """Multiply ``delta[start:stop]`` in place by the derivative at the activations a.
+
+    The derivative is taken from the activation itself: a (1 - a) for the sigmoid,
+    1 - a**2 for tanh.
+
+    Parameters
+    ----------
+    a : IN (size,) flat array; the activation of ``delta[start + i]`` is ``a[a_at + i]``
+    delta : IN/OUT (size,) flat array
+    """
+    width = lanes(a)
+    shift = a_at - start
+    if code == LOGISTIC:
+        for i in range(start, stop, width):
+            value = load(a, i + shift, 0, 1, 1)
+            slope = value * (1.0 - value)
+            store(delta, i, 0, load(delta, i, 0, 1, 1) * slope)
+    elif code == RELU:
+        for i in range(start, stop, width):
+            value = load(a, i + shift, 0, 1, 1)
+            slope = select_less(fill(a, 0.0, 1, 1), value, 1.0, 0.0)
+            store(delta, i, 0, load(delta, i, 0, 1, 1) * slope)
+    elif code == TANH:
+        for i in range(start, stop, width):
+            value = load(a, i + shift, 0, 1, 1)
+            store(delta, i, 0, load(delta, i, 0, 1, 1) * (1.0 - value * value))
