@@ -1,7 +1,9 @@
 """Digests of fixed predictions and fits: the same labels whatever instructions kernels use.
 
-    PYTHONPATH=. python tests/support/digests.py            # for this processor
-    PYTHONPATH=. python tests/support/digests.py --compare  # with SSE2 and AVX2, in processes of their own
+    PYTHONPATH=. python tests/support/digests.py
+    PYTHONPATH=. python tests/support/digests.py --compare
+
+The second line compares with SSE2 and AVX2, each in a process of its own.
 
 Labels of given centres are equal by definition, bit for bit.  Fitted numbers may differ in their
 last places where sums are fused or split differently; the fits here are of data whose clusters and
@@ -50,7 +52,13 @@ def results() -> dict[str, str]:
 
     found = {}
     for dtype in ("float32", "float64"):
-        for n, d, k in [(3000, 1, 7), (2500, 3, 40), (1500, 17, 33), (800, 100, 129), (700, 784, 10)]:
+        for n, d, k in [
+            (3000, 1, 7),
+            (2500, 3, 40),
+            (1500, 17, 33),
+            (800, 100, 129),
+            (700, 784, 10),
+        ]:
             random = np.random.default_rng([n, d, k])
             for kind in ("normal", "grid", "offset"):
                 X, centers = random.normal(size=(n, d)), random.normal(size=(k, d))
