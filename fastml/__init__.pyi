@@ -3,15 +3,21 @@
 # A new family is one line in each of the two lists.
 from . import (
     cluster,
+    ensemble,
     functional,
     inspection,
     kernels,
+    linear_model,
+    naive_bayes,
+    neighbors,
     neural_network,
     reference,
+    tree,
 )
 from ._version import __version__
 from .cluster import KMeans, MiniBatchKMeans, kmeans_plusplus
 from .core.threads import get_num_threads, num_threads, set_num_threads
+from .ensemble import RandomForestClassifier, RandomForestRegressor
 from .functional import (
     dense_backward,
     dense_forward,
@@ -20,29 +26,68 @@ from .functional import (
     sigmoid_derivative,
 )
 from .inspection import KMeansElbowDisplay, KMeansStepsDisplay
+from .linear_model import LinearRegression, LogisticRegression, Ridge, gram
+from .naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB
+from .neighbors import (
+    KNeighborsClassifier,
+    KNeighborsRegressor,
+    NearestNeighbors,
+    RadiusNeighborsClassifier,
+    RadiusNeighborsRegressor,
+    kneighbors,
+    kneighbors_graph,
+    radius_neighbors_graph,
+)
 from .neural_network import MLPClassifier, MLPRegressor
+from .tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 __all__ = [
+    "BernoulliNB",
+    "CategoricalNB",
+    "ComplementNB",
+    "DecisionTreeClassifier",
+    "DecisionTreeRegressor",
+    "GaussianNB",
     "KMeans",
     "KMeansElbowDisplay",
     "KMeansStepsDisplay",
+    "KNeighborsClassifier",
+    "KNeighborsRegressor",
+    "LinearRegression",
+    "LogisticRegression",
     "MLPClassifier",
     "MLPRegressor",
     "MiniBatchKMeans",
+    "MultinomialNB",
+    "NearestNeighbors",
+    "RadiusNeighborsClassifier",
+    "RadiusNeighborsRegressor",
+    "RandomForestClassifier",
+    "RandomForestRegressor",
+    "Ridge",
     "__version__",
     "cluster",
     "dense_backward",
     "dense_forward",
+    "ensemble",
     "functional",
     "get_num_threads",
+    "gram",
     "inspection",
     "kernels",
     "kmeans_plusplus",
+    "kneighbors",
+    "kneighbors_graph",
+    "linear_model",
+    "naive_bayes",
     "nearest_centroid",
+    "neighbors",
     "neural_network",
     "num_threads",
+    "radius_neighbors_graph",
     "reference",
     "set_num_threads",
     "sigmoid",
     "sigmoid_derivative",
+    "tree",
 ]

@@ -14,6 +14,7 @@ from .cluster import (
     nearest_centroid,
     update_centers,
 )
+from .neighbors import kneighbors, squared_distances
 from .neural_network import (
     binary_cross_entropy,
     cross_entropy,
@@ -43,6 +44,7 @@ __all__ = [
     "gradient_descent_step",
     "hidden_delta",
     "kmeans",
+    "kneighbors",
     "loss_and_gradients",
     "nearest_centroid",
     "output_delta",
@@ -51,6 +53,7 @@ __all__ = [
     "sigmoid_derivative",
     "softmax",
     "softplus",
+    "squared_distances",
     "squared_error",
     "train_epoch",
     "update_centers",

@@ -9,11 +9,16 @@ without its parameters, * standing for anything) and, after #, the reason.
 from __future__ import annotations
 
 import fnmatch
+import functools
 import importlib
 import os
+from collections import Counter
 from pathlib import Path
 
 import fastml
+
+#: How many fits of each class each path computed, as its ``computed_by_`` says.
+fits = Counter()
 
 
 def _replace(module_name):
@@ -24,6 +29,22 @@ def _replace(module_name):
     for name in replaced:
         setattr(module, name, getattr(fastml, name))
     return replaced
+
+
+def count_fits(cls):
+    """Count who computes the fits of a class, in ``fits``."""
+    for name in ("fit", "partial_fit"):
+        inner = getattr(cls, name, None)
+        if inner is None:
+            continue
+
+        @functools.wraps(inner)
+        def counting(self, *arguments, inner=inner, **keywords):
+            result = inner(self, *arguments, **keywords)
+            fits[cls.__name__, getattr(self, "computed_by_", "fastml")] += 1
+            return result
+
+        setattr(cls, name, counting)
 
 
 def deselected_tests(path):
@@ -49,6 +70,14 @@ def pytest_configure(config):
     replaced = _replace(os.environ["FASTML_SKLEARN_SUITE"])
     if not replaced:
         raise RuntimeError("fastml shares no name with the module.")
+    for name in replaced:
+        if isinstance(getattr(fastml, name), type):
+            count_fits(getattr(fastml, name))
+
+
+def pytest_terminal_summary(terminalreporter):
+    for (kind, path), count in sorted(fits.items()):
+        terminalreporter.write_line(f"{count:6} fits of {kind} by {path}")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -1,0 +1,88 @@
+"""Classes of a classifier's targets, and the number of each target's class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.multiclass import check_classification_targets
+
+from .threads import new_state, run_team, team_size
+
+Array = NDArray[Any]
+
+#: Targets a ticket, and the widest range of whole numbers that a table stands for.
+_BLOCK, _WIDEST = 1 << 16, 1 << 12
+
+
+def check_classes(y: Array) -> None:
+    """Raise ValueError, as scikit-learn does, if targets are no classes.
+
+    Whole numbers always are, and need not be looked through.
+    """
+    if y.dtype.kind not in "biu" or y.ndim != 1:
+        check_classification_targets(y)
+
+
+def number_classes(y: Array, known: Array | None = None) -> tuple[Array, NDArray[np.int32]]:
+    """Return the classes, sorted, and the number of each target's class.
+
+    Parameters
+    ----------
+    y : ndarray (n_samples,)
+        Not empty.
+    known : ndarray (n_classes,), default=None
+        The classes, sorted; those of ``y`` by default.
+
+    Returns
+    -------
+    classes : ndarray (n_classes,)
+    numbers : ndarray (n_samples,) of int32
+        -1 where a target is none of the classes.
+
+    Examples
+    --------
+    >>> number_classes(np.array([3, 1, 3]))
+    (array([1, 3]), array([1, 0, 1], dtype=int32))
+    """
+    if y.dtype.kind in "iub" and y.dtype.itemsize <= 8 and y.dtype != np.uint64:
+        found = _number_whole(y, known)
+        if found is not None:
+            return found
+    if known is None:
+        classes, inverse = np.unique(y, return_inverse=True)
+        return classes, inverse.astype(np.int32)
+    at = np.minimum(np.searchsorted(known, y), len(known) - 1)
+    return known, np.where(known[at] == y, at, -1).astype(np.int32)
+
+
+def _number_whole(y: Array, known: Array | None) -> tuple[Array, NDArray[np.int32]] | None:
+    """Return what :func:`number_classes` does for whole numbers close together, else None."""
+    from ..kernels.ops import classes as kernels
+
+    whole = np.ascontiguousarray(y, dtype=np.int64)
+    n_blocks = -(-len(whole) // _BLOCK)
+    members = min(team_size(0.5 * len(whole)), n_blocks)
+    if known is None:
+        lowest, highest = np.empty((2, n_blocks), np.int64)
+        run_team(kernels.find_range, members, whole, _BLOCK, new_state(), lowest, highest)
+        low, high = int(lowest.min()), int(highest.max())
+        if high - low >= _WIDEST:
+            return None
+        present = np.zeros((n_blocks, high - low + 1), np.bool_)
+        run_team(kernels.mark_present, members, whole, low, _BLOCK, new_state(), present)
+        values = np.flatnonzero(present.any(axis=0)) + low
+        known = values.astype(y.dtype)
+    else:
+        if known.dtype.kind not in "iub" or known.dtype == np.uint64:
+            return None
+        values = known.astype(np.int64)
+        low, high = int(values[0]), int(values[-1])
+        if high - low >= _WIDEST:
+            return None
+    table = np.full(high - low + 1, -1, np.int32)
+    table[values - low] = np.arange(len(values), dtype=np.int32)
+    numbers = np.empty(len(whole), np.int32)
+    run_team(kernels.number_classes, members, whole, low, table, _BLOCK, new_state(), numbers)
+    return known, numbers

@@ -1,0 +1,171 @@
+"""The naive Bayes estimators of counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import sklearn.naive_bayes
+
+from ..core.validation import Array
+from ._discrete import CountingNB
+
+
+class MultinomialNB(CountingNB, sklearn.naive_bayes.MultinomialNB):  # type: ignore[misc]
+    """Multinomial naive Bayes: features are how often something occurs, words for instance.
+
+    Counting takes one pass over the rows on several threads, for numbers of any type and for
+    compressed sparse rows; sums of whole numbers are exact.  Labels are those of float64 sums in
+    the order of the features, and results the same bits for any number of threads.
+
+    Parameters
+    ----------
+    alpha : float or array-like (n_features,), default=1.0
+        What is added to every count.
+    force_alpha : bool, default=True
+        Whether an ``alpha`` below 1e-10 is taken as it is.
+    fit_prior : bool, default=True
+        Whether the classes' probabilities are their shares of the rows; equal ones otherwise.
+    class_prior : array-like (n_classes,), default=None
+        Probabilities of the classes, instead.
+
+    Attributes
+    ----------
+    class_count_ : ndarray (n_classes,) of float64
+    class_log_prior_ : ndarray (n_classes,) of float64
+    classes_ : ndarray (n_classes,)
+    feature_count_, feature_log_prob_ : ndarray (n_classes, n_features) of float64
+    n_features_in_ : int
+    feature_names_in_ : ndarray (n_features_in_,)
+        Only when X has feature names that are all strings.
+    computed_by_ : str
+        'fastml'.
+
+    References
+    ----------
+    Manning, Raghavan and Schütze, "Introduction to information retrieval", 2008, chapter 13.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> X = [[3, 0], [4, 1], [0, 2]]
+    >>> fastml.MultinomialNB().fit(X, ["a", "a", "b"]).predict([[0, 3]])
+    array(['b'], dtype='<U1')
+    """
+
+    def _coefficients(self) -> tuple[Array, Array]:
+        return _float(self.feature_log_prob_), _float(self.class_log_prior_)
+
+
+class ComplementNB(CountingNB, sklearn.naive_bayes.ComplementNB):  # type: ignore[misc]
+    """Complement naive Bayes: a class is told by what all other classes hold.
+
+    Counted and labelled as :class:`MultinomialNB` does; better where classes differ in size.
+
+    Parameters
+    ----------
+    alpha : float or array-like (n_features,), default=1.0
+        What is added to every count.
+    force_alpha : bool, default=True
+        Whether an ``alpha`` below 1e-10 is taken as it is.
+    fit_prior : bool, default=True
+        Only used where there is one class.
+    class_prior : array-like (n_classes,), default=None
+        Not used.
+    norm : bool, default=False
+        Whether weights are normalised a second time.
+
+    Attributes
+    ----------
+    class_count_ : ndarray (n_classes,) of float64
+    class_log_prior_ : ndarray (n_classes,) of float64
+    classes_ : ndarray (n_classes,)
+    feature_all_ : ndarray (n_features,) of float64
+    feature_count_, feature_log_prob_ : ndarray (n_classes, n_features) of float64
+    n_features_in_ : int
+    feature_names_in_ : ndarray (n_features_in_,)
+        Only when X has feature names that are all strings.
+    computed_by_ : str
+        'fastml'.
+
+    References
+    ----------
+    Rennie, Shih, Teevan and Karger, "Tackling the poor assumptions of naive Bayes text
+    classifiers", ICML 2003.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> X = [[3, 0], [4, 1], [0, 2]]
+    >>> fastml.ComplementNB().fit(X, ["a", "a", "b"]).predict([[0, 3]])
+    array(['b'], dtype='<U1')
+    """
+
+    def _settle(self) -> None:
+        self.feature_all_ = self.feature_count_.sum(axis=0)
+        super()._settle()
+
+    def _coefficients(self) -> tuple[Array, Array]:
+        alone = len(self.classes_) == 1
+        bias = self.class_log_prior_ if alone else np.zeros(len(self.classes_))
+        return _float(self.feature_log_prob_), _float(bias)
+
+
+class BernoulliNB(CountingNB, sklearn.naive_bayes.BernoulliNB):  # type: ignore[misc]
+    """Bernoulli naive Bayes: features are there or not.
+
+    Counted and labelled as :class:`MultinomialNB` does; rows are compared with the threshold on
+    the way, never copied.
+
+    Parameters
+    ----------
+    alpha : float or array-like (n_features,), default=1.0
+        What is added to every count.
+    force_alpha : bool, default=True
+        Whether an ``alpha`` below 1e-10 is taken as it is.
+    binarize : float or None, default=0.0
+        A feature is there where its number is above; None if X holds nothing but 0 and 1.
+    fit_prior : bool, default=True
+        Whether the classes' probabilities are their shares of the rows; equal ones otherwise.
+    class_prior : array-like (n_classes,), default=None
+        Probabilities of the classes, instead.
+
+    Attributes
+    ----------
+    class_count_ : ndarray (n_classes,) of float64
+    class_log_prior_ : ndarray (n_classes,) of float64
+    classes_ : ndarray (n_classes,)
+    feature_count_, feature_log_prob_ : ndarray (n_classes, n_features) of float64
+    n_features_in_ : int
+    feature_names_in_ : ndarray (n_features_in_,)
+        Only when X has feature names that are all strings.
+    computed_by_ : str
+        'fastml'.
+
+    References
+    ----------
+    McCallum and Nigam, "A comparison of event models for naive Bayes text classification", 1998.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> X = [[1, 0], [1, 0], [0, 1]]
+    >>> fastml.BernoulliNB().fit(X, ["a", "a", "b"]).predict([[0, 1]])
+    array(['b'], dtype='<U1')
+    """
+
+    _positive = False
+
+    def _threshold(self) -> float:
+        return np.nan if self.binarize is None else float(self.binarize)
+
+    def _coefficients(self) -> tuple[Array, Array]:
+        present = _float(self.feature_log_prob_)
+        with np.errstate(divide="ignore"):
+            absent = np.log(1 - np.exp(present))
+        return present - absent, _float(self.class_log_prior_) + absent.sum(axis=1)
+
+
+def _float(array: Any) -> Array:
+    """Return a contiguous float64 copy: what a user does to an attribute meanwhile is not seen."""
+    return np.array(array, dtype=np.float64, order="C")

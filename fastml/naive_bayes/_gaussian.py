@@ -1,0 +1,298 @@
+"""Gaussian naive Bayes."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import sklearn.naive_bayes
+from numpy.typing import ArrayLike
+from scipy.special import logsumexp
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.multiclass import _check_partial_fit_first_call
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from ..core.classes import check_classes, number_classes
+from ..core.estimator import samples, unchanged_on_error
+from ..core.validation import Array, check_finite, readable
+from ..kernels.naive_bayes import gaussian
+from ..reference.naive_bayes import gaussian_constants
+from ._likelihood import joint_log_likelihood, likeliest_class
+from ._moments import RunningMoments
+
+_ALL_ONES = np.empty(0)
+#: Rows a ticket of prediction times features times classes, about.
+_WORK_PER_TICKET = 1 << 18
+
+
+class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
+    """Gaussian naive Bayes: every feature is normally distributed within a class.
+
+    Means and variances come from one pass over the rows on several threads, in float64 also for
+    float32 data, and lose nothing to an offset.  Labels are those the definition gives in float64.
+    Results are the same bits for any number of threads.
+
+    Parameters
+    ----------
+    priors : array-like (n_classes,), default=None
+        Probabilities of the classes; their shares of the training weight by default.
+    var_smoothing : float, default=1e-9
+        The share of the largest variance of a feature, over all rows, that is added to every
+        variance.
+
+    Attributes
+    ----------
+    class_count_ : ndarray (n_classes,) of float64
+        Weight of the training rows of each class.
+    class_prior_ : ndarray (n_classes,) of float64
+    classes_ : ndarray (n_classes,)
+    epsilon_ : float
+        What was added to the variances.  It follows from all rows seen so far, so ``partial_fit``
+        in any pieces ends where ``fit`` does.
+    theta_, var_ : ndarray (n_classes, n_features) of float64
+        Means, and variances with ``epsilon_``.
+    n_features_in_ : int
+    feature_names_in_ : ndarray (n_features_in_,)
+        Only when X has feature names that are all strings.
+    computed_by_ : str
+        'fastml': every fit is its own.
+
+    References
+    ----------
+    Chan, Golub and LeVeque, "Algorithms for computing the sample variance: analysis and
+    recommendations", The American Statistician 37(3), 1983.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> X = [[-1.0], [-1.2], [1.0], [1.4]]
+    >>> fastml.GaussianNB().fit(X, [0, 0, 1, 1]).predict([[-2.0], [0.9]])
+    array([0, 1])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "priors": ["array-like", None],
+        "var_smoothing": [Interval(Real, 0, None, closed="left")],
+    }
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit the classes' means and variances.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, n_features)
+            float32 stays float32; other types become float64.
+        y : array-like (n_samples,)
+            Each row's class.
+        sample_weight : array-like (n_samples,), default=None
+            Not negative.  Rows that weigh nothing count for nothing, but for ``epsilon_``.
+
+        Returns
+        -------
+        self : GaussianNB
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, in scikit-learn's words; the estimator is then as it was.
+        """
+        with unchanged_on_error(self):
+            data, targets, weights = self._checked(X, y, sample_weight, reset=True)
+            classes, numbers = number_classes(targets)
+            running = RunningMoments(len(classes), data.shape[1])
+            running.add(data, numbers, weights)
+            self._settle(running, classes, data)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Go on with more rows: the result is that of ``fit`` on all rows so far.
+
+        To 1e-12; bit for bit where the pieces end on the blocks of the sums, whose number of rows
+        ``fastml.naive_bayes.block_rows(n_features, n_classes)`` tells.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, n_features)
+            The rows.
+        y : array-like (n_samples,)
+            Each row's class.
+        classes : array-like (n_classes,), default=None
+            All classes that may occur; needed in the first call.
+        sample_weight : array-like (n_samples,), default=None
+            Each row's weight; one by default.
+
+        Returns
+        -------
+        self : GaussianNB
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, in scikit-learn's words; the estimator is then as it was.
+        """
+        with unchanged_on_error(self):
+            first = _check_partial_fit_first_call(self, classes)
+            data, targets, weights = self._checked(X, y, sample_weight, reset=first)
+            known = self.classes_
+            _, numbers = number_classes(targets, known)
+            if (numbers < 0).any():
+                raise ValueError(
+                    f"The target label(s) {np.unique(targets[numbers < 0])} in y do not exist in "
+                    f"the initial classes {known}"
+                )
+            before = None if first else vars(self).get("_moments")
+            if before is None:
+                running = RunningMoments(len(known), data.shape[1])
+                if not first:  # fitted elsewhere: go on from its attributes
+                    running.start_from(self.class_count_, self.theta_, self.var_ - self.epsilon_)
+            else:
+                running = before.copy()
+            running.add(data, numbers, weights)
+            self._settle(running, known, data)
+        return self
+
+    def _checked(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
+    ) -> tuple[Array, Array, Array]:
+        data, targets = validate_data(
+            self, X, y, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False
+        )
+        check_classes(targets)
+        if sample_weight is None:  # what is not finite is seen in the moments
+            return readable(data), targets, _ALL_ONES
+        check_finite(data, "X", type(self).__name__)
+        weights = _check_sample_weight(
+            sample_weight, data, dtype=np.float64, ensure_non_negative=True, copy=True
+        )
+        return readable(data), targets, weights
+
+    def _priors(self, counts: Array) -> Array:
+        if self.priors is None:
+            return np.asarray(counts / counts.sum())
+        priors = np.asarray(self.priors, dtype=np.float64)
+        if len(priors) != len(counts):
+            raise ValueError("Number of priors must match number of classes.")
+        if not np.isclose(priors.sum(), 1.0):
+            raise ValueError("The sum of the priors should be 1.")
+        if (priors < 0).any():
+            raise ValueError("Priors must be non-negative.")
+        return priors
+
+    def _settle(self, running: RunningMoments, classes: Array, X: Array) -> None:
+        """Set the attributes that follow from the moments so far, X among the rows."""
+        weights, means, squares = running.total()
+        if not (np.isfinite(means).all() and np.isfinite(squares).all()):
+            check_finite(X, "X", type(self).__name__)
+        prior = self._priors(weights)
+        epsilon = self.var_smoothing * running.variance().max()
+        seen = weights > 0
+        variance = np.zeros_like(squares)
+        variance[seen] = squares[seen] / weights[seen, None]
+        self._moments = running
+        self.classes_ = classes
+        self.class_count_ = weights
+        self.class_prior_ = prior
+        self.epsilon_ = float(epsilon)
+        self.theta_ = means
+        self.var_ = variance + epsilon
+        self.computed_by_ = "fastml"
+
+    # --- prediction ------------------------------------------------------------------------
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the likeliest class of each row.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        labels : ndarray (n_samples,)
+            What the definition gives in float64, for float32 too; the first class on ties.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, in scikit-learn's words.
+        """
+        check_is_fitted(self)
+        data = readable(
+            validate_data(
+                self, X, reset=False, dtype=[np.float64, np.float32], ensure_all_finite=False
+            )
+        )
+        model = self._model()
+        labels = None if model is None else likeliest_class(data, model)
+        if labels is None:  # a variance of zero, or a row that is not finite
+            data = self._check_X(data)
+            labels = self._joint_log_likelihood(data).argmax(axis=1)
+        return np.asarray(self.classes_[labels])
+
+    def predict_proba(self, X: ArrayLike) -> Array:
+        """Return the probability of each class for each row.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        probabilities : ndarray (n_samples, n_classes) of float64
+        """
+        return np.asarray(np.exp(self.predict_log_proba(X)))
+
+    def predict_log_proba(self, X: ArrayLike) -> Array:
+        """Return the logarithm of the probability of each class for each row.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        logarithms : ndarray (n_samples, n_classes) of float64
+        """
+        joint = self.predict_joint_log_proba(X)
+        return np.asarray(joint - logsumexp(joint, axis=1, keepdims=True))
+
+    def _check_X(self, X: ArrayLike) -> Array:  # noqa: N802 (scikit-learn's name)
+        return samples(self, X)
+
+    def _model(self) -> gaussian.Gaussians | None:
+        """Return the fitted Gaussians as kernels take them, copied and checked at every call.
+
+        None where a variance is not positive, which has no density.
+        """
+        shape = (len(self.classes_), self.n_features_in_)
+        checked = {}
+        for name, expected in (("theta_", shape), ("var_", shape), ("class_prior_", shape[:1])):
+            array = np.array(getattr(self, name), dtype=np.float64, order="C")
+            if array.shape != expected:
+                raise ValueError(f"{name} has shape {array.shape}, expected {expected}.")
+            checked[name] = array
+        variance = checked["var_"]
+        if not (variance > 0).all():
+            return None
+        constants = gaussian_constants(variance, checked["class_prior_"])
+        scale = 1.0 / np.sqrt(2.0 * variance)
+        return gaussian.Gaussians(checked["theta_"], variance, scale, constants)
+
+    def _joint_log_likelihood(self, X: Array) -> Array:
+        model = self._model()
+        if model is None:
+            return np.asarray(super()._joint_log_likelihood(X))
+        return joint_log_likelihood(X, model)

@@ -1,0 +1,103 @@
+"""Scores of rows under Gaussian naive Bayes, and labels that float64 decides."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..core.threads import new_state, run_team, team_size
+from ..core.validation import Array
+from ..kernels.naive_bayes import gaussian, likeliest
+
+_WORK_PER_TICKET = 1 << 18
+
+
+def rows_a_ticket(n_features: int, n_classes: int) -> int:
+    """Return the rows of a ticket: a multiple of every panel's, by shape alone."""
+    work = n_features * (n_classes + 4)
+    return int(min(max(_WORK_PER_TICKET // work // 64 * 64, 64), 8192))
+
+
+def joint_log_likelihood(X: Array, model: gaussian.Gaussians) -> Array:
+    """Return the joint log-likelihood of every row and class, in float64.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features), finite
+    model : Gaussians
+    """
+    (n_samples, n_features), n_classes = X.shape, len(model.constants)
+    block_rows = rows_a_ticket(n_features, n_classes)
+    n_blocks = -(-n_samples // block_rows)
+    likelihoods = np.empty((n_samples, n_classes))
+    run_team(
+        gaussian.joint_log_likelihood,
+        min(team_size(0.3 * X.size * (n_classes + 4)), n_blocks),
+        X, *model, block_rows, new_state(), likelihoods,
+    )  # fmt: skip
+    return likelihoods
+
+
+def likeliest_class(X: Array, model: gaussian.Gaussians) -> Array | None:
+    """Return the number of every row's class, or None if a row is not finite.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features) of float32 or float64
+    model : Gaussians
+    """
+    (n_samples, n_features), n_classes = X.shape, len(model.constants)
+    parameters, margin = prepare(model, X.dtype)
+    block_rows = rows_a_ticket(n_features, n_classes)
+    decisions = np.zeros(-(-n_samples // block_rows), np.int64)
+    labels = np.empty(n_samples, np.int32)
+    run_team(
+        likeliest.likeliest_class,
+        min(team_size(0.03 * X.size * (n_classes + 4)), len(decisions)),
+        X, parameters, model.theta, model.variance, model.constants, margin, block_rows,
+        new_state(), labels, decisions,
+    )  # fmt: skip
+    return None if (decisions == gaussian.NOT_FINITE).any() else labels
+
+
+def prepare(model: gaussian.Gaussians, dtype: np.dtype) -> tuple[Array, Array]:
+    """Return the parameters and the margin of ``likeliest.likeliest_class``.
+
+    Parameters
+    ----------
+    model : Gaussians
+    dtype : float32 or float64
+
+    Returns
+    -------
+    parameters : ndarray of ``dtype``, flat
+    margin : ndarray (4,) of float64
+    """
+    n_classes, d = model.theta.shape
+    single = dtype == np.float32
+    u, range_ = (2.0**-24, 2.0**60) if single else (2.0**-53, 2.0**400)
+    with np.errstate(all="ignore"):
+        center = model.theta.mean(axis=0).astype(dtype)
+        moved = (model.theta - center.astype(np.float64)) * model.scale
+        parts = [center, model.constants.astype(dtype)]
+        if n_classes % 2:
+            parts.append(np.array([-np.inf], dtype))
+        for start in range(0, n_classes, likeliest.CLASSES):
+            left = n_classes - start
+            width = likeliest.CLASSES if left > likeliest.PAIR else likeliest.PAIR
+            table = np.zeros((d, 2, width), dtype)
+            table[:, 0, :left] = model.scale[start : start + width].T
+            table[:, 1, :left] = -moved[start : start + width].T
+            parts.append(table.ravel())
+        finite = model.constants[np.isfinite(model.constants)]
+        largest, most = np.abs(finite).max(), finite.max()
+        T = math.sqrt((moved**2).sum(axis=1).max())
+        n = d + 20
+        a = 1.05 * (n * u / (1 - n * u) + n * 2.0**-53)
+        b = 1.05 * 12 * u * T + math.sqrt(d) * 2.0**-100
+        c = 1.05 * (80 * u**2 * T**2 + (8 * u + n * 2.0**-53) * largest) + d * 2.0**-120 + b**2
+        fits = (1 / range_ < model.scale).all() and (model.scale < range_).all()
+        fits = fits and range_ > T and largest < 2.0**60 and n * u < 0.1
+    margin = np.array([a, b, c, most]) if fits else np.full(4, np.nan)
+    return np.concatenate(parts), margin

@@ -1,0 +1,20 @@
+"""Nearest neighbours, as in :mod:`sklearn.neighbors`."""
+
+from __future__ import annotations
+
+from ._classification import KNeighborsClassifier
+from ._functions import kneighbors, kneighbors_graph, radius_neighbors_graph
+from ._radius import RadiusNeighborsClassifier, RadiusNeighborsRegressor
+from ._regression import KNeighborsRegressor
+from ._unsupervised import NearestNeighbors
+
+__all__ = [
+    "KNeighborsClassifier",
+    "KNeighborsRegressor",
+    "NearestNeighbors",
+    "RadiusNeighborsClassifier",
+    "RadiusNeighborsRegressor",
+    "kneighbors",
+    "kneighbors_graph",
+    "radius_neighbors_graph",
+]

@@ -1,0 +1,226 @@
+"""Nearest neighbours of many queries: packs the rows once, runs the team, settles doubts."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from ..core.threads import new_state, run_team, team_size
+from ..core.validation import Array, readable
+from ..kernels.neighbors import base as packing
+from ..kernels.neighbors import candidates, exact, radius
+from ..kernels.ops.top import NOBODY
+from ..kernels.tile import VECTORS, lanes_of
+
+#: Candidates kept beyond the neighbours asked for: where the next ones are no nearer than rounding
+#: tells, the neighbours are settled.
+_SPARE = 3
+#: Up to so many queries the definition itself is as fast as the tile, which always scores a panel.
+_FEW_QUERIES = 6
+#: Bytes of rows that stay in the second-level cache, and of a ticket's panels of queries.
+_BLOCK_BYTES, _PANEL_BYTES = 1 << 18, 1 << 18
+#: Tickets, about, where there is enough work; multiply-adds of one ticket at least and at most.
+_TICKETS, _LEAST_WORK, _MOST_WORK = 32, 1 << 20, 1 << 33
+#: Numbers kept for candidates of one round of queries.
+_KEPT = 1 << 22
+
+
+class Base(NamedTuple):
+    """Rows neighbours are looked for among: their own copy, and the same packed.
+
+    X : (n_samples, n_features), C-contiguous, finite; not writable
+    shift, packed, half_norms : see ``kernels.neighbors.base.pack_base``
+    largest : float, the largest |x|^2 of the moved rows
+    """
+
+    X: Array
+    shift: Array
+    packed: Array
+    half_norms: Array
+    largest: float
+
+    @classmethod
+    def of(cls, X: Array) -> Self:
+        """Copy and pack rows of float32 or float64.
+
+        Raises
+        ------
+        ValueError
+            If X is no matrix of float32 or float64 with at least one row and column.
+        """
+        good = X.ndim == 2 and min(X.shape) >= 1 and X.dtype in (np.float32, np.float64)
+        if not good:
+            raise ValueError(f"Expected a matrix of float32 or float64, got {X.shape}, {X.dtype}.")
+        rows = np.array(X, dtype=X.dtype.newbyteorder("="), order="C")
+        n_samples, n_features = rows.shape
+        with np.errstate(over="ignore"):
+            shift = rows[:: max(1, n_samples // 4096)].mean(axis=0, dtype=np.float64)
+            shift = np.nan_to_num(shift).astype(rows.dtype)
+        n_groups = -(-n_samples // packing.GROUP)
+        packed = np.empty(n_groups * n_features * packing.GROUP, rows.dtype)
+        half_norms = np.empty(n_groups * packing.GROUP, rows.dtype)
+        ticket_groups = max(1, (1 << 16) // (packing.GROUP * n_features))
+        largest = np.empty(-(-n_groups // ticket_groups))
+        run_team(
+            packing.pack_base, min(team_size(1.0 * rows.size), len(largest)),
+            rows, shift, ticket_groups, new_state(), packed, half_norms, largest,
+        )  # fmt: skip
+        return cls(rows, shift, packed, half_norms, float(largest.max()))
+
+
+def few_queries(queries: Array) -> bool:
+    """Return whether the definition itself is as fast as anything for so few queries."""
+    return len(queries) <= _FEW_QUERIES
+
+
+def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]:
+    """Return the squared distances and the numbers of the nearest rows of every query.
+
+    Parameters
+    ----------
+    base : Base
+    queries : ndarray (n_queries, n_features) of the base's type, finite
+        The rows whose neighbours are wanted.
+    n_neighbors : int
+        From 1 to the number of rows.
+
+    Returns
+    -------
+    squares : ndarray (n_queries, n_neighbors) of float64
+    indices : ndarray (n_queries, n_neighbors) of int64
+
+    Raises
+    ------
+    ValueError
+        If the queries or the number do not fit the base.
+    """
+    n_samples, n_features = base.X.shape
+    if queries.ndim != 2 or queries.shape[1] != n_features or queries.dtype != base.X.dtype:
+        raise ValueError(
+            f"Expected {n_features} features of {base.X.dtype}, got {queries.shape} of "
+            f"{queries.dtype}."
+        )
+    if not 1 <= n_neighbors <= n_samples:
+        raise ValueError(f"Expected 1 <= n_neighbors <= {n_samples}, got {n_neighbors}.")
+    n_queries = len(queries)
+    n_candidates = min(n_neighbors + _SPARE, n_samples)
+    if few_queries(queries) or n_samples <= 2 * n_candidates or not base.largest < np.inf:
+        return by_definition(base, queries, n_neighbors)
+    squares = np.empty((n_queries, n_neighbors))
+    indices = np.empty((n_queries, n_neighbors), np.int64)
+    height = VECTORS * lanes_of(queries.dtype)
+    X, shift, packed, half_norms = map(readable, base[:4])
+    base = Base(X, shift, packed, half_norms, base.largest)
+    step = max(height, _KEPT // n_candidates // height * height)
+    for start in range(0, n_queries, step):
+        rows = slice(start, start + step)
+        settled = _by_candidates(base, queries[rows], n_candidates, squares[rows], indices[rows])
+        doubtful = start + np.flatnonzero(~settled)
+        if len(doubtful):
+            found = by_definition(base, queries[doubtful], n_neighbors)
+            squares[doubtful], indices[doubtful] = found
+    return squares, indices
+
+
+def _by_candidates(
+    base: Base, queries: Array, n_candidates: int, squares: Array, indices: Array
+) -> Array:
+    """Write the nearest rows found on the tile; return for which queries that is settled."""
+    (n_queries, n_features), n_groups = queries.shape, len(base.half_norms) // packing.GROUP
+    height = VECTORS * lanes_of(queries.dtype)
+    n_panels = -(-n_queries // height)
+    row_bytes = queries.itemsize * n_features
+    block_groups = max(8, _BLOCK_BYTES // (packing.GROUP * row_bytes))
+    ticket_panels = max(1, min(_PANEL_BYTES // (height * row_bytes), n_panels // _TICKETS))
+    n_chunks = -(-n_panels // ticket_panels)
+    work = n_features * height * ticket_panels
+    all_work = n_groups * packing.GROUP * work
+    most_parts = max(1, min(_TICKETS // n_chunks, all_work // _LEAST_WORK), all_work // _MOST_WORK)
+    part_groups = -(-n_groups // min(most_parts, n_groups))
+    n_parts = -(-n_groups // part_groups)
+    shape = (n_parts, n_panels * height, n_candidates)
+    keys, numbers = np.empty(shape, queries.dtype), np.empty(shape, np.int64)
+    run_team(
+        candidates.find_candidates,
+        min(team_size(len(base.X) * work * n_chunks / 60), n_parts * n_chunks),
+        queries, base.packed, base.half_norms, base.shift, block_groups, part_groups,
+        ticket_panels, new_state(), keys, numbers,
+    )  # fmt: skip
+    settled = np.empty(n_queries, np.bool_)
+    run_team(
+        exact.settle_candidates, team_size(n_queries * n_candidates * (n_features + 20)),
+        queries, base.X, base.shift, base.largest, keys, numbers, new_state(),
+        squares, indices, settled,
+    )  # fmt: skip
+    return settled
+
+
+def by_definition(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]:
+    """Return what :func:`nearest` does, by float64 differences with every row."""
+    n_queries, (n_samples, n_features) = len(queries), base.X.shape
+    n_batches = -(-n_queries // 16)
+    most_parts = max(1, min(_TICKETS // n_batches, n_samples * n_features // _LEAST_WORK * 16))
+    part_rows = -(-n_samples // most_parts // 64) * 64
+    n_parts = -(-n_samples // part_rows)
+    shape = (n_parts, n_queries, n_neighbors)
+    squares, indices = np.empty(shape), np.empty(shape, np.int64)
+    run_team(
+        exact.nearest_rows,
+        min(team_size(n_samples * n_features * (0.3 + 0.1 * n_queries)), n_parts * n_batches),
+        np.array(queries, dtype=np.float64, order="C"), readable(base.X), part_rows, new_state(),
+        squares, indices,
+    )  # fmt: skip
+    if n_parts == 1:
+        return squares[0], indices[0]
+    together = np.concatenate(list(squares), axis=1)
+    numbers = np.concatenate(list(indices), axis=1)
+    order = np.lexsort((numbers, together))[:, :n_neighbors]
+    numbers = np.take_along_axis(numbers, order, axis=1)
+    assert (numbers < NOBODY).all()
+    return np.take_along_axis(together, order, axis=1), numbers
+
+
+def within(base: Base, queries: Array, radii: Array, squared: bool) -> tuple[Array, Array, Array]:
+    """Return the distances and numbers of all rows within a radius of every query.
+
+    Parameters
+    ----------
+    base : Base
+    queries : ndarray (n_queries, n_features), finite
+        The rows whose neighbours are wanted.
+    radii : ndarray (n_queries,)
+    squared : bool
+        Whether radii are of squared distances, and these are wanted.
+
+    Returns
+    -------
+    distances : ndarray (n_found,) of float64
+    indices : ndarray (n_found,) of int64, within a query in the order of the rows
+    starts : ndarray (n_queries + 1,) of int64
+        Where each query's rows begin.
+
+    Raises
+    ------
+    ValueError
+        If the queries do not fit the base.
+    """
+    n_queries, (n_samples, n_features) = len(queries), base.X.shape
+    if queries.shape != (n_queries, n_features) or radii.shape != (n_queries,):
+        raise ValueError(f"Expected {n_features} features, got {queries.shape}, {radii.shape}.")
+    wide = np.array(queries, dtype=np.float64, order="C")
+    limits, rows = np.array(radii, dtype=np.float64), readable(base.X)
+    members = min(team_size(0.1 * n_samples * wide.size), -(-n_queries // radius.BATCH))
+    counts, starts = np.empty(n_queries, np.int64), np.zeros(n_queries + 1, np.int64)
+    distances, indices = np.empty(0), np.empty(0, np.int64)
+    run_team(
+        radius.rows_within, members,
+        wide, rows, limits, squared, indices, new_state(), counts, distances, indices,
+    )  # fmt: skip
+    np.cumsum(counts, out=starts[1:])
+    distances, indices = np.empty(starts[-1]), np.empty(starts[-1], np.int64)
+    run_team(
+        radius.rows_within, members,
+        wide, rows, limits, squared, starts[:-1].copy(), new_state(), counts, distances, indices,
+    )  # fmt: skip
+    return distances, indices, starts

@@ -1,0 +1,67 @@
+"""Nearest neighbours, as they are defined."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def squared_distances(X: Array, queries: Array) -> Array:
+    """Return the squared Euclidean distance of every query to every row.
+
+    ||q - x||^2 = sum over p of (q_p - x_p)^2, in float64, the features in their order.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features)
+    queries : ndarray (n_queries, n_features)
+
+    Returns
+    -------
+    squares : ndarray (n_queries, n_samples) of float64
+
+    Source: the definition.
+
+    Examples
+    --------
+    >>> squared_distances(np.array([[0.0, 0.0], [3.0, 4.0]]), np.array([[0.0, 0.0]]))
+    array([[ 0., 25.]])
+    """
+    squares = np.zeros((len(queries), len(X)))
+    for x, q in zip(X.T.astype(np.float64), queries.T.astype(np.float64), strict=True):
+        squares += (q[:, None] - x[None, :]) ** 2
+    return squares
+
+
+def kneighbors(X: Array, queries: Array, n_neighbors: int) -> tuple[Array, Array]:
+    """Return the distances and numbers of the nearest rows of every query, the nearest first.
+
+    Of two rows equally far the one of the lower number comes first.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features)
+    queries : ndarray (n_queries, n_features)
+    n_neighbors : int
+        At most n_samples.
+
+    Returns
+    -------
+    distances : ndarray (n_queries, n_neighbors) of float64
+    indices : ndarray (n_queries, n_neighbors) of int64
+
+    Source: Fix and Hodges, "Discriminatory analysis: nonparametric discrimination, consistency
+    properties", USAF School of Aviation Medicine, report 4, 1951.
+
+    Examples
+    --------
+    >>> kneighbors(np.array([[0.0], [1.0], [-1.0]]), np.array([[0.0]]), 2)
+    (array([[0., 1.]]), array([[0, 1]]))
+    """
+    squares = squared_distances(X, queries)
+    indices = np.argsort(squares, axis=1, kind="stable")[:, :n_neighbors]
+    return np.sqrt(np.take_along_axis(squares, indices, axis=1)), indices

@@ -1,0 +1,177 @@
+"""The likeliest class of every row under Gaussian naive Bayes, in the rows' own type.
+
+The joint log-likelihood of row x and class c is k_c - S_c, S_c = sum over p of z_p^2 and
+z_p = (x_p - theta_p) s_p, s = 1 / sqrt(2 var).  Rows and means are first moved by one common
+vector; with t_p the moved mean times s_p a class costs two fused multiply-adds a feature:
+z = x' s - t, S += z^2.
+
+What that may be off by, with u the unit round-off of the type: x' is rounded once, s and t up to
+three times, and |x' s| <= |z| + |t|, so z is off by at most 6 u (|z| + |t|), and the computed S by
+at most (d + 14) u S + 12 u sqrt(S) T + 72 u^2 (S + T^2), with T the largest norm of a class's t
+(Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., 2002, section 3.1).  Constants,
+differences and the definition (``reference.naive_bayes``) round too.  Let
+E(S) = a S + b sqrt(S) + c bound all of it (``fastml.naive_bayes``).  S - E(S) falls nowhere by more
+than b^2 as S grows, so with K = max k and ``second`` the second largest computed likelihood, no
+class but the best exceeds second + E(K - second) + b^2.  Where the best does not lead by twice
+that, the row is decided by the definition; a row with NaN or infinity fails that comparison and is
+caught there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..machine.jit import allocating_kernel, inner_kernel
+from ..machine.team import finish_ticket, take_ticket
+from ..ops.pack import pack_panel, panel_size, rows_per_block
+from ..ops.scratch import aligned_zeros, copy_elements
+from ..tile import (
+    M,
+    any_not_greater,
+    broadcast,
+    fill,
+    fill_like,
+    indices,
+    largest_column,
+    load,
+    maximum,
+    minimum,
+    multiply_add,
+    rank1,
+    select_less,
+    square_root,
+    store,
+    store_indices,
+)
+from .gaussian import NOT_FINITE, Gaussians, decide_exactly
+
+#: Classes scored at a time: their sums stay in registers.  The last ones may be two.
+CLASSES, PAIR = 4, 2
+#: Scores below this, times -1, may have overflowed.
+_HUGE = 2.0**90
+
+
+@inner_kernel
+def four_classes(panel, n_features, parameters, at, tile):
+    """Return the constants of four classes less the sums of squares of a panel's rows.
+
+    Parameters
+    ----------
+    panel : IN (n_features, rows) flat
+    parameters : IN flat, see ``likeliest_class``; the classes' own from element ``at`` on
+    tile : the constants, M x 4
+    """
+    height = rows_per_block(panel)
+    sums = fill(panel, 0.0, M, CLASSES)
+    for p in range(n_features):
+        x = load(panel, p * height, 0, M, 1) - broadcast(parameters, p, 0, M, 1)
+        first = at + p * 2 * CLASSES
+        z = rank1(broadcast(parameters, first + CLASSES, 1, M, CLASSES), x, parameters, first, 1)
+        sums = multiply_add(z, z, sums)
+    return tile - sums
+
+
+@inner_kernel
+def two_classes(panel, n_features, parameters, at, tile):
+    """Return what :func:`four_classes` does for two."""
+    height = rows_per_block(panel)
+    sums = fill(panel, 0.0, M, PAIR)
+    for p in range(n_features):
+        x = load(panel, p * height, 0, M, 1) - broadcast(parameters, p, 0, M, 1)
+        first = at + p * 2 * PAIR
+        z = rank1(broadcast(parameters, first + PAIR, 1, M, PAIR), x, parameters, first, 1)
+        sums = multiply_add(z, z, sums)
+    return tile - sums
+
+
+@inner_kernel
+def score_panel(panel, n_features, n_columns, parameters):
+    """Return the best score of a panel's rows, its class, and the second best (tiles)."""
+    best = fill(panel, -np.inf, M, 1)
+    second = fill(panel, -np.inf, M, 1)
+    index = indices(panel, 0, M)
+    c = 0
+    while c + CLASSES <= n_columns:
+        at = n_features + n_columns + c * 2 * n_features
+        constants = broadcast(parameters, n_features + c, 1, M, CLASSES)
+        scores = four_classes(panel, n_features, parameters, at, constants)
+        best, index, second = largest_column(scores, c, best, index, second)
+        c += CLASSES
+    if c < n_columns:
+        at = n_features + n_columns + c * 2 * n_features
+        constants = broadcast(parameters, n_features + c, 1, M, PAIR)
+        pair = two_classes(panel, n_features, parameters, at, constants)
+        best, index, second = largest_column(pair, c, best, index, second)
+    return best, index, second
+
+
+@inner_kernel
+def needed_lead(best, second, margin):
+    """Return by how much the best score must lead to be decisive (a tile)."""
+    # The constants are rounded: a little less than nothing is nothing.
+    away = maximum(second * -1.0 + margin[3], 0.0)
+    error = multiply_add(away, margin[0], square_root(away) * margin[1]) + margin[2]
+    # A score of minus infinity is beaten by all that are not huge themselves.
+    needed = minimum(fill_like(error, _HUGE), error * 2.0)
+    return select_less(best, -_HUGE, np.inf, needed)
+
+
+@allocating_kernel
+def likeliest_class(
+    X, parameters, theta, variance, constants, margin, block_rows, state, labels, decisions
+):
+    """Label all rows, as a member of a team.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_features), any strides
+    parameters : IN flat, of X's type: the common vector; the constants k of the classes, -inf where
+        they pad an even number; for every four of them (or the last two), feature by feature, the
+        factors s, then -t
+    theta, variance, constants : IN, see ``gaussian.Gaussians``
+    margin : IN (4,) float64: E(S) = margin[0] S + margin[1] sqrt(S) + margin[2], and margin[3] = K;
+        NaN where nothing is decisive
+    block_rows : int, rows a ticket
+    state : IN/OUT the team's state, zero at the start
+    labels : OUT (n_samples,) int32
+    decisions : OUT (n_tickets,) int64, rows decided by the definition, or NOT_FINITE
+    """
+    model = Gaussians(theta, variance, variance, constants)
+    n_samples, n_features = X.shape
+    n_columns = (constants.size + 1) // 2 * 2
+    height = rows_per_block(X)
+    rows = np.empty(height, np.int64)
+    panel = aligned_zeros(X, panel_size(X) + 2 * height)
+    short = np.empty(height, np.int32)
+    while True:
+        ticket = take_ticket(state)
+        start = ticket * block_rows
+        if start >= n_samples:
+            return
+        stop = min(start + block_rows, n_samples)
+        decided = 0
+        for first in range(start, stop, height):
+            count = min(height, stop - first)
+            pack_panel(X, first, stop - 1, rows, panel, 0)
+            best, index, second = score_panel(panel, n_features, n_columns, parameters)
+            store_indices(short, 0, index)
+            copy_elements(short, 0, count, labels, first)
+            lead, needed = best - second, needed_lead(best, second, margin)
+            if any_not_greater(lead, needed):
+                # The panel is done with: its first rows hold the leads and the margins.
+                store(panel, 0, 0, lead)
+                store(panel, height, 0, needed)
+                for i in range(count):
+                    if not panel[i] > panel[height + i]:
+                        sum_of_zeros = 0.0
+                        for p in range(n_features):
+                            sum_of_zeros += X[first + i, p] * 0.0
+                        if sum_of_zeros != 0.0:
+                            decided = NOT_FINITE
+                            break
+                        labels[first + i] = decide_exactly(X, first + i, model)
+                        decided += 1
+            if decided == NOT_FINITE:
+                break
+        decisions[ticket] = decided
+        finish_ticket(state)

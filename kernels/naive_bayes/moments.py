@@ -1,0 +1,323 @@
+"""Weight, mean and spread of every feature within every class, in one pass over the rows.
+
+Every class has an *origin*, one of its rows: means are kept as distances from it, so an offset of
+1e8 loses nothing, neither within a block nor when blocks are merged.  Within a block deviations are
+from the class's first row there, or where that is an outlier from a first estimate of the means,
+and corrected for the difference from the means (Chan, Golub and LeVeque, "Algorithms for computing
+the sample variance", The American Statistician 37(3), 1983).  Blocks are merged by the formula of
+the same paper over the fixed tree of ``ops.sums``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..machine.jit import allocating_kernel, inner_kernel, kernel
+from ..machine.team import finish_ticket, take_ticket
+from ..ops.scratch import aligned_zeros
+from ..tile import lanes, load, load_as, multiply_add, store
+
+#: A shift whose square is so many times the variance loses as many decimals as this has, twice.
+_FAR = 100.0
+#: Numbers of the sums of one kind that stay in the first-level cache beside the rows.
+_SUMS_IN_CACHE = 1024
+#: Features are padded to a multiple of this: the numbers of the widest vector.
+_PADDING = 8
+
+
+class Moments(NamedTuple):
+    """What is known of the rows of each class.
+
+    weights : (..., n_classes) float64, the sum of the weights
+    means : (..., n_classes, n_features) float64, less the origins
+    squares : (..., n_classes, n_features) float64, weighted squared deviations from the means
+    """
+
+    weights: Any
+    means: Any
+    squares: Any
+
+
+@inner_kernel
+def add_weights(classes, sample_weight, start, stop, weights):
+    """Add up the weights of the rows [start, stop) of each class."""
+    for i in range(start, stop):
+        weights[np.uint32(classes[i])] += sample_weight[i] if sample_weight.size > 0 else 1.0
+
+
+class Rows(NamedTuple):
+    """The rows moments are found of.
+
+    X : (n_samples, n_features) in C order
+    classes : (n_samples,) int32, the number of each row's class
+    sample_weight : (n_samples,) float64, or (0,) for weights of one
+    origins : (n_classes, n_features) float64
+    """
+
+    X: Any
+    classes: Any
+    sample_weight: Any
+    origins: Any
+
+
+class Sums(NamedTuple):
+    """Sums over the rows of a block, of each class; features are padded to whole vectors.
+
+    centers : (n_classes * width,) flat float64, what deviations are taken from
+    residues, squares : likewise, the sums of the weighted deviations and of their squares
+    """
+
+    centers: Any
+    residues: Any
+    squares: Any
+
+
+@kernel
+def padded_width(n_features):
+    """Return the number of features padded to whole vectors of any register."""
+    return (n_features + _PADDING - 1) // _PADDING * _PADDING
+
+
+@inner_kernel
+def add_strip(rows, start, stop, first, last, width, sums):
+    """Add up the deviations of features [first, last) of rows [start, stop), and their squares.
+
+    What is loaded past the last feature is the next row's: it goes where nobody looks.  So the last
+    rows of all are added number by number.
+
+    Parameters
+    ----------
+    rows : IN Rows; X in C order
+    first, last : int; first is a multiple of a vector
+    width : int, the distance of two classes in ``sums``
+    sums : IN/OUT Sums
+    """
+    X, classes, sample_weight, _ = rows
+    centers, residues, squares = sums
+    n_features = X.shape[1]
+    weighted = sample_weight.size > 0
+    whole = max(start, min(stop, (X.size - width) // n_features + 1))
+    for i in range(start, whole):
+        to = np.int64(classes[i]) * width
+        at = i * n_features
+        if weighted:
+            weight = sample_weight[i]
+            for p in range(first, last, lanes(centers)):
+                gap = load_as(centers, X, at + p, 0, 1, 1) - load(centers, to + p, 0, 1, 1)
+                part = gap * weight
+                store(residues, to + p, 0, load(residues, to + p, 0, 1, 1) + part)
+                total = multiply_add(part, gap, load(squares, to + p, 0, 1, 1))
+                store(squares, to + p, 0, total)
+        else:
+            for p in range(first, last, lanes(centers)):
+                gap = load_as(centers, X, at + p, 0, 1, 1) - load(centers, to + p, 0, 1, 1)
+                store(residues, to + p, 0, load(residues, to + p, 0, 1, 1) + gap)
+                total = multiply_add(gap, gap, load(squares, to + p, 0, 1, 1))
+                store(squares, to + p, 0, total)
+    for i in range(whole, stop):
+        to = np.int64(classes[i]) * width
+        weight = sample_weight[i] if weighted else 1.0
+        for p in range(first, last):
+            gap = np.float64(X[i, p]) - centers[to + p]
+            residues[to + p] += weight * gap
+            squares[to + p] += weight * gap * gap
+
+
+@inner_kernel
+def add_deviations(rows, start, stop, width, sums):
+    """Add up the deviations of rows [start, stop), some features at a time.
+
+    As many as have all their sums in the first-level cache.
+    """
+    n_features = rows.X.shape[1]
+    n_classes = sums.centers.size // width
+    strip = max(_SUMS_IN_CACHE // n_classes // _PADDING, 1) * _PADDING
+    for first in range(0, n_features, strip):
+        add_strip(rows, start, stop, first, min(first + strip, n_features), width, sums)
+
+
+@inner_kernel
+def first_rows(rows, start, stop, width, weights, centers):
+    """Write the first row of every class in [start, stop); 0 where there is none.
+
+    Parameters
+    ----------
+    weights : OUT (n_classes,), working memory
+    centers : OUT (n_classes * width,) flat float64
+    """
+    n_features = rows.X.shape[1]
+    weights[:] = -1.0
+    centers[:] = 0.0
+    missing = weights.size
+    for i in range(start, stop):
+        c = np.int64(rows.classes[i])
+        if weights[c] < 0.0:
+            weights[c] = 0.0
+            for p in range(n_features):
+                centers[c * width + p] = np.float64(rows.X[i, p])
+            missing -= np.int64(1)
+            if missing == 0:
+                return
+
+
+@inner_kernel
+def block_moments(rows, start, stop, moments, sums):
+    """Find the moments of rows [start, stop).
+
+    Parameters
+    ----------
+    rows : IN Rows
+    moments : OUT Moments of (n_classes,) and (n_classes, n_features)
+    sums : OUT Sums, working memory
+    """
+    weights, means, squares = moments
+    centers, residues, totals = sums
+    n_classes, n_features = means.shape
+    width = centers.size // n_classes
+    first_rows(rows, start, stop, width, weights, centers)
+    weights[:] = 0.0
+    add_weights(rows.classes, rows.sample_weight, start, stop, weights)
+    far = True
+    for _ in range(2):
+        if not far:
+            return
+        residues[:] = 0.0
+        totals[:] = 0.0
+        add_deviations(rows, start, stop, width, sums)
+        far = False
+        for k in range(n_classes):
+            share = 1.0 / weights[k] if weights[k] > 0.0 else 0.0
+            for p in range(n_features):
+                at = k * width + p
+                shift = residues[at] * share
+                moved = shift * residues[at]
+                spread = totals[at] - moved
+                means[k, p] = (centers[at] - rows.origins[k, p]) + shift
+                squares[k, p] = max(spread, 0.0)
+                far |= moved > _FAR * spread and weights[k] > 0.0
+                # A second pass, if one is needed, begins nearer.
+                centers[at] += shift
+
+
+@inner_kernel
+def merge_into(earlier, later):
+    """Merge the moments of earlier rows into those of later ones.
+
+    Parameters
+    ----------
+    earlier : IN Moments of (n_classes,) and (n_classes, n_features)
+    later : IN/OUT Moments alike
+    """
+    for c in range(later.weights.size):
+        before, after = earlier.weights[c], later.weights[c]
+        weight = before + after
+        if not before > 0.0:
+            continue
+        later.weights[c] = weight
+        share = after / weight
+        spread = before * share
+        for p in range(later.means.shape[1]):
+            gap = later.means[c, p] - earlier.means[c, p]
+            later.means[c, p] = earlier.means[c, p] + gap * share
+            later.squares[c, p] += earlier.squares[c, p] + gap * gap * spread
+
+
+@kernel
+def merge_moments(weights, means, squares, later_weights, later_means, later_squares):
+    """Merge the moments of earlier rows into those of later ones, see :func:`merge_into`."""
+    merge_into(Moments(weights, means, squares), Moments(later_weights, later_means, later_squares))
+
+
+@inner_kernel
+def level_of(levels, level):
+    """Return one level of moments."""
+    return Moments(levels.weights[level], levels.means[level], levels.squares[level])
+
+
+@inner_kernel
+def copy_moments(source, target):
+    """Copy moments."""
+    for c in range(source.weights.size):
+        target.weights[c] = source.weights[c]
+        for p in range(source.means.shape[1]):
+            target.means[c, p] = source.means[c, p]
+            target.squares[c, p] = source.squares[c, p]
+
+
+@inner_kernel
+def range_moments(rows, block_rows, first, last, levels, total, sums):
+    """Find the moments of blocks [first, last), an aligned range, merged over the tree.
+
+    Parameters
+    ----------
+    rows : IN Rows
+    block_rows : int, rows of a block
+    levels : OUT Moments of (n_levels, ...), working memory: one node of the tree a level
+    total : OUT Moments
+    sums : OUT Sums, working memory
+    """
+    n_samples = rows.X.shape[0]
+    for number in range(last - first):
+        start = (first + number) * block_rows
+        stop = min(start + block_rows, n_samples)
+        block_moments(rows, start, stop, total, sums)
+        level = 0
+        while (number >> level) & 1:
+            merge_into(level_of(levels, level), total)
+            level += 1
+        copy_moments(total, level_of(levels, level))
+    found = False
+    for level in range(levels.weights.shape[0]):
+        if ((last - first) >> level) & 1:
+            if found:
+                merge_into(level_of(levels, level), total)
+            else:
+                copy_moments(level_of(levels, level), total)
+            found = True
+
+
+@allocating_kernel
+def class_moments(
+    X, classes, sample_weight, origins, block_rows, ticket_blocks, state, weights, means, squares
+):
+    """Find the moments of the classes, as a member of a team.
+
+    Parameters
+    ----------
+    X, classes, sample_weight, origins : IN, see ``Rows``
+    block_rows : int, rows of a block
+    ticket_blocks : int, blocks a ticket, a power of two: an aligned range
+    state : IN/OUT the team's state, zero at the start
+    weights, means, squares : OUT (n_tickets, n_classes), (n_tickets, n_classes, n_features) twice:
+        the moments of each ticket's rows
+    """
+    rows = Rows(X, classes, sample_weight, origins)
+    n_blocks = (X.shape[0] + block_rows - 1) // block_rows
+    n_classes, n_features = means.shape[1:]
+    n_levels = 1
+    while 1 << n_levels <= ticket_blocks:
+        n_levels += 1
+    levels = Moments(
+        np.empty((n_levels, n_classes)),
+        np.empty((n_levels, n_classes, n_features)),
+        np.empty((n_levels, n_classes, n_features)),
+    )
+    # Sums are this member's own until they are done: neighbours would share cache lines.
+    total = Moments(
+        np.empty(n_classes), np.empty((n_classes, n_features)), np.empty((n_classes, n_features))
+    )
+    size = n_classes * padded_width(n_features)
+    sums = Sums(
+        aligned_zeros(origins, size), aligned_zeros(origins, size), aligned_zeros(origins, size)
+    )
+    while True:
+        ticket = take_ticket(state)
+        first = ticket * ticket_blocks
+        if first >= n_blocks:
+            return
+        last = min(first + ticket_blocks, n_blocks)
+        range_moments(rows, block_rows, first, last, levels, total, sums)
+        copy_moments(total, Moments(weights[ticket], means[ticket], squares[ticket]))
+        finish_ticket(state)

@@ -1,0 +1,70 @@
+"""Numbering the classes of whole-number targets, at the speed of memory."""
+
+from __future__ import annotations
+
+from ..machine.jit import kernel
+from ..machine.team import take_ticket
+
+
+@kernel
+def find_range(y, block_size, state, lowest, highest):
+    """Find the smallest and largest target of every block, as a member of a team.
+
+    Parameters
+    ----------
+    y : IN (n_samples,) int64
+    block_size : int, targets a ticket
+    state : IN/OUT the team's state, zero at the start
+    lowest, highest : OUT (n_blocks,) int64
+    """
+    while True:
+        block = take_ticket(state)
+        start = block * block_size
+        if start >= y.size:
+            return
+        low = high = y[start]
+        for i in range(start, min(start + block_size, y.size)):
+            low = min(low, y[i])
+            high = max(high, y[i])
+        lowest[block] = low
+        highest[block] = high
+
+
+@kernel
+def mark_present(y, low, block_size, state, present):
+    """Mark the targets that occur in every block, as a member of a team.
+
+    Parameters
+    ----------
+    y : IN (n_samples,) int64, between low and low + present.shape[1] - 1
+    state : IN/OUT the team's state, zero at the start
+    present : OUT (n_blocks, n_values) bool, False at the start
+    """
+    while True:
+        block = take_ticket(state)
+        start = block * block_size
+        if start >= y.size:
+            return
+        for i in range(start, min(start + block_size, y.size)):
+            present[block, y[i] - low] = True
+
+
+@kernel
+def number_classes(y, low, numbers, block_size, state, classes):
+    """Write the number of every target's class, as a member of a team.
+
+    Parameters
+    ----------
+    y : IN (n_samples,) int64
+    numbers : IN (n_values,) int32, the number of the class low, low + 1, ...; -1 if there is none
+    state : IN/OUT the team's state, zero at the start
+    classes : OUT (n_samples,) int32; -1 where the target is no class
+    """
+    while True:
+        start = take_ticket(state) * block_size
+        if start >= y.size:
+            return
+        for i in range(start, min(start + block_size, y.size)):
+            value = y[i] - low
+            inside = value >= 0 and value < numbers.size
+            classes[i] = numbers[value] if inside else -1

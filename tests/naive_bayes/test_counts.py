@@ -1,0 +1,154 @@
+"""Naive Bayes of counts: scikit-learn's numbers, exact sums, any type, dense or sparse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse
+import sklearn.naive_bayes
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import fastml
+from fastml.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
+from fastml.reference import naive_bayes as reference
+
+KINDS = [MultinomialNB, ComplementNB, BernoulliNB]
+TYPES = ["float32", "float64", "int64", "int32", "uint8", "int16", "bool"]
+
+
+def theirs(model):
+    name = type(model).__name__
+    return getattr(sklearn.naive_bayes, name)(**model.get_params())
+
+
+def problem(n=300, d=7, k=4, dtype="float64", seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, k, n)
+    y[:k] = np.arange(k)
+    return rng.poisson(1 + y[:, None] * np.arange(d) % 3, (n, d)).astype(dtype), y
+
+
+def assert_same(ours, theirs):
+    for name in ("feature_count_", "class_count_", "feature_log_prob_", "class_log_prior_"):
+        np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-13)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("layout", ["C", "F", "strided", "csr", "csc"])
+def test_counts_and_labels_are_scikit_learns(kind, dtype, layout):
+    X, y = problem(dtype=dtype)
+    given_ = {
+        "C": X,
+        "F": np.asfortranarray(X),
+        "strided": np.repeat(X, 2, axis=1)[:, ::2],
+        "csr": scipy.sparse.csr_array(X),
+        "csc": scipy.sparse.csc_array(X),
+    }[layout]
+    model = kind().fit(given_, y)
+    other = theirs(model).fit(X, y)
+    assert_same(model, other)
+    np.testing.assert_array_equal(model.feature_count_, other.feature_count_)
+    np.testing.assert_array_equal(model.predict(given_), other.predict(X))
+    np.testing.assert_allclose(model.predict_proba(given_), other.predict_proba(X), atol=1e-12)
+    assert model.computed_by_ == "fastml"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("sparse", [False, True])
+def test_weights_of_any_size_count(kind, sparse):
+    X, y = problem()
+    w = 10.0 ** np.random.default_rng(1).integers(-12, 12, len(X))
+    w[::5] = 0.0
+    data = scipy.sparse.csr_array(X) if sparse else X
+    model = kind().fit(data, y, w)
+    weights, counts = reference.class_counts(X > 0 if kind is BernoulliNB else X, y, 4, w)
+    np.testing.assert_allclose(model.class_count_, weights, rtol=1e-14)
+    np.testing.assert_allclose(model.feature_count_, counts, rtol=1e-13)
+    dropped = kind().fit(X[w > 0], y[w > 0], w[w > 0])
+    np.testing.assert_allclose(dropped.feature_log_prob_, model.feature_log_prob_, rtol=1e-12)
+
+
+@given(st.integers(1, 60), st.integers(1, 10), st.integers(1, 6), st.integers(0, 1 << 20))
+def test_labels_are_those_of_the_definition(n, d, k, seed):
+    rng = np.random.default_rng(seed)
+    k = min(n, k)
+    y = np.append(np.arange(k), rng.integers(0, k, n - k))
+    X = rng.integers(0, 3, (n, d)).astype(np.float64)
+    for kind in KINDS:
+        model = kind().fit(X, y)
+        W, b = model._coefficients()
+        seen = X > 0 if kind is BernoulliNB else X
+        joint = reference.linear_joint_log_likelihood(seen, W, b)
+        np.testing.assert_array_equal(model.predict(X), joint.argmax(axis=1))
+        found = model.predict_joint_log_proba(X)
+        np.testing.assert_allclose(found, joint, rtol=1e-13, atol=1e-13)
+
+
+def test_negative_numbers_are_scored_too():
+    X, y = problem()
+    model = MultinomialNB().fit(X, y)
+    far = np.random.default_rng(0).normal(size=X.shape) * 1e6
+    joint = reference.linear_joint_log_likelihood(far, *model._coefficients())
+    np.testing.assert_array_equal(model.predict(far), joint.argmax(axis=1))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("sparse", [False, True])
+def test_threads_change_no_bit(kind, sparse, shared_work):
+    X, y = problem(n=20_000, d=11)
+    X = X * 0.1  # sums that round
+    data = scipy.sparse.csr_array(X) if sparse else X
+    found = []
+    for threads in (1, 2, 3, 7, 64):
+        with fastml.num_threads(threads):
+            model = kind().fit(data, y)
+            found.append((model.feature_count_, model.predict_joint_log_proba(data)))
+    for counts, scores in found[1:]:
+        np.testing.assert_array_equal(counts, found[0][0])
+        np.testing.assert_array_equal(scores, found[0][1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("sparse", [False, True])
+def test_pieces_end_where_fit_does(kind, sparse):
+    X, y = problem()
+    data = scipy.sparse.csr_array(X) if sparse else X
+    model = kind()
+    for part in np.split(np.arange(len(X)), [1, 5, 90]):
+        model.partial_fit(data[part], y[part], classes=np.arange(4))
+    assert_same(model, kind().fit(X, y))
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_bad_input_leaves_the_estimator_as_it_was(sparse):
+    X, y = problem()
+    shape = scipy.sparse.csr_array if sparse else np.asarray
+    model = MultinomialNB().fit(shape(X), y)
+    before = dict(vars(model))
+    negative, missing = X.copy(), X.copy()
+    negative[7, 3], missing[7, 3] = -1.0, np.nan
+    for call in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match="Negative values in data passed to MultinomialNB"):
+            call(shape(negative), y)
+        with pytest.raises(ValueError, match="NaN"):
+            call(shape(missing), y)
+    with pytest.raises(ValueError, match="do not exist in the initial classes"):
+        model.partial_fit(shape(X), y + 3)
+    assert vars(model).keys() == before.keys()
+    assert all(value is before[name] for name, value in vars(model).items())
+
+
+def test_an_attribute_of_another_shape_is_named():
+    X, y = problem()
+    model = MultinomialNB().fit(X, y)
+    model.feature_log_prob_ = model.feature_log_prob_[:, :2]
+    with pytest.raises(ValueError, match="feature_log_prob_ has shape"):
+        model.predict(X)
+
+
+@parametrize_with_checks([MultinomialNB(), ComplementNB(), BernoulliNB()])
+def test_conventions(estimator, check):
+    check(estimator)
