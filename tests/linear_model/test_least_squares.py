@@ -124,6 +124,7 @@ def test_fewer_rows_than_features_is_the_minimum_norm():
     assert model.rank_ == 7
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("alpha", [1e-12, 1e-3, 1.0, 1e6])
 @pytest.mark.parametrize("intercept", [True, False])
 def test_ridge(alpha, intercept):
@@ -162,6 +163,7 @@ def test_same_bits_for_any_number_of_threads(shape, dtype, shared_work):
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("shape", [(1, 1), (3, 15), (257, 16), (300, 14), (5000, 31), (600, 70)])

@@ -84,6 +84,7 @@ def test_objective_of_fifty_digits(name, X, y, weights):
     assert abs(ours - best) <= Decimal("1e-12") * best
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [(40, 1), (700, 15), (5000, 16), (300, 40)])
 def test_is_the_reference(shape, dtype):
@@ -97,6 +98,7 @@ def test_is_the_reference(shape, dtype):
     assert (model.intercept_ == 0).all()
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("n_classes", [3, 4, 5, 9])
 @pytest.mark.parametrize("intercept", [True, False])
 def test_many_classes(n_classes, intercept):

@@ -69,6 +69,7 @@ def builder(request, monkeypatch):
         monkeypatch.setattr(_grow, "SMALL_ROWS", 8)
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("criterion", CLASSES + VALUES)
 @pytest.mark.parametrize(
     "kind", ["plain", "ties", "far", "powers of two", "missing", "one float apart"]

@@ -101,6 +101,7 @@ def test_limits_are_those_of_scikit_learn(limits):
     np.testing.assert_allclose(ours.feature_importances_, theirs.feature_importances_, rtol=1e-9)
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n", [1, 15, 16, 17, 5000])
 def test_prediction_takes_the_path_of_the_tree(n, dtype):
