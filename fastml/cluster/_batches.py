@@ -73,7 +73,8 @@ class RunningMeans:
         if self._room is None or self._room[0] != len(batch):
             self._room = len(batch), batch_sums(len(batch), self.points, rows)
         sums = self._room[1]
-        minibatch.sum_batch(batch, weights, labels, self.points, rows, sums)
+        if not minibatch.sum_batch(batch, weights, labels, self.points, rows, sums):
+            raise ValueError(f"labels must be from 0 to {len(self.points) - 1}.")
         if not minibatch.move_centers(sums.totals, self.counts, self.means, self.points):
             raise ValueError("Sums of X and sample_weight overflow. Scale them to smaller numbers.")
         return float(sums.inertia.sum())

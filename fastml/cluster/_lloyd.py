@@ -29,6 +29,7 @@ class Reason(IntEnum):
     LAST_ITERATION = lloyd.LAST_ITERATION
     OVERFLOW = lloyd.OVERFLOW
     NOT_FINITE = lloyd.NOT_FINITE
+    NO_LABEL = lloyd.NO_LABEL
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ def raise_if_not_finite(reason: Reason) -> None:
     """Raise ValueError for numbers a run cannot go on with."""
     if reason is Reason.NOT_FINITE:
         raise ValueError("Input X contains NaN or infinity.")
+    if reason is Reason.NO_LABEL:
+        raise ValueError("labels must be from 0 to n_clusters - 1.")
     if reason is Reason.OVERFLOW:
         raise ValueError(
             "Squared distances between X and the centers overflow float64. Scale X, or the "

@@ -36,15 +36,23 @@ def select_rows(start, stop, labels, spent, limits, selected):
     spent : IN (n_clusters,) float64, what each cluster has spent
     limits : IN (n_samples,) float32
     selected : OUT (stop - start,) int64
+
+    Returns
+    -------
+    int : the number, or -1 if the label of a row is none
     """
+    last = np.uint32(spent.size - 1)
+    wrong = False
     count = np.uint64(0)
     one = np.uint64(1)
     for i in range(np.uint64(start), np.uint64(stop)):
         # Unsigned numbers spare Numba's look for negative indices: a third of this loop.
         selected[count] = i
-        if not limits[i] > spent[np.uint32(labels[i])]:
+        label = np.uint32(labels[i])
+        wrong = wrong | (label > last)
+        if not limits[i] > spent[min(label, last)]:
             count += one
-    return np.int64(count)
+    return np.int64(-1) if wrong else np.int64(count)
 
 
 @inner_kernel
