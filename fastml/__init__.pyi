@@ -11,6 +11,7 @@ from . import (
 )
 from ._version import __version__
 from .cluster import KMeans, MiniBatchKMeans, kmeans_plusplus
+from .core.checkpoint import Checkpoint
 from .core.threads import get_num_threads, num_threads, set_num_threads
 from .functional import (
     dense_backward,
@@ -23,6 +24,7 @@ from .inspection import KMeansElbowDisplay, KMeansStepsDisplay
 from .neural_network import MLPClassifier, MLPRegressor
 
 __all__ = [
+    "Checkpoint",
     "KMeans",
     "KMeansElbowDisplay",
     "KMeansStepsDisplay",

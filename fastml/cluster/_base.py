@@ -13,11 +13,12 @@ from sklearn.base import (
     ClusterMixin,
     TransformerMixin,
 )
-from sklearn.callback import CallbackSupportMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from ..core.checkpoint import CheckpointFile, ResumableMixin, open_checkpoint
 from ..core.estimator import samples
 from ..core.passes import tree_sum
 from ..core.threads import new_state, run_team, team_size
@@ -101,7 +102,7 @@ class FittedCenters(NamedTuple):
 
 
 class BaseKMeans(
-    CallbackSupportMixin,  # type: ignore[misc]
+    ResumableMixin,
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
     TransformerMixin,  # type: ignore[misc]
     ClusterMixin,  # type: ignore[misc]
@@ -117,6 +118,7 @@ class BaseKMeans(
     n_clusters: int
     init: Any
     n_init: Any
+    max_time: float | None
     _n_init: int
 
     @property
@@ -168,6 +170,7 @@ class BaseKMeans(
         Parameters
         ----------
         X : array-like (n_samples, n_features)
+            float32 stays float32; other types become float64.
         y : None, default=None
             Ignored; part of scikit-learn's interface.
         sample_weight : array-like (n_samples,), default=None
@@ -295,8 +298,32 @@ class BaseKMeans(
             return 1 if self.init == "k-means++" else runs_if_not_careful
         return int(self.n_init)
 
+    def _checkpoint(
+        self, X: Array, weights: Array, random_state: np.random.RandomState
+    ) -> CheckpointFile | None:
+        """Return the file of a fit that begins, or None if nobody wants one."""
+        settings = self.get_params(deep=False)
+        for name in ("max_time", "verbose", "copy_x"):  # which decide no bit
+            settings.pop(name, None)
+        if isinstance(self.random_state, np.random.RandomState):
+            settings["random_state"] = random_state
+        return open_checkpoint(self, settings, {"X": X, "sample_weight": weights})
+
+    def _warn_of_time(self, n_iter: int) -> None:
+        warnings.warn(
+            f"max_time={self.max_time} seconds reached after {n_iter} iterations and the "
+            "clustering hasn't converged yet.",
+            ConvergenceWarning,
+            stacklevel=6,
+        )
+
     def _start(
-        self, X: Array, weights: Array, init: Any, random_state: np.random.RandomState
+        self,
+        X: Array,
+        weights: Array,
+        init: Any,
+        random_state: np.random.RandomState,
+        deadline: float = np.inf,
     ) -> Array:
         """Return new centres to start from, C-contiguous and of X's type."""
         if callable(init):
@@ -307,7 +334,7 @@ class BaseKMeans(
         if isinstance(init, np.ndarray):
             return init.copy()
         if init == "k-means++":
-            rows = choose_rows(X, self.n_clusters, weights, random_state)
+            rows = choose_rows(X, self.n_clusters, weights, random_state, deadline=deadline)
         else:
             chances = np.full(len(X), 1 / len(X))
             if weights.size:

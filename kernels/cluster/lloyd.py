@@ -39,9 +39,16 @@ from .gains import CHANGED_ROWS, DECIDED_ROWS, SCORED_ROWS, gain_of_ticket, gain
 STOP, ITERATIONS, CHANGED, SCORED, DECIDED, EVERY_ROW, KEEP_LABELS, ALLOW_EMPTY = range(8)
 CONTROL_SIZE = 8
 #: Reasons to stop.
-GOING, CONVERGED, WITHIN_TOLERANCE, EMPTY_CLUSTER, LAST_ITERATION, OVERFLOW, NOT_FINITE, NO_LABEL = (
-    range(8)
-)
+(
+    GOING,
+    CONVERGED,
+    WITHIN_TOLERANCE,
+    EMPTY_CLUSTER,
+    LAST_ITERATION,
+    OVERFLOW,
+    NOT_FINITE,
+    NO_LABEL,
+) = range(8)
 
 #: Sums are made anew once this share of a cluster's largest weight is left.
 _LITTLE = 2.0**-10

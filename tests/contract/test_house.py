@@ -15,10 +15,7 @@ MOST_ARGUMENTS = 10
 #: Called from Python, where a bundle of arrays costs 0.7 us to unbox, so they may take flat
 #: arrays and build the bundles inside.
 DOORS = {
-    "choose_rows",
     "dense_backward",
-    "lloyd",
-    "nearest_centroid",
     "optimizer_step",
     "train",
 }
