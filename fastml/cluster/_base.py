@@ -302,6 +302,8 @@ class BaseKMeans(
         self, X: Array, weights: Array, random_state: np.random.RandomState
     ) -> CheckpointFile | None:
         """Return the file of a fit that begins, or None if nobody wants one."""
+        if not hasattr(self, "_skl_callbacks"):
+            return None
         settings = self.get_params(deep=False)
         for name in ("max_time", "verbose", "copy_x"):  # which decide no bit
             settings.pop(name, None)

@@ -41,19 +41,19 @@ def select_rows(start, stop, labels, spent, limits, selected):
     -------
     int : the number, or -1 if the label of a row is none
     """
-    last = np.uint32(spent.size - 1)
+    largest = np.uint32(0)
+    for i in range(np.uint64(start), np.uint64(stop)):  # a loop of its own: vectors of labels
+        largest = max(largest, np.uint32(labels[i]))
+    if largest >= np.uint32(spent.size):
+        return -1
     count = np.uint64(0)
     one = np.uint64(1)
-    wrong = np.uint64(0)
     for i in range(np.uint64(start), np.uint64(stop)):
         # Unsigned numbers spare Numba's look for negative indices: a third of this loop.
         selected[count] = i
-        label = np.uint32(labels[i])
-        if label > last:
-            wrong += one
-        if not limits[i] > spent[min(label, last)]:
+        if not limits[i] > spent[np.uint32(labels[i])]:
             count += one
-    return np.int64(-1) if wrong > 0 else np.int64(count)
+    return np.int64(count)
 
 
 @inner_kernel
