@@ -60,6 +60,7 @@ def test_ties_of_the_farthest_rows_go_to_the_lowest():
     ("dtype", "exponents"),
     [("float32", range(-149, 125)), ("float64", range(-540, 508))],
 )
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered in reduce:RuntimeWarning")
 def test_labels_at_every_power_of_two(dtype, exponents):
     base = blobs(300, 2, 6, seed=3)
     start = base[:12].copy()
