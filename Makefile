@@ -16,7 +16,7 @@ VENV_PYTHON := $(BIN)/python
 help:
 	@echo "make demo    cluster a photograph, train classifiers, time both against NumPy"
 	@echo "make test    lint, type check and run the tests, in parallel processes"
-	@echo "make test-all HOURS=1            every campaign, and fuzzing by the hour"
+	@echo "make test-all HOURS=1            every campaign, and fuzzing by the hour (SHORT=1: some of each)"
 	@echo "make bench   measure against NumPy, the peers and the machine's limits: twelve minutes"
 	@echo "make bench-quick                 the same in under two minutes"
 	@echo "make bench-compare A=... B=...   has commit B become slower than commit A?"
@@ -34,8 +34,9 @@ test: lint
 	$(VENV_PYTHON) -m pytest -n auto --maxprocesses $(PROCESSES) -m "$(MARKED)"
 
 HOURS ?= 1
+SHORT ?=
 test-all: lint
-	$(VENV_PYTHON) tests/support/campaigns.py --hours $(HOURS) --processes $(PROCESSES)
+	$(VENV_PYTHON) tests/support/campaigns.py --hours $(HOURS) --processes $(PROCESSES) $(if $(SHORT),--short)
 
 lint: $(VENV)/dev.stamp
 	$(VENV_PYTHON) -m ruff check .

@@ -3,17 +3,22 @@
 # A new family is one line in each of the two lists.
 from . import (
     cluster,
+    ensemble,
     functional,
     inspection,
     kernels,
+    linear_model,
     naive_bayes,
     neighbors,
     neural_network,
     reference,
+    tree,
 )
 from ._version import __version__
 from .cluster import KMeans, MiniBatchKMeans, kmeans_plusplus
+from .core.checkpoint import Checkpoint
 from .core.threads import get_num_threads, num_threads, set_num_threads
+from .ensemble import RandomForestClassifier, RandomForestRegressor
 from .functional import (
     dense_backward,
     dense_forward,
@@ -22,6 +27,7 @@ from .functional import (
     sigmoid_derivative,
 )
 from .inspection import KMeansElbowDisplay, KMeansStepsDisplay
+from .linear_model import LinearRegression, LogisticRegression, Ridge, gram
 from .naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB
 from .neighbors import (
     KNeighborsClassifier,
@@ -34,17 +40,23 @@ from .neighbors import (
     radius_neighbors_graph,
 )
 from .neural_network import MLPClassifier, MLPRegressor
+from .tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 __all__ = [
     "BernoulliNB",
     "CategoricalNB",
+    "Checkpoint",
     "ComplementNB",
+    "DecisionTreeClassifier",
+    "DecisionTreeRegressor",
     "GaussianNB",
     "KMeans",
     "KMeansElbowDisplay",
     "KMeansStepsDisplay",
     "KNeighborsClassifier",
     "KNeighborsRegressor",
+    "LinearRegression",
+    "LogisticRegression",
     "MLPClassifier",
     "MLPRegressor",
     "MiniBatchKMeans",
@@ -52,17 +64,23 @@ __all__ = [
     "NearestNeighbors",
     "RadiusNeighborsClassifier",
     "RadiusNeighborsRegressor",
+    "RandomForestClassifier",
+    "RandomForestRegressor",
+    "Ridge",
     "__version__",
     "cluster",
     "dense_backward",
     "dense_forward",
+    "ensemble",
     "functional",
     "get_num_threads",
+    "gram",
     "inspection",
     "kernels",
     "kmeans_plusplus",
     "kneighbors",
     "kneighbors_graph",
+    "linear_model",
     "naive_bayes",
     "nearest_centroid",
     "neighbors",
@@ -73,4 +91,5 @@ __all__ = [
     "set_num_threads",
     "sigmoid",
     "sigmoid_derivative",
+    "tree",
 ]

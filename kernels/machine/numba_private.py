@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import pickle
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,7 @@ _USED: list[tuple[Any, str, str]] = [
     (compiler.CompileResult, "_reduce", "what the cache pickles"),
     (compiler.CompileResult, "_rebuild", "and makes of it"),
     (dispatcher.Dispatcher, "compile", "wrapped: chooses the kind of library"),
+    (dispatcher.Dispatcher, "_compile_for_args", "wrapped: what Python's first call compiles by"),
     (dispatcher.Dispatcher, "get_call_template", "wrapped: one version for all constants"),
     (types, "unliteral", "the type of a constant without its value"),
     (serialize, "dumps", "pickles code that refers to modules"),
@@ -191,10 +193,45 @@ def _libraries(generator: Any, library: type) -> Iterator[None]:
             vars(generator).update(before)
 
 
+def _apart(compile_: Callable[..., Any], arguments: Any, keywords: Any) -> Any:
+    """Compile in a thread of its own if an interrupt could strike here: in the main thread.
+
+    Numba is not made to be interrupted: its registries stay half filled, and everything compiled
+    later in the process fails.  So the caller leaves at once, and what was begun is finished;
+    who calls next finds it, or waits for it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return compile_(*arguments, **keywords)
+    results: list[Any] = []
+    errors: list[BaseException] = []
+    finished = threading.Event()
+
+    def run() -> None:
+        try:
+            results.append(compile_(*arguments, **keywords))
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            finished.set()
+
+    try:
+        threading.Thread(target=run, name="fastml compiles").start()
+    except RuntimeError:  # there are no more threads
+        return compile_(*arguments, **keywords)
+    finished.wait()
+    if errors:
+        try:
+            raise errors.pop()
+        finally:
+            del run, arguments  # names in a frame of the traceback: arrays would stay
+    return results.pop()
+
+
 def adapt(compiled: Any, function: Callable[..., Any], *, inner: bool) -> Any:
     """Have a function of ``numba.njit`` compile by the policy and keep its code in our store."""
     compiled._cache = KernelCache(function)
     compile_, template = compiled.compile, compiled.get_call_template
+    compile_for_arguments = compiled._compile_for_args
     library = InlinedLibrary if inner else Library
 
     def compile_into_library(signature: Any) -> Any:
@@ -207,6 +244,9 @@ def adapt(compiled: Any, function: Callable[..., Any], *, inner: bool) -> Any:
         return template(tuple(map(types.unliteral, arguments)), keywords)
 
     compiled.compile = compile_into_library
+    compiled._compile_for_args = lambda *arguments, **keywords: _apart(
+        compile_for_arguments, arguments, keywords
+    )
     compiled.get_call_template = template_of_types
     return compiled
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import run_storms
 import team_kernels
 
 import fastml
@@ -17,8 +18,6 @@ from fastml.core import crew
 from fastml.core.threads import new_state, run_team
 
 TESTS = Path(__file__).parents[1]
-#: Times as many rounds, for the long tier of tests.
-LONGER = int(os.environ.get("FASTML_STORMS", "1"))
 
 
 def run(arguments, seconds, **variables):
@@ -40,24 +39,39 @@ def run(arguments, seconds, **variables):
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signals and forks")
 @pytest.mark.parametrize(
-    ("storm", "rounds"),
+    ("script", "storm", "rounds"),
     [
-        ("opcodes", 1),
-        ("opcodes_of_a_new_crew", 1),
-        ("interrupts", 300),
-        ("scarcity", 200),
-        ("callers", 60),
-        ("forks", 15),
-        ("failures", 300),
-        ("long_calls", 2),
-        ("leaving", 1),
+        ("storms", "opcodes", 1),
+        ("storms", "opcodes_of_a_new_crew", 1),
+        ("storms", "interrupts", 300),
+        ("storms", "scarcity", 200),
+        ("storms", "callers", 60),
+        ("storms", "forks", 15),
+        ("storms", "failures", 300),
+        ("storms", "long_calls", 2),
+        ("storms", "leaving", 1),
+        ("public_storms", "interrupts", 60),
+        ("public_storms", "scarcity", 1),
+        ("public_storms", "callers", 3),
+        ("public_storms", "forks", 4),
+        ("public_storms", "spawned", 3),
     ],
 )
-def test_storm(storm, rounds):
-    script = str(TESTS / "support" / "storms.py")
-    result = run(["-X", "faulthandler", script, storm, str(rounds * LONGER)], 60 * LONGER)
+def test_storm(script, storm, rounds):
+    if (script, storm) == ("public_storms", "scarcity") and sys.platform != "linux":
+        pytest.skip("the limit of threads is Linux's")
+    path = str(TESTS / "support" / f"{script}.py")
+    result = run(["-X", "faulthandler", path, storm, str(rounds)], 120)
     assert result.returncode == 0, result.stderr[-3000:]
     assert result.stdout.startswith("done")
+
+
+def test_storms_that_fail_are_counted(monkeypatch, capsys):
+    monkeypatch.setattr(run_storms, "STORMS", (("storms.py", "leaving", 1), ("storms.py", "no", 1)))
+    assert run_storms.main(["--storms", "2", "--seed", "0"]) == 1
+    printed = capsys.readouterr().out
+    assert "KeyError: 'no'" in printed
+    assert "2 storms, 1 failed, from seed 0" in printed
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signals")

@@ -35,6 +35,7 @@ def assert_same(ours, theirs):
         np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-13)
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("layout", ["C", "F", "strided", "csr", "csc"])

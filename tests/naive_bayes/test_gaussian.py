@@ -35,6 +35,7 @@ def exact_moments(x, w):
     return float(total), float(mean), float(spread)
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("offset", [0.0, 1e4, 1e6, 1e8])
 @pytest.mark.parametrize("weighted", [False, True])

@@ -40,6 +40,7 @@ def decided(monkeypatch):
     return counts
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 5, 7, 8, 11])
 @pytest.mark.parametrize("d", [1, 5, 33, 300])

@@ -201,6 +201,7 @@ def test_queries_of_another_type_are_exact(kind):
     assert (wide.kneighbors(rows)[0] == reference.kneighbors(X, rows, 3)[0]).all()
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("offset", [0.0, 1e6])
 def test_rows_within_a_radius(offset, dtype):

@@ -50,6 +50,7 @@ def test_no_offset_makes_a_difference(offset, dtype, doubtful):
         assert doubtful == [0]
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     ("n", "d", "n_queries", "k"),

@@ -1,10 +1,12 @@
-"""Every campaign of ``make test-all``: the suite under each mode of compiling, and fuzzing.
+"""Every campaign of ``make test-all``: the suite in each mode of compiling, and what goes on.
 
     python tests/support/campaigns.py --hours 1
     python tests/support/campaigns.py --only sse2 checked
+    python tests/support/campaigns.py --short
 
-Prints pytest's closing line of each campaign and ends with a table of them, the counts that
-docs/guarantees.md speaks of.  The status is 0 only if all of them passed.
+Prints the closing line of each campaign and ends with a table of them, the counts that
+docs/guarantees.md speaks of.  The status is 0 only if all of them passed.  ``--short`` runs some
+of each: the tests marked ``checked`` where a campaign is the suite.
 """
 
 from __future__ import annotations
@@ -18,67 +20,84 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
+import digests
 
-#: What an x86-64-v3 processor offers of what LLVM names, and nothing wider.
-_AVX2 = "+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+avx,+f16c,+avx2,+fma,+bmi,+bmi2,+lzcnt,+movbe"
+ROOT = Path(__file__).resolve().parents[2]
+SUPPORT = ROOT / "tests" / "support"
 
 
 class Campaign(NamedTuple):
-    """A run of pytest, or of the fuzzer, under some variables."""
+    """A run of pytest, or of a script, under some variables."""
 
     purpose: str
     variables: dict[str, str]
-    arguments: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ("-m", "not borrowed")
+    short: tuple[str, ...] = ("-m", "checked")
+    script: str = ""
 
 
 CAMPAIGNS = {
-    "suite": Campaign("every test, the long ones included", {"FASTML_LONG": "1"}),
+    "suite": Campaign("every test, the long ones included", {"FASTML_LONG": "1"}, ()),
     "checked": Campaign(
         "every load and store compared with the bounds of its array",
         {"FASTML_CHECK_TILES": "1", "NUMBA_BOUNDSCHECK": "1"},
-        ("-m", "not borrowed"),
     ),
     "sse2": Campaign(
-        "the oldest x86-64 vector unit, without fused multiply-add",
-        {"NUMBA_CPU_NAME": "generic"},
-        ("-m", "not borrowed"),
+        "the oldest x86-64 vector unit, without fused multiply-add", digests.INSTRUCTIONS["sse2"]
     ),
-    "avx2": Campaign(
-        "AVX2 and FMA, also where the host has more",
-        {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": _AVX2},
-        ("-m", "not borrowed"),
+    "avx2": Campaign("AVX2 and FMA, also where the host has more", digests.INSTRUCTIONS["avx2"]),
+    "plain": Campaign(
+        "kernels compiled by plain njit, as under a Numba that has changed",
+        {"FASTML_PLAIN_NUMBA": "1"},
+    ),
+    "labels": Campaign(
+        "the same labels under each of these instructions", {}, ("--compare",), ("--compare",),
+        "digests.py",
     ),
     "search": Campaign(
         "new random examples, thousands for each property",
         {"HYPOTHESIS_PROFILE": "search"},
         ("-m", "not borrowed", "tests"),
+        ("-m", "checked", "tests/cluster", "tests/neural_network"),
     ),
-    "fuzzing": Campaign("new data against the reference and scikit-learn", {}),
-}
+    "guards": Campaign(
+        "every array and workspace between closed pages", {}, ("--cases", "5000"),
+        ("--cases", "200"), "guards.py",
+    ),
+    "storms": Campaign(
+        "threads, forks, spawned workers, interrupts, scarcity", {}, ("--storms", "200"),
+        ("--storms", "14"), "run_storms.py",
+    ),
+    "fuzzing": Campaign(
+        "new data against the reference and scikit-learn", {}, (), ("--cases", "200"), "fuzz.py"
+    ),
+}  # fmt: skip
 
 
 def can_run(name: str) -> bool:
-    """Say whether this machine has the instructions a campaign compiles for."""
-    from fastml.kernels.machine.host import host
+    """Say whether this machine has what a campaign needs."""
+    if name == "guards":
+        return sys.platform == "linux"
+    return name not in digests.INSTRUCTIONS or digests.can_run(name)
 
-    return name != "avx2" or "avx2" in host().features
 
-
-def command(name: str, hours: float, processes: int) -> list[str]:
+def command(name: str, hours: float, processes: int, short: bool) -> list[str]:
     """Return the command of a campaign."""
-    if name == "fuzzing":
-        return [sys.executable, str(ROOT / "tests/support/fuzz.py"), "--hours", str(hours)]
-    parallel = ["-n", "auto", "--maxprocesses", str(processes)]
-    return [sys.executable, "-m", "pytest", "-q", *parallel, *CAMPAIGNS[name].arguments]
+    campaign = CAMPAIGNS[name]
+    arguments = campaign.short if short else campaign.arguments
+    if campaign.script:
+        arguments = ("--hours", str(hours)) if name == "fuzzing" and not short else arguments
+        return [sys.executable, str(SUPPORT / campaign.script), *arguments]
+    parallel = ["-n", "auto", "--maxprocesses", str(processes)] if processes > 1 else []
+    return [sys.executable, "-m", "pytest", "-q", *parallel, *arguments]
 
 
-def run(name: str, hours: float, processes: int) -> tuple[bool, str]:
+def run(name: str, hours: float, processes: int, short: bool) -> tuple[bool, str]:
     """Run a campaign, its output passed on; return whether it passed, and its last line."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **CAMPAIGNS[name].variables}
     last = ""
     with subprocess.Popen(
-        command(name, hours, processes),
+        command(name, hours, processes, short),
         cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     ) as process:  # fmt: skip
         assert process.stdout is not None
@@ -94,15 +113,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=CAMPAIGNS, default=list(CAMPAIGNS))
     parser.add_argument("--hours", type=float, default=1.0, help="of fuzzing (default: 1)")
     parser.add_argument("--processes", type=int, default=4, help="at most, at a time")
+    parser.add_argument("--short", action="store_true", help="some of each, in minutes")
     options = parser.parse_args(argv)
     results = {}
     for name in options.only:
         print(f"\n=== {name}: {CAMPAIGNS[name].purpose}", flush=True)
         if not can_run(name):
-            results[name] = (True, "left out: this processor lacks the instructions")
+            results[name] = (True, "left out: not for this machine")
             continue
         start = time.monotonic()
-        passed, last = run(name, options.hours, options.processes)
+        passed, last = run(name, options.hours, options.processes, options.short)
         results[name] = (passed, f"{last} [{(time.monotonic() - start) / 60:.1f} min]")
     print()
     for name, (passed, last) in results.items():

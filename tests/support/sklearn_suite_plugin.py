@@ -17,7 +17,7 @@ from pathlib import Path
 
 import fastml
 
-#: How many fits each code computed.
+#: How many fits of each class each path computed, as its ``computed_by_`` says.
 fits = Counter()
 
 
@@ -41,7 +41,7 @@ def count_fits(cls):
         @functools.wraps(inner)
         def counting(self, *arguments, inner=inner, **keywords):
             result = inner(self, *arguments, **keywords)
-            fits[getattr(self, "computed_by_", "fastml").partition(":")[0]] += 1
+            fits[cls.__name__, getattr(self, "computed_by_", "fastml")] += 1
             return result
 
         setattr(cls, name, counting)
@@ -70,15 +70,14 @@ def pytest_configure(config):
     replaced = _replace(os.environ["FASTML_SKLEARN_SUITE"])
     if not replaced:
         raise RuntimeError("fastml shares no name with the module.")
-
     for name in replaced:
         if isinstance(getattr(fastml, name), type):
             count_fits(getattr(fastml, name))
 
 
 def pytest_terminal_summary(terminalreporter):
-    who = ", ".join(f"{name} {count}" for name, count in sorted(fits.items()))
-    terminalreporter.write_line(f"fits computed by: {who}")
+    for (kind, path), count in sorted(fits.items()):
+        terminalreporter.write_line(f"{count:6} fits of {kind} by {path}")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -1,0 +1,48 @@
+"""Fits by scikit-learn's own code, where an estimator has no kernel for what was asked."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+def fit_as_scikit_learn(estimator: Any, reason: str, fit: Callable[[Any], Any]) -> None:
+    """Fit a copy of an estimator with scikit-learn's code, then take over what it found.
+
+    The estimator stays as it was if the fit raises.  ``computed_by_`` says why it was theirs.
+
+    Parameters
+    ----------
+    estimator : estimator
+    reason : str
+        What was asked that fastml's own code does not do.
+    fit : callable
+        Takes the copy and fits it.
+    """
+    copied = copy.copy(estimator)
+    fit(copied)
+    fitted = dict(vars(copied))
+    fitted["computed_by_"] = f"scikit-learn: {reason}"
+    vars(estimator).clear()
+    vars(estimator).update(fitted)
+
+
+def unsupported_input(*arrays: Any) -> str | None:
+    """Return what about the input asks for scikit-learn's code, or None.
+
+    Sparse matrices, and arrays of other libraries while scikit-learn dispatches on them.
+    """
+    from scipy import sparse
+    from sklearn import get_config
+
+    if any(sparse.issparse(array) for array in arrays):
+        return "sparse X"
+    foreign = any(
+        hasattr(a, "__array_namespace__") and not isinstance(a, np.ndarray) for a in arrays
+    )
+    if foreign and get_config()["array_api_dispatch"]:
+        return "array API dispatch"
+    return None

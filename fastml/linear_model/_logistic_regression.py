@@ -1,0 +1,188 @@
+"""LogisticRegression: the minimum of scikit-learn's objective, in any units."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn import linear_model
+from sklearn.base import _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from ..core.delegation import fit_as_scikit_learn, unsupported_input
+from ..core.estimator import unchanged_on_error
+from ..core.validation import check_finite, readable
+from ._logistic_fit import fit_logistic
+
+_SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky")
+
+
+class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
+    """Logistic regression, binary and multinomial, minimised to rounding in any units.
+
+    scikit-learn's class with another ``fit`` for dense X, no penalty or the squared norm, and the
+    solvers "lbfgs", "newton-cg" and "newton-cholesky", whose objective is the same: whichever is
+    named, its minimum is found by Newton's method or by L-BFGS preconditioned with X'X, to a
+    precision far below any ``tol``.  Everything else runs scikit-learn's code.
+
+    Parameters
+    ----------
+    penalty : str, default='deprecated'
+        scikit-learn's older way to say which penalty; given, its code runs.
+    C : float, default=1.0
+        The inverse of the penalty's strength; infinite for none.
+    l1_ratio : float, default=0.0
+        The share of the absolute values in the penalty; other than 0, scikit-learn's code runs.
+    dual : bool, default=False
+        True runs scikit-learn's code.
+    tol : float, default=1e-4
+        Used where scikit-learn's code runs; here the minimum is found to rounding.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is not penalised.
+    intercept_scaling : float, default=1
+        Used where scikit-learn's code runs.
+    class_weight : dict, 'balanced' or None, default=None
+        Weights of the classes; 'balanced' makes them weigh the same.
+    random_state : int, RandomState instance or None, default=None
+        Used where scikit-learn's code runs.
+    solver : str, default='lbfgs'
+        'lbfgs', 'newton-cg' and 'newton-cholesky' have the minimum computed here; others run
+        scikit-learn's code.
+    max_iter : int, default=100
+        Most steps over all rows.
+    verbose : int, default=0
+        Used where scikit-learn's code runs.
+    warm_start : bool, default=False
+        Whether to begin where the last fit ended.
+    n_jobs : int or None, default=None
+        Other than None, scikit-learn's code runs.
+
+    Attributes
+    ----------
+    classes_, coef_, intercept_, n_iter_, n_features_in_, feature_names_in_ :
+        As in scikit-learn.
+    computed_by_ : str
+        "fastml", or "scikit-learn: " and the reason.
+
+    Examples
+    --------
+    >>> from fastml import LogisticRegression
+    >>> model = LogisticRegression().fit([[-2.0], [-1.0], [1.0], [2.0]], [0, 0, 1, 1])
+    >>> model.predict([[-0.5], [3.0]])
+    array([0, 1])
+    """
+
+    def _reason(self, X: Any, y: Any, sample_weight: Any) -> str | None:
+        """Return what asks for scikit-learn's code, or None."""
+        if self.solver not in _SOLVERS:
+            return f"solver={self.solver!r}"
+        if self.penalty != "deprecated":
+            return "penalty, which is deprecated"
+        if self.l1_ratio != 0:
+            return f"l1_ratio={self.l1_ratio}"
+        if self.dual or self.n_jobs is not None or self.max_iter == 0:
+            return "dual, n_jobs or max_iter=0"
+        if hasattr(self, "_skl_callbacks"):
+            return "callbacks"
+        return unsupported_input(X, y, sample_weight)
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> LogisticRegression:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
+            Classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights; a sample of weight zero counts as left out.
+
+        Returns
+        -------
+        self : LogisticRegression
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN or infinity, shapes do not match, or there is one class only.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_iter`` is reached, or there is no minimum since the classes are separated and
+            nothing is penalised.
+        """
+        reason = self._reason(X, y, sample_weight)
+        if reason is None:
+            with unchanged_on_error(self):
+                reason = self._fit_dense(X, y, sample_weight)
+        if reason is not None:
+            fit_as_scikit_learn(
+                self,
+                reason,
+                lambda copied: super().fit(X, y, sample_weight),
+            )
+        return self
+
+    def _fit_dense(self, X: Any, y: Any, sample_weight: Any) -> str | None:
+        """Fit, or return what asks for scikit-learn's code."""
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], ensure_all_finite=False)
+        X = readable(X)
+        check_finite(X, "X", type(self).__name__)
+        check_classification_targets(y)
+        classes, codes = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(
+                "This solver needs samples of at least 2 classes in the data, but the data "
+                f"contains only one class: {classes[0]!r}"
+            )
+        weights = None
+        if sample_weight is not None or self.class_weight is not None:
+            weights = _check_sample_weight(sample_weight, X, dtype=np.float64, copy=True)
+            if (weights < 0).any():
+                return "negative weights"
+            if self.class_weight is not None:
+                weights *= compute_class_weight(
+                    self.class_weight, classes=classes, y=y, sample_weight=sample_weight
+                )[codes]
+            if not (weights > 0).any():
+                return "weights of zero"
+        n_outputs = 1 if len(classes) == 2 else len(classes)
+        start = None
+        if self.warm_start and hasattr(self, "coef_"):
+            start = np.column_stack([vars(self)["coef_"], vars(self)["intercept_"]])
+            if start.shape != (n_outputs, X.shape[1] + 1):
+                return "warm_start from another shape"
+        found = fit_logistic(
+            X, np.asarray(codes, np.float64), weights, n_outputs, 1.0 / self.C,
+            self.fit_intercept, self.max_iter, start,
+        )  # fmt: skip
+        if not np.isfinite(found.W).all():
+            return "numbers overflow"
+        if found.separated:
+            warnings.warn(
+                "The classes are perfectly separated and nothing is penalised: there is no "
+                "minimum, coefficients would grow for ever. Set C to a finite number.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        elif not found.converged:
+            warnings.warn(
+                f"{self.solver} failed to converge after {found.n_iter} iteration(s): increase "
+                "the number of iterations (max_iter).",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        self.classes_ = classes
+        self.coef_ = np.ascontiguousarray(found.W[:, :-1], X.dtype)
+        self.intercept_ = np.ascontiguousarray(found.W[:, -1], X.dtype)
+        self.n_iter_ = np.array([found.n_iter], np.int32)
+        self.computed_by_ = "fastml"
+        return None

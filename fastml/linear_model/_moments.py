@@ -1,0 +1,145 @@
+"""Weights, means and centred products of rows: all that least squares asks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core.threads import new_state, run_team, team_size
+from ..core.validation import Array
+from ..kernels.ops import gram as kernel
+from ..kernels.ops.sums import levels_for
+
+#: Where a mean is so many standard deviations from the shift, products are taken anew about it.
+_FARTHEST_MEAN = 100.0
+#: Return to the interpreter about this often, for interrupts.
+_CALL_NANOSECONDS = 3e8
+#: Memory of partial sums: as many tickets as fit, but enough to share.
+_PARTIAL_BYTES, _MOST_TICKETS, _FEWEST_TICKETS = 1 << 26, 64, 8
+#: Rows whose mean is the first guess of all rows' mean.
+_FIRST_ROWS = 256
+
+
+class Moments(NamedTuple):
+    """What some rows say about columns: features, then targets.
+
+    weight : float, sum of the weights
+    mean : ndarray (n_columns,), weighted, or zero where nothing was centred
+    products : ndarray (n_columns, n_columns), weighted products about the mean
+    single : bool, whether products were summed in float32
+    """
+
+    weight: float
+    mean: Array
+    products: Array
+    single: bool
+
+
+def first_shift(X: Array, Y: Array, weights: Array | None) -> Array:
+    """Return the mean of the first rows that count, exact for constant columns."""
+    chosen: Any = slice(_FIRST_ROWS)
+    if weights is not None:
+        chosen = np.flatnonzero(weights[: 64 * _FIRST_ROWS])[:_FIRST_ROWS]
+        if not len(chosen):
+            chosen = np.flatnonzero(weights)[:_FIRST_ROWS]
+        if not len(chosen):
+            chosen = slice(_FIRST_ROWS)
+    some = np.hstack([np.asarray(X[chosen], np.float64), Y[chosen]])
+    return np.asarray(some[0] + (some - some[0]).mean(axis=0))
+
+
+def run_tickets(
+    run: Callable[[int, int, int, int, Array], None], n_blocks: int, size: int, nanoseconds: float
+) -> Array:
+    """Have tickets of blocks summed, some at a time; return the sums over the fixed tree.
+
+    Parameters
+    ----------
+    run : callable
+        Takes blocks a ticket, the first and the last ticket, levels and the partial sums to write.
+    size : int, float64 numbers of one partial sum
+    nanoseconds : float, all tickets on one thread
+    """
+    most = max(_FEWEST_TICKETS, min(_MOST_TICKETS, _PARTIAL_BYTES // (8 * size)))
+    blocks = 1
+    while blocks * most < n_blocks:
+        blocks *= 2
+    n_tickets = -(-n_blocks // blocks)
+    partials = np.empty((n_tickets, size))
+    step = max(2 * team_size(nanoseconds), int(n_tickets * _CALL_NANOSECONDS / (1 + nanoseconds)))
+    for first in range(0, n_tickets, step):
+        run(blocks, first, min(first + step, n_tickets), levels_for(blocks), partials)
+    width = 1
+    while width < n_tickets:
+        for i in range(0, n_tickets - width, 2 * width):
+            partials[i] += partials[i + width]
+        width *= 2
+    return np.asarray(partials[0])
+
+
+def raw_products(X: Array, Y: Array, roots: Array | None, shift: Array, panel_type: Any) -> Array:
+    """Return the Gram matrix of [X, Y, 1] about ``shift``, symmetric, in float64."""
+    rows = kernel.Rows.of(X, Y, roots, shift, panel_type)
+    n_columns, width = rows.shift.size, X.shape[1] + Y.shape[1] + 1
+    height = kernel.panel_rows(n_columns, panel_type)
+    like = np.empty(0, panel_type)
+    n_blocks = -(-len(X) // kernel.BLOCK_ROWS)
+    nanoseconds = len(X) * n_columns * (n_columns + 16) / 40
+
+    def run(blocks: int, first: int, last: int, levels: int, partials: Array) -> None:
+        members = min(team_size(nanoseconds), last - first)
+        run_team(
+            kernel.gram, members,
+            rows, like, height, blocks, first, last, levels, new_state(), partials,
+        )  # fmt: skip
+
+    total = run_tickets(run, n_blocks, n_columns * n_columns, nanoseconds)
+    lower = total.reshape(n_columns, n_columns)[:width, :width].T
+    return np.asarray(np.tril(lower) + np.tril(lower, -1).T)
+
+
+def moments(
+    X: Array,
+    Y: Array,
+    weights: Array | None = None,
+    *,
+    center: bool = True,
+    shift: Array | None = None,
+    single: bool = False,
+) -> Moments:
+    """Return the moments of rows; numbers that are not finite make the products not finite.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features) of float32 or float64
+    Y : ndarray (n_samples, n_targets) of float64
+    weights : ndarray (n_samples,) of float64, or None for weights of one
+    center : bool
+        Whether products are taken about the mean.
+    shift : ndarray (n_features + n_targets,)
+        A guess of the mean; default: that of the first rows.
+    single : bool
+        Whether to multiply in float32 and sum panels in float64: products to eight digits.
+    """
+    panel_type = np.float32 if single else np.float64
+    roots = None if weights is None else np.sqrt(weights)
+    width = X.shape[1] + Y.shape[1]
+    if not center:
+        products = raw_products(X, Y, roots, np.zeros(width), panel_type)
+        weight = float(products[-1, -1])
+        return Moments(weight, np.zeros(width), products[:-1, :-1], single)
+    again = shift is None
+    shift = first_shift(X, Y, weights) if shift is None else shift
+    while True:
+        products = raw_products(X, Y, roots, shift, panel_type)
+        weight = float(products[-1, -1])
+        with np.errstate(all="ignore"):
+            offset = products[-1, :-1] / weight if weight else np.zeros(width)
+            centred = products[:-1, :-1] - weight * np.outer(offset, offset)
+            spread = np.maximum(np.diag(centred), 0.0)
+            far = weight * offset**2 > _FARTHEST_MEAN**2 * spread
+        if not (again and far.any()):
+            return Moments(weight, shift + offset, centred, single)
+        shift, again = shift + offset, False

@@ -1,0 +1,205 @@
+"""A fitted tree as arrays, and as scikit-learn's Tree."""
+
+from __future__ import annotations
+
+import heapq
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core.validation import Array
+from ..kernels.tree.problem import GINI, POISSON, Targets
+from ._grow import Nodes
+from ._targets import Scale
+
+
+class TreeArrays(NamedTuple):
+    """A tree: one element a node, the root first, as scikit-learn numbers them.
+
+    features, lefts, rights : (n_nodes,) int32, -1 for a leaf
+    thresholds : (n_nodes,) float64, -2 for a leaf
+    sides : (n_nodes,) uint8, 1 where missing values go left
+    rows : (n_nodes,) int64, how many rows; weights : (n_nodes,) float64
+    impurities : (n_nodes,) float64
+    values : (n_nodes, n_classes or 1) float64, shares of the classes, or the mean
+    depth : int
+    """
+
+    features: Array
+    lefts: Array
+    rights: Array
+    thresholds: Array
+    sides: Array
+    rows: Array
+    weights: Array
+    impurities: Array
+    values: Array
+    depth: int
+
+
+def levels_of(lefts: Array, rights: Array) -> list[Array]:
+    """Return the nodes of each depth."""
+    levels = []
+    nodes = np.zeros(1, np.int64)
+    while len(nodes):
+        levels.append(nodes)
+        inner = nodes[lefts[nodes] >= 0]
+        nodes = np.column_stack((lefts[inner], rights[inner])).reshape(-1).astype(np.int64)
+    return levels
+
+
+def class_arrays(nodes: Nodes, targets: Targets, scale: Scale) -> TreeArrays:
+    """Return the arrays of a classification tree."""
+    counts = nodes.totals[:, : targets.n_classes]
+    rows = nodes.totals[:, -1] if len(targets.weights) else counts.sum(axis=1)
+    weighted = counts * scale.factors
+    weights = weighted.sum(axis=1)
+    values = weighted / weights[:, None]
+    if targets.criterion == GINI:
+        impurities = 1.0 - (values * values).sum(axis=1)
+    else:
+        impurities = -(values * np.log2(np.where(values > 0, values, 1.0))).sum(axis=1)
+    impurities = np.where(np.count_nonzero(counts, axis=1) > 1, impurities, 0.0)
+    depth = len(levels_of(nodes.lefts, nodes.rights)) - 1
+    return TreeArrays(
+        nodes.features, nodes.lefts, nodes.rights, nodes.thresholds, nodes.sides,
+        rows.astype(np.int64), weights * scale.weight, np.abs(impurities), values, depth,
+    )  # fmt: skip
+
+
+def value_arrays(nodes: Nodes, targets: Targets, scale: Scale) -> TreeArrays:
+    """Return the arrays of a regression tree, impurities left at 0: see :func:`with_impurities`."""
+    weights = nodes.totals[:, 0]
+    rows = nodes.totals[:, -1] if len(targets.weights) else weights
+    sums = nodes.totals[:, 1] * targets.limb + nodes.totals[:, 2]
+    values = (sums / weights + scale.center) * scale.value
+    depth = len(levels_of(nodes.lefts, nodes.rights)) - 1
+    return TreeArrays(
+        nodes.features, nodes.lefts, nodes.rights, nodes.thresholds, nodes.sides,
+        rows.astype(np.int64), weights * scale.weight, np.zeros(len(rows)), values[:, None], depth,
+    )  # fmt: skip
+
+
+def with_impurities(
+    arrays: TreeArrays, leaves: Array, y: Array, weights: Array | None, criterion: int
+) -> TreeArrays:
+    """Return a regression tree with the impurities of its nodes.
+
+    Those of the leaves from their rows, about the leaf's mean; then a node's from its children's
+    and the distance of their means, so that nothing cancels.
+
+    Parameters
+    ----------
+    leaves : ndarray (n_samples,) of int, the leaf of each row
+    y : ndarray (n_samples,) of float64; weights : ndarray (n_samples,) or None
+    criterion : int, a code of ``kernels.tree.problem``
+    """
+    n_nodes = len(arrays.features)
+    means = arrays.values[:, 0]
+    at = means[leaves]
+    if criterion == POISSON:
+        safe = np.where(y > 0, y, 1.0)
+        parts = np.where(y > 0, y * np.log(safe / np.where(at > 0, at, 1.0)), 0.0) - (y - at)
+    else:
+        parts = (y - at) ** 2
+    if weights is not None:
+        parts = parts * weights
+    losses = np.bincount(leaves, parts, minlength=n_nodes)
+    for nodes in reversed(levels_of(arrays.lefts, arrays.rights)):
+        inner = nodes[arrays.lefts[nodes] >= 0]
+        for children in (arrays.lefts[inner], arrays.rights[inner]):
+            child, parent = means[children], means[inner]
+            if criterion == POISSON:
+                parent = np.where(parent > 0, parent, 1.0)
+                ratio = np.where(child > 0, child, 1.0) / parent
+                apart = np.where(child > 0, child * np.log(ratio), 0.0)
+            else:
+                apart = (child - parent) ** 2
+            losses[inner] += losses[children] + arrays.weights[children] * apart
+    return arrays._replace(impurities=np.maximum(losses / arrays.weights, 0.0))
+
+
+def gains(arrays: TreeArrays) -> Array:
+    """Return weight * impurity a split takes away, 0 for leaves."""
+    loss = arrays.weights * arrays.impurities
+    inner = arrays.lefts >= 0
+    gained = np.zeros(len(loss))
+    gained[inner] = loss[inner] - loss[arrays.lefts[inner]] - loss[arrays.rights[inner]]
+    return gained
+
+
+def best_first(arrays: TreeArrays, max_leaf_nodes: int) -> TreeArrays:
+    """Return what is left of a tree whose best splits are made first, until it has so many leaves.
+
+    A node's split does not depend on when it is made, so the full tree holds it.
+    """
+    gained = gains(arrays)
+    kept, left, right = [0], {}, {}
+    heap = [(-gained[0], 0, 0)] if arrays.lefts[0] >= 0 else []
+    n_leaves = 1
+    while heap and n_leaves < max_leaf_nodes:
+        _, new, node = heapq.heappop(heap)
+        left[new], right[new] = len(kept), len(kept) + 1
+        for child in (int(arrays.lefts[node]), int(arrays.rights[node])):
+            if arrays.lefts[child] >= 0:
+                heapq.heappush(heap, (-gained[child], len(kept), child))
+            kept.append(child)
+        n_leaves += 1
+    chosen = np.array(kept)
+    lefts = np.array([left.get(i, -1) for i in range(len(kept))], np.int32)
+    rights = np.array([right.get(i, -1) for i in range(len(kept))], np.int32)
+    part = arrays._replace(
+        **{name: getattr(arrays, name)[chosen] for name in TreeArrays._fields if name != "depth"}
+    )
+    return part._replace(
+        features=np.where(lefts >= 0, part.features, -1).astype(np.int32),
+        thresholds=np.where(lefts >= 0, part.thresholds, -2.0),
+        sides=np.where(lefts >= 0, part.sides, 0).astype(np.uint8),
+        lefts=lefts,
+        rights=rights,
+        depth=len(levels_of(lefts, rights)) - 1,
+    )
+
+
+def to_sklearn(arrays: TreeArrays, n_features: int, n_classes: int) -> Any:
+    """Return the tree as scikit-learn's own.
+
+    Parameters
+    ----------
+    n_classes : int, 1 for regression
+    """
+    from sklearn.tree._tree import Tree
+
+    tree = Tree(n_features, np.array([n_classes], np.intp), 1)
+    state = tree.__getstate__()
+    nodes = np.zeros(len(arrays.features), state["nodes"].dtype)
+    nodes["left_child"] = arrays.lefts
+    nodes["right_child"] = arrays.rights
+    nodes["feature"] = np.where(arrays.features >= 0, arrays.features, -2)
+    nodes["threshold"] = arrays.thresholds
+    nodes["impurity"] = arrays.impurities
+    nodes["n_node_samples"] = arrays.rows
+    nodes["weighted_n_node_samples"] = arrays.weights
+    nodes["missing_go_to_left"] = arrays.sides
+    state["max_depth"] = arrays.depth
+    state["node_count"] = len(nodes)
+    state["nodes"] = nodes
+    state["values"] = np.ascontiguousarray(arrays.values[:, None, :])
+    tree.__setstate__(state)
+    return tree
+
+
+def from_sklearn(tree: Any) -> TreeArrays:
+    """Return the arrays of scikit-learn's tree."""
+    return TreeArrays(
+        np.where(tree.children_left >= 0, tree.feature, -1).astype(np.int32),
+        tree.children_left.astype(np.int32),
+        tree.children_right.astype(np.int32),
+        np.array(tree.threshold),
+        np.array(tree.missing_go_to_left, np.uint8),
+        np.array(tree.n_node_samples),
+        np.array(tree.weighted_n_node_samples),
+        np.array(tree.impurity),
+        np.array(tree.value[:, 0, :]),
+        int(tree.max_depth),
+    )

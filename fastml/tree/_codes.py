@@ -1,0 +1,81 @@
+"""X to codes, once for a tree or a whole forest."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..core.threads import new_state, run_team, team_size
+from ..core.validation import Array
+from ..kernels.tree.problem import Table
+
+_LEAST_CODES, _MOST_CODES = 1024, 16384
+#: Rows whose values the cuts are chosen from, a code.
+_ROWS_A_CODE = 4
+#: The finest shift codes are ever counted with leaves so many bits; NaN's code is a multiple.
+LEAST_BITS = 4
+_NANOSECONDS_A_VALUE = 8.0
+
+
+def _cuts(sample: Array, most: int) -> Array:
+    """Return at most so many cuts: all distinct values of a sorted sample, or its quantiles."""
+    values = sample[: len(sample) - np.count_nonzero(np.isnan(sample))]
+    if not len(values):
+        return values
+    values = values[np.concatenate(([True], values[1:] != values[:-1]))]
+    if len(values) <= most:
+        return values
+    known = len(sample) - np.count_nonzero(np.isnan(sample))
+    picked = sample[(np.arange(1, most + 1) * known) // most - 1]
+    distinct: Array = picked[np.concatenate(([True], picked[1:] != picked[:-1]))]
+    return distinct
+
+
+def make_table(X: Array, missing: Array | None) -> Table:
+    """Return the samples with their codes.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features) of float32 or float64
+        Without infinities; contiguous in C or Fortran order, or copied.
+    missing : ndarray (n_features,) of bool, or None
+        Which columns hold NaN.
+    """
+    n, d = X.shape
+    if X.flags.c_contiguous:
+        flat, row_step, column_step = X.reshape(-1), d, 1
+    else:
+        X = np.asfortranarray(X)
+        flat, row_step, column_step = X.T.reshape(-1), 1, n
+    wanted = 1 << math.ceil(math.log2(max(4.0 * math.sqrt(n), 1.0)))
+    most = min(max(wanted, _LEAST_CODES), _MOST_CODES) - 1
+    size = min(n, _ROWS_A_CODE * (most + 1))
+    sample = np.array(X[(np.arange(size) * n) // size].T, order="C")
+    sample.sort(axis=1)
+    columns = [_cuts(row, most) for row in sample]
+    counts = np.array([len(column) for column in columns], np.int64)
+    width = 1 << int(counts.max()).bit_length()
+    cuts = np.full((d, width), np.inf, X.dtype)
+    for row, column in zip(cuts, columns, strict=True):
+        row[: len(column)] = column
+    steps = np.array([1 << (int(count).bit_length() - 1) if count else 0 for count in counts])
+    n_codes = (counts + 1).astype(np.int32)
+    lacking = np.full(d, -1, np.int32)
+    if missing is not None:
+        shift = np.maximum([int(count).bit_length() - LEAST_BITS for count in counts], 0)
+        lacking[missing] = (((counts >> shift) + 1) << shift)[missing]
+    table = Table(
+        flat,
+        row_step,
+        column_step,
+        np.empty((n, d), np.uint16),
+        n_codes,
+        lacking,
+        np.zeros((d, width + 1), np.uint8),
+    )
+    from ..kernels.tree.codes import encode
+
+    members = team_size(_NANOSECONDS_A_VALUE * n * d)
+    run_team(encode, members, new_state(), table, cuts, steps.astype(np.int64))
+    return table

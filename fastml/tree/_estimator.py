@@ -1,0 +1,402 @@
+"""What the tree estimators share: the exact builder where it applies, scikit-learn's elsewhere."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import _fit_context, is_classifier
+from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from ..core.estimator import unchanged_on_error
+from ..core.validation import Array, readable
+from ..kernels.tree.problem import ENTROPY, Limits, Table
+from ._arrays import (
+    TreeArrays,
+    best_first,
+    class_arrays,
+    from_sklearn,
+    to_sklearn,
+    value_arrays,
+    with_impurities,
+)
+from ._codes import make_table
+from ._grow import Grower
+from ._predictor import Predictor, make_predictor
+from ._targets import CRITERIA, NotExact, class_targets, value_targets
+
+EXACT = "fastml"
+_MOST_CLASSES, _MOST_ROWS = 256, (1 << 31) - 1
+_NO_LIMIT = 1 << 30
+#: A sparse X of so many elements is made dense: a quarter of a gigabyte.
+_MOST_DENSE = 1 << 26
+_EPSILON = float(np.finfo(np.float64).eps)
+
+
+class Fitted(NamedTuple):
+    """A tree of the exact builder.
+
+    arrays : TreeArrays
+    dtype : the element type of X, which its splits were decided in
+    """
+
+    arrays: TreeArrays
+    dtype: Any
+
+
+class Shared:
+    """The codes of one X, made by the first tree of a forest that asks."""
+
+    def __init__(self) -> None:
+        self._held: tuple[Any, Table] | None = None
+
+    def table(self, X: Array, missing: Array | None) -> Table:
+        """Return the codes of X."""
+        if self._held is None or self._held[0] is not X:
+            self._held = X, make_table(readable(X), missing)
+        return self._held[1]
+
+
+class ExactTree:
+    """Mixin before a decision tree of scikit-learn."""
+
+    #: How many trees each builder grew in this process: for tests.
+    grown: dict[str, int] = {EXACT: 0, "scikit-learn": 0}  # noqa: RUF012
+
+    @property
+    def tree_(self) -> Any:
+        """The tree as scikit-learn's ``Tree``, made when first asked for."""
+        state = vars(self)
+        if state.get("_tree") is None:
+            if state.get("_fitted") is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute 'tree_'")
+            n_classes = state.get("n_classes_", 1) if is_classifier(self) else 1
+            state["_tree"] = to_sklearn(state["_fitted"].arrays, state["n_features_in_"], n_classes)
+        return state["_tree"]
+
+    @tree_.setter
+    def tree_(self, tree: Any) -> None:
+        vars(self)["_tree"] = tree
+        vars(self)["_fitted"] = None
+        vars(self)["_predictors"] = {}
+
+    def _reason(self, X: Any, y: Any) -> str | None:
+        """Return why scikit-learn's builder is needed, or None."""
+        me: Any = self
+        if issparse(X) and X.shape[0] * X.shape[1] > _MOST_DENSE:
+            return "X is sparse"
+        if me.splitter != "best":
+            return f"splitter={me.splitter!r}"
+        if not isinstance(me.criterion, str) or me.criterion not in CRITERIA:
+            return f"criterion={me.criterion!r}"
+        if me.monotonic_cst is not None:
+            return "monotonic_cst is set"
+        if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+            return "y has several outputs"
+        return None
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, check_input: bool = True) -> Self:
+        """Grow the tree.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            float32 and float64 are kept; other types become float64.  NaN stands for a missing
+            value where the criterion allows it.
+        y : array-like (n_samples,) or (n_samples, n_outputs)
+            The classes, or the numbers to predict.
+        sample_weight : array-like (n_samples,), default=None
+            Weights of the rows; all 1 by default.
+        check_input : bool, default=True
+            Whether X and y are checked; False only for what has been.
+
+        Returns
+        -------
+        self : estimator
+        """
+        self._fit(X, y, sample_weight, check_input)
+        return self
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        check_input: bool = True,
+        missing_values_in_feature_mask: Any = None,
+    ) -> Any:
+        me: Any = self
+        with unchanged_on_error(self):
+            reason = self._reason(X, y)
+            if reason is None:
+                try:
+                    mask = missing_values_in_feature_mask
+                    self._fit_exactly(X, y, sample_weight, check_input, mask)
+                except NotExact as limit:
+                    reason = str(limit)
+            if reason is None:
+                ExactTree.grown[EXACT] += 1
+                me.computed_by_ = EXACT
+            else:
+                shared = vars(self).pop("_shared", None)
+                base: Any = super()
+                base._fit(X, y, sample_weight, check_input, missing_values_in_feature_mask)
+                if shared is not None:
+                    me._shared = shared
+                ExactTree.grown["scikit-learn"] += 1
+                me.computed_by_ = f"scikit-learn: {reason}"
+        return self
+
+    def _checked(self, X: Any, y: Any) -> tuple[Array, Array, Array | None]:
+        me: Any = self
+        # A sparse X is float32, as scikit-learn has it, so that its prediction is right too.
+        kinds = np.float32 if issparse(X) else [np.float64, np.float32]
+        check_X = {"dtype": kinds, "ensure_all_finite": False, "accept_sparse": "csc"}
+        check_y = {"ensure_2d": False, "dtype": None}
+        X, y = validate_data(self, X, y, validate_separately=(check_X, check_y))
+        missing = me._compute_missing_values_in_feature_mask(X)
+        if issparse(X):
+            if X.indices.dtype != np.intc or X.indptr.dtype != np.intc:
+                raise ValueError("No support for np.int64 index based sparse matrices")
+            X = X.toarray(order="C")
+        if me.criterion == "poisson":
+            if np.any(y < 0):
+                raise ValueError(
+                    "Some value(s) of y are negative which is not allowed for Poisson regression."
+                )
+            if np.sum(y) <= 0:
+                raise ValueError(
+                    "Sum of y is not positive which is necessary for Poisson regression."
+                )
+        return X, y, missing
+
+    def _fit_exactly(
+        self, X: Any, y: Any, sample_weight: Any, check_input: bool, missing: Array | None
+    ) -> None:
+        me: Any = self
+        random_state = check_random_state(me.random_state)
+        if check_input:
+            X, y, missing = self._checked(X, y)
+        elif issparse(X):
+            X = X.toarray(order="C")
+        n, d = X.shape
+        y = np.atleast_1d(y)
+        if y.ndim == 2:
+            y = y[:, 0] if y.shape[1] == 1 else y
+        if y.ndim != 1:
+            raise NotExact("y has several outputs")
+        if len(y) != n:
+            raise ValueError(f"Number of labels={len(y)} does not match number of samples={n}")
+        if n > _MOST_ROWS or X.dtype not in (np.float32, np.float64):
+            raise NotExact("X is too long")
+        classification = is_classifier(self)
+        weights: Array | None = None
+        classes: Array = np.empty(0)
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        if classification:
+            check_classification_targets(y)
+            classes, codes = np.unique(y, return_inverse=True)
+            if len(classes) > _MOST_CLASSES:
+                raise NotExact(f"more than {_MOST_CLASSES} classes")
+            if me.class_weight is not None:
+                expanded = compute_sample_weight(me.class_weight, y)
+                weights = expanded if weights is None else weights * expanded
+            targets, scale = class_targets(codes, len(classes), weights, me.criterion)
+        else:
+            y = np.ascontiguousarray(y, np.float64)
+            if not np.all(np.isfinite(y)):
+                raise NotExact("y is not finite")
+            targets, scale = value_targets(y, weights, me.criterion)
+        max_features = _max_features(me.max_features, d)
+        limits = self._limits(n, max_features, weights, targets, scale)
+        seed = int(random_state.randint(np.iinfo(np.int32).max))
+        shared = vars(self).get("_shared")
+        table = shared.table(X, missing) if shared else make_table(readable(X), missing)
+        nodes = Grower(table, targets, limits, seed).grow()
+        if classification:
+            arrays = class_arrays(nodes, targets, scale)
+        else:
+            arrays = value_arrays(nodes, targets, scale)
+            predictor = make_predictor(arrays, X.dtype.type)
+            leaves = predictor.names[predictor.leaves(X, missing is not None)]
+            arrays = with_impurities(arrays, leaves, y, weights, targets.criterion)
+        if me.max_leaf_nodes is not None:
+            arrays = best_first(arrays, me.max_leaf_nodes)
+        state = vars(self)
+        state["_fitted"] = Fitted(arrays, X.dtype.type)
+        state["_tree"] = None
+        state["_predictors"] = {}
+        me.n_features_in_, me.n_outputs_, me.max_features_ = d, 1, max_features
+        if classification:
+            me.classes_, me.n_classes_ = classes, np.intp(len(classes))
+        me._prune_tree()
+
+    def _limits(
+        self, n: int, max_features: int, weights: Array | None, targets: Any, scale: Any
+    ) -> Limits:
+        me: Any = self
+        leaf, split = me.min_samples_leaf, me.min_samples_split
+        leaf = int(leaf) if isinstance(leaf, Integral) else math.ceil(leaf * n)
+        split = int(split) if isinstance(split, Integral) else max(2, math.ceil(split * n))
+        total = float(n) if weights is None else float(weights.sum())
+        gain = max(float(me.min_impurity_decrease) - _EPSILON, 0.0) * total / scale.weight
+        if targets.criterion == ENTROPY:
+            gain *= math.log(2.0)
+        gain /= scale.value if me.criterion == "poisson" else scale.value**2
+        return Limits(
+            leaf,
+            me.min_weight_fraction_leaf * total / scale.weight,
+            max(split, 2 * leaf),
+            _NO_LIMIT if me.max_depth is None else int(me.max_depth),
+            max_features,
+            gain,
+        )
+
+    # Prediction
+
+    def _rows(self, X: Any, check_input: bool) -> tuple[Array, bool] | None:
+        """Return X as the fast prediction takes it, and whether it may hold NaN; None if not."""
+        state = vars(self)
+        me: Any = self
+        if issparse(X) or me.n_outputs_ != 1:
+            return None
+        fitted = state.get("_fitted")
+        dtype = fitted.dtype if fitted is not None else np.float32
+        # One row would spend its time in scikit-learn's validation otherwise.
+        plain = (
+            type(X) is np.ndarray
+            and X.dtype.type is dtype
+            and X.dtype.isnative
+            and X.ndim == 2
+            and X.shape[1] == me.n_features_in_
+            and "feature_names_in_" not in state
+        )
+        if plain:
+            pass
+        elif not check_input:
+            if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.type not in (
+                np.float32, np.float64,
+            ):  # fmt: skip
+                return None
+            me._validate_X_predict(X, check_input=False)
+        else:
+            allowed = [np.float64, np.float32] if dtype is np.float64 else np.float32
+            X = validate_data(
+                self, X, dtype=allowed, reset=False, ensure_all_finite=False, accept_sparse="csr"
+            )
+        if fitted is None and X.dtype != np.float32:
+            X = X.astype(np.float32)
+        if len(X) == 0:
+            return None
+        missing = False
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = X.sum()
+        if not np.isfinite(total):
+            if check_input:
+                missing = me._compute_missing_values_in_feature_mask(X) is not None
+            else:
+                missing = bool(np.isnan(total))
+        return X, missing
+
+    def _predictor(self, dtype: Any) -> Predictor:
+        state = vars(self)
+        found = state.setdefault("_predictors", {})
+        if dtype not in found:
+            fitted = state.get("_fitted")
+            arrays = fitted.arrays if fitted is not None else from_sklearn(state["_tree"])
+            found[dtype] = make_predictor(arrays, dtype)
+        predictor: Predictor = found[dtype]
+        return predictor
+
+    def _leaves(self, X: Any, check_input: bool) -> Array | None:
+        """Return the number of each row's leaf, as scikit-learn numbers nodes, or None."""
+        rows = self._rows(X, check_input)
+        if rows is None:
+            return None
+        predictor = self._predictor(rows[0].dtype.type)
+        return predictor.names[predictor.leaves(*rows)]
+
+    def _values(self) -> Array:
+        fitted = vars(self).get("_fitted")
+        if fitted is not None:
+            values: Array = fitted.arrays.values
+        else:
+            values = self.tree_.value[:, 0, :]
+        return values
+
+    def apply(self, X: Any, check_input: bool = True) -> Array:
+        """Return the leaf each row ends in.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            The rows.
+        check_input : bool, default=True
+            Whether X is checked; False only for what has been.
+
+        Returns
+        -------
+        leaves : ndarray (n_samples,) of int64
+        """
+        check_is_fitted(self)
+        leaves = self._leaves(X, check_input)
+        if leaves is None:
+            base: Any = super()
+            leaves = base.apply(X, check_input)
+        return leaves
+
+    def predict(self, X: Any, check_input: bool = True) -> Array:
+        """Return the class or the mean of the leaf each row ends in.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            The rows.
+        check_input : bool, default=True
+            Whether X is checked; False only for what has been.
+
+        Returns
+        -------
+        y : ndarray (n_samples,)
+        """
+        check_is_fitted(self)
+        leaves = self._leaves(X, check_input)
+        me: Any = self
+        if leaves is None:
+            base: Any = super()
+            predicted: Array = base.predict(X, check_input)
+        elif is_classifier(self):
+            found = vars(self).setdefault("_predictors", {})
+            if "labels" not in found:
+                found["labels"] = me.classes_[np.argmax(self._values(), axis=1)]
+            predicted = found["labels"][leaves]
+        else:
+            predicted = self._values()[:, 0][leaves]
+        return predicted
+
+    def __getstate__(self) -> dict[str, Any]:
+        base: Any = super()
+        state = dict(base.__getstate__())
+        state.pop("_predictors", None)
+        state.pop("_shared", None)
+        return state
+
+
+def _max_features(wanted: Any, d: int) -> int:
+    """Return how many features a node looks at."""
+    if wanted is None:
+        return d
+    if wanted == "sqrt":
+        return max(1, int(np.sqrt(d)))
+    if wanted == "log2":
+        return max(1, int(np.log2(d)))
+    if isinstance(wanted, Integral):
+        return min(int(wanted), d)
+    return max(1, int(wanted * d))

@@ -1,0 +1,467 @@
+"""How a tree grows: large nodes level by level, small ones to their leaves."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core.threads import new_state, run_team, team_size
+from ..core.validation import Array
+from ..kernels.tree.level import Edges, Level
+from ..kernels.tree.problem import GINI, POISSON, Limits, Table, Targets
+from ..kernels.tree.refine import Splits
+from ..kernels.tree.sorted_lists import SMALL_ROWS
+from ..kernels.tree.subtree import Grown, Roots
+from ._codes import LEAST_BITS
+
+_MOST_BITS = 14
+#: Bins of a node of n rows, over the square root of n.
+_BINS_FACTOR = 4.0
+_JOBS_AT_ONCE, _LEAST_SLOTS, _MOST_SLOTS = 8, 4, 64
+
+
+class Nodes(NamedTuple):
+    """A tree: nodes in pre-order, the left child first.
+
+    features : (n_nodes,) int32, -1 for a leaf
+    thresholds : (n_nodes,) float64, -2 for a leaf
+    lefts, rights : (n_nodes,) int32, -1 for a leaf
+    sides : (n_nodes,) uint8, 1 where missing values go left
+    totals : (n_nodes, size) int64, statistics
+    """
+
+    features: Array
+    thresholds: Array
+    lefts: Array
+    rights: Array
+    sides: Array
+    totals: Array
+
+
+class _Top:
+    """The large nodes as they are found, and the small ones they end in."""
+
+    def __init__(self) -> None:
+        self.features: list[int] = []
+        self.thresholds: list[float] = []
+        self.children: list[list[int]] = []
+        self.sides: list[int] = []
+        self.totals: list[Array] = []
+        self.roots: list[int] = []
+
+    def add(self, total: Array) -> int:
+        self.features.append(-1)
+        self.thresholds.append(-2.0)
+        self.children.append([-1, -1])
+        self.sides.append(0)
+        self.totals.append(total)
+        self.roots.append(-1)
+        return len(self.features) - 1
+
+
+def node_total(targets: Targets, rows: Array) -> Array:
+    """Return the statistics of some rows."""
+    total = np.zeros(targets.size, np.int64)
+    weights = targets.weights[rows] if len(targets.weights) else None
+    if targets.n_classes:
+        classes = targets.classes[rows]
+        if weights is None:
+            total[:] = np.bincount(classes, minlength=targets.n_classes)
+        else:
+            np.add.at(total, classes, weights)
+    else:
+        ones = np.ones(len(rows), np.int64) if weights is None else weights
+        total[0] = ones.sum()
+        total[1:4] = (targets.sums[rows] * ones[:, None]).sum(axis=0)
+    if weights is not None:
+        total[-1] = len(rows)
+    return total
+
+
+def _rows_in(targets: Targets, totals: Array) -> Array:
+    if len(targets.weights):
+        return totals[:, -1]
+    return totals.sum(axis=1) if targets.n_classes else totals[:, 0]
+
+
+def _run(kernel: Any, nanoseconds: float, most: int, *arguments: Any) -> None:
+    run_team(kernel, min(team_size(nanoseconds), most), new_state(), *arguments)
+
+
+class _Level:
+    """The nodes of one level, and how they are counted.
+
+    pairs : list of (counted node, its sibling or -1, where the parent's histograms begin, the row
+        of their shifts, whether the first is searched, whether the second is)
+    before : the histograms of the level above
+    """
+
+    def __init__(self) -> None:
+        self.ids: list[int] = []
+        self.starts: list[int] = []
+        self.stops: list[int] = []
+        self.totals: list[Array] = []
+        self.keys: list[int] = []
+        self.searched: list[bool] = []
+        self.pairs: list[tuple[int, int, int, int, bool, bool]] = []
+        self.before: Array = np.empty(0, np.int32)
+
+    def add(self, node: int, start: int, stop: int, total: Array, key: int, searched: bool) -> int:
+        """Add a node and return its number in the level."""
+        self.ids.append(node)
+        self.starts.append(start)
+        self.stops.append(stop)
+        self.totals.append(total)
+        self.keys.append(key)
+        self.searched.append(searched)
+        return len(self.ids) - 1
+
+
+class Grower:
+    """Grows one tree.
+
+    Parameters
+    ----------
+    table, targets, limits : Table, Targets, Limits
+    seed : int, of the draws of features
+    """
+
+    def __init__(self, table: Table, targets: Targets, limits: Limits, seed: int) -> None:
+        self.table, self.targets, self.limits = table, targets, limits
+        self.n, self.d = table.codes.shape
+        self.drawing = limits.max_features < self.d
+        self.seed = seed
+        bits = [int(count - 1).bit_length() for count in table.n_codes]
+        last = np.maximum(table.n_codes - 1, table.missing).astype(np.int64)
+        kept = np.arange(LEAST_BITS, _MOST_BITS + 1)[:, None]
+        self.shifts = np.maximum(np.array(bits, np.int64) - kept, 0)
+        self.widths = (last >> self.shifts) + 1
+        self.order = np.arange(self.d, dtype=np.int32)[None]
+        counts = targets.n_classes > 0 and not len(targets.weights)
+        self.count_type = np.int32 if counts else np.int64
+
+    def grow(self) -> Nodes:
+        """Return the nodes of the tree."""
+        targets = self.targets
+        if len(targets.weights):
+            rows = np.flatnonzero(targets.weights).astype(np.int32)
+        else:
+            rows = np.arange(self.n, dtype=np.int32)
+        self.n_used = len(rows)
+        total = node_total(targets, rows)
+        self.top = _Top()
+        self.ended: list[tuple[int, int, int, int, Array, int]] = []
+        self.final_rows = rows
+        first = self.top.add(total)
+        spare = np.empty(self.n_used, np.int32) if self.n_used > SMALL_ROWS else rows
+        if self._large(total, 0, self.n_used):
+            self.final_rows = np.empty(self.n_used, np.int32)
+            level = _Level()
+            level.add(first, 0, self.n_used, total, self.seed, True)
+            level.pairs.append((0, -1, -1, -1, True, False))
+            level.before = np.empty(0, self.count_type)
+            depth = 0
+            while level.ids:
+                level, rows, spare = self._next_level(level, depth, rows, spare)
+                depth += 1
+        else:
+            self._end(first, 0, self.n_used, 0, total, self.seed, rows)
+        return self._assembled(self._grow_small())
+
+    def _large(self, total: Array, depth: int, n_rows: int) -> bool:
+        """Whether a node is to be split here: it is large, and no leaf."""
+        limits, targets = self.limits, self.targets
+        if n_rows <= SMALL_ROWS or depth >= limits.max_depth:
+            return False
+        if n_rows < limits.min_samples_split or n_rows < 2 * limits.min_samples_leaf:
+            return False
+        weight = self._weight(total)
+        if limits.min_weight_leaf > 0 and weight < 2 * limits.min_weight_leaf:
+            return False
+        if targets.n_classes:
+            return int(np.count_nonzero(total[: targets.n_classes])) > 1
+        return True
+
+    def _weight(self, total: Array) -> float:
+        if self.targets.n_classes:
+            return float((total[: self.targets.n_classes] * self.targets.factors).sum(dtype=float))
+        return float(total[0])
+
+    def _end(
+        self, node: int, start: int, stop: int, depth: int, total: Array, key: int, rows: Array
+    ) -> None:
+        """Leave a node to the small ones; a large one that is a leaf stays as it is."""
+        if stop - start > SMALL_ROWS:
+            return
+        if rows is not self.final_rows:
+            self.final_rows[start:stop] = rows[start:stop]
+        self.top.roots[node] = len(self.ended)
+        self.ended.append((start, stop, depth, node, total, key))
+
+    def _next_level(
+        self, nodes: _Level, depth: int, rows: Array, spare: Array
+    ) -> tuple[_Level, Array, Array]:
+        """Split the nodes of a level; return the next one, its rows, and the memory of these."""
+        from ..kernels.tree import draws, refine
+
+        level, splits, histograms = self._best_splits(nodes, rows)
+        limits = self.limits
+        split = (splits.scores > -np.inf) & np.array(nodes.searched)
+        for i in np.flatnonzero(split):
+            if limits.min_gain > 0:
+                own = own_score(self.targets, nodes.totals[i])
+                split[i] = splits.scores[i] - own >= limits.min_gain
+            if not self.targets.n_classes:
+                split[i] &= not self._constant(rows[nodes.starts[i] : nodes.stops[i]])
+        chosen = np.flatnonzero(split)
+        thresholds = np.zeros(len(nodes.ids))
+        if len(chosen):
+            moved = 20.0 * sum(nodes.stops[i] - nodes.starts[i] for i in chosen)
+            most = len(chosen)
+            _run(refine.divide, moved, most, self.table, level, chosen, splits, thresholds, spare)
+        keys = np.array(nodes.keys, np.uint64)
+        child_keys = np.empty((len(keys), 2), np.uint64)
+        draws.child_keys(keys, child_keys)
+        below = _Level()
+        below.before = histograms
+        for i in chosen:
+            node, start, stop = nodes.ids[i], nodes.starts[i], nodes.stops[i]
+            totals = splits.left[i].copy(), nodes.totals[i] - splits.left[i]
+            n_left, n_right = (int(n) for n in _rows_in(self.targets, np.array(totals)))
+            middle = start + n_left
+            order = level.orders[i if self.drawing else 0]
+            feature = int(order[splits.slots[i]])
+            self.top.features[node] = feature
+            self.top.thresholds[node] = float(thresholds[i])
+            side = int(splits.sides[i])
+            if not self._lacks(feature, rows[start:stop]):
+                side = int(n_left > n_right)
+            self.top.sides[node] = side
+            family = []
+            for place, (a, b) in enumerate(((start, middle), (middle, stop))):
+                child = self.top.add(totals[place])
+                self.top.children[node][place] = child
+                key = int(child_keys[i, place])
+                large = self._large(totals[place], depth + 1, b - a)
+                if not large:
+                    self._end(child, a, b, depth + 1, totals[place], key, spare)
+                family.append((child, a, b, totals[place], key, large))
+            parent = int(level.at[i]), int(level.coarseness[i])
+            self._add_family(below, family, *parent)
+        return below, spare, rows
+
+    def _lacks(self, feature: int, rows: Array) -> bool:
+        """Whether a feature is missing in some rows."""
+        missing = self.table.missing[feature]
+        return bool(missing >= 0 and (self.table.codes[rows, feature] == missing).any())
+
+    def _constant(self, rows: Array) -> bool:
+        """Whether some rows have one target value only."""
+        sums = self.targets.sums
+        first = sums[rows[0], :2]
+        return all(bool((sums[part, :2] == first).all()) for part in (rows[:100], rows))
+
+    def _add_family(self, below: _Level, family: list[Any], parent_at: int, row: int) -> None:
+        """Add the children of a node that are large: the smaller is counted."""
+        large = [member for member in family if member[5]]
+        if not large:
+            return
+        if self.drawing:
+            for member in large:
+                below.pairs.append((below.add(*member), -1, -1, -1, True, False))
+            return
+        family.sort(key=lambda member: int(member[2] - member[1]))
+        counted, other = family
+        first = below.add(*counted)
+        if other[5]:
+            second = below.add(*other)
+            below.pairs.append((first, second, parent_at, row, counted[5], True))
+        else:
+            below.pairs.append((first, -1, -1, -1, True, False))
+
+    def _best_splits(self, nodes: _Level, rows: Array) -> tuple[Level, Splits, Array]:
+        """Return the best split of every node of a level, and the histograms."""
+        from ..kernels.tree import draws, refine
+        from ..kernels.tree import level as levels
+
+        n_nodes, targets = len(nodes.ids), self.targets
+        sizes = np.array(nodes.stops) - np.array(nodes.starts)
+        rank = np.round(np.log2(_BINS_FACTOR * np.sqrt(sizes))).astype(np.int64)
+        row = np.clip(rank - LEAST_BITS, 0, _MOST_BITS - LEAST_BITS)
+        for first, second, *_ in nodes.pairs:
+            if second >= 0:
+                row[first] = row[second]
+        lengths = self.widths[row].sum(axis=1) * targets.size
+        at = np.concatenate(([0], np.cumsum(lengths)))
+        orders = self.order
+        slots = np.full(n_nodes, self.d)
+        if self.drawing:
+            orders = np.empty((n_nodes, self.d), np.int32)
+            draws.draw_orders(np.array(nodes.keys, np.uint64), orders)
+            slots[:] = self.limits.max_features
+        level = Level(
+            rows,
+            np.array(nodes.starts, np.int64),
+            np.array(nodes.stops, np.int64),
+            np.array(nodes.totals, np.int64),
+            at[:-1],
+            row,
+            orders,
+            self.shifts,
+            self.widths,
+        )
+        histograms = np.empty(int(at[-1]), self.count_type)
+        edges = Edges(
+            np.full((n_nodes, self.d), -np.inf),
+            np.full((n_nodes, self.d), -np.inf),
+            np.zeros((n_nodes, self.d), np.int32),
+            np.zeros((n_nodes, self.d), np.int32),
+            np.zeros((n_nodes, self.d), np.int32),
+            np.zeros((n_nodes, self.d, targets.size), np.int64),
+        )
+        work = np.zeros(n_nodes, np.int64)  # slots searched so far
+        pairs = nodes.pairs
+        while True:
+            jobs = []
+            groups = -(-_JOBS_AT_ONCE // len(pairs))
+            for first, second, *rest in pairs:
+                begin, end = int(work[first]), int(slots[first])
+                width = min(max(-(-(end - begin) // groups), _LEAST_SLOTS), _MOST_SLOTS)
+                for slot in range(begin, end, width):
+                    last = min(slot + width, end)
+                    jobs.append((first, second, rest[0], rest[1], slot, last, rest[2], rest[3]))
+            table = np.array(jobs, np.int64)
+            cost = float((sizes[table[:, 0]] * (table[:, 5] - table[:, 4])).sum())
+            _run(
+                levels.search, cost, len(jobs),
+                self.table, targets, self.limits, level, table, nodes.before, histograms, edges,
+            )  # fmt: skip
+            least = edges.scores.max(axis=1)
+            inside = edges.bounds > -np.inf
+            inside &= edges.bounds >= least[:, None]
+            inside_jobs = np.argwhere(inside)
+            looked = _empty_splits(len(inside_jobs), targets.size)
+            if len(inside_jobs):
+                cost = 12.0 * float(sizes[inside_jobs[:, 0]].sum())
+                most = len(inside_jobs)
+                _run(
+                    refine.look_inside, cost, most,
+                    self.table, targets, self.limits, level, inside_jobs, least, histograms, looked,
+                )  # fmt: skip
+            splits = _empty_splits(n_nodes, targets.size)
+            refine.choose(targets, level, slots, edges, inside_jobs, looked, splits)
+            poor = np.flatnonzero((splits.scores == -np.inf) & (slots < self.d))
+            if not len(poor):
+                return level, splits, histograms
+            # None of the features drawn can be split: one more is drawn.
+            work[poor] = slots[poor]
+            slots[poor] += 1
+            pairs = [(int(node), -1, -1, -1, True, False) for node in poor]
+
+    def _grow_small(self) -> Grown:
+        """Grow the trees below the small nodes, the largest first."""
+        from ..kernels.tree.subtree import grow_subtrees
+
+        ended, size = self.ended, self.targets.size
+        ended.sort(key=lambda root: (root[0] - root[1], root[0]))
+        for number, root in enumerate(ended):
+            self.top.roots[root[3]] = number
+        roots = Roots(
+            self.final_rows,
+            np.array([root[0] for root in ended], np.int64),
+            np.array([root[1] for root in ended], np.int64),
+            np.array([root[2] for root in ended], np.int64),
+            np.array([root[4] for root in ended], np.int64).reshape(len(ended), size),
+            np.array([root[5] for root in ended], np.uint64),
+            np.array([2 * root[0] for root in ended], np.int64),
+        )
+        room = 2 * self.n_used
+        grown = Grown(
+            np.empty(room, np.int32),
+            np.empty(room),
+            np.empty(room, np.int32),
+            np.empty(room, np.uint8),
+            np.empty((room, size), np.int64),
+            np.zeros(len(ended), np.int64),
+        )
+        if ended:
+            rows = sum(root[1] - root[0] for root in ended)
+            cost = 30.0 * rows * self.d
+            _run(
+                grow_subtrees, cost, len(ended),
+                self.table, self.targets, self.limits, roots, grown,
+            )  # fmt: skip
+        return grown
+
+    def _assembled(self, grown: Grown) -> Nodes:
+        """Return all nodes in pre-order."""
+        top, ended = self.top, self.ended
+        pieces: list[tuple[int, int]] = []  # (a node of the top or -1, a small tree or -1)
+        place_of: dict[int, int] = {}
+        stack, count = [0], 0
+        while stack:
+            node = stack.pop()
+            place_of[node] = count
+            root = top.roots[node]
+            pieces.append((node, root))
+            count += int(grown.counts[root]) if root >= 0 else 1
+            if top.features[node] >= 0:
+                stack += [top.children[node][1], top.children[node][0]]
+        nodes = Nodes(
+            np.empty(count, np.int32),
+            np.empty(count),
+            np.full(count, -1, np.int32),
+            np.full(count, -1, np.int32),
+            np.zeros(count, np.uint8),
+            np.empty((count, self.targets.size), np.int64),
+        )
+        for node, root in pieces:
+            at = place_of[node]
+            if root < 0:
+                nodes.features[at] = top.features[node]
+                nodes.thresholds[at] = top.thresholds[node]
+                nodes.sides[at] = top.sides[node]
+                nodes.totals[at] = top.totals[node]
+                if top.features[node] >= 0:
+                    nodes.lefts[at] = place_of[top.children[node][0]]
+                    nodes.rights[at] = place_of[top.children[node][1]]
+                continue
+            begin, n = 2 * ended[root][0], int(grown.counts[root])
+            part, source = slice(at, at + n), slice(begin, begin + n)
+            nodes.features[part] = grown.features[source]
+            nodes.thresholds[part] = grown.thresholds[source]
+            nodes.sides[part] = grown.sides[source]
+            nodes.totals[part] = grown.totals[source]
+            inner = nodes.features[part] >= 0
+            nodes.lefts[part] = np.where(inner, np.arange(at + 1, at + n + 1), -1)
+            nodes.rights[part] = np.where(inner, grown.rights[source] + at, -1)
+        return nodes
+
+
+def _empty_splits(n: int, size: int) -> Splits:
+    return Splits(
+        np.full(n, -np.inf),
+        np.zeros(n, np.int32),
+        np.zeros(n, np.int32),
+        np.zeros(n, np.int32),
+        np.zeros(n, np.int32),
+        np.zeros((n, 2)),
+        np.zeros((n, size), np.int64),
+    )
+
+
+def own_score(targets: Targets, total: Array) -> float:
+    """Return the score of a node that is not split."""
+    if not targets.n_classes:
+        weight, y = float(total[0]), float(total[1]) * targets.limb + float(total[2])
+        if targets.criterion == POISSON:
+            return y * math.log(y / weight) if y > 0 else 0.0
+        return y * y / weight
+    weights = total[: targets.n_classes] * targets.factors.astype(float)
+    weight = float(weights.sum())
+    if targets.criterion == GINI:
+        return float((weights**2).sum()) / weight
+    weights = weights[weights > 0]
+    return float((weights * np.log(weights)).sum()) - weight * math.log(weight)

@@ -1,0 +1,101 @@
+"""The public estimators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sklearn.tree
+from sklearn.utils.validation import check_is_fitted
+
+from ..core.validation import Array
+from ._documentation import documented
+from ._estimator import ExactTree
+
+
+@documented
+class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  # type: ignore[misc]
+    """A decision tree for classes: :class:`sklearn.tree.DecisionTreeClassifier`, exact and fast.
+
+    Parameters, attributes and methods are scikit-learn's.  Splits are decided on the values given,
+    float32 or float64, by sums of integers: each is the best there is, equal ones go to the lowest
+    feature, then the lowest threshold, and the tree is the same for any number of threads.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    computed_by_ : str
+        "fastml", or "scikit-learn: " and why its builder was needed.
+    tree_ : sklearn.tree._tree.Tree
+        Made when first asked for.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On bad input, in scikit-learn's words; the estimator stays as it was.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> tree = fastml.DecisionTreeClassifier().fit([[0.0], [1.0], [3.0]], ["a", "a", "b"])
+    >>> tree.predict([[2.5]])
+    array(['b'], dtype='<U1')
+    >>> tree.computed_by_
+    'fastml'
+    """
+
+    def predict_proba(self, X: Any, check_input: bool = True) -> Array:
+        """Return the share of each class in the leaf a row ends in.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            The rows.
+        check_input : bool, default=True
+            Whether X is checked; False only for what has been.
+
+        Returns
+        -------
+        shares : ndarray (n_samples, n_classes) of float64
+        """
+        check_is_fitted(self)
+        leaves = self._leaves(X, check_input)
+        if leaves is None:
+            shares: Array = super().predict_proba(X, check_input)
+            return shares
+        return self._values()[leaves]
+
+
+@documented
+class DecisionTreeRegressor(ExactTree, sklearn.tree.DecisionTreeRegressor):  # type: ignore[misc]
+    """A decision tree for numbers: :class:`sklearn.tree.DecisionTreeRegressor`, exact and fast.
+
+    Parameters, attributes and methods are scikit-learn's.  Splits are decided on the values given,
+    float32 or float64, by sums of integers: each is the best there is, equal ones go to the lowest
+    feature, then the lowest threshold, and the tree is the same for any number of threads.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    computed_by_ : str
+        "fastml", or "scikit-learn: " and why its builder was needed.
+    tree_ : sklearn.tree._tree.Tree
+        Made when first asked for.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On bad input, in scikit-learn's words; the estimator stays as it was.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> tree = fastml.DecisionTreeRegressor().fit([[0.0], [1.0], [3.0]], [1.0, 1.0, 5.0])
+    >>> tree.predict([[2.5]])
+    array([5.])
+    """

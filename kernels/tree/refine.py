@@ -1,0 +1,287 @@
+"""Inside the bins whose bound beats the best edge: every split, from the values themselves.
+
+And what follows once a node's split is known: its threshold, and the rows of its children.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..machine.jit import allocating_kernel, inner_kernel, kernel
+from ..machine.team import take_ticket
+from ..ops.partition import sort_pairs
+from .bound import bound_inside
+from .criterion import WORK_ROWS, add_row, better, rows_in, score
+from .level import allowed, new_scratch, read_bin, slot_start, worth_bounding
+from .wide import WIDE
+
+
+class Splits(NamedTuple):
+    """One split a node (or a node and a feature): OUT.
+
+    scores : (n,) float64, -inf for none
+    slots, bins, next_bins, sides : (n,) int32; next_bins is -1 for no more values
+    inner : (n, 2) float64, the value on the left and the next one where the split is inside a bin,
+        infinite and NaN at its edge
+    left : (n, size) int64
+    """
+
+    scores: Any
+    slots: Any
+    bins: Any
+    next_bins: Any
+    sides: Any
+    inner: Any
+    left: Any
+
+
+@allocating_kernel
+def look_inside(state, table, targets, limits, level, jobs, least, histograms, found):
+    """Search the inside of bins, as a member of a team.
+
+    Parameters
+    ----------
+    state : IN/OUT the team's state, zero at the start
+    table, targets, limits, level : Table, Targets, Limits, Level
+    jobs : IN (n_jobs, 2) int64, node and slot
+    least : IN (n_nodes,) float64, bins whose bound is below are left out
+    histograms : IN
+    found : Splits, OUT, one for each job
+    """
+    size = targets.size
+    scratch = new_scratch(size)
+    most = 0
+    for f in range(table.codes.shape[1]):
+        most = max(most, table.n_codes[f])
+    alive = np.empty(most, np.uint8)
+    while True:
+        ticket = take_ticket(state)
+        if ticket >= jobs.shape[0]:
+            return
+        node, slot = jobs[ticket, 0], jobs[ticket, 1]
+        order = level.orders[node if level.orders.shape[0] > 1 else 0]
+        f = np.int64(order[slot])  # type: ignore[assignment]
+        row = level.coarseness[node]
+        shift = level.shifts[row, f]
+        at = slot_start(level, node, row, slot, size)
+        total = level.totals[node]
+        n_bins = ((table.n_codes[f] - 1) >> shift) + 1
+        hole = table.missing[f] >> shift if table.missing[f] >= 0 else -1
+        sides = 1
+        if hole >= 0:
+            read_bin(scratch.lacking, histograms, at + hole * size)
+            sides = 2 if rows_in(targets, scratch.lacking) > 0 else 1
+        count = 0
+        for b in range(n_bins):
+            alive[b] = 0
+        for side in range(sides):
+            for k in range(size):
+                scratch.left[k] = scratch.lacking[k] if side == 1 else 0
+            for b in range(n_bins):
+                read_bin(scratch.inside, histograms, at + b * size)
+                rows = rows_in(targets, scratch.inside)
+                if (
+                    worth_bounding(table, f, shift, b, rows, targets, limits, total, scratch.left)
+                    and bound_inside(targets, scratch.left, scratch.inside, total) >= least[node]
+                    and alive[b] == 0
+                ):
+                    alive[b] = 1
+                    count += rows
+                for k in range(size):
+                    scratch.left[k] += scratch.inside[k]
+        values = np.empty(count + 1, table.values.dtype)
+        ids = np.empty(count + 1, np.int32)
+        spare_values = np.empty(count + 1, table.values.dtype)
+        spare_ids = np.empty(count + 1, np.int32)
+        got = 0
+        for i in range(level.starts[node], level.stops[node]):
+            r = level.rows[i]
+            b = table.codes[r, f] >> shift
+            if b < n_bins and alive[b] == 1:
+                values[got] = table.values[r * table.row_step + f * table.column_step]
+                ids[got] = r
+                got += 1
+        sort_pairs(values, ids, got, spare_values, spare_ids)
+        best = -np.inf
+        for side in range(sides):
+            for k in range(size):
+                scratch.left[k] = scratch.lacking[k] if side == 1 else 0
+            i = 0
+            for b in range(n_bins):
+                read_bin(scratch.inside, histograms, at + b * size)
+                if alive[b] == 0:
+                    for k in range(size):
+                        scratch.left[k] += scratch.inside[k]
+                    continue
+                stop = i + rows_in(targets, scratch.inside)
+                while i < stop:
+                    value = values[i]
+                    while i < stop and values[i] == value:
+                        add_row(targets, ids[i], scratch.left)
+                        i += 1
+                    if i == stop or not allowed(targets, limits, total, scratch.left):
+                        continue
+                    here = score(targets, scratch.left, total)
+                    if here > -np.inf and (
+                        better(targets, total, here, scratch.left, best, scratch.best, scratch.work)
+                        > 0
+                    ):
+                        best = here
+                        found.slots[ticket] = slot
+                        found.bins[ticket] = b
+                        found.sides[ticket] = side
+                        found.inner[ticket, 0] = value
+                        found.inner[ticket, 1] = values[i]
+                        for k in range(size):
+                            scratch.best[k] = scratch.left[k]
+        found.scores[ticket] = best
+        for k in range(size):
+            found.left[ticket, k] = scratch.best[k]
+
+
+@inner_kernel
+def _earlier(feature_a, side_a, bin_a, value_a, feature_b, side_b, bin_b, value_b):
+    """Whether split a comes before b where both are equally good."""
+    if feature_a != feature_b:
+        return feature_a < feature_b
+    if side_a != side_b:
+        return side_a < side_b
+    return bin_a < bin_b or (bin_a == bin_b and value_a < value_b)
+
+
+@allocating_kernel
+def choose(targets, level, slots, edges, jobs, inside, found):
+    """Set each node's split to the best of its edges and of what was found inside bins.
+
+    Parameters
+    ----------
+    slots : IN (n_nodes,) int64, how many slots count
+    edges : Edges
+    jobs : IN (n_jobs, 2) int64, node and slot, those of a node side by side
+    inside : Splits, one for each job
+    found : Splits, OUT, one for each node
+    """
+    work = np.zeros((WORK_ROWS, WIDE), np.int64)
+    next_job = 0
+    for node in range(level.starts.size):
+        order = level.orders[node if level.orders.shape[0] > 1 else 0]
+        total = level.totals[node]
+        best, feature = -np.inf, np.int32(0)
+        for slot in range(slots[node]):
+            value = edges.scores[node, slot]
+            if value == -np.inf:
+                continue
+            left = edges.left[node, slot]
+            verdict = better(targets, total, value, left, best, found.left[node], work)
+            if verdict > 0 or (verdict == 0 and order[slot] < feature):
+                best, feature = value, order[slot]
+                found.slots[node] = slot
+                found.bins[node] = edges.bins[node, slot]
+                found.next_bins[node] = edges.next_bins[node, slot]
+                found.sides[node] = edges.sides[node, slot]
+                found.inner[node, 0] = np.inf
+                found.inner[node, 1] = np.nan
+                for k in range(targets.size):
+                    found.left[node, k] = left[k]
+        while next_job < jobs.shape[0] and jobs[next_job, 0] == node:
+            j = next_job
+            next_job += 1
+            value = inside.scores[j]
+            if value == -np.inf:
+                continue
+            verdict = better(targets, total, value, inside.left[j], best, found.left[node], work)
+            f = order[inside.slots[j]]
+            if verdict > 0 or (
+                verdict == 0
+                and _earlier(
+                    f, inside.sides[j], inside.bins[j], inside.inner[j, 0],
+                    feature, found.sides[node], found.bins[node], found.inner[node, 0],
+                )
+            ):  # fmt: skip
+                best, feature = value, f
+                found.slots[node] = inside.slots[j]
+                found.bins[node] = inside.bins[j]
+                found.next_bins[node] = inside.bins[j]
+                found.sides[node] = inside.sides[j]
+                found.inner[node, 0] = inside.inner[j, 0]
+                found.inner[node, 1] = inside.inner[j, 1]
+                for k in range(targets.size):
+                    found.left[node, k] = inside.left[j, k]
+        found.scores[node] = best
+
+
+@inner_kernel
+def middle(a, b):
+    """Return a threshold t with a <= t < b: their mean, or a where that rounds to b."""
+    value = a / 2.0 + b / 2.0
+    return a if value >= b or value == np.inf else value
+
+
+@kernel
+def divide(state, table, level, nodes, found, thresholds, rows_out):
+    """Part the rows of nodes by their splits, each half in the order it had, as a member of a team.
+
+    Parameters
+    ----------
+    nodes : IN (n,) int64, which nodes of the level are split: one a ticket
+    found : Splits, of all nodes; ``next_bins`` is -1 where only missing values go right
+    thresholds : OUT (n_nodes,) float64
+    rows_out : OUT (n_samples,) int32, between the starts and stops of these nodes
+    """
+    while True:
+        ticket = take_ticket(state)
+        if ticket >= nodes.size:
+            return
+        node = nodes[ticket]
+        order = level.orders[node if level.orders.shape[0] > 1 else 0]
+        f = np.int64(order[found.slots[node]])
+        shift = level.shifts[level.coarseness[node], f]
+        hole = table.missing[f]
+        last, following = found.bins[node], found.next_bins[node]
+        inner = found.inner[node, 0]
+        whole = inner == np.inf
+        lacking_left = found.sides[node] == 1
+        front = level.starts[node]
+        n_left = 0
+        # First how many go left: the rows on the right begin behind them.
+        below, above = -np.inf, np.inf
+        for i in range(level.starts[node], level.stops[node]):
+            r = level.rows[i]
+            code = np.int64(table.codes[r, f])
+            b = code >> shift
+            if code == hole:
+                left = lacking_left
+            elif b in (last, following):
+                value = float(table.values[r * table.row_step + f * table.column_step])
+                left = b == last and (whole or value <= inner)
+                if left:
+                    below = max(below, value)
+                else:
+                    above = min(above, value)
+            else:
+                left = b < last
+            rows_out[front + n_left] = r
+            n_left += left
+        # The second pass writes the right half; the left one stands.
+        behind = front + n_left
+        for i in range(level.starts[node], level.stops[node]):
+            r = level.rows[i]
+            code = np.int64(table.codes[r, f])
+            b = code >> shift
+            if code == hole:
+                left = lacking_left
+            elif b == last and not whole:
+                left = float(table.values[r * table.row_step + f * table.column_step]) <= inner
+            else:
+                left = b <= last
+            if not left:
+                rows_out[behind] = r
+                behind += 1
+        if not whole:
+            thresholds[node] = middle(inner, found.inner[node, 1])
+        elif following < 0:
+            thresholds[node] = np.inf
+        else:
+            thresholds[node] = middle(below, above)

@@ -1,0 +1,44 @@
+"""Forests: the same bits for any number of threads and jobs, and worth scikit-learn's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sklearn.ensemble
+
+import fastml
+from fastml import RandomForestClassifier, RandomForestRegressor
+
+
+def samples(n=3000, d=6):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(n, d)).astype(np.float32)
+    return X, X[:, 0] + X[:, 1] * X[:, 2] + random.normal(size=n)
+
+
+@pytest.mark.parametrize("kind", ["classes", "values"])
+def test_same_bits_for_any_threads_and_jobs(kind):
+    X, signal = samples()
+    forest = RandomForestRegressor if kind == "values" else RandomForestClassifier
+    y = signal if kind == "values" else signal > 0
+
+    def predicted(threads, **options):
+        with fastml.num_threads(threads):
+            model = forest(12, random_state=3, max_features=2, **options).fit(X, y)
+            assert model.computed_by_ == "fastml"
+            found = model.predict(X) if kind == "values" else model.predict_proba(X)
+        return found.tobytes()
+
+    first = predicted(1)
+    assert first == predicted(3) == predicted(2, n_jobs=1) == predicted(2, n_jobs=4)
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced", "balanced_subsample"])
+def test_score_is_worth_that_of_scikit_learn(class_weight):
+    X, signal = samples(6000)
+    y = signal > 0.5
+    scores = []
+    for kind in (RandomForestClassifier, sklearn.ensemble.RandomForestClassifier):
+        model = kind(40, random_state=0, class_weight=class_weight, min_samples_leaf=3)
+        scores.append(model.fit(X[:4000], y[:4000]).score(X[4000:], y[4000:]))
+    assert scores[0] > scores[1] - 0.02  # four standard errors of a difference of two shares

@@ -1,0 +1,208 @@
+"""Logistic regression: the minimum of the objective, whatever the units, threads and weights."""
+
+import warnings
+from decimal import Decimal, localcontext
+
+import numpy as np
+import pytest
+from sklearn import linear_model
+from sklearn.exceptions import ConvergenceWarning
+
+import fastml
+from fastml.reference.linear_model import newton_logistic
+
+
+def exact_minimum(X, y, alpha, weights=None, start=None):
+    """Return the objective at its minimum, by Newton's method in 50 digits; an intercept last."""
+    with localcontext() as context:
+        context.prec = 50
+        d = X.shape[1] + 1
+        rows = [[*(Decimal(float(v)) for v in row), Decimal(1)] for row in X]
+        w = [Decimal(float(v)) for v in (np.ones(len(X)) if weights is None else weights)]
+        b = [Decimal(float(v)) for v in (np.zeros(d) if start is None else start)]
+        penalty = [Decimal(alpha)] * (d - 1) + [Decimal(0)]
+        for _ in range(40):
+            value = sum(p * v * v / 2 for p, v in zip(penalty, b, strict=True))
+            g = [p * v for p, v in zip(penalty, b, strict=True)]
+            H = [[penalty[i] * (i == j) for j in range(d)] for i in range(d)]
+            for row, label, weight in zip(rows, y, w, strict=True):
+                z = sum(v * c for v, c in zip(row, b, strict=True))
+                m = -z if label else z
+                value += weight * ((max(0, m)) + (1 + (-abs(m)).exp()).ln())
+                p = 1 / (1 + (-z).exp())
+                delta, slope = weight * (p - int(label)), weight * p * (1 - p)
+                for i in range(d):
+                    g[i] += delta * row[i]
+                    for j in range(d):
+                        H[i][j] += slope * row[i] * row[j]
+            for i in range(d):
+                for k in range(i + 1, d):
+                    factor = H[k][i] / H[i][i]
+                    H[k] = [a - factor * c for a, c in zip(H[k], H[i], strict=True)]
+                    g[k] -= factor * g[i]
+            step = [Decimal(0)] * d
+            for i in reversed(range(d)):
+                known = sum(H[i][j] * step[j] for j in range(i + 1, d))
+                step[i] = (g[i] - known) / H[i][i]
+            b = [v - s for v, s in zip(b, step, strict=True)]
+            if max(abs(s) for s in step) < Decimal("1e-30") * (1 + max(abs(v) for v in b)):
+                break
+        return value
+
+
+def exact_objective(model, X, y, alpha, weights=None):
+    with localcontext() as context:
+        context.prec = 50
+        b = [Decimal(float(v)) for v in np.append(model.coef_[0], model.intercept_)]
+        value = sum(Decimal(alpha) * v * v / 2 for v in b[:-1])
+        for i, row in enumerate(X):
+            z = sum(Decimal(float(v)) * c for v, c in zip(row, b, strict=False)) + b[-1]
+            m = -z if y[i] else z
+            weight = Decimal(1 if weights is None else float(weights[i]))
+            value += weight * ((max(0, m)) + (1 + (-abs(m)).exp()).ln())
+        return value
+
+
+def cases():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 2))
+    y = (X @ [1.0, -2.0] + rng.standard_normal(60) > 0) * 1
+    yield "easy", X, y, None
+    yield "unscaled", X * [1e6, 1e-4] + [1e7, 1.0], y, None
+    yield "separable", X, (X[:, 0] > 0) * 1, None
+    yield "imbalanced", X, (np.arange(60) == 7) * 1, None
+    yield "weighted", X, y, 10.0 ** rng.uniform(-6, 6, 60)
+
+
+@pytest.mark.parametrize(("name", "X", "y", "weights"), list(cases()))
+def test_objective_of_fifty_digits(name, X, y, weights):
+    model = fastml.LogisticRegression(C=2.0).fit(X, y, weights)
+    assert model.computed_by_ == "fastml"
+    start = np.append(model.coef_[0], model.intercept_)
+    best = exact_minimum(X, y, 0.5, weights, start)
+    ours = exact_objective(model, X, y, 0.5, weights)
+    assert abs(ours - best) <= Decimal("1e-12") * best
+
+
+@pytest.mark.checked
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(40, 1), (700, 15), (5000, 16), (300, 40)])
+def test_is_the_reference(shape, dtype):
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal(shape).astype(dtype)
+    y = (X[:, 0] + rng.standard_normal(shape[0]) > 0) * 1
+    model = fastml.LogisticRegression(fit_intercept=False).fit(X, y)
+    expected = newton_logistic(X.astype(np.float64), y, 1.0)
+    tolerance = 1e-6 if dtype == "float32" else 1e-7
+    np.testing.assert_allclose(model.coef_[0], expected, rtol=tolerance, atol=tolerance)
+    assert (model.intercept_ == 0).all()
+
+
+@pytest.mark.checked
+@pytest.mark.parametrize("n_classes", [3, 4, 5, 9])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_many_classes(n_classes, intercept):
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((600, 6))
+    logits = X @ rng.standard_normal((6, n_classes)) + 2 * rng.standard_normal((600, n_classes))
+    y = np.array(list("abcdefghi"))[logits.argmax(axis=1)]
+    weights = rng.random(600)
+    options = {"class_weight": "balanced", "fit_intercept": intercept}
+    model = fastml.LogisticRegression(**options).fit(X, y, weights)
+    theirs = linear_model.LogisticRegression(**options, tol=1e-10, max_iter=5000)
+    theirs.fit(X, y, weights)
+    assert model.computed_by_ == "fastml"
+    np.testing.assert_array_equal(model.classes_, theirs.classes_)
+    np.testing.assert_allclose(model.coef_, theirs.coef_, atol=1e-6)
+    np.testing.assert_allclose(model.intercept_, theirs.intercept_, atol=1e-6)
+    np.testing.assert_allclose(model.predict_proba(X), theirs.predict_proba(X), atol=1e-6)
+
+
+def test_units_do_not_matter():
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((500, 3))
+    y = (X.sum(axis=1) + rng.standard_normal(500)).round().clip(-1, 1)
+    units = np.array([1e8, 1.0, 1e-8])
+    for classes in (y, y > 0):
+        plain = fastml.LogisticRegression(C=np.inf).fit(X, classes)
+        scaled = fastml.LogisticRegression(C=np.inf).fit(X * units + 10 * units, classes)
+        np.testing.assert_allclose(scaled.coef_ * units, plain.coef_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_same_bits_for_any_number_of_threads(n_classes, shared_work):
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((20001, 18)).astype(np.float32)
+    y = rng.integers(0, n_classes, 20001)
+    results = []
+    for threads in (1, 2, 3, 7, 64):
+        with fastml.num_threads(threads):
+            results.append(fastml.LogisticRegression().fit(X, y, np.arange(20001) % 5))
+    for other in results[1:]:
+        np.testing.assert_array_equal(results[0].coef_, other.coef_)
+        np.testing.assert_array_equal(results[0].intercept_, other.intercept_)
+
+
+def test_weights_of_zero_are_dropped_rows():
+    rng = np.random.default_rng(5)
+    X, y = rng.standard_normal((400, 4)), rng.integers(0, 2, 400)
+    kept = np.arange(400) >= 300
+    X[~kept] *= 1e6
+    weighted = fastml.LogisticRegression().fit(X, y, kept * 1.0)
+    dropped = fastml.LogisticRegression().fit(X[kept], y[kept])
+    np.testing.assert_allclose(weighted.coef_, dropped.coef_, rtol=1e-8)
+
+
+def test_separated_without_penalty_says_so():
+    X = np.array([[-2.0], [-1.0], [1.0], [2.0]])
+    with pytest.warns(ConvergenceWarning, match="perfectly separated"):
+        model = fastml.LogisticRegression(C=np.inf).fit(X, [0, 0, 1, 1])
+    assert np.isfinite(model.coef_).all()
+    np.testing.assert_array_equal(model.predict(X), [0, 0, 1, 1])
+
+
+def test_warm_start_is_converged_at_once():
+    rng = np.random.default_rng(6)
+    X, y = rng.standard_normal((200, 3)) + 5, rng.integers(0, 3, 200)
+    model = fastml.LogisticRegression(warm_start=True).fit(X, y)
+    assert model.n_iter_[0] > 1
+    assert model.fit(X, y).n_iter_[0] <= 1
+
+
+def test_errors_leave_the_model_as_it_was():
+    X, y = np.arange(8.0).reshape(4, 2) % 5, np.array([0, 1, 0, 1])
+    model = fastml.LogisticRegression().fit(X, y)
+    before = dict(vars(model))
+    for wrong, labels, message in (
+        (np.full((4, 2), np.nan), y, "Input X contains NaN"),
+        (X, np.zeros(4), "at least 2 classes"),
+        (X, y[:3], "inconsistent numbers of samples"),
+        (X, np.arange(4) + 0.5, "Unknown label type"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.fit(wrong, labels)
+        assert vars(model) == before
+
+
+def test_delegated_fits_say_why():
+    X, y = np.arange(8.0).reshape(4, 2) % 5, [0, 1, 0, 1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        assert fastml.LogisticRegression(solver="saga").fit(X, y).computed_by_ == (
+            "scikit-learn: solver='saga'"
+        )
+
+
+@pytest.mark.parametrize("C", [1.0, 21.5, 166.0, 1e4])
+def test_many_classes_nearly_separated(C):
+    from sklearn.datasets import load_iris
+
+    X, y = load_iris(return_X_y=True)
+    model = fastml.LogisticRegression(C=C).fit(X, y)
+    theirs = linear_model.LogisticRegression(
+        C=C, solver="newton-cholesky", tol=1e-14, max_iter=1000
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs.fit(X, y)
+    np.testing.assert_allclose(model.coef_, theirs.coef_, atol=1e-5)

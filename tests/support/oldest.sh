@@ -1,0 +1,32 @@
+#!/bin/sh
+# Run the suite with the oldest versions pyproject.toml allows, in a virtual environment of its own:
+#
+#     tests/support/oldest.sh [FOLDER] [arguments of pytest]
+#
+# FOLDER, .venv-oldest by default, is made on first use.  PYTHON names the interpreter.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+folder=${1:-$root/.venv-oldest}
+[ $# -eq 0 ] || shift
+if [ ! -x "$folder/bin/pytest" ]; then
+    "${PYTHON:-python3}" -m venv "$folder"
+    # Every ">=1.2" of what fastml needs becomes "==1.2.*"; the tools of the tests are the newest.
+    oldest=$("$folder/bin/python" - "$root/pyproject.toml" <<'END'
+import re, sys, tomllib
+with open(sys.argv[1], "rb") as file:
+    project = tomllib.load(file)["project"]
+extras = project["optional-dependencies"]
+for entry in project["dependencies"] + extras["plot"] + extras["demo"]:
+    if not entry.startswith(project["name"]):
+        name, version = re.match(r"([\w-]+)>=([\d.]+)", entry).groups()
+        print(f"{name}=={version}.*")
+print(*(re.split("[>=]", entry)[0] for entry in extras["dev"] if project["name"] not in entry))
+END
+    )
+    # shellcheck disable=SC2086
+    "$folder/bin/python" -m pip install --quiet $oldest
+fi
+cd "$root"
+# A cache of its own; kernels are keyed by versions, but a folder is easier to throw away.
+FASTML_CACHE_DIR=${FASTML_CACHE_DIR:-$folder/cache} PYTHONPATH=$root \
+    exec "$folder/bin/python" -m pytest -q -m "not borrowed" "$@"
