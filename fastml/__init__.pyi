@@ -16,6 +16,7 @@ from . import (
 )
 from ._version import __version__
 from .cluster import KMeans, MiniBatchKMeans, kmeans_plusplus
+from .core.checkpoint import Checkpoint
 from .core.threads import get_num_threads, num_threads, set_num_threads
 from .ensemble import RandomForestClassifier, RandomForestRegressor
 from .functional import (
@@ -44,6 +45,7 @@ from .tree import DecisionTreeClassifier, DecisionTreeRegressor
 __all__ = [
     "BernoulliNB",
     "CategoricalNB",
+    "Checkpoint",
     "ComplementNB",
     "DecisionTreeClassifier",
     "DecisionTreeRegressor",

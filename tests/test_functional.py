@@ -390,3 +390,50 @@ def test_results_written_past_the_caches_are_the_same_bits(dtype, function, monk
             np.testing.assert_array_equal(target[first : first + size], expected)
             assert (target[:first] == 7).all()
             assert (target[first + size :] == 7).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("function", [fastml.sigmoid, fastml.sigmoid_derivative])
+@pytest.mark.parametrize("past_cache", [0, 1 << 62])
+def test_arrays_not_aligned_to_their_items(dtype, function, past_cache, monkeypatch):
+    monkeypatch.setattr(_elementwise, "_PAST_CACHE", past_cache)
+    x = np.random.default_rng(0).normal(size=3001).astype(dtype)
+    expected = function(x)
+    for shift in (1, 2, 3):
+        memory = np.zeros(x.nbytes + 16, np.uint8)
+        odd = memory[shift : shift + x.nbytes].view(dtype)
+        assert not odd.flags.aligned
+        odd[...] = x
+        np.testing.assert_array_equal(function(odd), expected)
+        assert function(odd, out=odd) is odd
+        np.testing.assert_array_equal(odd, expected)
+        assert not memory[:shift].any()
+        assert not memory[shift + x.nbytes :].any()
+
+
+def test_dense_layers_of_arrays_not_aligned_to_their_items():
+    arrays = layer(0, 40, 5, 3, "float64")
+    odd = []
+    for array in arrays:
+        memory = np.zeros(array.nbytes + 1, np.uint8)[1:].view("float64").reshape(array.shape)
+        memory[...] = array
+        odd.append(memory)
+    X, W, b, delta = arrays
+    np.testing.assert_array_equal(
+        fastml.dense_forward(*odd[:3], out=odd[3]), fastml.dense_forward(X, W, b)
+    )
+    odd[3][...] = delta
+    found = fastml.dense_backward(odd[0], odd[1], odd[3])
+    for array, expected in zip(found, fastml.dense_backward(X, W, delta), strict=True):
+        np.testing.assert_array_equal(array, expected)
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+def test_a_matrix_as_output():
+    X, W, b, _ = layer(0, 40, 5, 3, "float32")
+    expected = fastml.dense_forward(X, W, b)
+    out = np.asmatrix(np.zeros_like(expected))
+    fastml.dense_forward(X, W, b, out=out)
+    np.testing.assert_array_equal(out, expected)
+    fastml.sigmoid(X, out=(out := np.asmatrix(np.zeros_like(X))))
+    np.testing.assert_array_equal(out, fastml.sigmoid(X))

@@ -36,6 +36,31 @@ class Problem(Points):
 
 
 @dataclass(frozen=True)
+class Search:
+    """Rows to search, queries, and how many neighbours each wants."""
+
+    X: Array
+    queries: Array
+    k: int
+
+    def head(self, n: int) -> Search:
+        """Return the same with the first n queries."""
+        return replace(self, queries=self.queries[:n].copy())
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Samples and their classes."""
+
+    X: Array
+    y: Array
+
+    def head(self, n: int) -> Labelled:
+        """Return the first n samples."""
+        return Labelled(self.X[:n].copy(), self.y[:n].copy())
+
+
+@dataclass(frozen=True)
 class Training:
     """A network before training, and its data."""
 

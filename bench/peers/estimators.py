@@ -115,3 +115,18 @@ def perceptron_fit(cls: Any, work: Training, **parameters: Any) -> Row:
         lambda: set_weights(model, work),
         compiles=cls.__module__.startswith("fastml"),
     )
+
+
+def bayes(kind: Any, work: Any, part: str, *, ours: bool = False) -> Row:
+    """Return the row that fits a naive Bayes, or predicts with a fitted one.
+
+    A fit answers with its means and variances.
+    """
+    model = kind().fit(work.X, work.y)
+    if part == "predict":
+        return Row(lambda: model.predict(work.X), compiles=ours)
+    return Row(
+        lambda: kind().fit(work.X, work.y),
+        lambda fitted: np.stack([fitted.theta_, fitted.var_]),
+        compiles=ours,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..harness.case import Row
-from ..harness.workloads import Fit, Points, Problem
+from ..harness.workloads import Fit, Points, Problem, Search
 from . import module
 
 
@@ -33,3 +33,10 @@ def fit(work: Problem) -> Row:
         return Fit(model.centroids, work.n_iter or 20)
 
     return Row(call, iterations=lambda found: found.n_iter)
+
+
+def neighbors(work: Search) -> Row:
+    """Find neighbours by an exact index."""
+    index = module("faiss").IndexFlatL2(work.X.shape[1])
+    index.add(work.X)
+    return Row(lambda: index.search(work.queries, work.k), lambda found: found[1])

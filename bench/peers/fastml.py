@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..harness.case import Row
-from ..harness.workloads import Layer, Points, Problem, Training, Vector
+from ..harness.workloads import Labelled, Layer, Points, Problem, Search, Training, Vector
 from . import estimators, from_fastml
 
 
@@ -75,3 +75,14 @@ def with_threads(make: Callable[[Any], Row], threads: int) -> Callable[[Any], Ro
         return replace(row, call=call)
 
     return threaded
+
+
+def neighbors(work: Search) -> Row:
+    """Find neighbours with a fitted estimator."""
+    model = from_fastml("NearestNeighbors")(n_neighbors=work.k).fit(work.X)
+    return Row(lambda: model.kneighbors(work.queries), lambda found: found[1], compiles=True)
+
+
+def bayes(part: str) -> Callable[[Labelled], Row]:
+    """Return the factory of a row that fits a Gaussian naive Bayes, or predicts with one."""
+    return lambda work: estimators.bayes(from_fastml("GaussianNB"), work, part, ours=True)

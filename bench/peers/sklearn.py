@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..harness.case import Row
-from ..harness.workloads import Points, Problem, Training
+from ..harness.workloads import Labelled, Points, Problem, Search, Training
 from . import estimators, module
 
 
@@ -40,3 +40,19 @@ def probability(work: Training) -> Row:
     """Return predict_proba of the classifier."""
     model = estimators.perceptron(module("sklearn.neural_network").MLPClassifier, work)
     return Row(lambda: model.predict_proba(work.X), lambda p: p[:, 1])
+
+
+def neighbors(algorithm: str) -> Callable[[Search], Row]:
+    """Return the factory of a row that finds neighbours by one of its algorithms."""
+
+    def make(work: Search) -> Row:
+        kind = module("sklearn.neighbors").NearestNeighbors
+        model = kind(n_neighbors=work.k, algorithm=algorithm).fit(work.X)
+        return Row(lambda: model.kneighbors(work.queries), lambda found: found[1])
+
+    return make
+
+
+def bayes(part: str) -> Callable[[Labelled], Row]:
+    """Return the factory of a row that fits a Gaussian naive Bayes, or predicts with one."""
+    return lambda work: estimators.bayes(module("sklearn.naive_bayes").GaussianNB, work, part)

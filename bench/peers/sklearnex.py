@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..harness.case import Row
-from ..harness.workloads import Points, Problem
+from ..harness.workloads import Points, Problem, Search
 from . import estimators, module
 
 
@@ -19,3 +19,14 @@ def nearest(work: Points) -> Row:
 def fit(**settings: Any) -> Callable[[Problem], Row]:
     """Return the factory of a row that fits KMeans."""
     return lambda work: estimators.kmeans_fit(module("sklearnex.cluster").KMeans, work, **settings)
+
+
+def neighbors(algorithm: str) -> Callable[[Search], Row]:
+    """Return the factory of a row that finds neighbours by one of its algorithms."""
+
+    def make(work: Search) -> Row:
+        kind = module("sklearnex.neighbors").NearestNeighbors
+        model = kind(n_neighbors=work.k, algorithm=algorithm).fit(work.X)
+        return Row(lambda: model.kneighbors(work.queries), lambda found: found[1])
+
+    return make

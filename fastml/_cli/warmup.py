@@ -54,6 +54,21 @@ def _centroids(X: Any) -> None:
     fastml.nearest_centroid(X, X[:3], return_distance=True)
 
 
+def _neighbours(X: Any) -> None:
+    model = fastml.NearestNeighbors(n_neighbors=2, radius=1.0).fit(X)
+    model.kneighbors(X)
+    model.kneighbors(X[:1])
+    model.radius_neighbors(X[:1])
+
+
+def _naive_bayes(X: Any) -> None:
+    y = np.arange(len(X)) % 2
+    model = fastml.GaussianNB().fit(X, y).partial_fit(X, y)
+    model.predict(X)
+    model.predict_proba(X)
+    fastml.MultinomialNB().fit(np.abs(X), y).predict(np.abs(X))
+
+
 def _finite(X: Any) -> None:
     _validation.all_finite(np.ascontiguousarray(X).reshape(-1))
 
@@ -82,6 +97,8 @@ def paths() -> Iterator[tuple[str, Callable[[], None]]]:
         "k-means": _k_means,
         "mini-batch k-means": _mini_batches,
         "perceptron": _perceptron,
+        "nearest neighbours": _neighbours,
+        "naive Bayes": _naive_bayes,
     }
     generator = np.random.default_rng(0)
     for dtype in (np.float32, np.float64):

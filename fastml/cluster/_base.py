@@ -13,17 +13,18 @@ from sklearn.base import (
     ClusterMixin,
     TransformerMixin,
 )
-from sklearn.callback import CallbackSupportMixin
-from sklearn.metrics.pairwise import cosine_distances, euclidean_distances
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from ..core.checkpoint import CheckpointFile, ResumableMixin, open_checkpoint
 from ..core.estimator import samples
 from ..core.passes import tree_sum
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, check_finite
 from ..kernels.ops import moments
+from ._distances import distances_to
 from ._nearest import label, weighted_inertia
 from ._plusplus import choose_rows, moderate_weights
 
@@ -101,7 +102,7 @@ class FittedCenters(NamedTuple):
 
 
 class BaseKMeans(
-    CallbackSupportMixin,  # type: ignore[misc]
+    ResumableMixin,
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
     TransformerMixin,  # type: ignore[misc]
     ClusterMixin,  # type: ignore[misc]
@@ -117,6 +118,7 @@ class BaseKMeans(
     n_clusters: int
     init: Any
     n_init: Any
+    max_time: float | None
     _n_init: int
 
     @property
@@ -168,7 +170,7 @@ class BaseKMeans(
         Parameters
         ----------
         X : array-like (n_samples, n_features)
-            As for ``fit``.
+            float32 stays float32; other types become float64.
         y : None, default=None
             Ignored; part of scikit-learn's interface.
         sample_weight : array-like (n_samples,), default=None
@@ -193,14 +195,16 @@ class BaseKMeans(
         Returns
         -------
         distances : ndarray (n_samples, n_clusters)
-            Euclidean, in those units, or 1 - cosine where the metric is the cosine.
+            Euclidean, in those units, or 1 - cosine where the metric is the cosine.  Sums of
+            direct differences in the type of the training data, so nothing cancels: a Euclidean
+            distance is within (min(n_features, 128) + n_features / 128) / 2 + 3 units of
+            round-off of itself (2**-24 for float32, 2**-53 for float64), whatever the offset and
+            scale of the data.
         """
-        pairwise = cosine_distances if self._spherical else euclidean_distances
         data, points = self._samples_and_centers(X)
-        if data is self._fitted_centers.centers:  # distances to themselves are 0, not rounding
-            points = data
-        distances: Array = pairwise(data, points)
-        return distances
+        if self._spherical:
+            points = normalize(points)
+        return distances_to(data, points, cosine=self._spherical)
 
     def score(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> float:
         """Return minus the inertia of X: the weighted sum of squared distances to its centres.
@@ -294,8 +298,34 @@ class BaseKMeans(
             return 1 if self.init == "k-means++" else runs_if_not_careful
         return int(self.n_init)
 
+    def _checkpoint(
+        self, X: Array, weights: Array, random_state: np.random.RandomState
+    ) -> CheckpointFile | None:
+        """Return the file of a fit that begins, or None if nobody wants one."""
+        if not hasattr(self, "_skl_callbacks"):
+            return None
+        settings = self.get_params(deep=False)
+        for name in ("max_time", "verbose", "copy_x"):  # which decide no bit
+            settings.pop(name, None)
+        if isinstance(self.random_state, np.random.RandomState):
+            settings["random_state"] = random_state
+        return open_checkpoint(self, settings, {"X": X, "sample_weight": weights})
+
+    def _warn_of_time(self, n_iter: int) -> None:
+        warnings.warn(
+            f"max_time={self.max_time} seconds reached after {n_iter} iterations and the "
+            "clustering hasn't converged yet.",
+            ConvergenceWarning,
+            stacklevel=6,
+        )
+
     def _start(
-        self, X: Array, weights: Array, init: Any, random_state: np.random.RandomState
+        self,
+        X: Array,
+        weights: Array,
+        init: Any,
+        random_state: np.random.RandomState,
+        deadline: float = np.inf,
     ) -> Array:
         """Return new centres to start from, C-contiguous and of X's type."""
         if callable(init):
@@ -306,7 +336,7 @@ class BaseKMeans(
         if isinstance(init, np.ndarray):
             return init.copy()
         if init == "k-means++":
-            rows = choose_rows(X, self.n_clusters, weights, random_state)
+            rows = choose_rows(X, self.n_clusters, weights, random_state, deadline=deadline)
         else:
             chances = np.full(len(X), 1 / len(X))
             if weights.size:

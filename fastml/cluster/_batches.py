@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -58,6 +59,10 @@ class RunningMeans:
         new.means[unchanged] = means[unchanged]
         return new
 
+    def arrays(self) -> dict[str, Array]:
+        """Return all that the next batches depend on, and change."""
+        return {"points": self.points, "counts": self.counts, "means": self.means}
+
     def take(self, batch: Array, weights: Array) -> float:
         """Give every row to its nearest centre, then move the centres; return the inertia.
 
@@ -73,7 +78,8 @@ class RunningMeans:
         if self._room is None or self._room[0] != len(batch):
             self._room = len(batch), batch_sums(len(batch), self.points, rows)
         sums = self._room[1]
-        minibatch.sum_batch(batch, weights, labels, self.points, rows, sums)
+        if not minibatch.sum_batch(batch, weights, labels, self.points, rows, sums):
+            raise ValueError(f"labels must be from 0 to {len(self.points) - 1}.")
         if not minibatch.move_centers(sums.totals, self.counts, self.means, self.points):
             raise ValueError("Sums of X and sample_weight overflow. Scale them to smaller numbers.")
         return float(sums.inertia.sum())
@@ -105,6 +111,17 @@ class Progress:
         self.inertia: float | None = None
         self._best = np.inf
         self._no_improvement = 0
+
+    def numbers(self) -> dict[str, float | int | None]:
+        """Return all that the next decisions depend on, for a checkpoint."""
+        return {
+            "inertia": self.inertia, "best": self._best, "no_improvement": self._no_improvement,
+        }  # fmt: skip
+
+    def restore(self, numbers: Mapping[str, Any]) -> None:
+        """Go on from ``numbers``."""
+        self.inertia, self._best = numbers["inertia"], numbers["best"]
+        self._no_improvement = numbers["no_improvement"]
 
     def reason_to_stop(self, inertia: float, before: Array, centers: Array) -> str | None:
         """Take note of a batch's mean inertia and move; return why to stop, or None to go on."""

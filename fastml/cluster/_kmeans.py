@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -23,6 +24,7 @@ from ..core.validation import Array
 from ._base import BaseKMeans, as_given, checked_weights, mean_variance
 from ._lloyd import Clustering, LloydRun, Reason, advance_until
 from ._plusplus import moderate_weights
+from ._resuming import Runs
 
 
 class KMeans(BaseKMeans):
@@ -61,7 +63,9 @@ class KMeans(BaseKMeans):
         'cosine' is spherical k-means: rows are taken, and centres kept, at unit length.  It
         is the one case that copies X.
     max_time : float, default=None
-        Seconds after which to stop, with the best so far.
+        Seconds after which to stop, with the best so far and a ConvergenceWarning; none by
+        default.  Looked at between iterations, and while a start is chosen: what is missing of
+        it is then drawn at random.  One iteration is always done.
 
     Attributes
     ----------
@@ -75,9 +79,10 @@ class KMeans(BaseKMeans):
         Comparisons of a row with all centres that float64 had to decide, over all iterations
         of the run that was kept.
     n_scored_ : int
-        Comparisons of a row with all centres in that run.  With ``algorithm='lloyd'`` it is
-        ``n_iter_ + 1`` times the number of rows: the last pass finds the labels of the last
-        centres, or shows that they stand still.
+        Comparisons of a row with all centres, over all iterations of that run and the last pass,
+        which finds the labels of the last centres or shows that they stand still.  With
+        ``algorithm='lloyd'`` at least ``n_iter_ + 1`` times the number of rows, and more by that
+        number for each time that labels stood still but the sum of all rows moved a centre.
     n_features_in_ : int
     feature_names_in_ : ndarray (n_features_in_,)
         Only when X has feature names that are all strings.
@@ -164,8 +169,7 @@ class KMeans(BaseKMeans):
             On bad input, in scikit-learn's words, or where squared distances overflow; the
             estimator is then as it was.
         """
-        started = time.perf_counter()
-        deadline = np.inf if self.max_time is None else started + self.max_time
+        deadline = np.inf if self.max_time is None else time.monotonic() + self.max_time
         with unchanged_on_error(self):
             data, weights = self._samples_and_weights(X, sample_weight)
             random_state = check_random_state(self.random_state)
@@ -221,11 +225,12 @@ class KMeans(BaseKMeans):
         if self._spherical:
             X = normalize(X)
         tol = self.tol * mean_variance(X) if self.tol else 0.0
-        best: Clustering | None = None
         run: LloydRun
 
         def attributes() -> dict[str, Any]:
-            return self._attributes(run.so_far(), weight_exponent)
+            found = run.so_far()  # whose arrays the kernel goes on with
+            mine = replace(found, labels=found.labels.copy(), centers=found.centers.copy())
+            return self._attributes(mine, weight_exponent)
 
         task = FitTask(self, self._n_init * self.max_iter, {"X": given}, attributes, "iteration")
 
@@ -234,16 +239,20 @@ class KMeans(BaseKMeans):
                 if self.verbose:
                     inertia = run.so_far().inertia
                     print(f"Iteration {run.n_iter - 1}, inertia {inertia}.")
+            runs.save()
             return iteration.stop
 
+        runs = Runs(self._checkpoint(given, weights, random_state), random_state)
         watched = self.verbose or task.watched
         with task.running():
-            for _ in range(self._n_init):
-                centers = self._start(X, weights, init, random_state)
-                if self._spherical:
-                    normalize(centers, copy=False)
-                if self.verbose:
-                    print("Initialization complete")
+            for number in range(runs.number, self._n_init):
+                centers = runs.centers()
+                if centers is None:
+                    centers = self._start(X, weights, init, random_state, deadline)
+                    if self._spherical:
+                        normalize(centers, copy=False)
+                    if self.verbose:
+                        print("Initialization complete")
                 run = LloydRun(
                     X,
                     centers,
@@ -253,17 +262,20 @@ class KMeans(BaseKMeans):
                     bounded=self.algorithm != "lloyd" and self.n_clusters > 1,
                     spherical=self._spherical,
                 )
+                runs.begin(number, run)
                 stop = advance_until(run, deadline, after if watched else None)
                 if self.verbose:
                     self._say_why(run, tol)
-                found = run.finish()
-                if best is None or found.inertia < best.inertia:
-                    best = found
-                if stop:
+                runs.end(run.finish())
+                late = time.monotonic() >= deadline
+                if late and (run.reason is Reason.GOING or number < self._n_init - 1):
+                    self._warn_of_time(run.n_iter)
+                if stop or late:
                     break
-            assert best is not None
-        self._warn_of_fewer_clusters(best)
-        return best
+        assert runs.best is not None
+        self._warn_of_fewer_clusters(runs.best)
+        runs.forget()
+        return runs.best
 
     @staticmethod
     def _say_why(run: LloydRun, tol: float) -> None:

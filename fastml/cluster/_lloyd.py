@@ -29,6 +29,7 @@ class Reason(IntEnum):
     LAST_ITERATION = lloyd.LAST_ITERATION
     OVERFLOW = lloyd.OVERFLOW
     NOT_FINITE = lloyd.NOT_FINITE
+    NO_LABEL = lloyd.NO_LABEL
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ def raise_if_not_finite(reason: Reason) -> None:
     """Raise ValueError for numbers a run cannot go on with."""
     if reason is Reason.NOT_FINITE:
         raise ValueError("Input X contains NaN or infinity.")
+    if reason is Reason.NO_LABEL:
+        raise ValueError("labels must be from 0 to n_clusters - 1.")
     if reason is Reason.OVERFLOW:
         raise ValueError(
             "Squared distances between X and the centers overflow float64. Scale X, or the "
@@ -182,6 +185,19 @@ class LloydRun:
             n_scored=int(control[lloyd.SCORED]),
         )
 
+    def arrays(self) -> dict[str, Array]:
+        """Return all that the next iterations depend on, and change."""
+        rows, sums = self._rows, self._sums
+        return {
+            **self._centers._asdict(),
+            **self._moves._asdict(),
+            "labels": rows.labels,
+            "limits": rows.limits,
+            "totals": sums.totals,
+            "peaks": sums.peaks,
+            "control": self._control,
+        }
+
     def finish(self) -> Clustering:
         """Return the result, its labels those of its centres."""
         if self.reason is not Reason.CONVERGED:
@@ -202,26 +218,27 @@ def advance_until(
     Parameters
     ----------
     deadline : float
-        Value of ``time.perf_counter`` at which to stop, with the best so far.
+        Value of ``time.monotonic`` at which to stop, with the best so far.
     after : callable
         Called after every single iteration; a true result stops.  Without it, several
         iterations go to a call of the kernel.
     """
     n_steps = 1
-    while True:
-        started, before = time.perf_counter(), run.n_iter
+    while run.reason is Reason.GOING:
+        started, before = time.monotonic(), run.n_iter
         reason = run.advance(n_steps)
         if reason is Reason.EMPTY_CLUSTER:
             run.relocate_empty()
             continue
         if run.n_iter == before:  # sums are verified: no iteration of its own
             continue
-        seconds = (time.perf_counter() - started) / n_steps
+        seconds = (time.monotonic() - started) / n_steps
         stop = after is not None and after(run)
         if reason is not Reason.GOING:
             return stop
-        if stop or time.perf_counter() >= deadline:
+        if stop or time.monotonic() >= deadline:
             return True
         if after is None:
-            left = min(_CALL_SECONDS, deadline - time.perf_counter())
+            left = min(_CALL_SECONDS, deadline - time.monotonic())
             n_steps = int(np.clip(left / max(seconds, 1e-6), 1, 1000))
+    return False  # it had stopped before

@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,12 +17,27 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..core.callbacks import FitTask
+from ..core.checkpoint import CheckpointFile, State
 from ..core.estimator import samples, unchanged_on_error
 from ..core.validation import Array
 from ..kernels.cluster import minibatch
 from ._base import ALL_ONES, BaseKMeans, as_given, checked_weights, mean_variance
 from ._batches import Progress, RunningMeans, labels_and_inertia, row_drawer
 from ._plusplus import moderate_weights
+from ._resuming import batches_state, restore_batches
+
+
+class Resume(NamedTuple):
+    """Where to go on, and how long.
+
+    file : CheckpointFile or None
+    found : State or None, what was in it
+    deadline : float, value of ``time.monotonic`` after which no batch is begun
+    """
+
+    file: CheckpointFile | None
+    found: State | None
+    deadline: float
 
 
 class MiniBatchKMeans(BaseKMeans):
@@ -66,7 +81,9 @@ class MiniBatchKMeans(BaseKMeans):
         A centre given less than this fraction of what the busiest one was is moved to a row
         drawn at random, from time to time.
     max_time : float, default=None
-        Seconds after which no other batch is begun.
+        Seconds after which no other batch is begun, with a ConvergenceWarning; none by default.
+        Looked at after every batch, and while a start is chosen: what is missing of it is then
+        drawn at random.  One batch is always done.
 
     Attributes
     ----------
@@ -187,9 +204,17 @@ class MiniBatchKMeans(BaseKMeans):
             data = samples(self, X, reset=True)
             weights, exponent = moderate_weights(checked_weights(sample_weight, data))
             random_state = check_random_state(self.random_state)
-            means = RunningMeans(self._best_start(data, weights, random_state))
+            file = self._checkpoint(as_given(data), weights, random_state)
+            found = None if file is None else file.read()
+            if found is None:
+                start = self._best_start(data, weights, random_state, deadline)
+            else:
+                self._check_against(data)
+                start = found.arrays["points"].copy()
+            means = RunningMeans(start)
             self._n_since_last_reassign = 0
-            n_steps, mean_inertia = self._run(data, weights, means, random_state, deadline)
+            resume = Resume(file, found, deadline)
+            n_steps, mean_inertia = self._run(data, weights, means, random_state, resume)
             self._keep(means, random_state)
             self.n_steps_ = n_steps
             self.n_iter_ = math.ceil(n_steps * min(self.batch_size, len(data)) / len(data))
@@ -201,6 +226,8 @@ class MiniBatchKMeans(BaseKMeans):
                 self.inertia_ = mean_inertia * total
             with np.errstate(over="ignore"):
                 self.inertia_ = float(np.ldexp(self.inertia_, exponent))
+            if file is not None:
+                file.remove()
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
@@ -275,7 +302,9 @@ class MiniBatchKMeans(BaseKMeans):
             size = 3 * self.n_clusters
         self._init_size = min(size, len(X))
 
-    def _best_start(self, X: Array, weights: Array, random_state: np.random.RandomState) -> Array:
+    def _best_start(
+        self, X: Array, weights: Array, random_state: np.random.RandomState, deadline: float
+    ) -> Array:
         """Return the start whose inertia on a sample is least."""
         self._check_against(X)
         init = self._checked_init(X)
@@ -283,24 +312,31 @@ class MiniBatchKMeans(BaseKMeans):
         sample, sample_weights = X[rows], weights[rows] if weights.size else weights
         best, least = None, np.inf
         for number in range(1, self._n_init + 1):
-            centers = self._start_from_sample(X, weights, init, random_state)
+            centers = self._start_from_sample(X, weights, init, random_state, deadline)
             inertia = labels_and_inertia(sample, centers, sample_weights)[1]
             if self.verbose:
                 print(f"Inertia for init {number}/{self._n_init}: {inertia}")
             if best is None or inertia < least:
                 best, least = centers, inertia
+            if time.monotonic() >= deadline:
+                break
         assert best is not None
         return best
 
     def _start_from_sample(
-        self, X: Array, weights: Array, init: Any, random_state: np.random.RandomState
+        self,
+        X: Array,
+        weights: Array,
+        init: Any,
+        random_state: np.random.RandomState,
+        deadline: float = np.inf,
     ) -> Array:
         if self._init_size < len(X):
             rows = random_state.randint(0, len(X), self._init_size)
             X, weights = X[rows], weights[rows] if weights.size else weights
         if not weights.any():  # a sample of weightless rows only
             weights = ALL_ONES
-        return self._start(X, weights, init, random_state)
+        return self._start(X, weights, init, random_state, deadline)
 
     def _run(
         self,
@@ -308,7 +344,7 @@ class MiniBatchKMeans(BaseKMeans):
         weights: Array,
         means: RunningMeans,
         random_state: np.random.RandomState,
-        deadline: float,
+        resume: Resume,
     ) -> tuple[int, float]:
         """Do batches until there is a reason to stop; return how many, and the mean inertia."""
         n_samples = len(X)
@@ -322,7 +358,12 @@ class MiniBatchKMeans(BaseKMeans):
         draw_rows = row_drawer(n_samples, weights, random_state)
         batch = np.empty((batch_size, X.shape[1]), X.dtype)
         before = means.points.copy()
-        step, reason = 0, None
+        step, reason, inertia = 0, None, 0.0
+        if resume.found is not None:
+            restore_batches(resume.found, means, progress, random_state)
+            step = resume.found.numbers["step"]
+            self._n_since_last_reassign = resume.found.numbers["since_reassigned"]
+            reason, inertia = resume.found.numbers["reason"], resume.found.numbers["last"]
 
         def attributes() -> dict[str, Any]:
             labels, inertia = labels_and_inertia(X, means.points, weights)
@@ -334,9 +375,17 @@ class MiniBatchKMeans(BaseKMeans):
                 "n_iter_": math.ceil(step * batch_size / n_samples),
             }
 
+        def state() -> State:
+            numbers = {
+                "step": step, "since_reassigned": self._n_since_last_reassign, "reason": reason,
+                "last": inertia,
+            }  # fmt: skip
+            return batches_state(means, progress, random_state, numbers)
+
         task = FitTask(self, n_steps, {"X": as_given(X).view()}, attributes, "step")
         with task.running():
-            for step in range(1, n_steps + 1):
+            while step < n_steps and reason is None:
+                step += 1
                 with task.epoch() as told:
                     minibatch.gather_rows(X, draw_rows(batch_size), batch)
                     before[:] = means.points
@@ -345,9 +394,14 @@ class MiniBatchKMeans(BaseKMeans):
                         print(f"Minibatch step {step}/{n_steps}: mean batch inertia: {inertia}")
                     if step > 1:  # the first inertia is that of the start
                         reason = progress.reason_to_stop(inertia, before, means.points)
+                if resume.file is not None:
+                    resume.file.offer(state)
                 if reason is not None and self.verbose:
                     print(f"Converged ({reason}) at step {step}/{n_steps}")
-                if reason is not None or told.stop or time.monotonic() >= deadline:
+                if reason is not None or told.stop:
+                    break
+                if step < n_steps and time.monotonic() >= resume.deadline:
+                    self._warn_of_time(step)
                     break
         return step, inertia if progress.inertia is None else progress.inertia
 

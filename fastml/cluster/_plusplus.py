@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from numbers import Integral
 from typing import Any
 
@@ -58,6 +59,7 @@ def choose_rows(
     sample_weight: Array,
     random_state: np.random.RandomState,
     n_local_trials: int | None = None,
+    deadline: float = np.inf,
 ) -> Array:
     """Return the rows greedy k-means++ starts from.
 
@@ -65,6 +67,8 @@ def choose_rows(
     ----------
     X : ndarray (n_samples, n_features), finite
     sample_weight : ndarray (n_samples,), or (0,) for weights of one
+    deadline : float, default: none
+        Value of ``time.monotonic`` from which on the rows still missing are drawn at random.
     """
     n_samples, n_features = X.shape
     n_candidates = 2 + int(np.log(n_clusters)) if n_local_trials is None else n_local_trials
@@ -90,6 +94,10 @@ def choose_rows(
             plusplus.choose_rows, min(team_size(nanoseconds * (last - first)), n_blocks),
             samples, uniforms, _BLOCK_ROWS, first, last, draw, new_state(),
         )  # fmt: skip
+        if last < n_clusters and time.monotonic() >= deadline:
+            others = np.setdiff1d(np.arange(n_samples), draw.chosen[:last])
+            draw.chosen[last:] = random_state.choice(others, n_clusters - last, replace=False)
+            break
     return draw.chosen
 
 

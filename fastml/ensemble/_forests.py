@@ -21,6 +21,7 @@ from ..core.estimator import unchanged_on_error
 from ..core.threads import get_num_threads
 from ..core.validation import Array
 from ..tree import DecisionTreeClassifier, DecisionTreeRegressor
+from ..tree._documentation import documented
 from ..tree._estimator import EXACT, ExactTree, Shared
 
 
@@ -59,11 +60,13 @@ class ExactForest:
         X : array-like or sparse matrix (n_samples, n_features)
             Made float32, as scikit-learn's forests do.
         y : array-like (n_samples,) or (n_samples, n_outputs)
-        sample_weight : array-like (n_samples,), default: all 1
+            The classes, or the numbers to predict.
+        sample_weight : array-like (n_samples,), default=None
+            Weights of the rows; all 1 by default.
 
         Returns
         -------
-        self
+        self : estimator
         """
         me: Any = self
         with unchanged_on_error(self):
@@ -104,6 +107,7 @@ class ExactForest:
         return state
 
 
+@documented
 class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifier):  # type: ignore[misc]
     """A random forest for classes: :class:`sklearn.ensemble.RandomForestClassifier` of exact trees.
 
@@ -112,11 +116,7 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
 
     Parameters
     ----------
-    n_estimators, criterion, max_depth, min_samples_split, min_samples_leaf, \
-    min_weight_fraction_leaf, max_features, max_leaf_nodes, min_impurity_decrease, bootstrap, \
-    oob_score, n_jobs, random_state, verbose, warm_start, class_weight, ccp_alpha, max_samples, \
-    monotonic_cst : object
-        As in scikit-learn; ``n_jobs=None`` stands for the threads of fastml.
+    {parameters}
 
     Attributes
     ----------
@@ -144,6 +144,7 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
         Parameters
         ----------
         X : array-like or sparse matrix (n_samples, n_features)
+            The rows.
 
         Returns
         -------
@@ -154,6 +155,7 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
         return super().predict_proba(X) if shares is None else shares
 
 
+@documented
 class RandomForestRegressor(ExactForest, sklearn.ensemble.RandomForestRegressor):  # type: ignore[misc]
     """A random forest for numbers: :class:`sklearn.ensemble.RandomForestRegressor` of exact trees.
 
@@ -162,11 +164,7 @@ class RandomForestRegressor(ExactForest, sklearn.ensemble.RandomForestRegressor)
 
     Parameters
     ----------
-    n_estimators, criterion, max_depth, min_samples_split, min_samples_leaf, \
-    min_weight_fraction_leaf, max_features, max_leaf_nodes, min_impurity_decrease, bootstrap, \
-    oob_score, n_jobs, random_state, verbose, warm_start, ccp_alpha, max_samples, \
-    monotonic_cst : object
-        As in scikit-learn; ``n_jobs=None`` stands for the threads of fastml.
+    {parameters}
 
     Attributes
     ----------
@@ -194,6 +192,7 @@ class RandomForestRegressor(ExactForest, sklearn.ensemble.RandomForestRegressor)
         Parameters
         ----------
         X : array-like or sparse matrix (n_samples, n_features)
+            The rows.
 
         Returns
         -------

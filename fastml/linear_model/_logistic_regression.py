@@ -32,12 +32,35 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
 
     Parameters
     ----------
-    penalty, C, l1_ratio, dual, fit_intercept, class_weight, solver, warm_start :
-        As in scikit-learn.
+    penalty : str, default='deprecated'
+        scikit-learn's older way to say which penalty; given, its code runs.
+    C : float, default=1.0
+        The inverse of the penalty's strength; infinite for none.
+    l1_ratio : float, default=0.0
+        The share of the absolute values in the penalty; other than 0, scikit-learn's code runs.
+    dual : bool, default=False
+        True runs scikit-learn's code.
+    tol : float, default=1e-4
+        Used where scikit-learn's code runs; here the minimum is found to rounding.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is not penalised.
+    intercept_scaling : float, default=1
+        Used where scikit-learn's code runs.
+    class_weight : dict, 'balanced' or None, default=None
+        Weights of the classes; 'balanced' makes them weigh the same.
+    random_state : int, RandomState instance or None, default=None
+        Used where scikit-learn's code runs.
+    solver : str, default='lbfgs'
+        'lbfgs', 'newton-cg' and 'newton-cholesky' have the minimum computed here; others run
+        scikit-learn's code.
     max_iter : int, default=100
         Most steps over all rows.
-    tol, intercept_scaling, random_state, verbose, n_jobs :
+    verbose : int, default=0
         Used where scikit-learn's code runs.
+    warm_start : bool, default=False
+        Whether to begin where the last fit ended.
+    n_jobs : int or None, default=None
+        Other than None, scikit-learn's code runs.
 
     Attributes
     ----------

@@ -30,12 +30,16 @@ class Ridge(linear_model.Ridge):  # type: ignore[misc]
         Whether to fit an intercept, which is not penalised.
     copy_X : bool, default=True
         Ignored: X is never changed.
-    max_iter, tol, random_state :
+    max_iter : int or None, default=None
+        Used where scikit-learn's code runs.
+    tol : float, default=1e-4
         Used where scikit-learn's code runs.
     solver : str, default="auto"
         "auto", "cholesky" and "svd" have the exact minimum computed; others run scikit-learn's.
     positive : bool, default=False
         Whether coefficients must not be negative.
+    random_state : int, RandomState instance or None, default=None
+        Used where scikit-learn's code runs.
 
     Attributes
     ----------

@@ -14,7 +14,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..core.estimator import unchanged_on_error
 from ..core.validation import Array, check_finite, readable
-from ._search import Base, by_definition, few_queries, nearest, within
+from ._search import Base, by_definition, nearest, within
+
+#: Up to so many float64 queries of float32 rows are sooner answered than the rows packed again.
+_FEW_WIDE_QUERIES = 32
 
 
 class Search(NamedTuple):
@@ -237,7 +240,7 @@ def search_rows(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Ar
     if queries.dtype != base.X.dtype:
         if base.X.dtype == np.float64:
             queries = queries.astype(np.float64)
-        elif few_queries(queries):
+        elif len(queries) <= _FEW_WIDE_QUERIES:
             return by_definition(base, queries, n_neighbors)
         else:
             with np.errstate(over="ignore"):

@@ -17,7 +17,7 @@ from ..kernels.tile import VECTORS, lanes_of
 #: tells, the neighbours are settled.
 _SPARE = 3
 #: Up to so many queries the definition itself is as fast as the tile, which always scores a panel.
-_FEW_QUERIES = 6
+_FEW_QUERIES = 1
 #: Bytes of rows that stay in the second-level cache, and of a ticket's panels of queries.
 _BLOCK_BYTES, _PANEL_BYTES = 1 << 18, 1 << 18
 #: Tickets, about, where there is enough work; multiply-adds of one ticket at least and at most.
@@ -69,11 +69,6 @@ class Base(NamedTuple):
         return cls(rows, shift, packed, half_norms, float(largest.max()))
 
 
-def few_queries(queries: Array) -> bool:
-    """Return whether the definition itself is as fast as anything for so few queries."""
-    return len(queries) <= _FEW_QUERIES
-
-
 def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]:
     """Return the squared distances and the numbers of the nearest rows of every query.
 
@@ -105,7 +100,7 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
         raise ValueError(f"Expected 1 <= n_neighbors <= {n_samples}, got {n_neighbors}.")
     n_queries = len(queries)
     n_candidates = min(n_neighbors + _SPARE, n_samples)
-    if few_queries(queries) or n_samples <= 2 * n_candidates or not base.largest < np.inf:
+    if n_queries <= _FEW_QUERIES or n_samples <= 2 * n_candidates or not base.largest < np.inf:
         return by_definition(base, queries, n_neighbors)
     squares = np.empty((n_queries, n_neighbors))
     indices = np.empty((n_queries, n_neighbors), np.int64)

@@ -47,12 +47,16 @@ class CompiledSteps:
         n_groups = -(-n_blocks // group_blocks)
         # Writing and reading the groups' sums costs less than sharing their activations.
         split = n_groups * architecture.n_parameters <= n_blocks * size
-        self._layers, size = _layer_table(architecture, group_blocks if split else n_blocks)
-        tickets = _weight_tickets(self._layers, 1 << 30 if split else _ROWS_A_TICKET)
+        layers, size = _layer_table(architecture, group_blocks if split else n_blocks)
+        tickets = _weight_tickets(layers, 1 << 30 if split else _ROWS_A_TICKET)
+        self._network = bundles.Network.checked(layers, self.gradient)
         self._plan = bundles.Plan.checked(
-            bundles.Network.checked(self._layers, self.gradient),
+            self._network,
             (batch_size, n_blocks, group_blocks if split else 1, size, n_groups * split, tickets),
         )
+        # A softmax takes the number of each sample's class.
+        n_targets = 1 if architecture.output == "softmax" else architecture.widths[-1]
+        self._kind_of_samples = (architecture.dtype, architecture.widths[0], n_targets)
         self._sums = np.zeros(self._plan.n_groups * architecture.n_parameters, architecture.dtype)
         self._block_sums = np.zeros((n_blocks, 2))
         self._panels = np.zeros(0, architecture.dtype)
@@ -129,8 +133,9 @@ class CompiledSteps:
         step_time = self._step_nanoseconds()
         shared = step_time > _SHARED_STEP_NANOSECONDS
         members = team_size(step_time * len(order) / self.batch_size) if shared else 1
-        network = bundles.Network.checked(self._layers, parameters)
-        if samples.X.shape[1] != self.architecture.widths[0] or samples.X.dtype != parameters.dtype:
+        bundles.require(parameters, "parameters", self.architecture.dtype, self.gradient.shape)
+        network = self._network._replace(parameters=parameters)
+        if (samples.X.dtype, samples.X.shape[1], samples.Y.shape[1]) != self._kind_of_samples:
             raise ValueError("the samples are not those of the network.")
         arrays = (self.gradient, self._room(members), self._sums, self._block_sums)
         run_team(

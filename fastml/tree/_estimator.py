@@ -110,12 +110,15 @@ class ExactTree:
             float32 and float64 are kept; other types become float64.  NaN stands for a missing
             value where the criterion allows it.
         y : array-like (n_samples,) or (n_samples, n_outputs)
-        sample_weight : array-like (n_samples,), default: all 1
+            The classes, or the numbers to predict.
+        sample_weight : array-like (n_samples,), default=None
+            Weights of the rows; all 1 by default.
         check_input : bool, default=True
+            Whether X and y are checked; False only for what has been.
 
         Returns
         -------
-        self
+        self : estimator
         """
         self._fit(X, y, sample_weight, check_input)
         return self
@@ -266,7 +269,18 @@ class ExactTree:
             return None
         fitted = state.get("_fitted")
         dtype = fitted.dtype if fitted is not None else np.float32
-        if not check_input:
+        # One row would spend its time in scikit-learn's validation otherwise.
+        plain = (
+            type(X) is np.ndarray
+            and X.dtype.type is dtype
+            and X.dtype.isnative
+            and X.ndim == 2
+            and X.shape[1] == me.n_features_in_
+            and "feature_names_in_" not in state
+        )
+        if plain:
+            pass
+        elif not check_input:
             if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.type not in (
                 np.float32, np.float64,
             ):  # fmt: skip
@@ -323,7 +337,9 @@ class ExactTree:
         Parameters
         ----------
         X : array-like or sparse matrix (n_samples, n_features)
+            The rows.
         check_input : bool, default=True
+            Whether X is checked; False only for what has been.
 
         Returns
         -------
@@ -342,7 +358,9 @@ class ExactTree:
         Parameters
         ----------
         X : array-like or sparse matrix (n_samples, n_features)
+            The rows.
         check_input : bool, default=True
+            Whether X is checked; False only for what has been.
 
         Returns
         -------
@@ -355,7 +373,10 @@ class ExactTree:
             base: Any = super()
             predicted: Array = base.predict(X, check_input)
         elif is_classifier(self):
-            predicted = me.classes_[np.argmax(self._values(), axis=1)[leaves]]
+            found = vars(self).setdefault("_predictors", {})
+            if "labels" not in found:
+                found["labels"] = me.classes_[np.argmax(self._values(), axis=1)]
+            predicted = found["labels"][leaves]
         else:
             predicted = self._values()[:, 0][leaves]
         return predicted

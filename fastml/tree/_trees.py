@@ -8,9 +8,11 @@ import sklearn.tree
 from sklearn.utils.validation import check_is_fitted
 
 from ..core.validation import Array
+from ._documentation import documented
 from ._estimator import ExactTree
 
 
+@documented
 class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  # type: ignore[misc]
     """A decision tree for classes: :class:`sklearn.tree.DecisionTreeClassifier`, exact and fast.
 
@@ -20,11 +22,7 @@ class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  #
 
     Parameters
     ----------
-    criterion, splitter, max_depth, min_samples_split, min_samples_leaf, \
-    min_weight_fraction_leaf, max_features, random_state, max_leaf_nodes, min_impurity_decrease, \
-    class_weight, ccp_alpha, monotonic_cst : object
-        As in scikit-learn.  ``random_state`` matters only if ``max_features`` is below the number
-        of features.
+    {parameters}
 
     Attributes
     ----------
@@ -54,7 +52,9 @@ class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  #
         Parameters
         ----------
         X : array-like or sparse matrix (n_samples, n_features)
+            The rows.
         check_input : bool, default=True
+            Whether X is checked; False only for what has been.
 
         Returns
         -------
@@ -68,6 +68,7 @@ class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  #
         return self._values()[leaves]
 
 
+@documented
 class DecisionTreeRegressor(ExactTree, sklearn.tree.DecisionTreeRegressor):  # type: ignore[misc]
     """A decision tree for numbers: :class:`sklearn.tree.DecisionTreeRegressor`, exact and fast.
 
@@ -77,10 +78,7 @@ class DecisionTreeRegressor(ExactTree, sklearn.tree.DecisionTreeRegressor):  # t
 
     Parameters
     ----------
-    criterion, splitter, max_depth, min_samples_split, min_samples_leaf, \
-    min_weight_fraction_leaf, max_features, random_state, max_leaf_nodes, min_impurity_decrease, \
-    ccp_alpha, monotonic_cst : object
-        As in scikit-learn; absolute errors are left to its builder.
+    {parameters}
 
     Attributes
     ----------

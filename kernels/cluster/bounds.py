@@ -36,7 +36,16 @@ def select_rows(start, stop, labels, spent, limits, selected):
     spent : IN (n_clusters,) float64, what each cluster has spent
     limits : IN (n_samples,) float32
     selected : OUT (stop - start,) int64
+
+    Returns
+    -------
+    int : the number, or -1 if the label of a row is none
     """
+    largest = np.uint32(0)
+    for i in range(np.uint64(start), np.uint64(stop)):  # a loop of its own: vectors of labels
+        largest = max(largest, np.uint32(labels[i]))
+    if largest >= np.uint32(spent.size):
+        return -1
     count = np.uint64(0)
     one = np.uint64(1)
     for i in range(np.uint64(start), np.uint64(stop)):

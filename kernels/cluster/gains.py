@@ -22,6 +22,8 @@ from .nearest import PanelWork, panel_work, score_panel
 
 #: Columns of the tally of a ticket: rows changed, scored, decided in float64 (or NOT_FINITE).
 CHANGED_ROWS, SCORED_ROWS, DECIDED_ROWS = range(3)
+#: What stands for the rows decided where the label of a row is none.
+NO_CLUSTER = -1
 #: How far ahead of the panel at work the memory of scattered rows is asked for.
 _PANELS_AHEAD = 2
 
@@ -190,12 +192,15 @@ def relabel_block(rows, stop, count, at, note_gains, work):
 
     Returns
     -------
-    int : the first row that changes from ``stop`` on
+    int : the first row that changes from ``stop`` on, or NO_CLUSTER if a label is none
     """
+    last = np.uint32(work.met.size - 1)
     while at < count and work.selected[at] < stop:
         row = work.selected[at]
         before, after = rows.labels[row], work.found[at]
         at += 1
+        if np.uint32(before) > last or np.uint32(after) > last:
+            return NO_CLUSTER
         rows.labels[row] = after
         if note_gains:
             weight = rows.sample_weight[row] if rows.sample_weight.size > 0 else 1.0
@@ -208,12 +213,16 @@ def relabel_block(rows, stop, count, at, note_gains, work):
 
 @inner_kernel
 def sum_block(rows, start, stop, work):
-    """Note all rows of [start, stop) as gains of their clusters."""
+    """Note all rows of [start, stop) as gains of their clusters; return False if one has none."""
+    last = np.uint32(work.met.size - 1)
     X, sample_weight, labels = rows.X, rows.sample_weight, rows.labels
     for i in range(start, stop):
         label = np.uint32(labels[i])
+        if label > last:
+            return False
         touch(work.block, work.met, label)
         add_row(X, i, sample_weight[i] if sample_weight.size > 0 else 1.0, work.block[label])
+    return True
 
 
 @inner_kernel
@@ -257,6 +266,9 @@ def gain_of_ticket(rows, centers, sums, spent, plan, every_row, keep_labels, tic
             for i in range(first, last):
                 work.selected[i - first] = i
             count = last - first
+        if count < 0:
+            tally[DECIDED_ROWS] = NO_CLUSTER
+            break
         changed, decided = score_selected(rows, count, centers, spent, work)
         if decided < 0:
             tally[DECIDED_ROWS] = decided
@@ -269,11 +281,14 @@ def gain_of_ticket(rows, centers, sums, spent, plan, every_row, keep_labels, tic
             stop = min(start + plan.block_rows, last)
             before = at
             at = relabel_block(rows, stop, changed, at, not every_row, work)
-            if every_row:
-                sum_block(rows, start, stop, work)
+            if at < 0 or (every_row and not sum_block(rows, start, stop, work)):
+                tally[DECIDED_ROWS] = NO_CLUSTER
+                break
             if every_row or at > before or number % 2 == 1:
                 add_gains(number, work)
             number += 1
+        if tally[DECIDED_ROWS] < 0:
+            break
     for j in range(n_clusters):
         gain = sums.gains[ticket, j * width : (j + 1) * width]
         sums.touched[j, ticket] = take_total(work.levels[:, j], work.held[j], gain)

@@ -24,6 +24,8 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import finish_ticket, release_team, take_phased_ticket, wait_for
+from ..ops.certify import NOT_FINITE as A_ROW_NOT_FINITE
+from ..ops.exact import distance
 from ..ops.sums import add_up
 from .bounds import spend
 from .centers import follow_centers, shift_center
@@ -37,12 +39,19 @@ from .gains import CHANGED_ROWS, DECIDED_ROWS, SCORED_ROWS, gain_of_ticket, gain
 STOP, ITERATIONS, CHANGED, SCORED, DECIDED, EVERY_ROW, KEEP_LABELS, ALLOW_EMPTY = range(8)
 CONTROL_SIZE = 8
 #: Reasons to stop.
-GOING, CONVERGED, WITHIN_TOLERANCE, EMPTY_CLUSTER, LAST_ITERATION, OVERFLOW, NOT_FINITE = range(7)
+(
+    GOING,
+    CONVERGED,
+    WITHIN_TOLERANCE,
+    EMPTY_CLUSTER,
+    LAST_ITERATION,
+    OVERFLOW,
+    NOT_FINITE,
+    NO_LABEL,
+) = range(8)
 
 #: Sums are made anew once this share of a cluster's largest weight is left.
 _LITTLE = 2.0**-10
-#: Squares of numbers between these neither underflow nor overflow, nor do their sums.
-_SMALL, _LARGE = 2.0**-400, 2.0**400
 
 
 class Moves(NamedTuple):
@@ -58,29 +67,6 @@ class Moves(NamedTuple):
     moves: np.ndarray
     spent: np.ndarray
     norms: np.ndarray
-
-
-@inner_kernel
-def distance_moved(points, previous, j):
-    """Return how far a centre is from where it was, whatever the scale."""
-    largest = 0.0
-    for p in range(points.shape[1]):
-        gap = abs(np.float64(points[j, p]) - np.float64(previous[j, p]))
-        if not gap < np.inf:
-            return np.inf
-        largest = max(largest, gap)
-    if largest == 0.0:
-        return 0.0
-    scale = 1.0
-    if largest < _SMALL or largest > _LARGE:
-        scale = 1.0 / largest
-        if not scale < np.inf:  # of a subnormal number
-            return largest * math.sqrt(points.shape[1])
-    total = 0.0
-    for p in range(points.shape[1]):
-        gap = (np.float64(points[j, p]) - np.float64(previous[j, p])) * scale
-        total += gap * gap
-    return math.sqrt(total) / scale
 
 
 @inner_kernel
@@ -130,7 +116,7 @@ def move_cluster(j, totals, points, previous, spherical):
         previous[j, p] = points[j, p]
         if divisor > 0.0:
             points[j, p] = totals[p] / divisor
-    return distance_moved(points, previous, j)
+    return distance(points, j, previous, j)
 
 
 @inner_kernel
@@ -155,10 +141,11 @@ def take_back(centers, moves):
 
 @inner_kernel
 def count_rows(tally, control):
-    """Add up what the tickets did; return False if a row was not finite."""
+    """Add up what the tickets did; return False if a row was not finite, or its label none."""
     for ticket in range(tally.shape[0]):
         if tally[ticket, DECIDED_ROWS] < 0:
-            control[STOP] = NOT_FINITE
+            spoilt = tally[ticket, DECIDED_ROWS] == A_ROW_NOT_FINITE
+            control[STOP] = NOT_FINITE if spoilt else NO_LABEL
             return False
         control[CHANGED] += tally[ticket, CHANGED_ROWS]
         control[SCORED] += tally[ticket, SCORED_ROWS]

@@ -66,6 +66,10 @@ def sum_batch(batch, sample_weight, labels, points, block_rows, sums):
     points : IN (n_clusters, n_features) the centres
     block_rows : int, rows of a reduction block
     sums : BatchSums; ``totals`` and ``inertia`` are OUT, nothing met or held
+
+    Returns
+    -------
+    bool : False as soon as a label is none; sums are then unspecified
     """
     n_samples = labels.size
     n_clusters, n_features = points.shape
@@ -75,6 +79,8 @@ def sum_batch(batch, sample_weight, labels, points, block_rows, sums):
             sums.block_inertia[p] = 0.0
         for i in range(start, min(start + block_rows, n_samples)):
             label = np.uint32(labels[i])
+            if label >= np.uint32(n_clusters):
+                return False
             weight = sample_weight[i] if sample_weight.size > 0 else 1.0
             for p in range(n_features):  # a sum a feature: one sum would wait for itself
                 gap = np.float64(batch[i, p]) - np.float64(points[label, p])
@@ -90,6 +96,7 @@ def sum_batch(batch, sample_weight, labels, points, block_rows, sums):
         if not take_total(sums.levels[:, j], sums.held[j], sums.totals[j]):
             for p in range(sums.totals.shape[1]):
                 sums.totals[j, p] = 0.0
+    return True
 
 
 @kernel

@@ -144,6 +144,25 @@ def settle_candidates(
 
 
 @inner_kernel
+def squares_alone(panel, start, queries, first, sums):
+    """Write the squared distances of some rows of a panel from one query.
+
+    Parameters
+    ----------
+    panel, start, queries, first, sums : see ``squares_abreast``
+    """
+    height = rows_per_block(panel)
+    n_features = queries.shape[1]
+    flat = queries.reshape(-1)
+    total = fill(sums, 0.0, M, 1)
+    for p in range(n_features):
+        x = load_as(sums, panel, p * height + start, 0, M, 1)
+        gap = x - broadcast(flat, first * n_features + p, 0, M, 1)
+        total = total + gap * gap
+    store(sums, 0, 0, total)
+
+
+@inner_kernel
 def squares_abreast(panel, start, queries, first, sums):
     """Write the squared distances of some rows of a panel from four queries.
 
@@ -242,7 +261,10 @@ def nearest_rows(queries, X, part_rows, state, distances, indices):
             pack_panel(X, first, last_row - 1, rows, panel, 0)
             for i in range(start, stop, ABREAST):
                 for half in range(0, height, wide):
-                    squares_abreast(panel, half, queries, i, sums)
+                    if stop - i == 1:
+                        squares_alone(panel, half, queries, i, sums)
+                    else:
+                        squares_abreast(panel, half, queries, i, sums)
                     for j in range(min(ABREAST, stop - i)):
                         insert_near(
                             sums, j * wide, first + half, last_row - first - half,

@@ -76,16 +76,19 @@ class Network(NamedTuple):
         """Return the bundle if every layer follows the one before and lies in the parameters."""
         require(layers, "layers", np.int64, (None, 9))
         require(parameters, "parameters", parameters.dtype, (None,))
-        end = parameters.size
-        for before, layer in zip((None, *layers), (*layers, None), strict=True):
-            if before is not None and layer is not None and before[N_OUT] != layer[N_IN]:
+        end, width = parameters.size, None
+        for n_in, n_out, weights, biases, *_ in layers.tolist():  # Python's numbers are faster
+            if width not in (None, n_in):
                 raise ValueError("layers do not follow each other.")
-            if layer is not None and not (
-                min(layer[N_IN], layer[N_OUT]) > 0
-                and 0 <= layer[WEIGHTS] <= end - layer[N_IN] * layer[N_OUT]
-                and 0 <= layer[BIASES] <= end - layer[N_OUT]
+            if not (
+                min(n_in, n_out) > 0
+                and 0 <= weights <= end - n_in * n_out
+                and 0 <= biases <= end - n_out
             ):
                 raise ValueError("a layer lies outside the parameters.")
+            width = n_out
+        if width is None:
+            raise ValueError("a network has at least one layer.")
         return cls(layers, parameters)
 
 
@@ -193,19 +196,22 @@ class Plan(NamedTuple):
         require(bundle.weight_tickets, "weight_tickets", np.int64, (None, 3))
         if bundle.n_blocks * height < bundle.batch_size or bundle.group_blocks < 1:
             raise ValueError("a batch has more rows than its blocks.")
-        ends = np.maximum(
-            layers[:, DELTA] + layers[:, N_OUT] * height,
-            np.where(
-                layers[:, TRANSPOSED] < 0, 0, layers[:, TRANSPOSED] + layers[:, N_OUT] * height
-            ),
-        )
-        if int(ends.max()) + N * height > bundle.block_size:
-            raise ValueError("a layer lies outside its block's workspace.")
-        for layer in range(len(layers)):
-            of_layer = bundle.weight_tickets[bundle.weight_tickets[:, LAYER] == layer]
-            firsts = [*of_layer[:, FIRST], layers[layer, N_IN]]
-            if not (firsts[0] == 0 and np.array_equal(firsts[1:], of_layer[:, LAST])):
+        tickets = bundle.weight_tickets.tolist()
+        lanes = lanes_of(network.parameters.dtype)
+        for i, (n_in, n_out, *places) in enumerate(layers.tolist()):
+            # The input and what is transposed take whole vectors; tiles read N vectors further.
+            whole_in, whole_out = (-(-n // lanes) * lanes for n in (n_in, n_out))
+            widths = (n_in if i else whole_in, n_out, n_out, whole_out)
+            *always, transposed = places[INPUT - WEIGHTS :]
+            starts = [*always, transposed] if transposed >= 0 else always
+            ends = [at + (n + N) * height for at, n in zip(starts, widths, strict=False)]
+            if min(starts) < 0 or max(ends) > bundle.block_size:
+                raise ValueError("a layer lies outside its block's workspace.")
+            rows = [(first, last) for layer, first, last in tickets if layer == i]
+            if [0, *(last for _, last in rows)] != [*(first for first, _ in rows), n_in]:
                 raise ValueError("the weight tickets do not cover every weight once.")
+        if any(not 0 <= layer < len(layers) for layer, _, _ in tickets):
+            raise ValueError("a weight ticket is of no layer.")
         return bundle
 
 

@@ -5,9 +5,16 @@ These decide where a score could not, so every family that certifies its answers
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..machine.jit import inner_kernel
+
+#: Squares of numbers between these neither underflow nor overflow, nor do their sums; those of
+#: any others do not once multiplied by these powers of two.
+_SMALL, _LARGE = 2.0**-400, 2.0**400
+_UP, _DOWN = 2.0**600, 2.0**-600
 
 
 @inner_kernel
@@ -18,6 +25,30 @@ def squared_distance(X, row, points, point):
         difference = np.float64(X[row, p]) - np.float64(points[point, p])
         distance += difference * difference
     return distance
+
+
+@inner_kernel
+def distance(X, row, points, point):
+    """Return the Euclidean distance of a row of X to a row of ``points``, at any scale.
+
+    Infinity where a difference overflows, and where one is infinite; NaN or infinity for NaN.
+    """
+    largest = 0.0
+    for p in range(X.shape[1]):
+        gap = abs(np.float64(X[row, p]) - np.float64(points[point, p]))
+        if not gap < np.inf:
+            return gap
+        largest = max(largest, gap)
+    scale = 1.0
+    if largest < _SMALL:
+        scale = _UP
+    elif largest > _LARGE:
+        scale = _DOWN
+    total = 0.0
+    for p in range(X.shape[1]):
+        gap = (np.float64(X[row, p]) - np.float64(points[point, p])) * scale
+        total += gap * gap
+    return math.sqrt(total) / scale
 
 
 @inner_kernel

@@ -30,7 +30,7 @@ it: h is subadditive, so h(L + d) <= h(L) + h(d), and h(d) = sum_k d_k (d_k / m)
 **Entropy, any number of classes.**  With g(x) = x log x,
 f(L + d) = sum_k [g(L_k + d_k) + g(R_k - d_k)] - [g(n_L + m) + g(n_R - m)].  The second bracket is
 convex in m, so minus it lies below its tangent at any m_0: slope log((n_R - m_0) / (n_L + m_0)).
-What is left is a sum of convex functions of one d_k each, largest at 0 or c_k.  The tangents at 1/8,
+What is left is a sum of convex functions of one d_k each, largest at 0 or c_k.  Tangents at 1/8,
 1/2 and 7/8 of M are tried and the least of the three bounds is taken.
 
 All bounds are raised by a relative 1e-11, more than the rounding of their evaluation.

@@ -211,6 +211,7 @@ def test_a_callback_sees_every_iteration_and_may_stop():
     np.testing.assert_array_equal(model.labels_, model.predict(X))
 
 
+@pytest.mark.filterwarnings("ignore:max_time=1e-09 seconds reached")
 def test_max_time_stops_with_the_best_so_far():
     X = blobs(20000, 8, 40, seed=6)
     start = X[:40].copy()

@@ -244,6 +244,7 @@ def test_given_centers_are_not_written_to():
     np.testing.assert_array_equal(start, GOOD[:3])
 
 
+@pytest.mark.filterwarnings("ignore:max_time=1e-09 seconds reached")
 def test_max_time_stops_after_a_batch():
     X = np.random.default_rng(0).normal(size=(3000, 4))
     model = fastml.MiniBatchKMeans(5, batch_size=100, random_state=0, max_time=1e-9).fit(X)

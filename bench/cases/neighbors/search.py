@@ -1,0 +1,98 @@
+"""The nearest rows of many queries and of a few, with the rows prepared before the clock starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...harness.case import FASTML, Case, Cost
+from ...harness.sizes import Size
+from ...harness.targets import BEST, Target
+from ...harness.workloads import Search
+from ...peers import faiss, fastml, sklearn, sklearnex
+
+#: Rows, queries, features, neighbours.
+SHAPES = [
+    (100_000, 10_000, 16, 5),
+    (1_000_000, 1_000, 32, 10),
+    (100_000, 10_000, 64, 10),
+    (60_000, 10_000, 784, 5),
+    (100_000, 10_000, 3, 5),
+    (1_000_000, 20, 32, 10),
+    (1_000_000, 1, 32, 10),
+]
+#: Queries whose neighbours are compared with the definition's.
+_CHECKED = 50
+
+
+def points(n: int, n_queries: int, d: int, k: int) -> Search:
+    """Return normal rows and queries, float32."""
+    random = np.random.default_rng(0)
+    X = random.standard_normal((n, d), dtype=np.float32)
+    return Search(X, random.standard_normal((n_queries, d), dtype=np.float32), k)
+
+
+def truth(work: Search) -> Any:
+    """Return the neighbours of the first queries by the definition."""
+    from fastml import reference
+
+    found = [
+        reference.kneighbors(work.X, work.queries[i : i + 1], work.k)[1]
+        for i in range(min(_CHECKED, len(work.queries)))
+    ]
+    return np.concatenate(found)
+
+
+def check(name: str, truth: Any, answer: Any, inputs: Any) -> None:
+    """Compare the first queries' neighbours: all of ours, all but 2 in 100 of a peer's."""
+    wrong = int((answer[: len(truth)] != truth).sum())
+    allowed = 0 if name.startswith(FASTML) else truth.size // 50 + 1
+    assert wrong <= allowed, f"{name}: {wrong} of {truth.size} neighbours differ"
+
+
+def cases(size: Size) -> list[Case]:
+    """Return the shapes."""
+    shapes = size.pick(
+        full=SHAPES,
+        quick=[(n // 20, max(1, q // 20), d, k) for n, q, d, k in SHAPES],
+        tiny=[(500, 40, 3, 4), (300, 1, 20, 2)],
+    )
+    found = []
+    for n, n_queries, d, k in shapes:
+        rows = {
+            FASTML: fastml.neighbors,
+            "scikit-learn": sklearn.neighbors("brute"),
+            "sklearnex": sklearnex.neighbors("brute"),
+            "faiss": faiss.neighbors,
+        }
+        if d <= 8:
+            rows["scikit-learn, tree"] = sklearn.neighbors("kd_tree")
+            rows["sklearnex, tree"] = sklearnex.neighbors("kd_tree")
+        found.append(
+            Case(
+                group="nearest neighbours",
+                name=f"{n:,} × {d}, {n_queries:,} queries, k = {k}",
+                rows=rows,
+                inputs=lambda a=(n, n_queries, d, k): points(*a),
+                check=check,
+                truth=truth,
+                cost=Cost(2.0 * n * n_queries * d, read=4.0 * n * d),
+                headline=True,
+            )
+        )
+    return found
+
+
+_TREE = (
+    "Brute force only: a tree looks at far fewer rows at two or three features, and is not there."
+)
+TARGETS = [
+    Target("nearest neighbours", "100,000 × 16,", BEST, 2.0),
+    Target("nearest neighbours", "1,000,000 × 32, 1,000 queries", BEST, 1.8),
+    Target("nearest neighbours", "100,000 × 64,", BEST, 1.4),
+    Target("nearest neighbours", "60,000 × 784,", BEST, 1.0),
+    Target("nearest neighbours", "100,000 × 3,", BEST, 1.0, _TREE),
+    Target("nearest neighbours", "1,000,000 × 32, 20 queries", BEST, 1.0),
+    Target("nearest neighbours", "1,000,000 × 32, 1 queries", BEST, 1.0),
+]
