@@ -25,7 +25,7 @@ import numpy as np
 import sklearn.cluster
 import sklearn.metrics
 import sklearn.neural_network
-from fuzz_draws import DTYPES, Array, Generator, drawn_weights, laid_out, points, size
+from fuzz_data import DTYPES, Array, Generator, drawn_weights, laid_out, points, size
 from sklearn.exceptions import ConvergenceWarning
 
 import fastml

@@ -210,7 +210,7 @@ def _network(draw: Draw) -> dict[str, Any]:
         "shuffle": bool(random.integers(2)),
         "max_iter": int(random.integers(1, 3)),
         "random_state": draw.seed(),
-        "learning_rate_init": 0.01,
+        "learning_rate_init": 0.001,  # where nothing diverges
         "max_fun": 20,
         "record_gradients": bool(random.integers(2)),
     }

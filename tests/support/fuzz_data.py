@@ -1,4 +1,4 @@
-"""What fuzzed cases are drawn from: sizes, layouts, points that are hard for some shortcut."""
+"""What the fuzzer draws: sizes, rows and centres hard for some shortcut, weights, layouts."""
 
 from __future__ import annotations
 
@@ -89,6 +89,3 @@ def drawn_weights(random: Generator, n: int) -> tuple[Array | None, str]:
     if weights is not None and not weights.any():
         weights[0] = 1.0
     return weights, f"weights {kind}"
-
-
-# --- families: each draws a case, runs it, and returns what the case was ------------------------
