@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,50 +15,12 @@ from ..kernels.tree.refine import Splits
 from ..kernels.tree.sorted_lists import SMALL_ROWS
 from ..kernels.tree.subtree import Grown, Roots
 from ._codes import LEAST_BITS
+from ._nodes import Nodes, Top
 
 _MOST_BITS = 14
 #: Bins of a node of n rows, over the square root of n.
 _BINS_FACTOR = 4.0
 _JOBS_AT_ONCE, _LEAST_SLOTS, _MOST_SLOTS = 8, 4, 64
-
-
-class Nodes(NamedTuple):
-    """A tree: nodes in pre-order, the left child first.
-
-    features : (n_nodes,) int32, -1 for a leaf
-    thresholds : (n_nodes,) float64, -2 for a leaf
-    lefts, rights : (n_nodes,) int32, -1 for a leaf
-    sides : (n_nodes,) uint8, 1 where missing values go left
-    totals : (n_nodes, size) int64, statistics
-    """
-
-    features: Array
-    thresholds: Array
-    lefts: Array
-    rights: Array
-    sides: Array
-    totals: Array
-
-
-class _Top:
-    """The large nodes as they are found, and the small ones they end in."""
-
-    def __init__(self) -> None:
-        self.features: list[int] = []
-        self.thresholds: list[float] = []
-        self.children: list[list[int]] = []
-        self.sides: list[int] = []
-        self.totals: list[Array] = []
-        self.roots: list[int] = []
-
-    def add(self, total: Array) -> int:
-        self.features.append(-1)
-        self.thresholds.append(-2.0)
-        self.children.append([-1, -1])
-        self.sides.append(0)
-        self.totals.append(total)
-        self.roots.append(-1)
-        return len(self.features) - 1
 
 
 def node_total(targets: Targets, rows: Array) -> Array:
@@ -151,7 +113,7 @@ class Grower:
             rows = np.arange(self.n, dtype=np.int32)
         self.n_used = len(rows)
         total = node_total(targets, rows)
-        self.top = _Top()
+        self.top = Top()
         self.ended: list[tuple[int, int, int, int, Array, int]] = []
         self.final_rows = rows
         first = self.top.add(total)
