@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.validation import Array
 from ..kernels.tree.problem import GINI, POISSON, Targets
-from ._grow import Nodes
+from ._nodes import Nodes
 from ._targets import Scale
 
 
