@@ -48,6 +48,13 @@ def readable(X: Array) -> Array:
     return np.asarray(_Alias(X))
 
 
+def contiguous(X: Array) -> Array:
+    """Return X as by :func:`readable`, copied if it is neither in C nor in Fortran order."""
+    if not (X.flags.c_contiguous or X.flags.f_contiguous):
+        X = np.ascontiguousarray(X)
+    return readable(X)
+
+
 def check_finite(X: Array, name: str = "X", estimator: str | None = None) -> None:
     """Raise ValueError, as scikit-learn does, if an array of floats holds NaN or infinity."""
     if X.dtype.kind in "biu":
@@ -56,7 +63,8 @@ def check_finite(X: Array, name: str = "X", estimator: str | None = None) -> Non
         flat = X.T if X.flags.f_contiguous else X
         if flat.flags.c_contiguous and all_finite(readable(flat).reshape(-1)):
             return
-    assert_all_finite(X, estimator_name=estimator, input_name=name)
+    with np.errstate(over="ignore", invalid="ignore"):  # its sum of finite numbers may overflow
+        assert_all_finite(X, estimator_name=estimator, input_name=name)
 
 
 def all_finite(x: Array) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_sample_weight
 
-from ..core.validation import Array, common_dtype, matrix, readable
+from ..core.validation import Array, common_dtype, contiguous, matrix, readable
 from ._moments import moments
 
 
@@ -59,7 +59,7 @@ def gram(X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | No
     >>> fastml.gram([[1.0], [3.0]], [5.0, 7.0]).XtX
     array([[2.]])
     """
-    rows = matrix(X, "X", common_dtype(X))
+    rows = contiguous(matrix(X, "X", common_dtype(X)))
     if y is None:
         Y = np.empty((len(rows), 0))
     else:

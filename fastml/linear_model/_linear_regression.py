@@ -13,7 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import unchanged_on_error
-from ..core.validation import Array, check_finite, readable
+from ..core.validation import Array, check_finite, contiguous, readable
 from ._least_squares import Solution, solve
 from ._moments import Moments, moments
 
@@ -32,11 +32,11 @@ def checked_rows(
     rows, targets = checked
     check_finite(targets, "y", type(estimator).__name__)
     if sample_weight is None:
-        return readable(rows), targets, None
+        return contiguous(rows), targets, None
     weights = _check_sample_weight(
         sample_weight, rows, dtype=np.float64, ensure_non_negative=nonnegative
     )
-    return readable(rows), targets, readable(weights)
+    return contiguous(rows), targets, readable(weights)
 
 
 def solved(

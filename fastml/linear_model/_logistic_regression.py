@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import unchanged_on_error
-from ..core.validation import check_finite, readable
+from ..core.validation import check_finite, contiguous
 from ._logistic_fit import fit_logistic
 
 _SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky")
@@ -134,7 +134,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
     def _fit_dense(self, X: Any, y: Any, sample_weight: Any) -> str | None:
         """Fit, or return what asks for scikit-learn's code."""
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], ensure_all_finite=False)
-        X = readable(X)
+        X = contiguous(X)
         check_finite(X, "X", type(self).__name__)
         check_classification_targets(y)
         classes, codes = np.unique(y, return_inverse=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fnmatch
 import functools
 import importlib
+import inspect
 import os
 from collections import Counter
 from pathlib import Path
@@ -34,8 +35,8 @@ def _replace(module_name):
 def count_fits(cls):
     """Count who computes the fits of a class, in ``fits``."""
     for name in ("fit", "partial_fit"):
-        inner = getattr(cls, name, None)
-        if inner is None:
+        inner = inspect.getattr_static(cls, name, None)
+        if not inspect.isfunction(inner):  # a method that is only sometimes there stays so
             continue
 
         @functools.wraps(inner)
