@@ -14,7 +14,7 @@ VENV_PYTHON := $(BIN)/python
 .PHONY: help demo test test-all lint bench bench-quick bench-compare clean
 
 help:
-	@echo "make demo    cluster a photograph, train classifiers, time both against NumPy"
+	@echo "make demo    cluster a photograph, train classifiers, time both against the reference"
 	@echo "make test    lint, type check and run the tests, in parallel processes"
 	@echo "make test-all HOURS=1            every campaign, and fuzzing by the hour (SHORT=1: some of each)"
 	@echo "make bench   measure against NumPy, the peers and the machine's limits: twelve minutes"
