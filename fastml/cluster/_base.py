@@ -22,7 +22,7 @@ from ..core.checkpoint import CheckpointFile, ResumableMixin, open_checkpoint
 from ..core.estimator import samples
 from ..core.passes import tree_sum
 from ..core.threads import new_state, run_team, team_size
-from ..core.validation import Array, check_finite
+from ..core.validation import Array, check_finite, is_plain
 from ..kernels.ops import moments
 from ._distances import distances_to
 from ._nearest import label, weighted_inertia
@@ -237,12 +237,8 @@ class BaseKMeans(
         A one-row prediction spends most of its time in scikit-learn's validation otherwise.
         """
         return (
-            type(X) is np.ndarray
-            and X.dtype == points.dtype
-            and X.ndim == 2
-            and X.shape[0] > 0
+            is_plain(X, points.dtype)
             and X.shape[1] == points.shape[1]
-            and X.flags.carray
             and self.__dict__.get("metric") != "cosine"
             and "feature_names_in_" not in self.__dict__
         )

@@ -47,18 +47,27 @@ def _team() -> ModuleType:
     return team
 
 
-class State:
+@cache
+def _unbegun() -> NDArray[np.int64]:
+    """Return the counters of a team that has not begun, to be copied."""
+    state: NDArray[np.int64] = _team().unbegun(_CALL_NANOSECONDS)
+    return state
+
+
+class State(tuple[NDArray[np.int64]]):
     """The shared counters of one team: :func:`run_team` hands the kernel the array in it."""
 
-    __slots__ = ("counters",)
+    __slots__ = ()
 
-    def __init__(self) -> None:
-        self.counters: NDArray[np.int64] = np.zeros(_team().STATE_SIZE, np.int64)
+    @property
+    def counters(self) -> NDArray[np.int64]:
+        """The array."""
+        return self[0]
 
 
 def new_state() -> State:
     """Return the state of a team that has not begun."""
-    return State()
+    return State((_unbegun().copy(),))
 
 
 class _ForkedError(RuntimeError):
@@ -203,10 +212,10 @@ if hasattr(os, "register_at_fork"):
 @cache
 def _compile_gate() -> None:
     """Compile what helpers and callers meet at, before anybody is inside."""
-    team, counters = _team(), State().counters
+    team, counters = _team(), new_state().counters
     team.close_team(counters, False)
     team.enter_team(counters)
-    counters = State().counters
+    counters = new_state().counters
     counters[:] = 1
     team.enter_team(counters)
     team.leave_team(counters, False)
@@ -264,16 +273,16 @@ def run_team(kernel: Callable[..., Any], members: int, *arguments: Any) -> None:
         What the caller met, an interrupt or an exception of the kernel; else the first exception
         a helper met.  Outputs are then half written.
     """
-    places = [i for i, argument in enumerate(arguments) if type(argument) is State]
-    if len(places) != 1:
-        raise TypeError(f"run_team needs one state from new_state(), got {len(places)}.")
-    before, after = arguments[: places[0]], arguments[places[0] + 1 :]
-    counters = arguments[places[0]].counters
-    team = _team()
-    team.allow(counters, _CALL_NANOSECONDS)
+    kinds = [*map(type, arguments)]
+    if kinds.count(State) != 1:
+        raise TypeError(f"run_team needs one state from new_state(), got {kinds.count(State)}.")
+    place = kinds.index(State)
+    given = [*arguments]
+    counters = arguments[place][0]
     while counters is not None:
+        given[place] = counters
         if members <= 1:
-            kernel(*before, counters, *after)
+            kernel(*given)
         else:
-            _share(kernel, members - 1, (*before, counters, *after), counters)
-        counters = team.proceed(counters)
+            _share(kernel, members - 1, tuple(given), counters)
+        counters = _team().proceed(counters)

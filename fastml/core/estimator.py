@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_y, check_consistent_length, validate_data
 
-from .validation import Array, check_finite, readable
+from .validation import Array, check_finite, is_plain, readable
 
 
 @contextmanager
@@ -37,11 +37,33 @@ def samples(
 
     float32 and float64 are kept; other types become float64, or ``dtype`` if it is one type.
     """
+    if _take_plain(X, estimator, dtype, reset=reset):
+        return X
     checked: Array = validate_data(
         estimator, X, reset=reset, dtype=_kinds(dtype), ensure_all_finite=False
     )
     check_finite(checked, "X", type(estimator).__name__)
     return readable(checked)
+
+
+def _take_plain(X: Any, estimator: object, dtype: Any, *, reset: bool) -> TypeGuard[Array]:
+    """Check X, and remember its features, where scikit-learn's checks are too much; say whether.
+
+    They cost as much as thousands of rows, and of such arrays would find nothing else to say.
+    """
+    attributes = vars(estimator)
+    kind = X.dtype if type(X) is np.ndarray and isinstance(dtype, tuple) else dtype
+    if not (is_plain(X, kind) and (kind is dtype or kind in dtype)):
+        return False
+    if not reset and (
+        X.shape[1] != attributes.get("n_features_in_") or "feature_names_in_" in attributes
+    ):
+        return False
+    check_finite(X, "X", type(estimator).__name__)
+    if reset:
+        attributes.pop("feature_names_in_", None)
+        attributes["n_features_in_"] = X.shape[1]
+    return True
 
 
 def samples_and_targets(
@@ -54,6 +76,10 @@ def samples_and_targets(
     y_numeric: bool = False,
 ) -> tuple[Array, Array]:
     """Return X checked as by :func:`samples`, and as many targets."""
+    if y is not None and _take_plain(X, estimator, dtype, reset=reset):
+        targets = _check_y(y, multi_output=True, y_numeric=y_numeric, estimator=estimator)
+        check_consistent_length(X, targets)
+        return X, targets
     found: tuple[Array, Array] = validate_data(
         estimator,
         X,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from math import isfinite
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,12 +17,32 @@ Array = NDArray[Any]
 #: Elements a ticket of the search for numbers that are not finite, and from where on several
 #: threads are faster than NumPy's sum.
 _ELEMENTS_A_TICKET, _MANY_ELEMENTS = 1 << 17, 1 << 17
+#: Below, NumPy's own test is sooner done than scikit-learn's has begun.
+_FEW_ELEMENTS = 1 << 12
+#: In either byte order.
+_SINGLE = frozenset(np.dtype(order + kind) for order in "<>" for kind in ("f4", "f2"))
 
 
 def common_dtype(*arrays: ArrayLike) -> type[np.floating[Any]]:
     """Return float32 if every array is float32 (or smaller floats), else float64."""
-    found = {np.asarray(array).dtype.newbyteorder("=") for array in arrays}
-    return np.float32 if found <= {np.dtype(np.float32), np.dtype(np.float16)} else np.float64
+    single = all(np.asarray(array).dtype in _SINGLE for array in arrays)
+    return np.float32 if single else np.float64
+
+
+def is_plain(X: Any, dtype: Any, ndim: int = 2) -> TypeGuard[Array]:
+    """Say whether X is just what kernels take, but for numbers that are not finite.
+
+    A NumPy array of this type and dimension, not empty, in C order, aligned, writable.
+    scikit-learn's checks cost 10 to 50 microseconds an array, as much as thousands of rows;
+    of such an array they would find nothing else to say.
+    """
+    return (
+        type(X) is np.ndarray
+        and X.dtype == dtype
+        and X.ndim == ndim
+        and X.size > 0
+        and X.flags.carray
+    )
 
 
 class _Alias:
@@ -63,6 +84,8 @@ def check_finite(X: Array, name: str = "X", estimator: str | None = None) -> Non
         flat = X.T if X.flags.f_contiguous else X
         if flat.flags.c_contiguous and all_finite(readable(flat).reshape(-1)):
             return
+    if X.size < _FEW_ELEMENTS and isfinite(np.vdot(X, X)):  # twice as fast as np.isfinite
+        return
     with np.errstate(over="ignore", invalid="ignore"):  # its sum of finite numbers may overflow
         assert_all_finite(X, estimator_name=estimator, input_name=name)
 
@@ -79,6 +102,10 @@ def all_finite(x: Array) -> bool:
 
 def matrix(X: ArrayLike, name: str, dtype: type[np.floating[Any]], *, finite: bool = True) -> Array:
     """Return X as a finite native float matrix, copied only where type or byte order ask."""
+    if is_plain(X, dtype):
+        if finite:
+            check_finite(X, name)
+        return X
     checked: Array = check_array(X, dtype=dtype, input_name=name, ensure_all_finite=False)
     if finite:
         check_finite(checked, name)
@@ -87,6 +114,9 @@ def matrix(X: ArrayLike, name: str, dtype: type[np.floating[Any]], *, finite: bo
 
 def vector(x: ArrayLike, name: str, dtype: type[np.floating[Any]]) -> Array:
     """Return x as a finite, contiguous native float vector."""
+    if is_plain(x, dtype, ndim=1):
+        check_finite(x, name)
+        return x
     checked: Array = check_array(x, dtype=dtype, ensure_2d=False, input_name=name)
     if checked.ndim != 1:
         raise ValueError(f"Expected 1D array, got {checked.ndim}D array instead for {name}.")

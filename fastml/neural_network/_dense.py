@@ -33,7 +33,7 @@ def dense_forward(
     if b.shape[0] != W.shape[1]:
         raise ValueError(f"W has {W.shape[1]} columns, but b has {b.shape[0]} elements.")
     result = output(out, (n_samples, b.size), dtype)
-    overlaps = any(np.may_share_memory(result, array) for array in (X, W, b))
+    overlaps = out is not None and any(np.may_share_memory(result, given) for given in (X, W, b))
     aside = overlaps or not takes_results(result)
     flat = (np.empty(result.shape, dtype) if aside else result).reshape(-1)
     block_rows = max(64, (1 << 18) // max(W.size, 1) // 64 * 64)

@@ -26,6 +26,15 @@ def _head(x: Array, out: Array) -> int:
     return int(-out.ctypes.data % width // out.itemsize)
 
 
+def _may_be_written(result: Array, contiguous: Array, array: Array) -> bool:
+    """Say whether a kernel that reads x may write the user's output where it is.
+
+    In place is fine; elsewhere in the same memory, elements would be read after being written.
+    """
+    in_place = result.ctypes.data == contiguous.ctypes.data
+    return takes_results(result) and (in_place or not np.may_share_memory(result, array))
+
+
 def apply_sigmoid(x: ArrayLike, out: Array | None, *, derivative: bool) -> Array:
     """Compute the sigmoid or its derivative; see :func:`fastml.sigmoid`."""
     array = np.asarray(x)
@@ -34,9 +43,7 @@ def apply_sigmoid(x: ArrayLike, out: Array | None, *, derivative: bool) -> Array
     dtype = common_dtype(array)
     result = output(out, array.shape, dtype)
     contiguous = readable(np.ascontiguousarray(array, dtype=dtype)).reshape(-1)
-    # In place is fine; elsewhere in the same memory, elements would be read after being written.
-    in_place = result.ctypes.data == contiguous.ctypes.data
-    aside = not takes_results(result) or (not in_place and np.may_share_memory(result, array))
+    aside = out is not None and not _may_be_written(result, contiguous, array)
     flat = np.empty(array.size, dtype) if aside else result.reshape(-1)
     if flat.size:
         run_team(

@@ -25,9 +25,6 @@ from ._network import Network
 from ._samples import draft_of, known_samples, of_features, split, validation_samples
 from ._targets import Targets
 
-#: Elements of an X small enough to be checked in a shorter way.
-_FEW_NUMBERS = 4096
-
 
 def partial_fit_is_available(estimator: Any) -> bool:
     """Return whether the solver has epochs.
@@ -337,28 +334,11 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
         return known_samples(self, self._known_targets(), X, y, architecture)
 
     def _checked_rows(self, X: ArrayLike) -> tuple[Array, Network]:
-        """Return X checked, and the network it is for.
-
-        A few rows that are just what the kernels take are checked here: scikit-learn's checks
-        would take ten times as long as the network.
-        """
+        """Return X checked, and the network it is for."""
         if "_network" not in vars(self):
             check_is_fitted(self)
         network = self._fitted_network()
-        if not (
-            type(X) is np.ndarray
-            and X.ndim == 2
-            and X.dtype == network.dtype
-            and 0 < X.size <= _FEW_NUMBERS
-            and X.shape[1] == network.n_features
-            and X.flags.c_contiguous
-            and X.flags.aligned
-            and X.flags.writeable
-            and not hasattr(self, "feature_names_in_")
-            and np.isfinite(X).all()
-        ):
-            X = samples(self, X, dtype=network.dtype)
-        return X, network
+        return samples(self, X, dtype=network.dtype), network
 
     def _outputs(self, X: ArrayLike, *, activated: bool) -> Array:
         """Return the output layer's z, or its activation, for every row of X."""

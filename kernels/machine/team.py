@@ -217,16 +217,18 @@ def inside(state: Any) -> int:
     return int(state[_GATE]) % _SHUT
 
 
-def allow(state: Any, nanoseconds: int) -> None:
-    """Have a call with this state, not begun, return after about this time."""
+def unbegun(nanoseconds: int) -> Any:
+    """Return the state of a team that has not begun, whose calls return after about this time."""
+    state = numpy.zeros(STATE_SIZE, numpy.int64)
     state[_ALLOWED] = nanoseconds
+    return state
 
 
 def proceed(state: Any) -> Any:
     """Return the state to go on with if a closed team left early, or None if it is done."""
-    number = state[_RESUME]
+    number = state.item(_RESUME)  # an int at once: this is paid by every call
     if number == 0:
         return None
-    after = numpy.zeros(STATE_SIZE, numpy.int64)
-    after[_ALLOWED], after[_NEXT], after[_DONE] = state[_ALLOWED], number, state[_DONE]
+    after = unbegun(state[_ALLOWED])
+    after[_NEXT], after[_DONE] = number, state[_DONE]
     return after

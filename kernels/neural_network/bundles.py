@@ -30,13 +30,15 @@ def require(array: Any, name: str, dtype: Any, shape: tuple[int | None, ...]) ->
     """
     if array.dtype != dtype:
         raise ValueError(f"{name} has dtype {array.dtype}, expected {np.dtype(dtype)}.")
-    if array.ndim != len(shape) or any(
-        wanted is not None and wanted != found
-        for wanted, found in zip(shape, array.shape, strict=True)
+    found = array.shape
+    if found != shape and (
+        len(found) != len(shape)
+        or any(wanted not in (None, n) for wanted, n in zip(shape, found, strict=True))
     ):
         expected = ", ".join("any" if length is None else str(length) for length in shape)
-        raise ValueError(f"{name} has shape {array.shape}, expected ({expected}).")
-    if not (array.flags.c_contiguous and array.flags.aligned):
+        raise ValueError(f"{name} has shape {found}, expected ({expected}).")
+    flags = array.flags
+    if not (flags.c_contiguous and flags.aligned):
         raise ValueError(f"{name} must be contiguous and aligned.")
 
 

@@ -89,12 +89,13 @@ def a_ticket_a_call(monkeypatch):
     from fastml.kernels.machine import team
 
     begun, cuts, left = team._BEGUN, [], [0]
-    allow, proceed = team.allow, team.proceed
+    proceed = team.proceed
+    out_of_time = team.unbegun(1)
+    out_of_time[begun] = 1  # long ago
 
-    def allow_none(counters, nanoseconds):
-        allow(counters, 1)
+    def already_late():
         left[0] = 60
-        counters[begun] = 1  # long ago
+        return out_of_time
 
     def proceed_and_count(counters):
         after = proceed(counters)
@@ -105,7 +106,7 @@ def a_ticket_a_call(monkeypatch):
         return after
 
     def begin():
-        monkeypatch.setattr(team, "allow", allow_none)
+        monkeypatch.setattr(crew, "_unbegun", already_late)
         monkeypatch.setattr(team, "proceed", proceed_and_count)
         return cuts
 

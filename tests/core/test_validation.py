@@ -9,7 +9,7 @@ from sklearn.utils import assert_all_finite
 
 import fastml
 from fastml.core import validation as _validation
-from fastml.core.validation import check_finite
+from fastml.core.validation import check_finite, common_dtype, is_plain
 from fastml.neural_network._targets import two_classes
 
 MANY = 2 * _validation._ELEMENTS_A_TICKET + 77
@@ -85,3 +85,59 @@ def test_two_classes(y, expected):
 )
 def test_anything_else_is_left_to_the_general_check(y):
     assert two_classes(y) is None
+
+
+def kinds_of(X):
+    """Return arrays of the same numbers that need scikit-learn's checks, and one that does not."""
+    read_only = X.copy()
+    read_only.flags.writeable = False
+    return {
+        "plain": X, "fortran": np.asfortranarray(X), "strided": np.repeat(X, 2, axis=0)[::2],
+        "swapped": X.astype(X.dtype.newbyteorder()), "read-only": read_only,
+        "matrix": X.view(type("Kind", (np.ndarray,), {})), "list": X.tolist(),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["plain", "fortran", "strided", "swapped", "read-only", "matrix"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_short_door_takes_and_refuses_what_the_long_one_does(kind, dtype):
+    X = np.random.default_rng(0).normal(size=(60, 3)).astype(dtype)
+    model = fastml.KMeans(4, n_init=1, random_state=0).fit(X)
+    given = kinds_of(X)[kind]
+    assert np.array_equal(model.transform(given), model.transform(kinds_of(X)["plain"]))
+    assert is_plain(given, dtype) == (kind == "plain")
+    with pytest.raises(ValueError, match="X has 2 features, but KMeans is expecting 3 features"):
+        model.transform(kinds_of(np.ascontiguousarray(X[:, :2]))[kind])
+    for number in (np.nan, np.inf, -np.inf):
+        for place in (0, 59):
+            bad = X.copy()
+            bad[place, 1] = number
+            with pytest.raises(ValueError, match=r"contains (NaN|infinity)"):
+                model.transform(kinds_of(bad)[kind])
+            with pytest.raises(ValueError, match=r"contains (NaN|infinity)"):
+                fastml.KMeans(4).fit(kinds_of(bad)[kind])
+
+
+def test_finite_numbers_whose_squares_overflow_are_finite():
+    for dtype, large in (("float32", 3e38), ("float64", 1e308)):
+        check_finite(np.full((3, 5), large, dtype))
+        with pytest.raises(ValueError, match="Input X contains infinity"):
+            check_finite(np.array([[large, np.inf]], dtype), "X")
+
+
+def test_a_refit_on_an_array_forgets_the_names_of_a_frame():
+    model = fastml.KMeans(2, n_init=1, random_state=0).fit(np.arange(18.0).reshape(6, 3))
+    model.feature_names_in_ = np.array(["a", "b", "c"], object)
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        model.transform(np.zeros((2, 3)))
+    model.fit(np.arange(12.0).reshape(6, 2))
+    assert not hasattr(model, "feature_names_in_")
+    assert model.n_features_in_ == 2
+    model.transform(np.zeros((2, 2)))
+
+
+def test_the_common_type_is_single_only_if_all_are():
+    single, half, double = (np.zeros(2, kind) for kind in ("f4", "f2", "f8"))
+    assert common_dtype(single, half, single.astype(">f4")) is np.float32
+    for other in (double, np.zeros(2, "i4"), double.astype(">f8"), [1.0, 2.0]):
+        assert common_dtype(single, other) is np.float64
