@@ -7,7 +7,7 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .cluster._nearest import label
+from .cluster._nearest import nearest_labels
 from .core.validation import Array, common_dtype, matrix, output
 from .neural_network import _dense
 from .neural_network._elementwise import apply_sigmoid
@@ -231,7 +231,7 @@ def nearest_centroid(
         )
     result = output(out, (X.shape[0],), np.int32)
     distances = np.empty(X.shape[0], dtype) if return_distance else None
-    labels = label(X, centers, distances)
+    labels = nearest_labels(X, centers, distances)
     if labels is None:
         matrix(X, "X", dtype)  # says what is not finite
     result[...] = labels

@@ -25,7 +25,7 @@ from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, check_finite, is_plain
 from ..kernels.ops import moments
 from ._distances import distances_to
-from ._nearest import label, weighted_inertia
+from ._nearest import nearest_labels, weighted_inertia
 from ._plusplus import choose_rows, moderate_weights
 
 ALL_ONES = np.empty(0)
@@ -156,7 +156,7 @@ class BaseKMeans(
         fitted = self.__dict__.get("_fitted_centers")
         if fitted is not None and self._needs_no_checks(X, fitted.points):
             plain: Any = X
-            labels = label(plain, fitted.points)
+            labels = nearest_labels(plain, fitted.points)
             if labels is not None:
                 return labels
         data, points = self._samples_and_centers(X)
@@ -256,7 +256,7 @@ class BaseKMeans(
         return (normalize(data) if self._spherical else data), points
 
     def _nearest(self, X: Array, points: Array) -> Array:
-        labels = label(X, points)
+        labels = nearest_labels(X, points)
         if labels is None:  # scikit-learn was told to assume that it is finite
             raise ValueError("Input X contains NaN or infinity.")
         return labels

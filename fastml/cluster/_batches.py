@@ -11,7 +11,7 @@ from ..core.validation import Array
 from ..kernels.cluster import minibatch
 from ..kernels.cluster.minibatch import BatchSums
 from ._bundles import batch_sums, block_rows, prepared_centers
-from ._nearest import assign, weighted_inertia
+from ._nearest import weighted_inertia, write_labels
 
 
 def labels_and_inertia(X: Array, points: Array, weights: Array) -> tuple[Array, float]:
@@ -23,7 +23,7 @@ def labels_and_inertia(X: Array, points: Array, weights: Array) -> tuple[Array, 
         If a row holds NaN or infinity, or the sum overflows for weights of one.
     """
     labels = np.empty(len(X), np.int32)
-    if assign(X, prepared_centers(points), labels) < 0:
+    if write_labels(X, prepared_centers(points), labels) < 0:
         raise ValueError("Input X contains NaN or infinity.")
     return labels, weighted_inertia(X, points, labels, weights)
 
@@ -40,7 +40,7 @@ class RunningMeans:
         self.points = points
         self.counts = np.zeros(len(points))
         self.means = points.astype(np.float64)
-        self._room: tuple[int, BatchSums] | None = None
+        self._batch_sums: tuple[int, BatchSums] | None = None
 
     @classmethod
     def resumed(cls, points: Array, means: Array, counts: Array) -> RunningMeans:
@@ -72,12 +72,12 @@ class RunningMeans:
             If a row holds NaN or infinity, or the means overflow.
         """
         labels = np.empty(len(batch), np.int32)
-        if assign(batch, prepared_centers(self.points), labels) < 0:
+        if write_labels(batch, prepared_centers(self.points), labels) < 0:
             raise ValueError("Input X contains NaN or infinity.")
         rows = block_rows(batch.shape[1], len(self.points))
-        if self._room is None or self._room[0] != len(batch):
-            self._room = len(batch), batch_sums(len(batch), self.points, rows)
-        sums = self._room[1]
+        if self._batch_sums is None or self._batch_sums[0] != len(batch):
+            self._batch_sums = len(batch), batch_sums(len(batch), self.points, rows)
+        sums = self._batch_sums[1]
         if not minibatch.sum_batch(batch, weights, labels, self.points, rows, sums):
             raise ValueError(f"labels must be from 0 to {len(self.points) - 1}.")
         if not minibatch.move_centers(sums.totals, self.counts, self.means, self.points):

@@ -215,7 +215,7 @@ class MiniBatchKMeans(BaseKMeans):
             self._n_since_last_reassign = 0
             resume = Resume(file, found, deadline)
             n_steps, mean_inertia = self._run(data, weights, means, random_state, resume)
-            self._keep(means, random_state)
+            self._set_fitted(means, random_state)
             self.n_steps_ = n_steps
             self.n_iter_ = math.ceil(n_steps * min(self.batch_size, len(data)) / len(data))
             if self.compute_labels:
@@ -269,13 +269,13 @@ class MiniBatchKMeans(BaseKMeans):
                 means = RunningMeans(self._start_from_sample(data, weights, init, random_state))
                 self.n_steps_ = self._n_since_last_reassign = 0
             self._step(means, data, weights, random_state)
-            self._keep(means, random_state)
+            self._set_fitted(means, random_state)
             self.n_steps_ += 1
             if self.compute_labels:
                 self.labels_, self.inertia_ = labels_and_inertia(data, means.points, weights)
         return self
 
-    def _keep(self, means: RunningMeans, random_state: np.random.RandomState) -> None:
+    def _set_fitted(self, means: RunningMeans, random_state: np.random.RandomState) -> None:
         """Set what both ways of fitting leave behind."""
         self.cluster_centers_ = means.points
         self._means = means.means
@@ -410,9 +410,11 @@ class MiniBatchKMeans(BaseKMeans):
     ) -> float:
         """Do one batch; return its inertia."""
         self._n_since_last_reassign += len(batch)
-        due = self._n_since_last_reassign >= 10 * self.n_clusters or bool((means.counts == 0).any())
+        reassigns = self._n_since_last_reassign >= 10 * self.n_clusters or bool(
+            (means.counts == 0).any()
+        )
         inertia = means.take(batch, weights)
-        if due:
+        if reassigns:
             self._n_since_last_reassign = 0
             n_reassigned = means.reassign(batch, self.reassignment_ratio, random_state)
             if self.verbose and n_reassigned:

@@ -29,7 +29,7 @@ def rows_per_ticket(n_features: int, n_clusters: int) -> int:
     return int(min(max(rows, 64), 8192))
 
 
-def label(X: Array, points: Array, distances: Array | None = None) -> Array | None:
+def nearest_labels(X: Array, points: Array, distances: Array | None = None) -> Array | None:
     """Return the label of every row of X, or None if one holds NaN or infinity.
 
     Parameters
@@ -44,11 +44,11 @@ def label(X: Array, points: Array, distances: Array | None = None) -> Array | No
             raise ValueError(f"X has shape {X.shape}, expected (n_samples, {points.shape[1]}).")
         decided = nearest.nearest_of_few(X, points, labels)
     else:
-        decided = assign(X, prepared_centers(points), labels, distances)
+        decided = write_labels(X, prepared_centers(points), labels, distances)
     return labels if decided >= 0 else None
 
 
-def assign(X: Array, centers: Centers, labels: Array, distances: Array | None = None) -> int:
+def write_labels(X: Array, centers: Centers, labels: Array, distances: Array | None = None) -> int:
     """Label every row of X with its nearest centre.
 
     Parameters

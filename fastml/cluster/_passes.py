@@ -18,7 +18,7 @@ from ..kernels.cluster import lloyd
 from ..kernels.cluster.gains import Plan, Sums
 from ._bundles import block_rows, check_array, lloyd_moves, lloyd_plan, prepared_centers
 from ._lloyd import LloydRun, Reason, farthest_rows, raise_if_not_finite
-from ._nearest import assign, squared_distances
+from ._nearest import squared_distances, write_labels
 
 #: Reads a piece: its samples, and their weights, (0,) for weights of one.
 Read = Callable[[Piece], tuple[Array, Array]]
@@ -65,7 +65,7 @@ class LloydModel(NamedTuple):
         """Return the labels the rows of a piece stand with."""
         labels = np.zeros(len(X), np.int32)
         if self.standing is not None:
-            assign(X, prepared_centers(self.standing), labels)
+            write_labels(X, prepared_centers(self.standing), labels)
         here = (self.moved_rows >= piece.start) & (self.moved_rows < piece.stop)
         labels[self.moved_rows[here] - piece.start] = self.moved_labels[here]
         return labels

@@ -14,7 +14,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from ..cluster._bundles import prepared_centers
 from ..cluster._kmeans import KMeans
-from ..cluster._nearest import assign, squared_distances
+from ..cluster._nearest import squared_distances, write_labels
 from ..cluster._plusplus import kmeans_plusplus
 from ..core.validation import Array
 from ._style import COLOURS, FAINT, INK
@@ -345,7 +345,7 @@ def _colours_of(labels: Array) -> list[str]:
 
 def _nearest(X: Array, centers: Array) -> Array:
     labels = np.empty(len(X), np.int32)
-    assign(X, prepared_centers(centers), labels)
+    write_labels(X, prepared_centers(centers), labels)
     return labels
 
 

@@ -137,7 +137,7 @@ class CompiledSteps:
         network = self._network._replace(parameters=parameters)
         if (samples.X.dtype, samples.X.shape[1], samples.Y.shape[1]) != self._kind_of_samples:
             raise ValueError("the samples are not those of the network.")
-        arrays = (self.gradient, self._room(members), self._sums, self._block_sums)
+        arrays = (self.gradient, self._block_panels(members), self._sums, self._block_sums)
         run_team(
             train.train, members,
             samples, network, optimizer, self._plan,
@@ -145,7 +145,7 @@ class CompiledSteps:
             bundles.Workspace.checked(arrays, network, self._plan, members), new_state(),
         )  # fmt: skip
 
-    def _room(self, members: int) -> Array:
+    def _block_panels(self, members: int) -> Array:
         """Return panels for all blocks, or where sums are split for those of each member's group.
 
         Aligned on a cache line: a vector across two lines costs two loads.

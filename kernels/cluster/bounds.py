@@ -81,7 +81,7 @@ def limit_of(slack_of_row, spent):
 
 
 @inner_kernel
-def spend(moves, spent):
+def add_moves(moves, spent):
     """Add to what each cluster has spent its own move and the largest move of another.
 
     Parameters

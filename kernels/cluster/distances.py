@@ -104,13 +104,13 @@ def measure_panel(panel, n_features, points, n_clusters, cosine, distances):
         store(distances, j * height, height, as_distances(total, cosine))
         j += N
     if j < padded:
-        short = fill(panel, 0.0, M, NARROW)
+        total = fill(panel, 0.0, M, NARROW)
         for start in range(0, n_features, _TERMS):
             stop = min(start + _TERMS, n_features)
             few = fill(panel, 0.0, M, NARROW)
-            short = short + add_squares(few, panel, start, stop, points, j * n_features, NARROW)
-        again = again or any_lane(~((short > tiny) & (short < np.inf)))
-        store(distances, j * height, height, as_distances(short, cosine))
+            total = total + add_squares(few, panel, start, stop, points, j * n_features, NARROW)
+        again = again or any_lane(~((total > tiny) & (total < np.inf)))
+        store(distances, j * height, height, as_distances(total, cosine))
     return again
 
 

@@ -27,7 +27,7 @@ from ..machine.team import finish_ticket, release_team, take_phased_ticket, wait
 from ..ops.certify import NOT_FINITE as A_ROW_NOT_FINITE
 from ..ops.exact import distance
 from ..ops.sums import add_up
-from .bounds import spend
+from .bounds import add_moves
 from .centers import follow_centers, shift_center
 from .gains import CHANGED_ROWS, DECIDED_ROWS, SCORED_ROWS, gain_of_ticket, gain_work
 
@@ -181,7 +181,7 @@ def finish_iteration(centers, sums, moves, control, plan):
         control[STOP] = EMPTY_CLUSTER
         return
     follow_centers(centers, largest)
-    spend(moves.moves, moves.spent)
+    add_moves(moves.moves, moves.spent)
     unchanged = control[CHANGED] == 0
     verified = unchanged and farthest == 0.0 and every_row
     control[EVERY_ROW] = 0
