@@ -297,7 +297,7 @@ def work(seed: int, first: int, last: int, families: Sequence[str]) -> int:
     from fastml.core import threads
 
     # Helpers take part however little there is to do.
-    threads._WAKING_NANOSECONDS = 1
+    threads._WORTH_WAKING = threads._WORTH_SHARING = 1
     _ = fastml.MLPClassifier
     for name, module in list(sys.modules.items()):
         if name.startswith("fastml.") and hasattr(module, "_SHARED_STEP_NANOSECONDS"):
