@@ -211,7 +211,5 @@ if __name__ == "__main__":
     os.environ["FASTML_NUM_THREADS"] = "4"
     # Helpers take part however little there is to do.
     threads._WORTH_WAKING = threads._WORTH_SHARING = 1
-        1  # helpers take part however little there is to do
-    )
     warnings.simplefilter("ignore")
     print("done", globals()[sys.argv[1]](int(sys.argv[2])))
