@@ -46,7 +46,8 @@ def first_shift(X: Array, Y: Array, weights: Array | None) -> Array:
             chosen = np.flatnonzero(weights)[:_FIRST_ROWS]
         if not len(chosen):
             chosen = slice(_FIRST_ROWS)
-    some = np.hstack([np.asarray(X[chosen], np.float64), Y[chosen]])
+    # In one memory order, which decides the order NumPy adds in.
+    some = np.ascontiguousarray(np.hstack([np.asarray(X[chosen], np.float64), Y[chosen]]))
     return np.asarray(some[0] + (some - some[0]).mean(axis=0))
 
 

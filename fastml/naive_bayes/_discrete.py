@@ -16,7 +16,7 @@ from ..core.classes import check_classes, number_classes
 from ..core.estimator import unchanged_on_error
 from ..core.passes import Grid, TreeSum
 from ..core.threads import new_state, run_team, team_size
-from ..core.validation import Array, check_finite, readable
+from ..core.validation import Array, check_compressed, check_finite, readable
 from ..kernels.naive_bayes import counts, linear
 from ..kernels.ops.sums import levels_for
 from ._moments import block_rows, blocks_a_ticket
@@ -184,11 +184,22 @@ class CountingNB:
         return data, targets, weights
 
     def _check_numbers(self, data: Any) -> None:
-        check_finite(data.data if scipy.sparse.issparse(data) else data, "X", type(self).__name__)
+        if scipy.sparse.issparse(data):
+            check_compressed(data)
+            data = data.data
+        check_finite(data, "X", type(self).__name__)
 
     def _add(self, X: Any, numbers: Array, weights: Array) -> None:
         """Add rows to the counts, and set what follows from them."""
         n_classes, threshold = len(self.classes_), self._threshold()
+        for name, shape in (
+            ("feature_count_", (n_classes, X.shape[1])),
+            ("class_count_", (n_classes,)),
+        ):
+            if np.shape(getattr(self, name)) != shape or numbers.max() >= n_classes:
+                raise ValueError(
+                    f"{name} has shape {np.shape(getattr(self, name))}, expected {shape}."
+                )
         if scipy.sparse.issparse(X):
             X = X.copy() if threshold == threshold else X
             if threshold == threshold:
@@ -293,7 +304,7 @@ class CountingNB:
         data = validate_data(self, X, reset=False, accept_sparse="csr", ensure_all_finite=False)
         self._check_numbers(data)
         W, b = self._coefficients()
-        shape = (len(self.classes_), self.n_features_in_)
+        shape = (len(self.classes_), data.shape[1])
         if W.shape != shape or b.shape != shape[:1]:
             raise ValueError(
                 f"feature_log_prob_ has shape {W.shape} and class_log_prior_ {b.shape}, expected "

@@ -166,14 +166,15 @@ def by_definition(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, 
         np.array(queries, dtype=np.float64, order="C"), readable(base.X), part_rows, new_state(),
         squares, indices,
     )  # fmt: skip
-    if n_parts == 1:
-        return squares[0], indices[0]
-    together = np.concatenate(list(squares), axis=1)
-    numbers = np.concatenate(list(indices), axis=1)
-    order = np.lexsort((numbers, together))[:, :n_neighbors]
-    numbers = np.take_along_axis(numbers, order, axis=1)
-    assert (numbers < NOBODY).all()
-    return np.take_along_axis(together, order, axis=1), numbers
+    together = np.concatenate(list(squares), axis=1) if n_parts > 1 else squares[0]
+    numbers = np.concatenate(list(indices), axis=1) if n_parts > 1 else indices[0]
+    if n_parts > 1:
+        order = np.lexsort((numbers, together))[:, :n_neighbors]
+        numbers = np.take_along_axis(numbers, order, axis=1)
+        together = np.take_along_axis(together, order, axis=1)
+    if (numbers == NOBODY).any():  # where finite numbers were assumed
+        raise ValueError("A query has too few neighbors: X or the queries contain NaN.")
+    return together, numbers
 
 
 def within(base: Base, queries: Array, radii: Array, squared: bool) -> tuple[Array, Array, Array]:

@@ -163,6 +163,17 @@ def test_same_bits_for_any_number_of_threads(shape, dtype, shared_work):
             np.testing.assert_array_equal(a, b)
 
 
+def test_same_bits_in_any_memory_order():
+    rng = np.random.default_rng(11)
+    X, Y = rng.standard_normal((502, 37)), rng.standard_normal((502, 2))
+    wide = np.zeros((502, 74))
+    wide[:, ::2] = X
+    first = fastml.gram(X, Y)
+    for other in (np.asfortranarray(X), wide[:, ::2], X[::-1].copy()[::-1]):
+        for a, b in zip(first, fastml.gram(other, np.asfortranarray(Y)), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.checked
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("order", ["C", "F"])
