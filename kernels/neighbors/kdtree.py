@@ -3,11 +3,12 @@
 Rows are halved again and again at the median of the feature that spreads most (Bentley,
 "Multidimensional binary search trees used for associative searching", Communications of the ACM
 18(9), 1975; Friedman, Bentley and Finkel, ACM TOMS 3(3), 1977), until a *leaf* holds at most
-:data:`LEAF_ROWS`.  Node i of level l holds rows ``n i // 2^l`` to ``n (i + 1) // 2^l`` of the order,
-so the shape follows from n alone.
+:data:`LEAF_ROWS`.  Node i of level l holds rows ``n i // 2^l`` to ``n (i + 1) // 2^l`` of the
+order, so the shape follows from n alone.
 
-For searching, three levels are one: a *node* knows the boxes of its eight children side by side, and
-one vector says how near each comes.  The first node has 1, 2, 4 or 8, what is left of the levels.
+For searching, three levels are one: a *node* knows the boxes of its eight children side by side,
+and one vector says how near each comes.  The first node has 1, 2, 4 or 8, what is left of the
+levels.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ import numpy as np
 from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import finish_ticket, take_ticket
 from ..ops.scratch import aligned_zeros
-from ..ops.top import NOBODY, clear_heap, is_worse, replace_worst, sort_heap
+from ..ops.top import clear_heap, is_worse, replace_worst, sort_heap
 from ..tile import (
     any_lane,
     broadcast,
@@ -41,7 +41,7 @@ BATCH = 64
 #: Vectors of as many numbers as a node has children, and vectors of rows compared at a time.
 _NODE = max(1, CHILDREN // lanes_of(np.float64))
 _ROWS = min(4, LEAF_ROWS // lanes_of(np.float64))
-_STEP = _ROWS * lanes_of(np.float64)
+STEP = _ROWS * lanes_of(np.float64)
 
 
 class Path(NamedTuple):
@@ -125,6 +125,18 @@ def order_by_leaf(homes, counts, order):
 
 
 @inner_kernel
+def leaf_distances(query, leaves, leaf, first, sums):
+    """Return the squared distances of a query from some rows of a leaf (a tile)."""
+    n_features = query.size
+    total = fill(sums, 0.0, _ROWS, 1)
+    for p in range(n_features):
+        at = (leaf * n_features + p) * LEAF_ROWS + first
+        gap = load_as(sums, leaves.packed, at, 0, _ROWS, 1) - broadcast(query, p, 0, _ROWS, 1)
+        total = total + gap * gap
+    return total
+
+
+@inner_kernel
 def scan_leaf(query, leaves, leaf, sums, best, held):
     """Let the rows of a leaf into the heap of a query.
 
@@ -135,13 +147,8 @@ def scan_leaf(query, leaves, leaf, sums, best, held):
     sums : OUT (LEAF_ROWS,) float64, working memory
     best, held : IN/OUT (n_neighbors,) a heap
     """
-    n_features = query.size
-    for first in range(0, LEAF_ROWS, _STEP):
-        total = fill(sums, 0.0, _ROWS, 1)
-        for p in range(n_features):
-            at = (leaf * n_features + p) * LEAF_ROWS + first
-            gap = load_as(sums, leaves.packed, at, 0, _ROWS, 1) - broadcast(query, p, 0, _ROWS, 1)
-            total = total + gap * gap
+    for first in range(0, LEAF_ROWS, STEP):
+        total = leaf_distances(query, leaves, leaf, first, sums)
         hits = total <= best[0]
         if any_lane(hits):
             store(sums, first, 0, total)
