@@ -11,9 +11,9 @@ from sklearn import linear_model
 from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
 
+from ..core.classes import check_classes, number_classes
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import unchanged_on_error
 from ..core.validation import check_finite, contiguous
@@ -136,8 +136,9 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], ensure_all_finite=False)
         X = contiguous(X)
         check_finite(X, "X", type(self).__name__)
-        check_classification_targets(y)
-        classes, codes = np.unique(y, return_inverse=True)
+        y = column_or_1d(y, warn=True)
+        check_classes(y)
+        classes, codes = number_classes(y)
         if len(classes) < 2:
             raise ValueError(
                 "This solver needs samples of at least 2 classes in the data, but the data "
@@ -161,8 +162,8 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
             if start.shape != (n_outputs, X.shape[1] + 1):
                 return "warm_start from another shape"
         found = fit_logistic(
-            X, np.asarray(codes, np.float64), weights, n_outputs, 1.0 / self.C,
-            self.fit_intercept, self.max_iter, start,
+            X, codes, weights, n_outputs, 1.0 / self.C,
+            self.fit_intercept, self.max_iter, self.tol, start,
         )  # fmt: skip
         if not np.isfinite(found.W).all():
             return "numbers overflow"

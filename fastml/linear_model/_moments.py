@@ -10,6 +10,7 @@ import numpy as np
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.ops import gram as kernel
+from ..kernels.ops.strips import Rows, panel_rows
 from ..kernels.ops.sums import levels_for
 
 #: Where a mean is so many standard deviations from the shift, products are taken anew about it.
@@ -81,9 +82,9 @@ def run_tickets(
 
 def raw_products(X: Array, Y: Array, roots: Array | None, shift: Array, panel_type: Any) -> Array:
     """Return the Gram matrix of [X, Y, 1] about ``shift``, symmetric, in float64."""
-    rows = kernel.Rows.of(X, Y, roots, shift, panel_type)
+    rows = Rows.of(X, Y, roots, shift, panel_type)
     n_columns, width = rows.shift.size, X.shape[1] + Y.shape[1] + 1
-    height = kernel.panel_rows(n_columns, panel_type)
+    height = panel_rows(n_columns, panel_type)
     like = np.empty(0, panel_type)
     n_blocks = -(-len(X) // kernel.BLOCK_ROWS)
     nanoseconds = len(X) * n_columns * (n_columns + 16) / 40
