@@ -121,7 +121,7 @@ def _scale_rows(panel, height, n_columns, roots):
     width = strip_width(panel)
     for start in range(0, n_columns, width):
         for r in range(height):
-            at = start * height + r * width
+            at = start * (height + 1) + r * width
             store(panel, at, 0, load(panel, at, 0, M, 1) * roots[r])
 
 
@@ -147,14 +147,13 @@ def loss_gradient(
     """
     n_samples = rows.X.shape[0]
     n_columns = rows.shift.size
-    panel = aligned_zeros(rows.shift, n_columns * (height + 1))
+    panel = aligned_zeros(rows.shift, n_columns * (height + 2))
     z = aligned_zeros(rows.shift, height * pitch_of(panel, n_outputs))
     columns = aligned_zeros(rows.shift, lanes(panel) * pitch_of(panel, n_outputs))
     residuals = aligned_zeros(rows.shift, height * (n_outputs + COLUMNS))
     held_target = aligned_zeros(rows.shift, height)
     held_weight = aligned_zeros(rows.shift, height)
     roots = aligned_zeros(rows.shift, height if curvature else 0)
-    held = aligned_zeros(rows.shift, strip_width(panel) * COLUMNS)
     sums = np.zeros(partials.shape[1])
     levels = np.empty((n_levels, sums.size))
     full = np.zeros(n_levels, np.bool_)
@@ -172,7 +171,7 @@ def loss_gradient(
                 sums[i] = 0
             for first in range(start, stop, height):
                 count = min(height, stop - first)
-                pack_strips(rows, first, count, height, panel)
+                pack_strips(rows, first, count, height + 1, panel)
                 _copy_targets(target, weights, first, count, held_target, held_weight)
                 margins(panel, height, n_columns, W, n_outputs, z)
                 losses = fill(panel, 0.0, 1, 1)
@@ -192,11 +191,11 @@ def loss_gradient(
                             columns, r, n_outputs, held_weight, height, residuals
                         )
                 sums[0] += lane_sum(losses)
-                add_row_sums(panel, height, n_columns, residuals, n_outputs, held, 1, sums)
+                add_row_sums(panel, height, n_columns, residuals, n_outputs, 1, sums)
                 if curvature:
                     _scale_rows(panel, height, n_columns, roots)
                     add_gram(
-                        panel, count, height, columns_in_use(rows), held,
+                        panel, count, height + 1, columns_in_use(rows),
                         1 + n_outputs * n_columns, n_columns, sums,
                     )  # fmt: skip
             add_block(number, True, sums, levels, full)

@@ -16,6 +16,7 @@ from ..ops.scratch import copy_elements
 from ..ops.strips import strip_width
 from ..tile import (
     M,
+    add_as,
     add_lane_sums,
     fill,
     lanes,
@@ -30,6 +31,8 @@ from ..tile import (
 
 #: Rows, and outputs, of a tile of products.
 _ROWS, _FEW = 8, COLUMNS // 2
+#: Columns whose weights are used for all rows of a panel before the next.
+_CHUNK = 128
 #: Bytes of a panel of rows: a first-level cache, or most of one.
 _PANEL_BYTES = 1 << 15
 
@@ -73,7 +76,7 @@ def pitch_of(panel, n_outputs):
 def hold_weights(panel, height, n_columns, W, n_outputs):
     """Copy the weights of one output behind the panel, ``n_columns`` more elements."""
     if n_outputs == 1:
-        copy_elements(W, 0, n_columns, panel, n_columns * height)
+        copy_elements(W, 0, n_columns, panel, n_columns * (height + 1))
 
 
 @inner_kernel
@@ -85,7 +88,7 @@ def margins(panel, height, n_columns, W, n_outputs, z):
     Parameters
     ----------
     panel : IN, see ``ops.strips``; behind it what :func:`hold_weights` wrote
-    height, n_columns : int, of the panel
+    height, n_columns : int, of the panel; its strips have room for one row more
     W : IN flat, see :func:`weights_as_packed`
     z : OUT (height * pitch,)
     """
@@ -104,34 +107,38 @@ def _margins_of_one(panel, height, n_columns, z):
     for r in range(0, height, _ROWS):
         tile = fill(panel, 0.0, 1, _ROWS)
         for start in range(0, n_columns, width):
-            at = start * height + r * width
+            at = start * (height + 1) + r * width
             for v in range(0, width, step):
-                tile = outer(tile, panel, n_columns * height + start + v, at + v, width)
+                tile = outer(tile, panel, n_columns * (height + 1) + start + v, at + v, width)
         add_lane_sums(z, r, 0, tile, 1, _ROWS)
 
 
 @inner_kernel
 def _margins_of_many(panel, height, n_columns, W, pitch, z):
+    """Go through the columns in chunks, so that their weights stay in the first-level cache."""
     width = strip_width(panel)
-    step = lanes(panel)
-    for r in range(0, height, _ROWS):
-        pairs = pitch // width * width
-        for k in range(0, pairs, width):
-            wide = fill(panel, 0.0, M, _ROWS)
-            for start in range(0, n_columns, width):
-                at = start * height + r * width
-                for i in range(width):
-                    w = load(W, (start + i) * pitch + k, 0, M, 1)
-                    wide = rank1(wide, w, panel, at + i, width)
-            store(z, r * pitch + k, pitch, wide)
-        for k in range(pairs, pitch, step):
-            tile = fill(panel, 0.0, 1, _ROWS)
-            for start in range(0, n_columns, width):
-                at = start * height + r * width
-                for i in range(width):
-                    w = load(W, (start + i) * pitch + k, 0, 1, 1)
-                    tile = rank1(tile, w, panel, at + i, width)
-            store(z, r * pitch + k, pitch, tile)
+    pairs = pitch // width * width
+    for i in range(height * pitch):
+        z[i] = 0
+    for chunk in range(0, n_columns, _CHUNK):
+        last = min(chunk + _CHUNK, n_columns)
+        for r in range(0, height, _ROWS):
+            for k in range(0, pairs, width):
+                wide = load(z, r * pitch + k, pitch, M, _ROWS)
+                for start in range(chunk, last, width):
+                    at = start * (height + 1) + r * width
+                    for i in range(width):
+                        w = load(W, (start + i) * pitch + k, 0, M, 1)
+                        wide = rank1(wide, w, panel, at + i, width)
+                store(z, r * pitch + k, pitch, wide)
+            for k in range(pairs, pitch, lanes(panel)):
+                tile = load(z, r * pitch + k, pitch, 1, _ROWS)
+                for start in range(chunk, last, width):
+                    at = start * (height + 1) + r * width
+                    for i in range(width):
+                        w = load(W, (start + i) * pitch + k, 0, 1, 1)
+                        tile = rank1(tile, w, panel, at + i, width)
+                store(z, r * pitch + k, pitch, tile)
 
 
 @inner_kernel
@@ -148,45 +155,40 @@ def outputs_in_rows(z, first, n_outputs, columns):
 
 
 @inner_kernel
-def add_row_sums(panel, height, n_columns, residuals, n_outputs, held, at, sums):
+def add_row_sums(panel, height, n_columns, residuals, n_outputs, at, sums):
     """Add residuals times rows to sums: output k from ``at + k * n_columns`` on.
 
     Parameters
     ----------
-    residuals : IN output k of row r at ``k * height + r``; of more outputs, padding, as far as a
-        tile reaches
-    held : OUT (strip_width * COLUMNS,) working memory
+    residuals : IN output k of row r at ``k * height + r``
     sums : IN/OUT flat float64
     """
     width = strip_width(panel)
     for start in range(0, n_columns, width):
-        strip = start * height
-        if n_outputs == 1:
-            store(held, 0, width, _sum_of_one(panel, strip, height, residuals))
-            for i in range(width):
-                sums[at + start + i] += held[i]
+        strip = start * (height + 1)
         k = 0
-        while k < n_outputs and n_outputs > 1:
-            if n_outputs - k > _FEW:
-                tile = fill(panel, 0.0, M, COLUMNS)
-                for r in range(height):
-                    features = load(panel, strip + r * width, 0, M, 1)
-                    tile = rank1(tile, features, residuals, k * height + r, height)
-                store(held, 0, width, tile)
-            else:
-                slim = fill(panel, 0.0, M, _FEW)
-                for r in range(height):
-                    features = load(panel, strip + r * width, 0, M, 1)
-                    slim = rank1(slim, features, residuals, k * height + r, height)
-                store(held, 0, width, slim)
-            for j in range(min(COLUMNS, n_outputs - k)):
-                for i in range(width):
-                    sums[at + (k + j) * n_columns + start + i] += held[j * width + i]
+        while n_outputs - k >= COLUMNS:
+            tile = fill(panel, 0.0, M, COLUMNS)
+            for r in range(height):
+                features = load(panel, strip + r * width, 0, M, 1)
+                tile = rank1(tile, features, residuals, k * height + r, height)
+            add_as(sums, at + k * n_columns + start, n_columns, tile)
             k += COLUMNS
+        while n_outputs - k >= _FEW:
+            slim = fill(panel, 0.0, M, _FEW)
+            for r in range(height):
+                features = load(panel, strip + r * width, 0, M, 1)
+                slim = rank1(slim, features, residuals, k * height + r, height)
+            add_as(sums, at + k * n_columns + start, n_columns, slim)
+            k += _FEW
+        while k < n_outputs:
+            one = _sum_of_one(panel, strip, height, residuals, k * height)
+            add_as(sums, at + k * n_columns + start, 0, one)
+            k += 1
 
 
 @inner_kernel
-def _sum_of_one(panel, strip, height, residuals):
+def _sum_of_one(panel, strip, height, residuals, first):
     """Return four sums of a quarter of the rows each, added up: to hide the latency."""
     width = strip_width(panel)
     quarter = height // 4
@@ -195,8 +197,8 @@ def _sum_of_one(panel, strip, height, residuals):
     b = fill(panel, 0.0, M, 1)
     c = fill(panel, 0.0, M, 1)
     d = fill(panel, 0.0, M, 1)
-    for r in range(quarter):
-        p = strip + r * width
+    for i in range(quarter):
+        p, r = strip + i * width, first + i
         a = rank1(a, load(panel, p, 0, M, 1), residuals, r, 1)
         b = rank1(b, load(panel, p + move, 0, M, 1), residuals, r + quarter, 1)
         c = rank1(c, load(panel, p + 2 * move, 0, M, 1), residuals, r + 2 * quarter, 1)

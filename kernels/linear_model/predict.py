@@ -85,7 +85,7 @@ def _predict_rows(rows, W, kind, n_outputs, start, stop, panel, z, columns, out,
     finite = True
     for first in range(start, stop, _HEIGHT):
         height = min(_HEIGHT, stop - first)
-        pack_strips(rows, first, height, _HEIGHT, panel)
+        pack_strips(rows, first, height, _HEIGHT + 1, panel)
         margins(panel, _HEIGHT, n_columns, W, n_outputs, z)
         for r in range(0, height, lanes(panel)):
             outputs_in_rows(z, r, n_outputs, columns)
@@ -126,7 +126,7 @@ def predict(X, nothing, coef, intercept, kind, block_rows, state, out, labels, f
     pitch = 1 if n_outputs == 1 else pitch_of(nothing, n_outputs)
     W = aligned_zeros(nothing, n_columns * pitch)
     _packed_weights(coef, intercept, n_columns, pitch, W)
-    panel = aligned_zeros(nothing, n_columns * (_HEIGHT + 1))
+    panel = aligned_zeros(nothing, n_columns * (_HEIGHT + 2))
     z = aligned_zeros(nothing, _HEIGHT * pitch_of(nothing, n_outputs))
     columns = aligned_zeros(nothing, lanes(nothing) * (1 + pitch_of(nothing, n_outputs)))
     hold_weights(panel, _HEIGHT, n_columns, W, n_outputs)

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
-from ..tile import M, N, fill, lanes, lanes_of, load, rank1, store
+from ..tile import M, N, add_as, fill, lanes, lanes_of, load, rank1
 from .scratch import aligned_zeros
 from .strips import columns_in_use, pack_strips, strip_width
 from .sums import add_block, take_total
@@ -29,15 +29,14 @@ BLOCK_ROWS = 4096
 
 
 @inner_kernel
-def add_gram(panel, count, height, n_used, held, at, pitch, G):
+def add_gram(panel, count, height, n_used, at, pitch, G):
     """Add the Gram matrix of a panel's rows, entries i >= j, to float64 sums.
 
     Parameters
     ----------
     panel : IN, see ``strips``
-    count, height : int, rows in use, and of a whole panel
+    count, height : int, rows in use, and those a strip has room for
     n_used : int, columns in use
-    held : OUT (strip_width * COLUMNS,) of the panel's type, working memory
     at, pitch : int, entry (i, j) at ``at + j * pitch + i``; pitch is the width of whole strips
     G : IN/OUT flat float64
     """
@@ -49,33 +48,24 @@ def add_gram(panel, count, height, n_used, held, at, pitch, G):
                 left, right = si * height, sj * height + j
                 to = at + (sj + j) * pitch + si
                 if si == sj and j >= step:  # above the diagonal: the second vector only
-                    _add_half(panel, left + step, right, count, held, to + step, pitch, G)
+                    _add_half(panel, left + step, right, count, to + step, pitch, G)
                 elif si + step >= n_used:  # the second vector is empty
-                    _add_half(panel, left, right, count, held, to, pitch, G)
+                    _add_half(panel, left, right, count, to, pitch, G)
                 else:
                     tile = fill(panel, 0.0, M, COLUMNS)
                     for r in range(count):
                         features = load(panel, left + r * width, 0, M, 1)
                         tile = rank1(tile, features, panel, right + r * width, 1)
-                    store(held, 0, width, tile)
-                    _add_held(held, width, to, pitch, G)
+                    add_as(G, to, pitch, tile)
 
 
 @inner_kernel
-def _add_half(panel, left, right, count, held, to, pitch, G):
+def _add_half(panel, left, right, count, to, pitch, G):
     width = strip_width(panel)
     half = fill(panel, 0.0, 1, COLUMNS)
     for r in range(count):
         half = rank1(half, load(panel, left + r * width, 0, 1, 1), panel, right + r * width, 1)
-    store(held, 0, lanes(panel), half)
-    _add_held(held, lanes(panel), to, pitch, G)
-
-
-@inner_kernel
-def _add_held(held, width, at, pitch, G):
-    for j in range(COLUMNS):
-        for i in range(width):
-            G[at + j * pitch + i] += held[j * width + i]
+    add_as(G, to, pitch, half)
 
 
 @allocating_kernel
@@ -94,10 +84,8 @@ def gram(rows, like, height, blocks_a_ticket, first_ticket, last_ticket, n_level
     partials : OUT (n_tickets, n_columns * n_columns) float64
     """
     n_samples = rows.X.shape[0]
-    n_columns = rows.shift.size
-    width = strip_width(like)
-    panel = aligned_zeros(like, n_columns * height)
-    held = aligned_zeros(like, width * COLUMNS)
+    n_columns, n_used = rows.shift.size, columns_in_use(rows)
+    panel = aligned_zeros(like, n_columns * (height + 1))
     G = np.zeros(n_columns * n_columns)
     levels = np.empty((n_levels, G.size))
     full = np.zeros(n_levels, np.bool_)
@@ -114,7 +102,7 @@ def gram(rows, like, height, blocks_a_ticket, first_ticket, last_ticket, n_level
                 G[i] = 0
             for first in range(start, stop, height):
                 count = min(height, stop - first)
-                pack_strips(rows, first, count, height, panel)
-                add_gram(panel, count, height, columns_in_use(rows), held, 0, n_columns, G)
+                pack_strips(rows, first, count, height + 1, panel)
+                add_gram(panel, count, height + 1, n_used, 0, n_columns, G)
             add_block(number, True, G, levels, full)
         take_total(levels, full, partials[ticket])

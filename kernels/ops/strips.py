@@ -1,7 +1,8 @@
 """Rows packed as they lie: features along the lanes, then targets and a one.
 
 A *panel* holds some rows in strips of :func:`strip_width` columns, strip by strip, each row by
-row.  Nothing is transposed; what a row says is moved by a shift common to all rows, so that sums of
+row.  A strip has room for one row more than a panel has, lest the same row of all strips falls into
+the same few lines of a cache.  Nothing is transposed; what a row says is moved by a shift common to all rows, so that sums of
 products keep their digits whatever the offsets, and multiplied by the root of its weight.
 """
 
@@ -12,10 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..machine.jit import inner_kernel
-from ..tile import M, fill, lanes, lanes_of, load, load_as, rows_below, select, store
+from ..tile import M, fill, lanes, lanes_of, load, load_as, prefetch, rows_below, select, store
 
+#: How far ahead of the row at work memory is asked for.
+_BYTES_AHEAD = 4096
 #: Bytes of a panel: a second-level cache, or most of one.
-_PANEL_BYTES = 1 << 19
+_PANEL_BYTES = 1 << 20
 
 
 class Rows(NamedTuple):
@@ -100,8 +103,8 @@ def pack_strips(rows, first, count, height, panel):
     Parameters
     ----------
     rows : IN Rows
-    height : int, rows of a whole panel
-    panel : OUT (n_columns * height,), of the shift's type
+    height : int, rows a strip has room for
+    panel : OUT (n_columns * height,) or more, of the shift's type
     """
     X = rows.X
     dense = X.strides[1] == X.itemsize and X.strides[0] == X.shape[1] * X.itemsize
@@ -124,9 +127,11 @@ def _pack_whole_strips(X, shift, first, count, height, panel):
     width = strip_width(panel)
     n_features = X.shape[1]
     whole = n_features // width * width
+    ahead = 1 + _BYTES_AHEAD // (n_features * X.itemsize)
     for r in range(count):
         from_ = (first + r) * n_features
         for start in range(0, whole, width):
+            prefetch(X, first + r + ahead, start)
             moved = load_as(panel, X, from_ + start, 0, M, 1) - load(shift, start, 0, M, 1)
             store(panel, start * height + r * width, 0, moved)
 
