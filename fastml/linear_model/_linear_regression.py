@@ -14,8 +14,12 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import unchanged_on_error
 from ..core.validation import Array, check_finite, contiguous, readable
-from ._least_squares import Solution, solve
-from ._moments import Moments, moments
+from ._least_squares import Solution, refined, solve
+from ._moments import Moments, in_range, moments
+from ._predicting import targets
+
+#: Products of wider float32 rows are summed in float32, and the solution refined.
+_MOST_DOUBLE_COLUMNS = 128
 
 
 def checked_rows(
@@ -44,6 +48,13 @@ def solved(
 ) -> tuple[Solution, Moments] | None:
     """Return the solution and the moments; None where squares overflow float64."""
     Y = np.asarray(y, np.float64).reshape(len(X), -1)
+    if X.dtype == np.float32 and X.shape[1] > _MOST_DOUBLE_COLUMNS and len(X) > X.shape[1]:
+        single = moments(X, Y, weights, center=center, single=True)
+        if single.weight > 0 and in_range(single):
+            roots = None if weights is None else np.sqrt(weights)
+            solution = refined(X, Y, roots, single, alpha, center)
+            if solution is not None:
+                return solution, single
     found = moments(X, Y, weights, center=center)
     if not np.isfinite(found.products).all() or not found.weight > 0:
         check_finite(X, "X", type(estimator).__name__)
@@ -52,19 +63,26 @@ def solved(
 
 
 def set_solution(
-    estimator: Any, X: Array, y: Array, solution: Solution, found: Moments, center: bool
+    estimator: Any, dtype: Any, flat: bool, solution: Solution, found: Moments, center: bool
 ) -> None:
-    """Set ``coef_`` and ``intercept_`` as scikit-learn shapes and types them."""
-    d = X.shape[1]
+    """Set ``coef_`` and ``intercept_`` as scikit-learn shapes and types them.
+
+    Parameters
+    ----------
+    flat : bool, whether targets were a vector
+    """
     coef = solution.coef.T
+    d = coef.shape[1]
     intercept: Any = 0.0
     if center:
-        intercept = found.mean[d:] - coef @ found.mean[:d]
-        intercept = np.asarray(intercept, X.dtype)
-        if y.ndim == 1:
+        intercept = found.mean[d:] - (coef * found.mean[:d]).sum(axis=1)
+        if solution.intercept is not None:
+            intercept = intercept + solution.intercept
+        intercept = np.asarray(intercept, dtype)
+        if flat:
             intercept = intercept[0]
-    coef = np.asarray(coef, X.dtype)
-    estimator.coef_ = np.ascontiguousarray(coef[0] if y.ndim == 1 else coef)
+    coef = np.asarray(coef, dtype)
+    estimator.coef_ = np.ascontiguousarray(coef[0] if flat else coef)
     estimator.intercept_ = intercept
     estimator.computed_by_ = "fastml"
 
@@ -144,7 +162,7 @@ class LinearRegression(linear_model.LinearRegression):  # type: ignore[misc]
                 rows, y_, weights = checked_rows(self, X, y, sample_weight, nonnegative=True)
                 found = solved(self, rows, y_, weights, np.zeros(1), self.fit_intercept)
                 if found is not None:
-                    set_solution(self, rows, y_, *found, self.fit_intercept)
+                    set_solution(self, rows.dtype, y_.ndim == 1, *found, self.fit_intercept)
                     self.rank_ = found[0].rank
                     self._factor = (found[0].factor, min(rows.shape))
                     self.__dict__.pop("_singular", None)
@@ -157,6 +175,22 @@ class LinearRegression(linear_model.LinearRegression):  # type: ignore[misc]
         )
         return self
 
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the predicted targets.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            In the wider type of X and ``coef_``; a row's are the same bits in any company.
+        """
+        found = targets(self, X)
+        return np.asarray(super().predict(X)) if found is None else found
+
     @property
     def singular_(self) -> Array:
         """Singular values of the centred X, largest first."""
@@ -164,7 +198,7 @@ class LinearRegression(linear_model.LinearRegression):  # type: ignore[misc]
             if "_factor" not in vars(self):
                 raise AttributeError("singular_ is there after a dense fit only.")
             factor, count = self._factor
-            self._singular = linalg.svdvals(factor)[:count]
+            self._singular = linalg.svdvals(factor())[:count]
         return np.asarray(self._singular)
 
     @singular_.setter

@@ -16,8 +16,10 @@ from sklearn.utils.validation import _check_sample_weight, column_or_1d, validat
 from ..core.classes import check_classes, number_classes
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import unchanged_on_error
-from ..core.validation import check_finite, contiguous
+from ..core.validation import Array, check_finite, contiguous
 from ._logistic_fit import fit_logistic
+from ._predict import labels, probabilities
+from ._predicting import predicted, targets
 
 _SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky")
 
@@ -187,3 +189,52 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         self.n_iter_ = np.array([found.n_iter], np.int32)
         self.computed_by_ = "fastml"
         return None
+
+    def decision_function(self, X: ArrayLike) -> Array:
+        """Return the margins of each class, or of the second of two.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        margins : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        """
+        found = targets(self, X)
+        if found is None:
+            return np.asarray(super().decision_function(X))
+        return found.ravel() if found.shape[1] == 1 else found
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the likeliest class of each row, the first of equals.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        found = predicted(self, X, labels)
+        if found is None:
+            return np.asarray(super().predict(X))
+        return np.asarray(self.classes_.take(found))
+
+    def predict_proba(self, X: ArrayLike) -> Array:
+        """Return the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+        """
+        found = predicted(self, X, probabilities)
+        return np.asarray(super().predict_proba(X)) if found is None else found

@@ -21,6 +21,8 @@ _CALL_NANOSECONDS = 3e8
 _PARTIAL_BYTES, _MOST_TICKETS, _FEWEST_TICKETS = 1 << 26, 64, 8
 #: Rows whose mean is the first guess of all rows' mean.
 _FIRST_ROWS = 256
+#: Mean squares of columns below this, or above its inverse, are left to float64.
+_LEAST_SQUARE = 1e-24
 
 
 class Moments(NamedTuple):
@@ -133,6 +135,8 @@ def moments(
         return Moments(weight, np.zeros(width), products[:-1, :-1], single)
     again = shift is None
     shift = first_shift(X, Y, weights) if shift is None else shift
+    if single:
+        shift = shift.astype(np.float32).astype(np.float64)
     while True:
         products = raw_products(X, Y, roots, shift, panel_type)
         weight = float(products[-1, -1])
@@ -144,3 +148,15 @@ def moments(
         if not (again and far.any()):
             return Moments(weight, shift + offset, centred, single)
         shift, again = shift + offset, False
+        if single:
+            shift = shift.astype(np.float32).astype(np.float64)
+
+
+def in_range(found: Moments) -> bool:
+    """Say whether products summed in float32 neither overflowed nor vanished."""
+    squares = np.diag(found.products) / found.weight
+    return bool(
+        np.isfinite(found.products).all()
+        and (squares[squares != 0] > _LEAST_SQUARE).all()
+        and (squares < 1 / _LEAST_SQUARE).all()
+    )

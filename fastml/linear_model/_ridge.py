@@ -11,7 +11,9 @@ from sklearn.base import _fit_context
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import unchanged_on_error
+from ..core.validation import Array
 from ._linear_regression import checked_rows, set_solution, solved
+from ._predicting import targets
 
 _SOLVERS = ("auto", "cholesky", "svd")
 
@@ -99,10 +101,26 @@ class Ridge(linear_model.Ridge):  # type: ignore[misc]
                 else:
                     found = solved(self, rows, y_, weights, alpha, self.fit_intercept)
                     if found is not None:
-                        set_solution(self, rows, y_, *found, self.fit_intercept)
+                        set_solution(self, rows.dtype, y_.ndim == 1, *found, self.fit_intercept)
                         self.n_iter_ = None
                         self.solver_ = "cholesky" if self.solver == "auto" else self.solver
                         return self
                     reason = "squares overflow"
         fit_as_scikit_learn(self, reason, lambda copied: super().fit(X, y, sample_weight))
         return self
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the predicted targets.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            In the wider type of X and ``coef_``; a row's are the same bits in any company.
+        """
+        found = targets(self, X)
+        return np.asarray(super().predict(X)) if found is None else found

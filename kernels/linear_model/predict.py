@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
+from ..ops.elementwise import sigmoid
 from ..ops.scratch import aligned_zeros
 from ..ops.strips import Rows, pack_strips, strip_width
-from ..ops.elementwise import sigmoid
 from ..tile import fill_like, lanes, load, store
 from .logistic import softmax
 from .margins import hold_weights, margins, outputs_in_rows, pitch_of
@@ -14,8 +14,8 @@ from .margins import hold_weights, margins, outputs_in_rows, pitch_of
 #: What is written of every row: margins, probabilities (of both classes where there is one margin),
 #: or the number of the class of the largest margin, the lowest on ties.
 MARGINS, PROBABILITIES, LABELS = range(3)
-#: Rows of a panel.
-_HEIGHT = 32
+#: Rows of a panel, of many rows and of few.
+_HEIGHT, _FEW = 32, 8
 
 
 @inner_kernel
@@ -79,17 +79,19 @@ def _all_finite(columns, count, n_outputs):
 
 
 @inner_kernel
-def _predict_rows(rows, W, kind, n_outputs, start, stop, panel, z, columns, out, labels):
+def _predict_rows(rows, W, kind, n_outputs, start, stop, height, memory, outputs):
     """Predict rows [start, stop); return whether all margins are finite."""
+    panel, z, columns = memory
+    out, labels = outputs
     n_columns = rows.shift.size
     finite = True
-    for first in range(start, stop, _HEIGHT):
-        height = min(_HEIGHT, stop - first)
-        pack_strips(rows, first, height, _HEIGHT + 1, panel)
-        margins(panel, _HEIGHT, n_columns, W, n_outputs, z)
-        for r in range(0, height, lanes(panel)):
+    for first in range(start, stop, height):
+        in_use = min(height, stop - first)
+        pack_strips(rows, first, in_use, height + 1, panel)
+        margins(panel, height, n_columns, W, n_outputs, z)
+        for r in range(0, in_use, lanes(panel)):
             outputs_in_rows(z, r, n_outputs, columns)
-            count = min(lanes(panel), height - r)
+            count = min(lanes(panel), in_use - r)
             finite &= _all_finite(columns, count, n_outputs)
             if kind == LABELS:
                 _write_labels(columns, count, n_outputs, first + r, labels)
@@ -126,10 +128,11 @@ def predict(X, nothing, coef, intercept, kind, block_rows, state, out, labels, f
     pitch = 1 if n_outputs == 1 else pitch_of(nothing, n_outputs)
     W = aligned_zeros(nothing, n_columns * pitch)
     _packed_weights(coef, intercept, n_columns, pitch, W)
-    panel = aligned_zeros(nothing, n_columns * (_HEIGHT + 2))
-    z = aligned_zeros(nothing, _HEIGHT * pitch_of(nothing, n_outputs))
+    height = _FEW if X.shape[0] <= _FEW else _HEIGHT
+    panel = aligned_zeros(nothing, n_columns * (height + 2))
+    z = aligned_zeros(nothing, height * pitch_of(nothing, n_outputs))
     columns = aligned_zeros(nothing, lanes(nothing) * (1 + pitch_of(nothing, n_outputs)))
-    hold_weights(panel, _HEIGHT, n_columns, W, n_outputs)
+    hold_weights(panel, height, n_columns, W, n_outputs)
     while True:
         ticket = take_ticket(state)
         start = ticket * block_rows
@@ -137,5 +140,5 @@ def predict(X, nothing, coef, intercept, kind, block_rows, state, out, labels, f
             return
         stop = min(start + block_rows, X.shape[0])
         finite[ticket] = _predict_rows(
-            rows, W, kind, n_outputs, start, stop, panel, z, columns, out, labels
+            rows, W, kind, n_outputs, start, stop, height, (panel, z, columns), (out, labels)
         )
