@@ -1,8 +1,9 @@
 """Least squares from moments, and where squares lose too much, from orthogonal factors.
 
 Columns are scaled to unit norm before anything is decided, so units decide nothing.  A Cholesky
-factorisation of the scaled products is accepted only with its condition estimate; otherwise all rows are reduced to a triangle by Householder transformations, block by
-block, and its singular values decide the rank.
+factorisation of the scaled products is accepted only with its condition estimate; otherwise all
+rows are reduced to a triangle by Householder transformations, block by block, and its singular
+values decide the rank.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import linalg
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..core.validation import Array
 from ..kernels.linear_model.logistic import RESIDUALS
@@ -22,7 +23,7 @@ from ._moments import Moments
 from ._objective import pass_over
 
 #: Smallest reciprocal condition of scaled products whose solution keeps eight digits or more.
-_WELL_CONDITIONED = 1e-7
+WELL_CONDITIONED = 1e-7
 #: The same where products are of float32 quality, and residuals of float64.
 _WELL_CONDITIONED_SINGLE = 1e-5
 #: Refinement ends where the next step would change no more than this, and after so many.
@@ -59,7 +60,7 @@ def factors(moments: Moments, n_features: int, alpha: Array) -> list[Factor] | N
         if not (np.diag(penalised) > 0).all():
             return None
         factor = Factor(penalised)
-        least = _WELL_CONDITIONED_SINGLE if moments.single else _WELL_CONDITIONED
+        least = _WELL_CONDITIONED_SINGLE if moments.single else WELL_CONDITIONED
         if not (factor.definite and factor.reciprocal_condition() > least):
             return None
         found.append(factor)
@@ -188,9 +189,7 @@ def penalised_by_factor(F: Array, B: Array, alpha: Array) -> Array:
     return np.asarray(Vt.T @ filtered)
 
 
-def solve(
-    X: Array, Y: Array, weights: Array | None, moments: Moments, alpha: Array
-) -> Solution:
+def solve(X: Array, Y: Array, weights: Array | None, moments: Moments, alpha: Array) -> Solution:
     """Return the least-squares or ridge solution of rows whose moments are known in float64."""
     n_samples, n_features = X.shape
     if n_samples > n_features or alpha.any():
@@ -203,3 +202,27 @@ def solve(
         if not alpha.any():
             return by_factor(F, B, n_samples)
         return Solution(penalised_by_factor(F, B, alpha), n_features, lambda: F)
+
+
+def solve_from(moments: Moments, n_features: int, alpha: Array) -> Solution:
+    """Return the solution where the rows are gone: to half the digits if ill-conditioned."""
+    found = by_cholesky(moments, n_features, alpha)
+    if found is not None:
+        return found
+    products = moments.products[:n_features, :n_features]
+    right = moments.products[:n_features, n_features:]
+    scale = np.sqrt(np.maximum(np.diag(products), 0.0))
+    used = scale > 0
+    scale = np.where(used, scale, 1.0)
+    F = np.zeros((n_features, n_features))
+    B = np.zeros_like(right)
+    if used.any():
+        with threadpool_limits(1, "blas"):
+            s, V = linalg.eigh(products / scale / scale[:, None], check_finite=False)
+        kept = s > max(moments.weight, n_features) * np.finfo(np.float64).eps * s[-1]
+        roots = np.sqrt(s[kept])[:, None]
+        F = (roots * V[:, kept].T) * scale
+        B = (V[:, kept].T @ (right / scale[:, None])) / roots
+    if not alpha.any():
+        return by_factor(F, B, len(F))
+    return Solution(penalised_by_factor(F, B, alpha), n_features, lambda: F)

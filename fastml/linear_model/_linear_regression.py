@@ -9,85 +9,17 @@ from numpy.typing import ArrayLike
 from scipy import linalg
 from sklearn import linear_model
 from sklearn.base import _fit_context
-from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import unchanged_on_error
-from ..core.validation import Array, check_finite, contiguous, readable
-from ._least_squares import Solution, refined, solve
-from ._moments import Moments, in_range, moments
+from ..core.validation import Array
+from ._dense import checked_rows, set_solution, solved
+from ._least_squares import Solution
+from ._partial_fit import PartialFit
 from ._predicting import targets
 
-#: Products of wider float32 rows are summed in float32, and the solution refined.
-_MOST_DOUBLE_COLUMNS = 128
 
-
-def checked_rows(
-    estimator: Any, X: ArrayLike, y: ArrayLike, sample_weight: Any, *, nonnegative: bool = False
-) -> tuple[Array, Array, Array | None]:
-    """Return X, y and weights as kernels take them, checked in scikit-learn's words.
-
-    X is not yet known to be finite: :func:`solved` looks at its products first.
-    """
-    checked: tuple[Array, Array] = validate_data(
-        estimator, X, y, y_numeric=True, multi_output=True, dtype=[np.float64, np.float32],
-        ensure_all_finite=False,
-    )  # fmt: skip
-    rows, targets = checked
-    check_finite(targets, "y", type(estimator).__name__)
-    if sample_weight is None:
-        return contiguous(rows), targets, None
-    weights = _check_sample_weight(
-        sample_weight, rows, dtype=np.float64, ensure_non_negative=nonnegative
-    )
-    return contiguous(rows), targets, readable(weights)
-
-
-def solved(
-    estimator: Any, X: Array, y: Array, weights: Array | None, alpha: Array, center: bool
-) -> tuple[Solution, Moments] | None:
-    """Return the solution and the moments; None where squares overflow float64."""
-    Y = np.asarray(y, np.float64).reshape(len(X), -1)
-    if X.dtype == np.float32 and X.shape[1] > _MOST_DOUBLE_COLUMNS and len(X) > X.shape[1]:
-        single = moments(X, Y, weights, center=center, single=True)
-        if single.weight > 0 and in_range(single):
-            roots = None if weights is None else np.sqrt(weights)
-            solution = refined(X, Y, roots, single, alpha, center)
-            if solution is not None:
-                return solution, single
-    found = moments(X, Y, weights, center=center)
-    if not np.isfinite(found.products).all() or not found.weight > 0:
-        check_finite(X, "X", type(estimator).__name__)
-        return None
-    return solve(X, Y, weights, found, alpha), found
-
-
-def set_solution(
-    estimator: Any, dtype: Any, flat: bool, solution: Solution, found: Moments, center: bool
-) -> None:
-    """Set ``coef_`` and ``intercept_`` as scikit-learn shapes and types them.
-
-    Parameters
-    ----------
-    flat : bool, whether targets were a vector
-    """
-    coef = solution.coef.T
-    d = coef.shape[1]
-    intercept: Any = 0.0
-    if center:
-        intercept = found.mean[d:] - (coef * found.mean[:d]).sum(axis=1)
-        if solution.intercept is not None:
-            intercept = intercept + solution.intercept
-        intercept = np.asarray(intercept, dtype)
-        if flat:
-            intercept = intercept[0]
-    coef = np.asarray(coef, dtype)
-    estimator.coef_ = np.ascontiguousarray(coef[0] if flat else coef)
-    estimator.intercept_ = intercept
-    estimator.computed_by_ = "fastml"
-
-
-class LinearRegression(linear_model.LinearRegression):  # type: ignore[misc]
+class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: ignore[misc]
     """Ordinary least squares, right in any units.
 
     scikit-learn's class with another ``fit``: dense float32 and float64 rows are read once, their
@@ -163,9 +95,8 @@ class LinearRegression(linear_model.LinearRegression):  # type: ignore[misc]
                 found = solved(self, rows, y_, weights, np.zeros(1), self.fit_intercept)
                 if found is not None:
                     set_solution(self, rows.dtype, y_.ndim == 1, *found, self.fit_intercept)
-                    self.rank_ = found[0].rank
-                    self._factor = (found[0].factor, min(rows.shape))
-                    self.__dict__.pop("_singular", None)
+                    self._set_rest(found[0], min(rows.shape))
+                    self.__dict__.pop("_seen", None)
                     return self
             reason = "squares overflow"
         fit_as_scikit_learn(
@@ -191,6 +122,15 @@ class LinearRegression(linear_model.LinearRegression):  # type: ignore[misc]
         found = targets(self, X)
         return np.asarray(super().predict(X)) if found is None else found
 
+    def _penalties(self, n_targets: int) -> Array:
+        return np.zeros(1)
+
+    def _set_rest(self, solution: Solution, count: int | None = None) -> None:
+        """Set the rank, and what ``singular_`` is made of: that many values."""
+        self.rank_ = solution.rank
+        self._factor = (solution.factor(), count)
+        self.__dict__.pop("_singular", None)
+
     @property
     def singular_(self) -> Array:
         """Singular values of the centred X, largest first."""
@@ -198,7 +138,7 @@ class LinearRegression(linear_model.LinearRegression):  # type: ignore[misc]
             if "_factor" not in vars(self):
                 raise AttributeError("singular_ is there after a dense fit only.")
             factor, count = self._factor
-            self._singular = linalg.svdvals(factor())[:count]
+            self._singular = linalg.svdvals(factor)[:count]
         return np.asarray(self._singular)
 
     @singular_.setter

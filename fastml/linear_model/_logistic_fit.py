@@ -145,7 +145,7 @@ def quasi_newton(
 
 def _few(problem: Problem) -> bool:
     """Say whether the coefficients are few enough for Newton's method."""
-    return problem.n_outputs * problem.used <= _MOST_NEWTON[problem.n_outputs > 1]
+    return bool(problem.n_outputs * problem.used <= _MOST_NEWTON[problem.n_outputs > 1])
 
 
 def _from_sample(problem: Problem, max_iter: int) -> tuple[Array, Divide] | None:

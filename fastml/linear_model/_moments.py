@@ -44,9 +44,7 @@ def first_shift(X: Array, Y: Array, weights: Array | None) -> Array:
     """Return the mean of the first rows that count, exact for constant columns."""
     chosen: Any = slice(_FIRST_ROWS)
     if weights is not None:
-        chosen = np.flatnonzero(weights[: 64 * _FIRST_ROWS])[:_FIRST_ROWS]
-        if not len(chosen):
-            chosen = np.flatnonzero(weights)[:_FIRST_ROWS]
+        chosen = np.flatnonzero(weights[: kernel.BLOCK_ROWS])[:_FIRST_ROWS]
         if not len(chosen):
             chosen = slice(_FIRST_ROWS)
     some = np.hstack([np.asarray(X[chosen], np.float64), Y[chosen]])
@@ -139,17 +137,23 @@ def moments(
         shift = shift.astype(np.float32).astype(np.float64)
     while True:
         products = raw_products(X, Y, roots, shift, panel_type)
-        weight = float(products[-1, -1])
-        with np.errstate(all="ignore"):
-            offset = products[-1, :-1] / weight if weight else np.zeros(width)
-            centred = products[:-1, :-1] - weight * np.outer(offset, offset)
-            spread = np.maximum(np.diag(centred), 0.0)
-            far = weight * offset**2 > _FARTHEST_MEAN**2 * spread
-        if not (again and far.any()):
-            return Moments(weight, shift + offset, centred, single)
-        shift, again = shift + offset, False
+        found, far = about_means(products, shift, single)
+        if not (again and far):
+            return found
+        shift, again = found.mean, False
         if single:
             shift = shift.astype(np.float32).astype(np.float64)
+
+
+def about_means(products: Array, shift: Array, single: bool = False) -> tuple[Moments, bool]:
+    """Return moments from products about a shift, and whether it was too far from the means."""
+    weight = float(products[-1, -1])
+    with np.errstate(all="ignore"):
+        offset = products[-1, :-1] / weight if weight else np.zeros(len(shift))
+        centred = products[:-1, :-1] - weight * np.outer(offset, offset)
+        spread = np.maximum(np.diag(centred), 0.0)
+        far = weight * offset**2 > _FARTHEST_MEAN**2 * spread
+    return Moments(weight, shift + offset, centred, single), bool(far.any())
 
 
 def in_range(found: Moments) -> bool:

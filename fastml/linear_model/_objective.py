@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -171,7 +172,7 @@ class Problem:
         H = self.evaluate(W, True)[2]
         return Curvature(H[: self.used, : self.used])
 
-    def divide_by(self, curvature: Curvature, share: float = 1.0) -> Any:
+    def divide_by(self, curvature: Curvature, share: float = 1.0) -> Callable[[Array], Array]:
         """Return the function that divides gradients by a curvature plus the penalty.
 
         Parameters

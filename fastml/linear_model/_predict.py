@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.threads import new_state, run_team, team_size
-from ..core.validation import Array, check_finite, contiguous
+from ..core.validation import Array, check_finite
 from ..kernels.linear_model import predict as kernel
 
 _NOTHING = np.empty((1, 0))

@@ -36,7 +36,7 @@ def _rows(estimator: Any, X: Any) -> Array:
 
 
 def _coefficients(estimator: Any) -> tuple[Array, Array, Any] | None:
-    """Return coefficients, intercepts and their type; None where they are not as fits leave them."""
+    """Return coefficients, intercepts and their type; None if not as fits leave them."""
     coef, intercept = estimator.coef_, estimator.intercept_
     if type(coef) is not np.ndarray or coef.dtype not in _FLOATS or coef.ndim > 2:
         return None

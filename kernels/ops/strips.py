@@ -2,8 +2,9 @@
 
 A *panel* holds some rows in strips of :func:`strip_width` columns, strip by strip, each row by
 row.  A strip has room for one row more than a panel has, lest the same row of all strips falls into
-the same few lines of a cache.  Nothing is transposed; what a row says is moved by a shift common to all rows, so that sums of
-products keep their digits whatever the offsets, and multiplied by the root of its weight.
+the same few lines of a cache.  Nothing is transposed; what a row says is moved by a shift common to
+all rows, so that sums of products keep their digits whatever the offsets, and multiplied by the
+root of its weight.
 """
 
 from __future__ import annotations
