@@ -1,6 +1,6 @@
 """A boundary, coefficients and a calibration curve, by scikit-learn's displays.
 
-    python examples/linear_models.py [folder]
+python examples/linear_models.py [folder]
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def main(folder: Path) -> None:
     CalibrationDisplay.from_estimator(
         model, X_held_out, y_held_out, n_bins=6, strategy="quantile", ax=right, name="all features"
     )
-    right.set_title(f"Calibration, {model.score(X_held_out, y_held_out):.1%} of held-out rows right")
+    right.set_title(
+        f"Calibration, {model.score(X_held_out, y_held_out):.1%} of held-out rows right"
+    )
 
     path = folder / "linear_models.png"
     figure.savefig(path, dpi=110)

@@ -1,4 +1,4 @@
-"""Linear estimators of fastml, scikit-learn and oneDAL, and NumPy as a competent person writes it."""
+"""Linear estimators of fastml, scikit-learn and oneDAL, and competent NumPy."""
 
 from __future__ import annotations
 

@@ -55,7 +55,8 @@ def save_digits(path: Path, found: Digits) -> None:
     found : the model and the digits held out
     """
     figure = Figure(figsize=(14, 5), layout="constrained")
-    pictures, middle, right = figure.subfigures(1, 3, width_ratios=[1.3, 1, 1])
+    parts: Any = figure.subfigures(1, 3, width_ratios=[1.3, 1, 1])
+    pictures, middle, right = parts
     most = np.abs(found.model.coef_).max()
     for digit, axes in enumerate(pictures.subplots(4, 3).flat):
         axes.set_axis_off()
