@@ -85,6 +85,7 @@ def test_what_does_not_fit_is_named():
         draw(model, X, y[:5])
     with pytest.raises(ValueError, match="grid_resolution == 1, must be >= 2"):
         draw(model, X, y, grid_resolution=1)
+    wide = np.hstack([X, X[:, :1]])
+    model.fit(wide, y)
     with pytest.raises(ValueError, match="a fit of 3 features"):
-        wide = np.hstack([X, X[:, :1]])
-        draw(fastml.KNeighborsClassifier().fit(wide, y), wide, y)
+        draw(model, wide, y)
