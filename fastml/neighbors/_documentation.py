@@ -16,8 +16,8 @@ _PARAMETERS = {
     "weights": (
         "{'uniform', 'distance'}, callable or None",
         (
-            "A neighbour's weight: one, the inverse of its distance, or what the function returns for "
-            "an array of distances."
+            "A neighbour's weight: one, the inverse of its distance, or what the function returns "
+            "for an array of distances."
         ),
     ),
     "algorithm": (
@@ -32,8 +32,8 @@ _PARAMETERS = {
     "metric": (
         "str, callable or DistanceMetric",
         (
-            "Computed here: 'euclidean', 'l2', 'sqeuclidean', 'cosine' and 'minkowski' with ``p=2``; "
-            "others by scikit-learn."
+            "Computed here: 'euclidean', 'l2', 'sqeuclidean', 'cosine' and 'minkowski' with "
+            "``p=2``; others by scikit-learn."
         ),
     ),
     "outlier_label": (
