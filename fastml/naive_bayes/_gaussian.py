@@ -164,20 +164,6 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
             labels = self._joint_log_likelihood(data).argmax(axis=1)
         return name_classes(self.classes_, labels)
 
-    def predict_joint_log_proba(self, X: ArrayLike) -> Array:
-        """Return the logarithm of the joint probability of each row and class.
-
-        Parameters
-        ----------
-        X : array-like (n_samples, n_features)
-            The rows.
-
-        Returns
-        -------
-        logarithms : ndarray (n_samples, n_classes) of float64
-        """
-        return np.asarray(sklearn.naive_bayes.GaussianNB.predict_joint_log_proba(self, X))
-
     def _check_X(self, X: ArrayLike) -> Array:  # noqa: N802 (scikit-learn's name)
         return samples(self, X)
 
