@@ -22,7 +22,7 @@ print(f"accuracy on the test digits:       {forest.score(X_test, y_test):.1%}")
 print(f"estimated from rows not drawn:     {forest.oob_score_:.1%}")
 
 # %%
-# The vote of the first trees alone, over how many there are: most is won by the first thirty.
+# The vote of the first trees alone, over how many there are: most is won by the first thirty or so.
 
 votes = np.cumsum([tree.predict_proba(X_test) for tree in forest.estimators_], axis=0)
 accuracy = (forest.classes_[votes.argmax(axis=2)] == y_test).mean(axis=1)
@@ -43,6 +43,6 @@ for ax in axes[:2]:
 plt.show()
 
 # %%
-# The columns at the edge are empty in every digit and never split: their importance is zero.
+# Where hardly any digit has ink, at the edges, no split is worth taking; some pixels are never used.
 
 print(f"pixels never used: {np.count_nonzero(forest.feature_importances_ == 0)} of 64")
