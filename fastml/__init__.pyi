@@ -27,7 +27,7 @@ from .functional import (
     sigmoid_derivative,
 )
 from .inspection import KMeansElbowDisplay, KMeansStepsDisplay
-from .linear_model import LinearRegression, LogisticRegression, Ridge, gram
+from .linear_model import LinearRegression, LogisticRegression, Ridge, RidgeCV, gram
 from .naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB
 from .neighbors import (
     KNeighborsClassifier,
@@ -67,6 +67,7 @@ __all__ = [
     "RandomForestClassifier",
     "RandomForestRegressor",
     "Ridge",
+    "RidgeCV",
     "__version__",
     "cluster",
     "dense_backward",

@@ -37,5 +37,6 @@ def shared_work(monkeypatch):
     from fastml.core import threads as _threads
     from fastml.neural_network import _compiled
 
-    monkeypatch.setattr(_threads, "_WAKING_NANOSECONDS", 1)
+    monkeypatch.setattr(_threads, "_WORTH_WAKING", 1)
+    monkeypatch.setattr(_threads, "_WORTH_SHARING", 1)
     monkeypatch.setattr(_compiled, "_SHARED_STEP_NANOSECONDS", 0)

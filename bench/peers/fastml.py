@@ -17,6 +17,12 @@ def nearest(work: Points) -> Row:
     return Row(lambda: model.predict(work.X), compiles=True)
 
 
+def nearest_function(work: Points) -> Row:
+    """Label by the function on arrays."""
+    function = from_fastml("nearest_centroid")
+    return Row(lambda: function(work.X, work.centers), compiles=True)
+
+
 def fit(name: str = "KMeans", **settings: Any) -> Callable[[Problem], Row]:
     """Return the factory of a row that fits a k-means estimator."""
     return lambda work: estimators.kmeans_fit(from_fastml(name), work, ours=True, **settings)

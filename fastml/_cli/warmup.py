@@ -69,6 +69,17 @@ def _naive_bayes(X: Any) -> None:
     fastml.MultinomialNB().fit(np.abs(X), y).predict(np.abs(X))
 
 
+def _linear(X: Any) -> None:
+    y = np.arange(len(X)) % 2
+    for model in (fastml.LinearRegression(), fastml.RidgeCV(cv=2)):
+        model.fit(X, X[:, 0], y + 1.0).predict(X)
+    fastml.LinearRegression().fit(np.tile(X, (3, 33)), np.tile(y, 3))  # wide: refined
+    for classes in (y, np.arange(len(X)) % 3):
+        model = fastml.LogisticRegression().fit(X, classes)
+        model.predict(X)
+        model.predict_proba(X)
+
+
 def _finite(X: Any) -> None:
     _validation.all_finite(np.ascontiguousarray(X).reshape(-1))
 
@@ -99,6 +110,7 @@ def paths() -> Iterator[tuple[str, Callable[[], None]]]:
         "perceptron": _perceptron,
         "nearest neighbours": _neighbours,
         "naive Bayes": _naive_bayes,
+        "linear models": _linear,
     }
     generator = np.random.default_rng(0)
     for dtype in (np.float32, np.float64):

@@ -13,6 +13,7 @@ from ..core.checkpoint import (
     State,
     copied,
     generator_state,
+    part,
     restore_arrays,
     restore_generator,
 )
@@ -21,24 +22,6 @@ from ._batches import Progress, RunningMeans
 from ._lloyd import Clustering, LloydRun
 
 _NUMBERS = ("inertia", "n_iter", "n_decided", "n_scored")
-
-
-def _part(values: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the entries whose name begins so, without that."""
-    return {key.removeprefix(name): v for key, v in values.items() if key.startswith(name)}
-
-
-def _generator_state(random_state: np.random.RandomState) -> tuple[dict[str, Any], dict[str, Any]]:
-    arrays, numbers = generator_state(random_state)
-    return (
-        {f"random.{name}": array for name, array in arrays.items()},
-        {f"random.{name}": number for name, number in numbers.items()},
-    )
-
-
-def _restore_generator(random_state: np.random.RandomState, found: State) -> None:
-    generator = State(_part(found.arrays, "random."), _part(found.numbers, "random."))
-    restore_generator(random_state, generator)
 
 
 class Runs:
@@ -70,7 +53,7 @@ class Runs:
                 arrays["best.centers"],
                 *(numbers[f"best.{name}"] for name in _NUMBERS),
             )
-        _restore_generator(random_state, self._found)
+        restore_generator(random_state, self._found, "random.")
 
     def centers(self) -> Array | None:
         """Return the centres of the run to go on with, or None to begin one."""
@@ -79,7 +62,7 @@ class Runs:
     def begin(self, number: int, run: LloydRun) -> None:
         """Take note of a run that begins, and bring it to where it was."""
         if self._found is not None:
-            restore_arrays(run.arrays(), _part(self._found.arrays, "run."))
+            restore_arrays(run.arrays(), part(self._found.arrays, "run."))
             self._found = None
         self.number, self._run = number, run
 
@@ -100,7 +83,8 @@ class Runs:
 
     def _state(self) -> State:
         assert self._run is not None
-        arrays, numbers = _generator_state(self._random_state)
+        generator = generator_state(self._random_state, "random.")
+        arrays, numbers = {**generator.arrays}, {**generator.numbers}
         arrays |= {f"run.{name}": array for name, array in self._run.arrays().items()}
         numbers["run"] = self.number
         if self.best is not None:
@@ -117,9 +101,10 @@ def batches_state(
     numbers: Mapping[str, Any],
 ) -> State:
     """Return where a fit by batches stands; ``numbers`` are added to its own."""
-    arrays, generator = _generator_state(random_state)
+    generator = generator_state(random_state, "random.")
     return State(
-        copied({**arrays, **means.arrays()}), {**generator, **progress.numbers(), **numbers}
+        copied({**generator.arrays, **means.arrays()}),
+        {**generator.numbers, **progress.numbers(), **numbers},
     )
 
 
@@ -129,4 +114,4 @@ def restore_batches(
     """Bring a fit by batches to where it stood."""
     restore_arrays(means.arrays(), found.arrays)
     progress.restore(found.numbers)
-    _restore_generator(random_state, found)
+    restore_generator(random_state, found, "random.")

@@ -83,9 +83,12 @@ class Checkpoint:
 
     Notes
     -----
-    Data are compared by shape, type and 1,024 rows spread evenly over them.  An ``init`` that is a
-    callable is compared by its name alone, and ``max_time`` counts from the last start.  A file
-    that cannot be written is a RuntimeWarning, and the fit goes on.
+    :class:`fastml.KMeans`, :class:`fastml.MiniBatchKMeans`, :class:`fastml.MLPClassifier` and
+    :class:`fastml.MLPRegressor` can be resumed, the perceptrons with the solvers 'sgd' and 'adam'
+    and in ``fit``.  Data are compared by shape, type and 1,024 rows spread evenly over them.  An
+    ``init`` that is a callable is compared by its name alone, and ``max_time`` counts from the
+    last start.  A perceptron whose training is interrupted keeps its file; one whose training
+    diverges does not.  A file that cannot be written is a RuntimeWarning, and the fit goes on.
 
     Examples
     --------
@@ -123,8 +126,11 @@ class Checkpoint:
         TypeError
             If the estimator cannot be resumed.
         """
-        if not isinstance(estimator, ResumableMixin):
-            raise TypeError(f"{type(estimator).__name__} cannot be resumed from a Checkpoint.")
+        able = isinstance(estimator, ResumableMixin)
+        reason = estimator._why_not_resumable() if able else ""
+        if reason or not able:
+            why = f": {reason}" if reason else ""
+            raise TypeError(f"{type(estimator).__name__} cannot be resumed from a Checkpoint{why}.")
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Do nothing: part of the protocol of callbacks.
@@ -170,6 +176,10 @@ class ResumableMixin(CallbackSupportMixin):  # type: ignore[misc]
             clone.set_callbacks(*(c for c in callbacks if not isinstance(c, Checkpoint)))
         return clone
 
+    def _why_not_resumable(self) -> str:
+        """Return which parameter stands against it, and why; empty where none does."""
+        return ""
+
 
 def data_digest(**arrays: Any) -> str:
     """Return a digest of data: of the shape, the type and some rows of each array.
@@ -191,8 +201,13 @@ def data_digest(**arrays: Any) -> str:
     return digest.hexdigest()
 
 
-def generator_state(random_state: np.random.RandomState) -> State:
-    """Return the state of a random generator.
+def part(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the entries whose name begins so, without that."""
+    return {key.removeprefix(name): v for key, v in values.items() if key.startswith(name)}
+
+
+def generator_state(random_state: np.random.RandomState, name: str = "") -> State:
+    """Return the state of a random generator, its entries' names beginning with ``name``.
 
     Raises
     ------
@@ -203,21 +218,14 @@ def generator_state(random_state: np.random.RandomState) -> State:
     if kind != "MT19937":
         raise TypeError(f"random_state must be a Mersenne twister for a Checkpoint, got {kind}.")
     numbers = {"position": int(position), "has_gauss": int(has_gauss), "gauss": float(gauss)}
-    return State({"key": np.array(key)}, numbers)
+    named = {f"{name}{key}": number for key, number in numbers.items()}
+    return State({f"{name}key": np.array(key)}, named)
 
 
-def restore_generator(random_state: np.random.RandomState, state: State) -> None:
-    """Put a random generator where another one was."""
-    numbers = state.numbers
-    random_state.set_state(
-        (
-            "MT19937",
-            state.arrays["key"],
-            numbers["position"],
-            numbers["has_gauss"],
-            numbers["gauss"],
-        )
-    )
+def restore_generator(random_state: np.random.RandomState, state: State, name: str = "") -> None:
+    """Put a random generator where another one was: see :func:`generator_state`."""
+    found = [state.numbers[name + key] for key in ("position", "has_gauss", "gauss")]
+    random_state.set_state(("MT19937", state.arrays[f"{name}key"], *found))
 
 
 def _described(value: Any) -> Any:
@@ -235,7 +243,11 @@ def _described(value: Any) -> Any:
             if hasattr(value, "__qualname__")
             else (type(value).__qualname__)
         )
+    if isinstance(value, Mapping):
+        return sorted(str([_described(key), _described(v)]) for key, v in value.items())
     array = np.asarray(value)
+    if array.dtype.hasobject:
+        return [_described(v) for v in array.reshape(-1)]
     return f"array {array.shape} {array.dtype.str} {hashlib.sha256(array.tobytes()).hexdigest()}"
 
 
@@ -348,7 +360,13 @@ class CheckpointFile:
 
     def remove(self) -> None:
         """Remove the file: the fit has ended."""
-        self._path.unlink(missing_ok=True)
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            warnings.warn(
+                f"The checkpoint {self._path} of a fit that has ended could not be removed: "
+                f"{error}", RuntimeWarning, stacklevel=2,
+            )  # fmt: skip
 
 
 def open_checkpoint(

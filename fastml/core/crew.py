@@ -8,7 +8,8 @@ A call puts one :class:`_Job` on the board for every helper it would like, and b
 that takes it down in time goes in by the job's own gate; one that comes late finds the gate shut.
 The caller shuts it when there are no tickets left, or when anything was raised, and leaves when
 nobody is inside: nobody holds its arrays.  So no helper is ever required, whether it could not be
-started, is held up or has gone with a fork.  Between jobs helpers park on the board.
+started, is held up or has gone with a fork.  Between jobs helpers listen for a tenth of a
+millisecond, then park on the board.
 
 An interrupt can strike between any two instructions of the caller.  Hence: what is put on the
 board or into a set is put there by one call that cannot be interrupted, nothing is held that would
@@ -19,11 +20,12 @@ done.  Helpers count themselves.  They are daemons: nobody waits for them when t
 from __future__ import annotations
 
 import os
+import sys
 import time
 from _thread import allocate_lock, get_ident, start_new_thread
 from collections.abc import Callable
 from functools import cache
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import ModuleType
 from typing import Any
 
@@ -35,6 +37,9 @@ from .thread_count import get_num_threads
 #: No call of a kernel lasts longer, or signal handlers would wait; less than a hundredth of it
 #: is lost between two.
 _CALL_NANOSECONDS = 200_000_000
+
+#: So long a helper that has finished listens for the next call before it parks.
+_LISTEN_NANOSECONDS = 0 if sys.platform == "win32" else 100_000
 
 #: After a thread could not be started, seconds until that is tried again.
 _PATIENCE = 1.0
@@ -97,20 +102,21 @@ class _Job:
         self.done = self.over = self.closed = False
 
     def help(self) -> None:
-        """Run the kernel as a helper, if the gate is open."""
+        """Run the kernel as a helper, if the gate is open; then listen for another job."""
         team = _team()
         pause = 0.0005
         while (entered := team.enter_team(self.counters)) == 0:
             time.sleep(pause)  # the caller is compiling
             pause = min(2 * pause, 0.02)
         if entered < 0:
+            team.listen(*self.crew.listening())
             return
         failed = True
         try:
             failed = not (self.over or self._run())
         finally:
             self.over = True
-            team.leave_team(self.counters, failed)
+            team.leave_team(self.counters, failed, *self.crew.listening())
 
     def _run(self) -> bool:
         """Run the kernel; in a call of its own, so that no name holds an array afterwards."""
@@ -152,6 +158,8 @@ class _Crew:
 
     def __init__(self) -> None:
         self.board: SimpleQueue[_Job] = SimpleQueue()
+        self.bell: NDArray[np.int64] = np.zeros(16, np.int64)  # a cache line of its own
+        self.bell_address = int(self.bell.ctypes.data)
         self.helpers: set[int] = set()
         #: The thread of every call being helped, or that would be.
         self.callers: dict[int, _Job] = {}
@@ -171,6 +179,11 @@ class _Crew:
         # More than there are helpers would only find their gates shut.
         for _ in range(min(wanted, len(self.helpers) - self.board.qsize())):
             self.board.put(job)
+
+    def listening(self) -> tuple[NDArray[np.int64], int, int]:
+        """Return the bell, what was heard of it, and for how long to listen."""
+        heard = self.bell.item(0)  # before looking at the board: who rings has put the job there
+        return self.bell, heard, _LISTEN_NANOSECONDS if self.board.empty() else 0
 
     def start_helper(self) -> bool:
         """Start one more helper; say whether there was a thread to be had."""
@@ -192,6 +205,10 @@ class _Crew:
         while needed:
             try:
                 self.board.get().help()
+                while True:  # calls often follow one another
+                    self.board.get_nowait().help()
+            except Empty:
+                pass
             except BaseException:  # no memory even to begin: the caller does it alone
                 pass
 
@@ -218,7 +235,8 @@ def _compile_gate() -> None:
     counters = new_state().counters
     counters[:] = 1
     team.enter_team(counters)
-    team.leave_team(counters, False)
+    team.leave_team(counters, False, _crew.bell, 0, 0)
+    team.listen(_crew.bell, 0, 0)
 
 
 def _share(
@@ -230,6 +248,7 @@ def _share(
     """Call a kernel with the help of so many others, if they come."""
     _compile_gate()
     crew = _crew
+    _team().hang_bell(counters, crew.bell_address)
     job = _Job(crew, kernel, arguments, counters)
     try:
         try:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .estimator import replace_attributes
+
 
 def fit_as_scikit_learn(estimator: Any, reason: str, fit: Callable[[Any], Any]) -> None:
     """Fit a copy of an estimator with scikit-learn's code, then take over what it found.
@@ -26,8 +28,7 @@ def fit_as_scikit_learn(estimator: Any, reason: str, fit: Callable[[Any], Any]) 
     fit(copied)
     fitted = dict(vars(copied))
     fitted["computed_by_"] = f"scikit-learn: {reason}"
-    vars(estimator).clear()
-    vars(estimator).update(fitted)
+    replace_attributes(estimator, fitted)
 
 
 def unsupported_input(*arrays: Any) -> str | None:

@@ -12,6 +12,10 @@ from sklearn.utils.validation import _check_y, check_consistent_length, validate
 
 from .validation import Array, check_finite, is_plain, readable
 
+#: What scikit-learn notes on an estimator during a fit, to end its callbacks by: it takes these
+#: away itself, after a fit that raised too.
+_NOTES_OF_CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+
 
 @contextmanager
 def unchanged_on_error(estimator: object) -> Iterator[None]:
@@ -24,10 +28,17 @@ def unchanged_on_error(estimator: object) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        attributes.update(before)
-        for name in attributes.keys() - before.keys():
-            del attributes[name]
+        notes = {name: attributes[name] for name in _NOTES_OF_CALLBACKS if name in attributes}
+        replace_attributes(estimator, {**before, **notes})
         raise
+
+
+def replace_attributes(estimator: object, attributes: dict[str, Any]) -> None:
+    """Give an estimator these attributes and no others; those that stay never go away meanwhile."""
+    mine = vars(estimator)
+    mine.update(attributes)
+    for name in mine.keys() - attributes.keys():
+        del mine[name]
 
 
 def samples(

@@ -100,6 +100,21 @@ def all_finite(x: Array) -> bool:
     return not sums.any()
 
 
+def check_compressed(X: Any, name: str = "X") -> None:
+    """Raise ValueError if entries of a compressed sparse matrix lie outside of it.
+
+    SciPy takes what it is given, and anybody may write into its arrays: kernels would follow.
+    """
+    n_vectors, n_places = X.shape if X.format == "csr" else X.shape[::-1]
+    starts, places = X.indptr, X.indices
+    good = starts.shape == (n_vectors + 1,) and starts[0] == 0 and places.ndim == 1
+    good = good and X.data.ndim == 1 and starts[-1] <= min(len(places), len(X.data))
+    good = good and (starts[1:] >= starts[:-1]).all()
+    used = places[: starts[-1]]
+    if not good or (len(used) and not (used.min() >= 0 and used.max() < n_places)):
+        raise ValueError(f"{name} is a damaged sparse matrix: entries lie outside of {X.shape}.")
+
+
 def matrix(X: ArrayLike, name: str, dtype: type[np.floating[Any]], *, finite: bool = True) -> Array:
     """Return X as a finite native float matrix, copied only where type or byte order ask."""
     if is_plain(X, dtype):

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from ._check_gradients import GradientCheck, check_gradients
+from ._class_densities_display import ClassDensitiesDisplay
 from ._displays import GradientFlowDisplay, LossCurveDisplay
 from ._gradient_flow import GradientFlow, gradient_flow
 from ._kmeans_displays import KMeansStepsDisplay
 from ._kmeans_elbow_display import KMeansElbowDisplay
+from ._neighbor_votes_display import NeighborVotesDisplay
 
 __all__ = [
+    "ClassDensitiesDisplay",
     "GradientCheck",
     "GradientFlow",
     "GradientFlowDisplay",
     "KMeansElbowDisplay",
     "KMeansStepsDisplay",
     "LossCurveDisplay",
+    "NeighborVotesDisplay",
     "check_gradients",
     "gradient_flow",
 ]

@@ -4,5 +4,6 @@ from ._gram import Gram, gram
 from ._linear_regression import LinearRegression
 from ._logistic_regression import LogisticRegression
 from ._ridge import Ridge
+from ._ridge_cv import RidgeCV
 
-__all__ = ["Gram", "LinearRegression", "LogisticRegression", "Ridge", "gram"]
+__all__ = ["Gram", "LinearRegression", "LogisticRegression", "Ridge", "RidgeCV", "gram"]

@@ -1,43 +1,52 @@
 """Least squares from moments, and where squares lose too much, from orthogonal factors.
 
 Columns are scaled to unit norm before anything is decided, so units decide nothing.  A Cholesky
-factorisation of the scaled products is accepted only with its condition estimate (LAPACK's
-``pocon``); otherwise all rows are reduced to a triangle by Householder transformations, block by
-block, and its singular values decide the rank.
+factorisation of the scaled products is accepted only with its condition estimate; otherwise all
+rows are reduced to a triangle by Householder transformations, block by block, and its singular
+values decide the rank.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import linalg
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..core.validation import Array
+from ..kernels.linear_model.logistic import RESIDUALS
+from ..kernels.ops.strips import Rows
+from ._factor import Factor
 from ._moments import Moments
+from ._objective import pass_over
 
 #: Smallest reciprocal condition of scaled products whose solution keeps eight digits or more.
-_WELL_CONDITIONED = 1e-7
+WELL_CONDITIONED = 1e-7
+#: The same where products are of float32 quality, and residuals of float64.
+_WELL_CONDITIONED_SINGLE = 1e-5
+#: Refinement ends where the next step would change no more than this, and after so many.
+_REFINED, _MOST_REFINEMENTS = 1e-12, 6
 #: Rows of a block that is reduced to a triangle.
 _BLOCK_ROWS = 4096
 
 
 class Solution(NamedTuple):
-    """Coefficients (n_features, n_targets), the rank, and a factor F with F'F = X'X centred."""
+    """Coefficients (n_features, n_targets), the rank, and F with F'F = X'X centred.
+
+    factor : callable, makes F
+    intercept : ndarray (n_targets,), about the means, or None for zero
+    """
 
     coef: Array
     rank: int
-    factor: Array
+    factor: Callable[[], Array]
+    intercept: Array | None = None
 
 
-def scales_of(products: Array) -> Array:
-    """Return powers of two near the columns' norms, zero for columns of zeros."""
-    norms = np.sqrt(np.maximum(np.diag(products), 0.0))
-    return np.where(norms > 0, np.ldexp(1.0, np.frexp(norms)[1] - 1), 0.0)
-
-
-def by_cholesky(moments: Moments, n_features: int, alpha: Array) -> Solution | None:
-    """Solve the normal equations, or return None where they are too ill-conditioned.
+def factors(moments: Moments, n_features: int, alpha: Array) -> list[Factor] | None:
+    """Return the factor for every penalty, or None where one is too ill-conditioned.
 
     Parameters
     ----------
@@ -45,27 +54,69 @@ def by_cholesky(moments: Moments, n_features: int, alpha: Array) -> Solution | N
         Penalties of the squared norms of the coefficients.
     """
     products = moments.products[:n_features, :n_features]
-    right = moments.products[:n_features, n_features:]
-    coef = np.empty_like(right)
-    factor = products
-    for number, penalty in enumerate(alpha):
+    found = []
+    for penalty in alpha:
         penalised = products + penalty * np.eye(n_features)
-        scale = scales_of(penalised)
-        if not (scale > 0).all():
+        if not (np.diag(penalised) > 0).all():
             return None
-        scaled = penalised / scale / scale[:, None]
-        norm = np.abs(scaled).sum(axis=0).max()
-        factor, info = linalg.lapack.dpotrf(scaled, lower=0, clean=1)
-        if info != 0:
+        factor = Factor(penalised)
+        least = _WELL_CONDITIONED_SINGLE if moments.single else WELL_CONDITIONED
+        if not (factor.definite and factor.reciprocal_condition() > least):
             return None
-        condition, info = linalg.lapack.dpocon(factor, norm)
-        if info != 0 or not condition > _WELL_CONDITIONED:
-            return None
-        which = slice(None) if len(alpha) == 1 else slice(number, number + 1)
-        solved = linalg.cho_solve((factor, False), right[:, which] / scale[:, None])
-        coef[:, which] = solved / scale[:, None]
-        factor = factor * scale
-    return Solution(coef, n_features, factor)
+        found.append(factor)
+    return found
+
+
+def solve_each(found: list[Factor], right: Array) -> Array:
+    """Return the solutions (n_targets, n_features), of one factor for all or one each."""
+    if len(found) == 1:
+        return found[0].solve(right)
+    return np.vstack([f.solve(r[None]) for f, r in zip(found, right, strict=True)])
+
+
+def by_cholesky(moments: Moments, n_features: int, alpha: Array) -> Solution | None:
+    """Solve the normal equations, or return None where they are too ill-conditioned."""
+    found = factors(moments, n_features, alpha)
+    if found is None:
+        return None
+    coef = solve_each(found, moments.products[:n_features, n_features:].T)
+    return Solution(coef.T, n_features, found[0].upper)
+
+
+def refined(
+    X: Array, Y: Array, roots: Array | None, moments: Moments, alpha: Array, center: bool
+) -> Solution | None:
+    """Solve with products of float32 quality, then again for what float64 residuals leave.
+
+    Every step divides the error by the inverse of the condition times the products' error; None
+    where that is not ten at least (Higham, "Accuracy and Stability", 2nd ed., section 12.1).
+    """
+    d = X.shape[1]
+    found = factors(moments, d, alpha)
+    if found is None:
+        return None
+    coef = solve_each(found, moments.products[:d, d:].T)
+    penalty = np.broadcast_to(alpha, len(coef))[:, None]
+    rows = Rows.of(X, Y, roots, moments.mean)
+    W = np.zeros((len(coef), d + len(coef) + 1))
+    W[:, d:-1] = np.eye(len(coef))
+    nothing, before = np.empty(0), 1.0
+    units = np.sqrt(np.diag(moments.products)[:d])
+    for _ in range(_MOST_REFINEMENTS):
+        W[:, :d] = -coef
+        _, sums, _ = pass_over(rows, nothing.astype(np.int32), nothing, W, RESIDUALS)
+        step = solve_each(found, sums[:, :d] - penalty * coef)
+        coef = coef + step
+        if center:
+            W[:, -1] -= sums[:, -1] / moments.weight
+        whole = np.linalg.norm(coef * units)
+        size = float(np.linalg.norm(step * units) / whole) if whole > 0 else 0.0
+        ratio, before = size / before, size
+        if size * min(ratio, 1.0) <= _REFINED:
+            return Solution(coef.T, d, found[0].upper, -W[:, -1])
+        if not ratio < 0.1:
+            break
+    return None
 
 
 def reduced(X: Array, Y: Array, roots: Array | None, moments: Moments) -> tuple[Array, Array]:
@@ -106,21 +157,21 @@ def by_factor(F: Array, B: Array, n_samples: int) -> Solution:
     used = np.flatnonzero(norms > 0) if largest > 0 else np.empty(0, np.int64)
     coef = np.zeros((n_features, n_targets))
     if not len(used):
-        return Solution(coef, 0, F)
+        return Solution(coef, 0, lambda: F)
     U, s, Vt = linalg.svd(F[:, used] / norms[used], full_matrices=False, check_finite=False)
     least = max(n_samples, n_features) * np.finfo(np.float64).eps * s[0]
     rank = int((s > least).sum())
     found = (U[:, :rank].T @ B) / s[:rank, None]
     if rank == len(used):
         coef[used] = (Vt.T @ found) / norms[used, None]
-        return Solution(coef, rank, F)
+        return Solution(coef, rank, lambda: F)
     # Of all b with V' (norms b) = found, the shortest: Q R = norms V, b = Q R'^-1 found.
     scale = norms[used] / largest
     order = np.argsort(-scale, kind="stable")
     Q, R, pivots = linalg.qr((Vt[:rank].T * scale[:, None])[order], mode="economic", pivoting=True)
     shortest = Q @ linalg.solve_triangular(R, found[pivots], trans="T")
     coef[used[order]] = shortest / largest
-    return Solution(coef, rank, F)
+    return Solution(coef, rank, lambda: F)
 
 
 def penalised_by_factor(F: Array, B: Array, alpha: Array) -> Array:
@@ -139,14 +190,39 @@ def penalised_by_factor(F: Array, B: Array, alpha: Array) -> Array:
 
 
 def solve(X: Array, Y: Array, weights: Array | None, moments: Moments, alpha: Array) -> Solution:
-    """Return the least-squares or ridge solution of rows whose moments are known."""
+    """Return the least-squares or ridge solution of rows whose moments are known in float64."""
     n_samples, n_features = X.shape
     if n_samples > n_features or alpha.any():
         found = by_cholesky(moments, n_features, alpha)
         if found is not None:
             return found
     roots = None if weights is None else np.sqrt(weights)
-    F, B = reduced(X, Y, roots, moments)
+    with threadpool_limits(1, "blas"):  # its threads would wait for ours, and decide its bits
+        F, B = reduced(X, Y, roots, moments)
+        if not alpha.any():
+            return by_factor(F, B, n_samples)
+        return Solution(penalised_by_factor(F, B, alpha), n_features, lambda: F)
+
+
+def solve_from(moments: Moments, n_features: int, alpha: Array) -> Solution:
+    """Return the solution where the rows are gone: to half the digits if ill-conditioned."""
+    found = by_cholesky(moments, n_features, alpha)
+    if found is not None:
+        return found
+    products = moments.products[:n_features, :n_features]
+    right = moments.products[:n_features, n_features:]
+    scale = np.sqrt(np.maximum(np.diag(products), 0.0))
+    used = scale > 0
+    scale = np.where(used, scale, 1.0)
+    F = np.zeros((n_features, n_features))
+    B = np.zeros_like(right)
+    if used.any():
+        with threadpool_limits(1, "blas"):
+            s, V = linalg.eigh(products / scale / scale[:, None], check_finite=False)
+        kept = s > max(moments.weight, n_features) * np.finfo(np.float64).eps * s[-1]
+        roots = np.sqrt(s[kept])[:, None]
+        F = (roots * V[:, kept].T) * scale
+        B = (V[:, kept].T @ (right / scale[:, None])) / roots
     if not alpha.any():
-        return by_factor(F, B, n_samples)
-    return Solution(penalised_by_factor(F, B, alpha), n_features, F)
+        return by_factor(F, B, len(F))
+    return Solution(penalised_by_factor(F, B, alpha), n_features, lambda: F)

@@ -9,67 +9,17 @@ from numpy.typing import ArrayLike
 from scipy import linalg
 from sklearn import linear_model
 from sklearn.base import _fit_context
-from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import unchanged_on_error
-from ..core.validation import Array, check_finite, contiguous, readable
-from ._least_squares import Solution, solve
-from ._moments import Moments, moments
+from ..core.validation import Array
+from ._dense import checked_rows, set_solution, solved
+from ._least_squares import Solution
+from ._partial_fit import PartialFit
+from ._predicting import targets
 
 
-def checked_rows(
-    estimator: Any, X: ArrayLike, y: ArrayLike, sample_weight: Any, *, nonnegative: bool = False
-) -> tuple[Array, Array, Array | None]:
-    """Return X, y and weights as kernels take them, checked in scikit-learn's words.
-
-    X is not yet known to be finite: :func:`solved` looks at its products first.
-    """
-    checked: tuple[Array, Array] = validate_data(
-        estimator, X, y, y_numeric=True, multi_output=True, dtype=[np.float64, np.float32],
-        ensure_all_finite=False,
-    )  # fmt: skip
-    rows, targets = checked
-    check_finite(targets, "y", type(estimator).__name__)
-    if sample_weight is None:
-        return contiguous(rows), targets, None
-    weights = _check_sample_weight(
-        sample_weight, rows, dtype=np.float64, ensure_non_negative=nonnegative
-    )
-    return contiguous(rows), targets, readable(weights)
-
-
-def solved(
-    estimator: Any, X: Array, y: Array, weights: Array | None, alpha: Array, center: bool
-) -> tuple[Solution, Moments] | None:
-    """Return the solution and the moments; None where squares overflow float64."""
-    Y = np.asarray(y, np.float64).reshape(len(X), -1)
-    found = moments(X, Y, weights, center=center)
-    if not np.isfinite(found.products).all() or not found.weight > 0:
-        check_finite(X, "X", type(estimator).__name__)
-        return None
-    return solve(X, Y, weights, found, alpha), found
-
-
-def set_solution(
-    estimator: Any, X: Array, y: Array, solution: Solution, found: Moments, center: bool
-) -> None:
-    """Set ``coef_`` and ``intercept_`` as scikit-learn shapes and types them."""
-    d = X.shape[1]
-    coef = solution.coef.T
-    intercept: Any = 0.0
-    if center:
-        intercept = found.mean[d:] - coef @ found.mean[:d]
-        intercept = np.asarray(intercept, X.dtype)
-        if y.ndim == 1:
-            intercept = intercept[0]
-    coef = np.asarray(coef, X.dtype)
-    estimator.coef_ = np.ascontiguousarray(coef[0] if y.ndim == 1 else coef)
-    estimator.intercept_ = intercept
-    estimator.computed_by_ = "fastml"
-
-
-class LinearRegression(linear_model.LinearRegression):  # type: ignore[misc]
+class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: ignore[misc]
     """Ordinary least squares, right in any units.
 
     scikit-learn's class with another ``fit``: dense float32 and float64 rows are read once, their
@@ -144,10 +94,9 @@ class LinearRegression(linear_model.LinearRegression):  # type: ignore[misc]
                 rows, y_, weights = checked_rows(self, X, y, sample_weight, nonnegative=True)
                 found = solved(self, rows, y_, weights, np.zeros(1), self.fit_intercept)
                 if found is not None:
-                    set_solution(self, rows, y_, *found, self.fit_intercept)
-                    self.rank_ = found[0].rank
-                    self._factor = (found[0].factor, min(rows.shape))
-                    self.__dict__.pop("_singular", None)
+                    set_solution(self, rows.dtype, y_.ndim == 1, *found, self.fit_intercept)
+                    self._set_rest(found[0], min(rows.shape))
+                    self.__dict__.pop("_seen", None)
                     return self
             reason = "squares overflow"
         fit_as_scikit_learn(
@@ -156,6 +105,31 @@ class LinearRegression(linear_model.LinearRegression):  # type: ignore[misc]
             lambda copied: super().fit(X, y, sample_weight),
         )
         return self
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the predicted targets.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            In the wider type of X and ``coef_``; a row's are the same bits in any company.
+        """
+        found = targets(self, X)
+        return np.asarray(super().predict(X)) if found is None else found
+
+    def _penalties(self, n_targets: int) -> Array:
+        return np.zeros(1)
+
+    def _set_rest(self, solution: Solution, count: int | None = None) -> None:
+        """Set the rank, and what ``singular_`` is made of: that many values."""
+        self.rank_ = solution.rank
+        self._factor = (solution.factor(), count)
+        self.__dict__.pop("_singular", None)
 
     @property
     def singular_(self) -> Array:

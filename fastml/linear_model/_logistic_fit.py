@@ -1,34 +1,39 @@
-"""The minimum of the logistic loss: Newton's method, or quasi-Newton steps preconditioned.
+"""The minimum of the logistic loss: a sample first, then quasi-Newton steps with its curvature.
 
 At w = 0 the second derivative is X'X / 4, and for K classes, on residuals that sum to zero, X'X / K
 for each class (Böhning and Lindsay, "Monotonicity of quadratic-approximation algorithms", 1988).
 Its Cholesky factor as the first guess of L-BFGS makes scales and correlations of columns
-irrelevant.  Few features and two classes take Newton's own steps.
+irrelevant.  Where there are rows in plenty, the minimum of a sample of them is near that of all,
+and the second derivative there a far better guess: few passes over all rows are left.  Where there
+are few columns, Newton's own steps have the last word.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
-from scipy import linalg
 
-from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
-from ..kernels.linear_model import logistic as kernel
-from ..kernels.ops.gram import BLOCK_ROWS, Rows, columns_of, panel_rows
-from ._moments import first_shift, raw_products, run_tickets
+from ._objective import Curvature, Problem
 
 #: Converged when half the squared Newton step is no more than this of the objective.
 _RELATIVE_GAP = 1e-18
-#: Newton's method up to so many columns.
-_MOST_NEWTON_COLUMNS = 400
-#: So many quasi-Newton steps before Newton's are tried, where there are few columns and classes.
+#: Newton's method up to so many coefficients, of two classes and of many.
+_MOST_NEWTON = (400, 1000)
+#: So many quasi-Newton steps before Newton's are tried, where there are few coefficients.
 _QUASI_NEWTON_STEPS = 40
 #: Pairs of steps L-BFGS remembers.
 _MEMORY = 20
-#: Newton starts from the minimum of one row in so many, where there are plenty.
-_SAMPLE, _ROWS_A_COLUMN = 16, 200
+#: A sample to be fitted has so many rows for every coefficient of a class, and more for many
+#: classes; one that only says what X'X is like has fewer.  Samples are no less than a sixteenth.
+_ROWS_A_COLUMN, _ROWS_A_COEFFICIENT, _ROWS_FOR_PRODUCTS, _SHARE = 60, 20, 15, 16
+#: From where on the curvature that steps started with is renewed, and again three times as late.
+_RENEWAL = 4
+
+
+Divide = Callable[[Array], Array]
 
 
 class Fit(NamedTuple):
@@ -40,253 +45,184 @@ class Fit(NamedTuple):
     separated: bool
 
 
-class Problem:
-    """The objective sum(weight * loss) + alpha / 2 ||w||^2, about shifted features.
+class Search(NamedTuple):
+    """Where a search ended: coefficients about the shift, objective, steps, whether converged.
 
-    Parameters
-    ----------
-    X : ndarray (n_samples, n_features) of float32 or float64
-    target : ndarray (n_samples,) of float64: class numbers
-    weights : ndarray (n_samples,) of float64, or None
-    n_outputs : int, 1 for two classes
-    alpha : float
-    intercept : bool
+    curvature : the last second derivative that was computed, or None
+    gradient : the last one, of a search that did not converge, or None
     """
 
-    def __init__(
-        self, X: Array, target: Array, weights: Array | None, n_outputs: int, alpha: float,
-        intercept: bool,
-    ) -> None:  # fmt: skip
-        self.X, self.target, self.weights = X, target, weights
-        self.n_outputs, self.alpha, self.intercept = n_outputs, alpha, intercept
-        d = X.shape[1]
-        nothing = np.empty((len(X), 0))
-        self.shift = first_shift(X, nothing, weights) if intercept else np.zeros(d)
-        self.rows = Rows.of(X, None, None, self.shift)
-        self.penalty = np.append(np.full(d, alpha), 0.0)
-        self.used = d + intercept
-
-    def evaluate(self, W: Array, curvature: bool = False) -> tuple[float, Array, Array]:
-        """Return objective, gradient and, if asked for, the second derivative without penalty."""
-        K, width = W.shape
-        n_columns = self.rows.shift.size
-        strip = columns_of(1)
-        padded = np.zeros((kernel.OUTPUTS + K, n_columns))
-        padded[:K, :width] = W
-        strips = padded.reshape(len(padded), -1, strip).transpose(1, 0, 2).reshape(-1)
-        weights = np.empty(0) if self.weights is None else self.weights
-        size = 1 + K * n_columns + curvature * n_columns**2
-        height = panel_rows(n_columns)
-        n_samples = len(self.X)
-        nanoseconds = n_samples * n_columns * (K + 2 + curvature * n_columns / 2) / 8
-
-        def run(blocks: int, first: int, last: int, levels: int, partials: Array) -> None:
-            run_team(
-                kernel.logistic, min(team_size(nanoseconds), last - first),
-                self.rows, self.target, weights, strips, K, curvature, height, blocks, first,
-                last, levels, new_state(), partials,
-            )  # fmt: skip
-
-        total = run_tickets(run, -(-n_samples // BLOCK_ROWS), size, nanoseconds)
-        gradient = total[1 : 1 + K * n_columns].reshape(K, n_columns)[:, :width]
-        gradient = gradient + self.penalty * W
-        gradient[:, self.used :] = 0
-        H = total[1 + K * n_columns :]
-        if curvature:
-            lower = H.reshape(n_columns, n_columns)[:width, :width].T
-            H = np.tril(lower) + np.tril(lower, -1).T
-        value = float(total[0] + 0.5 * np.sum(self.penalty * W * W))
-        return value, gradient, H
-
-    def preconditioner(self, H: Array) -> Any:
-        """Return the function that divides gradients by H plus the penalty."""
-        used = self.used
-        A = H[:used, :used] + np.diag(self.penalty[:used])
-        norms = np.sqrt(np.maximum(np.diag(A), 0.0))
-        norms = np.where(norms > 0, norms, 1.0)
-        A = A / norms / norms[:, None]
-        jitter = 1e-15 * used
-        while True:
-            factor, info = linalg.lapack.dpotrf(A + jitter * np.eye(used), lower=0, clean=1)
-            if info == 0:
-                break
-            jitter *= 10
-
-        def divide(gradient: Array) -> Array:
-            step = np.zeros_like(gradient)
-            solved = linalg.cho_solve((factor, False), gradient[:, :used].T / norms[:, None])
-            step[:, :used] = (solved / norms[:, None]).T
-            return step
-
-        return divide
-
-    def softmax_curvature(self, W: Array) -> Array:
-        """Return the second derivative of many classes, without penalty, by pairs of classes.
-
-        What it does to vectors equal for all classes, where the loss is flat, is made definite.
-        """
-        K, used = len(W), self.used
-        moved = [np.asarray(self.X, np.float64) - self.shift, np.ones((len(self.X), 1))]
-        Z = np.hstack(moved) @ W.T
-        P = np.exp(Z - Z.max(axis=1, keepdims=True))
-        P /= P.sum(axis=1, keepdims=True)
-        weights = 1.0 if self.weights is None else self.weights
-        H = np.empty((K, used, K, used))
-        empty = np.empty((len(self.X), 0))
-        for a in range(K):
-            for b in range(a + 1):
-                slope = P[:, a] * (P[:, b] if a != b else 1 - P[:, a]) * weights
-                block = raw_products(self.X, empty, np.sqrt(slope), self.shift, np.float64)
-                H[a, :, b] = H[b, :, a] = (block if a == b else -block)[:used, :used]
-        flat = np.mean([H[a, :, a] for a in range(K)], axis=0)
-        H += flat[None, :, None, :]
-        return H.reshape(K * used, K * used)
-
-    def softmax_divide(self, H: Array) -> Any:
-        """Return the function that divides gradients of many classes by H plus the penalty."""
-        K, used = self.n_outputs, self.used
-        A = H + np.diag(np.tile(self.penalty[:used], K))
-        norms = np.sqrt(np.diag(A))
-        norms = np.where(norms > 0, norms, 1.0)
-        A = A / norms / norms[:, None]
-        jitter = 1e-15 * len(A)
-        while True:
-            factor, info = linalg.lapack.dpotrf(A + jitter * np.eye(len(A)), lower=0, clean=1)
-            if info == 0:
-                break
-            jitter *= 10
-
-        def divide(gradient: Array) -> Array:
-            step = np.zeros_like(gradient)
-            solved = linalg.cho_solve((factor, False), gradient[:, :used].reshape(-1) / norms)
-            step[:, :used] = (solved / norms).reshape(K, used)
-            return step
-
-        return divide
-
-    def start(self, W: Array | None) -> Array:
-        """Return the coefficients to start from, about the shift."""
-        if W is None:
-            return np.zeros((self.n_outputs, self.X.shape[1] + 1))
-        W = np.array(W, np.float64)
-        W[:, -1] += W[:, :-1] @ self.shift
-        return W
-
-    def finish(self, W: Array, n_iter: int, converged: bool) -> Fit:
-        """Return the fit in the features given."""
-        loss = self.evaluate(W)[0]
-        weight = len(self.X) if self.weights is None else float(self.weights.sum())
-        # Every loss so small that its row is on the right side by far.
-        separated = self.alpha == 0 and loss < 1e-6 * min(1.0, weight)
-        W = W.copy()
-        W[:, -1] = W[:, -1] - W[:, :-1] @ self.shift if self.intercept else 0.0
-        return Fit(W, n_iter, converged and not separated, separated)
+    W: Array
+    value: float
+    n_iter: int
+    converged: bool
+    curvature: Curvature | None = None
+    gradient: Array | None = None
 
 
-def newton(problem: Problem, W: Array, max_iter: int) -> tuple[Array, int, bool]:
+def newton(problem: Problem, W: Array, max_iter: int, gap: float = _RELATIVE_GAP) -> Search:
     """Take Newton's steps, halved until the objective falls."""
     two = problem.n_outputs == 1
-
-    def evaluate(W: Array) -> tuple[float, Array, Array]:
-        if two:
-            return problem.evaluate(W, True)
-        value, gradient, _ = problem.evaluate(W)
-        return value, gradient, W
-
-    value, gradient, H = evaluate(W)
+    value, gradient, H = problem.evaluate(W, two)
     for n_iter in range(max_iter):
-        if two:
-            step = -problem.preconditioner(H)(gradient)
-        else:
-            step = -problem.softmax_divide(problem.softmax_curvature(W))(gradient)
-        decrease = -float(np.sum(step * gradient))
-        if decrease <= 2 * _RELATIVE_GAP * value:
-            return W, n_iter, True
+        used = problem.used
+        curvature = Curvature(H[:used, :used]) if two else problem.softmax_curvature(W)
+        step = -problem.divide_by(curvature)(gradient)
+        decrease = -float((step * gradient).sum())
+        if decrease <= 2 * gap * value:
+            return Search(W, value, n_iter, True, curvature)
         size = 1.0
         while True:
             tried = W + size * step
-            found = evaluate(tried)
-            if found[0] <= value - 1e-4 * size * decrease + 1e-15 * value:
+            found = problem.evaluate(tried, two)
+            if found[0] <= value - 1e-4 * size * decrease + 1e-14 * value:
                 break
             size /= 2
             if size < 1e-10:
-                return W, n_iter, decrease <= 1e-12 * value
+                return Search(W, value, n_iter, decrease <= 1e-12 * value, curvature)
         if found[0] < 1e-13:  # separated: the loss falls to nothing
-            return tried, n_iter + 1, False
+            return Search(tried, found[0], n_iter + 1, False)
         W, (value, gradient, H) = tried, found
-    return W, max_iter, False
+    return Search(W, value, max_iter, False, gradient=gradient)
 
 
-def quasi_newton(problem: Problem, W: Array, max_iter: int) -> tuple[Array, int, bool]:
-    """Take the steps of L-BFGS (Nocedal and Wright, "Numerical Optimization", algorithm 7.4)."""
-    roots = None if problem.weights is None else np.sqrt(problem.weights)
-    empty = np.empty((len(problem.X), 0))
-    H = raw_products(problem.X, empty, roots, problem.shift, np.float64)
-    divide = problem.preconditioner(H / (4 if problem.n_outputs == 1 else problem.n_outputs))
+def quasi_newton(
+    problem: Problem,
+    W: Array,
+    divide: Divide,
+    max_iter: int,
+    gap: float = _RELATIVE_GAP,
+    renewed: Callable[[Array], Divide] | None = None,
+) -> Search:
+    """Take the steps of L-BFGS (Nocedal and Wright, "Numerical Optimization", algorithm 7.4).
+
+    ``divide`` is the first guess of the inverse curvature, ``renewed`` makes later ones.  It ends
+    when the decrease that the next step would still bring is negligible: with steps that
+    shrink tenfold and more, that of the step after the one in hand, which then is the last.
+    """
     value, gradient, _ = problem.evaluate(W)
     pairs: list[tuple[Array, Array, float]] = []
+    before, renewal = np.inf, _RENEWAL
     for n_iter in range(max_iter):
+        if renewed is not None and n_iter == renewal:
+            divide, renewal = renewed(W), 3 * renewal
         q, factors = gradient.copy(), []
         for s, y, rho in reversed(pairs):
-            factors.append(rho * float(np.sum(s * q)))
+            factors.append(rho * float((s * q).sum()))
             q -= factors[-1] * y
         q = divide(q)
         for (s, y, rho), factor in zip(pairs, reversed(factors), strict=True):
-            q += s * (factor - rho * float(np.sum(y * q)))
-        decrease = float(np.sum(q * gradient))
-        if decrease <= 2 * _RELATIVE_GAP * value:
-            return W, n_iter, True
+            q += s * (factor - rho * float((y * q).sum()))
+        decrease = float((q * gradient).sum())
+        if decrease <= 2 * gap * value:
+            return Search(W, value, n_iter, True)
+        ratio, before = decrease / before, decrease
+        if pairs and ratio < 0.1 and decrease * ratio <= gap * value:
+            return Search(W - q, value, n_iter + 1, True)
         size = 1.0
         while True:
             tried = W - size * q
             found = problem.evaluate(tried)
-            if found[0] <= value - 1e-4 * size * decrease + 1e-15 * value:
+            if found[0] <= value - 1e-4 * size * decrease + 1e-14 * value:
                 break
             size /= 2
             if size < 1e-10:
                 break
         if size < 1e-10:
             if not pairs:
-                return W, n_iter, decrease <= 1e-12 * value
+                return Search(W, value, n_iter, decrease <= 1e-12 * value)
             pairs = []  # they led astray: begin again from the preconditioner
             continue
         s, y = tried - W, found[1] - gradient
-        product = float(np.sum(s * y))
+        product = float((s * y).sum())
         if product > 0:
             pairs = [*pairs[-_MEMORY + 1 :], (s, y, 1 / product)]
         W, (value, gradient, _) = tried, found
         if value < 1e-13:
-            return W, n_iter + 1, False
-    return W, max_iter, False
+            return Search(W, value, n_iter + 1, False)
+    return Search(W, value, max_iter, False, gradient=gradient)
+
+
+def _few(problem: Problem) -> bool:
+    """Say whether the coefficients are few enough for Newton's method."""
+    return bool(problem.n_outputs * problem.used <= _MOST_NEWTON[problem.n_outputs > 1])
+
+
+def _from_sample(problem: Problem, max_iter: int) -> tuple[Array, Divide] | None:
+    """Return the minimum of a sample, and what divides by the curvature there; None if too few."""
+    needed = max(_ROWS_A_COLUMN, _ROWS_A_COEFFICIENT * problem.n_outputs) * problem.used
+    step = min(_SHARE, len(problem.X) // needed)
+    if step < 4:
+        return None
+    sample = problem.sampled(step)
+    # What the sample does not know of all rows it need not know of itself.
+    gap = 1e-2 * problem.used * problem.n_outputs / len(sample.X)
+    start = np.zeros((problem.n_outputs, problem.X.shape[1] + 1))
+    two, few = problem.n_outputs == 1, _few(problem)
+    if two and few:
+        found = newton(sample, start, min(max_iter, 12), gap)
+    else:
+        divide = sample.divide_by(sample.products_curvature())
+        found = quasi_newton(sample, start, divide, min(max_iter, 30), gap)
+    if not np.isfinite(found.W).all() or found.value < 1e-6 * sample.weight:
+        return None
+    curvature = found.curvature
+    if curvature is None and not few:
+        curvature = sample.products_curvature(found.W)
+    elif curvature is None:
+        curvature = (sample.curvature if two else sample.softmax_curvature)(found.W)
+    return found.W, problem.divide_by(curvature, sample.weight / problem.weight)
+
+
+def minimum(problem: Problem, W: Array | None, max_iter: int) -> Search:
+    """Return the minimum, from W if given."""
+    few = _few(problem)
+    prepared = _from_sample(problem, max_iter) if W is None else None
+    if W is None:
+        W = np.zeros((problem.n_outputs, problem.X.shape[1] + 1))
+    if prepared is not None:
+        most = min(max_iter, _QUASI_NEWTON_STEPS // 2) if few else max_iter
+        found = quasi_newton(problem, *prepared, most)
+    elif few and problem.n_outputs == 1:
+        return newton(problem, W, max_iter)
+    else:
+        step = min(_SHARE, len(problem.X) // (_ROWS_FOR_PRODUCTS * problem.used))
+        part = problem.sampled(step) if step > 1 else problem
+
+        def renewed(W: Array | None) -> Divide:
+            return problem.divide_by(part.products_curvature(W), part.weight / problem.weight)
+
+        most = min(max_iter, _QUASI_NEWTON_STEPS) if few else max_iter
+        found = quasi_newton(problem, W, renewed(None), most, renewed=renewed)
+    if found.converged or not few or found.n_iter >= max_iter or found.value < 1e-13:
+        return found
+    more = newton(problem, found.W, max_iter - found.n_iter)
+    return more._replace(n_iter=more.n_iter + found.n_iter)
 
 
 def fit_logistic(
     X: Array, target: Array, weights: Array | None, n_outputs: int, alpha: float,
-    intercept: bool, max_iter: int, start: Array | None = None,
+    intercept: bool, max_iter: int, tol: float, start: Array | None = None,
 ) -> Fit:  # fmt: skip
     """Return the minimum of the objective of :class:`Problem`.
 
     Parameters
     ----------
+    tol : float
+        After ``max_iter`` steps, the largest entry of the gradient of the mean loss that will do.
     start : ndarray (n_outputs, n_features + 1)
         Coefficients to start from; default: zero.
     """
-    n_samples, d = X.shape
     problem = Problem(X, target, weights, n_outputs, alpha, intercept)
-    by_newton = n_outputs == 1 and d <= _MOST_NEWTON_COLUMNS
-    if by_newton and start is None and n_samples > _SAMPLE * _ROWS_A_COLUMN * (d + 1):
-        part = slice(None, None, _SAMPLE)
-        some = None if weights is None else np.ascontiguousarray(weights[part])
-        sample = fit_logistic(
-            np.ascontiguousarray(X[part]), np.ascontiguousarray(target[part]), some, n_outputs,
-            alpha / _SAMPLE, intercept, min(max_iter, 8),
-        )  # fmt: skip
-        start = sample.W if np.isfinite(sample.W).all() and not sample.separated else None
-    search = newton if by_newton else quasi_newton
-    stubborn = n_outputs > 1 and n_outputs * (d + 1) <= _MOST_NEWTON_COLUMNS
-    most = min(max_iter, _QUASI_NEWTON_STEPS) if stubborn else max_iter
-    W, n_iter, converged = search(problem, problem.start(start), most)
-    if stubborn and not converged and n_iter < max_iter:
-        W, more, converged = newton(problem, W, max_iter - n_iter)
-        n_iter += more
-    return problem.finish(W, n_iter, converged)
+    if start is not None:
+        start = np.array(start, np.float64)
+        start[:, -1] += start[:, :-1] @ problem.shift
+    found = minimum(problem, start, max_iter)
+    # Every loss so small that its row is on the right side by far.
+    separated = alpha == 0 and found.value < 1e-6 * min(1.0, problem.weight)
+    W = found.W.copy()
+    W[:, -1] = W[:, -1] - W[:, :-1] @ problem.shift if intercept else 0.0
+    converged = found.converged
+    if not converged and found.gradient is not None:
+        converged = bool(np.abs(found.gradient).max() <= tol * problem.weight)
+    return Fit(W, found.n_iter, converged and not separated, separated)

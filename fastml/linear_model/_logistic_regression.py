@@ -11,13 +11,15 @@ from sklearn import linear_model
 from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
 
+from ..core.classes import check_classes, number_classes
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import unchanged_on_error
-from ..core.validation import check_finite, contiguous
+from ..core.validation import Array, check_finite, contiguous
 from ._logistic_fit import fit_logistic
+from ._predict import labels, probabilities
+from ._predicting import predicted, targets
 
 _SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky")
 
@@ -136,8 +138,9 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], ensure_all_finite=False)
         X = contiguous(X)
         check_finite(X, "X", type(self).__name__)
-        check_classification_targets(y)
-        classes, codes = np.unique(y, return_inverse=True)
+        y = column_or_1d(y, warn=True)
+        check_classes(y)
+        classes, codes = number_classes(y)
         if len(classes) < 2:
             raise ValueError(
                 "This solver needs samples of at least 2 classes in the data, but the data "
@@ -161,8 +164,8 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
             if start.shape != (n_outputs, X.shape[1] + 1):
                 return "warm_start from another shape"
         found = fit_logistic(
-            X, np.asarray(codes, np.float64), weights, n_outputs, 1.0 / self.C,
-            self.fit_intercept, self.max_iter, start,
+            X, codes, weights, n_outputs, 1.0 / self.C,
+            self.fit_intercept, self.max_iter, self.tol, start,
         )  # fmt: skip
         if not np.isfinite(found.W).all():
             return "numbers overflow"
@@ -186,3 +189,52 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         self.n_iter_ = np.array([found.n_iter], np.int32)
         self.computed_by_ = "fastml"
         return None
+
+    def decision_function(self, X: ArrayLike) -> Array:
+        """Return the margins of each class, or of the second of two.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        margins : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        """
+        found = targets(self, X)
+        if found is None:
+            return np.asarray(super().decision_function(X))
+        return found.ravel() if found.shape[1] == 1 else found
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the likeliest class of each row, the first of equals.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        found = predicted(self, X, labels)
+        if found is None:
+            return np.asarray(super().predict(X))
+        return np.asarray(self.classes_.take(found))
+
+    def predict_proba(self, X: ArrayLike) -> Array:
+        """Return the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+        """
+        found = predicted(self, X, probabilities)
+        return np.asarray(super().predict_proba(X)) if found is None else found

@@ -10,6 +10,7 @@ import numpy as np
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.ops import gram as kernel
+from ..kernels.ops.strips import Rows, panel_rows
 from ..kernels.ops.sums import levels_for
 
 #: Where a mean is so many standard deviations from the shift, products are taken anew about it.
@@ -20,6 +21,8 @@ _CALL_NANOSECONDS = 3e8
 _PARTIAL_BYTES, _MOST_TICKETS, _FEWEST_TICKETS = 1 << 26, 64, 8
 #: Rows whose mean is the first guess of all rows' mean.
 _FIRST_ROWS = 256
+#: Mean squares of columns below this, or above its inverse, are left to float64.
+_LEAST_SQUARE = 1e-24
 
 
 class Moments(NamedTuple):
@@ -41,12 +44,11 @@ def first_shift(X: Array, Y: Array, weights: Array | None) -> Array:
     """Return the mean of the first rows that count, exact for constant columns."""
     chosen: Any = slice(_FIRST_ROWS)
     if weights is not None:
-        chosen = np.flatnonzero(weights[: 64 * _FIRST_ROWS])[:_FIRST_ROWS]
-        if not len(chosen):
-            chosen = np.flatnonzero(weights)[:_FIRST_ROWS]
+        chosen = np.flatnonzero(weights[: kernel.BLOCK_ROWS])[:_FIRST_ROWS]
         if not len(chosen):
             chosen = slice(_FIRST_ROWS)
-    some = np.hstack([np.asarray(X[chosen], np.float64), Y[chosen]])
+    # In one memory order, which decides the order NumPy adds in.
+    some = np.ascontiguousarray(np.hstack([np.asarray(X[chosen], np.float64), Y[chosen]]))
     return np.asarray(some[0] + (some - some[0]).mean(axis=0))
 
 
@@ -81,9 +83,9 @@ def run_tickets(
 
 def raw_products(X: Array, Y: Array, roots: Array | None, shift: Array, panel_type: Any) -> Array:
     """Return the Gram matrix of [X, Y, 1] about ``shift``, symmetric, in float64."""
-    rows = kernel.Rows.of(X, Y, roots, shift, panel_type)
+    rows = Rows.of(X, Y, roots, shift, panel_type)
     n_columns, width = rows.shift.size, X.shape[1] + Y.shape[1] + 1
-    height = kernel.panel_rows(n_columns, panel_type)
+    height = panel_rows(n_columns, panel_type)
     like = np.empty(0, panel_type)
     n_blocks = -(-len(X) // kernel.BLOCK_ROWS)
     nanoseconds = len(X) * n_columns * (n_columns + 16) / 40
@@ -132,14 +134,34 @@ def moments(
         return Moments(weight, np.zeros(width), products[:-1, :-1], single)
     again = shift is None
     shift = first_shift(X, Y, weights) if shift is None else shift
+    if single:
+        shift = shift.astype(np.float32).astype(np.float64)
     while True:
         products = raw_products(X, Y, roots, shift, panel_type)
-        weight = float(products[-1, -1])
-        with np.errstate(all="ignore"):
-            offset = products[-1, :-1] / weight if weight else np.zeros(width)
-            centred = products[:-1, :-1] - weight * np.outer(offset, offset)
-            spread = np.maximum(np.diag(centred), 0.0)
-            far = weight * offset**2 > _FARTHEST_MEAN**2 * spread
-        if not (again and far.any()):
-            return Moments(weight, shift + offset, centred, single)
-        shift, again = shift + offset, False
+        found, far = about_means(products, shift, single)
+        if not (again and far):
+            return found
+        shift, again = found.mean, False
+        if single:
+            shift = shift.astype(np.float32).astype(np.float64)
+
+
+def about_means(products: Array, shift: Array, single: bool = False) -> tuple[Moments, bool]:
+    """Return moments from products about a shift, and whether it was too far from the means."""
+    weight = float(products[-1, -1])
+    with np.errstate(all="ignore"):
+        offset = products[-1, :-1] / weight if weight else np.zeros(len(shift))
+        centred = products[:-1, :-1] - weight * np.outer(offset, offset)
+        spread = np.maximum(np.diag(centred), 0.0)
+        far = weight * offset**2 > _FARTHEST_MEAN**2 * spread
+    return Moments(weight, shift + offset, centred, single), bool(far.any())
+
+
+def in_range(found: Moments) -> bool:
+    """Say whether products summed in float32 neither overflowed nor vanished."""
+    squares = np.diag(found.products) / found.weight
+    return bool(
+        np.isfinite(found.products).all()
+        and (squares[squares != 0] > _LEAST_SQUARE).all()
+        and (squares < 1 / _LEAST_SQUARE).all()
+    )

@@ -11,12 +11,16 @@ from sklearn.base import _fit_context
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import unchanged_on_error
-from ._linear_regression import checked_rows, set_solution, solved
+from ..core.validation import Array
+from ._dense import checked_rows, set_solution, solved
+from ._least_squares import Solution
+from ._partial_fit import PartialFit
+from ._predicting import targets
 
 _SOLVERS = ("auto", "cholesky", "svd")
 
 
-class Ridge(linear_model.Ridge):  # type: ignore[misc]
+class Ridge(PartialFit, linear_model.Ridge):  # type: ignore[misc]
     """Least squares with a penalty on the squared norm of the coefficients.
 
     scikit-learn's class with another ``fit``: see :class:`fastml.LinearRegression`.  Its own code
@@ -87,22 +91,47 @@ class Ridge(linear_model.Ridge):  # type: ignore[misc]
         if reason is None:
             with unchanged_on_error(self):
                 rows, y_, weights = checked_rows(self, X, y, sample_weight)
-                alpha = np.asarray(self.alpha, np.float64).reshape(-1)
-                n_targets = 1 if y_.ndim == 1 else y_.shape[1]
-                if len(alpha) not in (1, n_targets):
-                    raise ValueError(
-                        "Number of targets and number of penalties do not correspond: "
-                        f"{len(alpha)} != {n_targets}"
-                    )
+                alpha = self._penalties(1 if y_.ndim == 1 else y_.shape[1])
                 if weights is not None and (weights < 0).any():
                     reason = "negative weights"
                 else:
                     found = solved(self, rows, y_, weights, alpha, self.fit_intercept)
                     if found is not None:
-                        set_solution(self, rows, y_, *found, self.fit_intercept)
-                        self.n_iter_ = None
-                        self.solver_ = "cholesky" if self.solver == "auto" else self.solver
+                        set_solution(self, rows.dtype, y_.ndim == 1, *found, self.fit_intercept)
+                        self._set_rest(found[0])
+                        self.__dict__.pop("_seen", None)
                         return self
                     reason = "squares overflow"
         fit_as_scikit_learn(self, reason, lambda copied: super().fit(X, y, sample_weight))
         return self
+
+    def _penalties(self, n_targets: int) -> Array:
+        alpha = np.asarray(self.alpha, np.float64).reshape(-1)
+        if len(alpha) not in (1, n_targets):
+            raise ValueError(
+                "Number of targets and number of penalties do not correspond: "
+                f"{len(alpha)} != {n_targets}"
+            )
+        return alpha
+
+    def _set_rest(self, solution: Solution) -> None:
+        self.n_iter_ = None
+        self.solver_ = "svd" if self.solver == "svd" else "cholesky"
+        if solution.coef.shape[1] == 1:  # as scikit-learn's Ridge has it, also of (n, 1) targets
+            self.coef_ = self.coef_.reshape(-1)
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the predicted targets.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            In the wider type of X and ``coef_``; a row's are the same bits in any company.
+        """
+        found = targets(self, X)
+        return np.asarray(super().predict(X)) if found is None else found

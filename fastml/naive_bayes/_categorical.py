@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import sklearn.naive_bayes
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ..core.estimator import unchanged_on_error
-from ..core.validation import Array
+from ..core.classes import check_classes
+from ..core.passes import TreeSum
+from ..core.threads import new_state, run_team, team_size
+from ..core.validation import Array, readable
+from ..kernels.naive_bayes import categories
+from ._fitting import FitsInPieces
+
+_ALL_ONES = np.empty(0)
+#: Numbers of a ticket.
+_NUMBERS_A_TICKET = 1 << 16
 
 
-class CategoricalNB(sklearn.naive_bayes.CategoricalNB):  # type: ignore[misc]
+class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: ignore[misc]
     """Naive Bayes of categories, numbered 0, 1, 2, ... within each feature.
 
     A category that no fitted row had, and that ``min_categories`` does not foresee, has the
     probability that smoothing gives to a category without rows; scikit-learn's class raises an
-    IndexError there.  Counts are taken feature by feature for all classes at once.
+    IndexError there.  Counts take one pass over the rows, on several threads.
 
     Parameters
     ----------
@@ -62,87 +70,40 @@ class CategoricalNB(sklearn.naive_bayes.CategoricalNB):  # type: ignore[misc]
 
     category_count_: list[Array]
     class_count_: Array
+    n_categories_: Array
+    n_features_in_: int
+    class_prior: Any
+    min_categories: Any
     _unseen: list[Array]
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Count the categories of each class.
+    def _checked(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
+    ) -> tuple[Array, Array, Array]:
+        data, targets = self._check_X_y(X, y, reset=reset)
+        check_classes(targets)
+        weights = _ALL_ONES
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, data, dtype=np.float64, copy=True)
+        return readable(np.ascontiguousarray(data, dtype=np.int64)), targets, weights
 
-        Parameters
-        ----------
-        X : array-like (n_samples, n_features)
-            Whole numbers from 0 on.
-        y : array-like (n_samples,)
-            Each row's class.
-        sample_weight : array-like (n_samples,), default=None
-            Each row's weight; one by default.
+    def _begin(self, n_features: int) -> None:
+        self._init_counters(len(self.classes_), n_features)
 
-        Returns
-        -------
-        self : estimator
-
-        Raises
-        ------
-        TypeError, ValueError
-            On bad input, in scikit-learn's words; the estimator is then as it was.
-        """
-        with unchanged_on_error(self):
-            super().fit(X, y, sample_weight)
-            self.computed_by_ = "fastml"
-        return self
-
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def partial_fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        classes: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> Self:
-        """Go on counting with more rows.
-
-        Parameters
-        ----------
-        X : array-like (n_samples, n_features)
-            Whole numbers from 0 on.
-        y : array-like (n_samples,)
-            Each row's class.
-        classes : array-like (n_classes,), default=None
-            All classes that may occur; needed in the first call.
-        sample_weight : array-like (n_samples,), default=None
-            Each row's weight; one by default.
-
-        Returns
-        -------
-        self : estimator
-
-        Raises
-        ------
-        TypeError, ValueError
-            On bad input, in scikit-learn's words; the estimator is then as it was.
-        """
-        with unchanged_on_error(self):
-            if hasattr(self, "category_count_"):  # added to in place
-                self.category_count_ = [counts.copy() for counts in self.category_count_]
-            super().partial_fit(X, y, classes, sample_weight)
-            self.computed_by_ = "fastml"
-        return self
-
-    def _count(self, X: Array, Y: Array) -> None:
-        """Add the categories of rows to the counts; Y holds each row's weight at its class."""
-        self.class_count_ = self.class_count_ + Y.sum(axis=0)
-        self.n_categories_ = self._validate_n_categories(X, self.min_categories)
-        numbers, weights = Y.argmax(axis=1), Y.sum(axis=1).astype(np.float64)
-        counts = []
-        for p, before in enumerate(self.category_count_):
-            n_classes = len(before)
-            n_categories = max(int(self.n_categories_[p]), before.shape[1])
-            places = numbers * n_categories + X[:, p]
-            found = np.bincount(places, weights, n_classes * n_categories)
-            total = found.reshape(n_classes, n_categories)
-            total[:, : before.shape[1]] += before
-            counts.append(total)
+    def _add(self, X: Array, numbers: Array, weights: Array) -> None:
+        n_classes = len(self.classes_)
+        n_categories = self._validate_n_categories(X, self.min_categories)
+        before = self.category_count_
+        widths = [max(int(n), old.shape[1]) for n, old in zip(n_categories, before, strict=True)]
+        counts = [found.T.copy() for found in counted(X, numbers, weights, widths, n_classes)]
+        for total, old in zip(counts, before, strict=True):
+            total[:, : old.shape[1]] += old
+        given = weights if weights.size else None
         self.category_count_ = counts
+        self.n_categories_ = n_categories
+        self.class_count_ = self.class_count_ + np.bincount(numbers, given, n_classes)
+        self._update_feature_log_prob(self._check_alpha())
+        self._update_class_log_prior(class_prior=self.class_prior)
+        self.computed_by_ = "fastml"
 
     def _update_feature_log_prob(self, alpha: Any) -> None:
         super()._update_feature_log_prob(alpha)
@@ -152,11 +113,93 @@ class CategoricalNB(sklearn.naive_bayes.CategoricalNB):  # type: ignore[misc]
                 for counts in self.category_count_
             ]
 
+    def predict_joint_log_proba(self, X: ArrayLike) -> Array:
+        """Return the logarithm of the joint probability of each row and class.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, n_features)
+            Whole numbers from 0 on.
+
+        Returns
+        -------
+        logarithms : ndarray (n_samples, n_classes) of float64
+        """
+        return np.asarray(sklearn.naive_bayes.CategoricalNB.predict_joint_log_proba(self, X))
+
     def _joint_log_likelihood(self, X: Array) -> Array:
         check_is_fitted(self)
-        total = np.zeros((len(X), len(self.class_count_)))
-        for p, logs in enumerate(self.feature_log_prob_):
-            known = logs.shape[1]
-            table = np.column_stack([logs, self._unseen[p]])
-            total += table.T[np.minimum(X[:, p], known)]
-        return np.asarray(total + self.class_log_prior_)
+        tables = [
+            np.column_stack([logs, unseen]).T
+            for logs, unseen in zip(self.feature_log_prob_, self._unseen, strict=True)
+        ]
+        prior = np.ascontiguousarray(self.class_log_prior_, dtype=np.float64)
+        if len(tables) != X.shape[1] or any(t.shape[1] != len(prior) for t in tables):
+            raise ValueError(
+                f"feature_log_prob_ has {len(tables)} features and class_log_prior_ "
+                f"{len(prior)} classes, which do not fit X or each other."
+            )
+        return scored(X, tables, prior)
+
+
+def _starts(widths: Sequence[int], n_classes: int) -> Array:
+    """Return where the table of each feature begins, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(np.asarray(widths, dtype=np.int64) * n_classes)])
+
+
+def counted(
+    X: Array, classes: Array, weights: Array, widths: Sequence[int], n_classes: int
+) -> list[Array]:
+    """Return the weight of every category and class, (n_categories, n_classes), a feature each.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features) of int64, in C order
+    classes : ndarray (n_samples,) of int32, from 0 to n_classes - 1
+    weights : ndarray (n_samples,) of float64, or (0,) for weights of one
+    widths : sequence (n_features,) of int
+        The number of categories of each feature.
+    n_classes : int
+
+    Raises
+    ------
+    ValueError
+        If a category is not below that number.
+    """
+    starts = _starts(widths, n_classes)
+    rows = int(max(_NUMBERS_A_TICKET // X.shape[1], starts[-1], 1))
+    n_tickets = -(-len(X) // rows)
+    totals, unknown = np.empty((n_tickets, starts[-1])), np.empty(n_tickets, np.bool_)
+    run_team(
+        categories.category_counts, min(team_size(2.0 * X.size), n_tickets),
+        X, classes, weights, starts, n_classes, rows, new_state(), totals, unknown,
+    )  # fmt: skip
+    if unknown.any():
+        raise ValueError("X has changed since its categories were counted.")
+    tree = TreeSum(np.add)
+    for i in range(n_tickets):
+        tree.add(i, 1, totals[i])
+    total = np.asarray(tree.total())
+    return [part.reshape(-1, n_classes) for part in np.split(total, starts[1:-1])]
+
+
+def scored(X: Array, tables: list[Array], biases: Array) -> Array:
+    """Return the sum of what tables have for the categories of each row, plus the biases.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features) of whole numbers
+    tables : list (n_features,) of ndarray (n_categories + 1, n_classes)
+        The last row of each is for categories that are not known.
+    biases : ndarray (n_classes,) of float64
+    """
+    starts = _starts([len(table) for table in tables], len(biases))
+    flat = np.concatenate([table.ravel() for table in tables]).astype(np.float64, copy=False)
+    scores = np.empty((len(X), len(biases)))
+    rows = max(16, _NUMBERS_A_TICKET // (X.shape[1] * len(biases)))
+    run_team(
+        categories.category_scores, min(team_size(1.0 * X.size * len(biases)), -(-len(X) // rows)),
+        readable(np.ascontiguousarray(X, dtype=np.int64)), flat, starts, biases, rows, new_state(),
+        scores,
+    )  # fmt: skip
+    return scores

@@ -167,5 +167,5 @@ class BernoulliNB(CountingNB, sklearn.naive_bayes.BernoulliNB):  # type: ignore[
 
 
 def _float(array: Any) -> Array:
-    """Return a contiguous float64 copy: what a user does to an attribute meanwhile is not seen."""
-    return np.array(array, dtype=np.float64, order="C")
+    """Return a contiguous array of float64."""
+    return np.ascontiguousarray(array, dtype=np.float64)

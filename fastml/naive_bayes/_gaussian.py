@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import sklearn.naive_bayes
 from numpy.typing import ArrayLike
-from scipy.special import logsumexp
-from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ..core.classes import check_classes, number_classes
-from ..core.estimator import samples, unchanged_on_error
+from ..core.classes import check_classes
+from ..core.estimator import samples
 from ..core.validation import Array, check_finite, readable
 from ..kernels.naive_bayes import gaussian
 from ..reference.naive_bayes import gaussian_constants
+from ._fitting import FitsInPieces
 from ._likelihood import joint_log_likelihood, likeliest_class
 from ._moments import RunningMoments
 
 _ALL_ONES = np.empty(0)
-#: Rows a ticket of prediction times features times classes, about.
-_WORK_PER_TICKET = 1 << 18
 
 
-class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
+class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
     """Gaussian naive Bayes: every feature is normally distributed within a class.
 
     Means and variances come from one pass over the rows on several threads, in float64 also for
@@ -77,90 +73,6 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
         "var_smoothing": [Interval(Real, 0, None, closed="left")],
     }
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit the classes' means and variances.
-
-        Parameters
-        ----------
-        X : array-like (n_samples, n_features)
-            float32 stays float32; other types become float64.
-        y : array-like (n_samples,)
-            Each row's class.
-        sample_weight : array-like (n_samples,), default=None
-            Not negative.  Rows that weigh nothing count for nothing, but for ``epsilon_``.
-
-        Returns
-        -------
-        self : GaussianNB
-
-        Raises
-        ------
-        TypeError, ValueError
-            On bad input, in scikit-learn's words; the estimator is then as it was.
-        """
-        with unchanged_on_error(self):
-            data, targets, weights = self._checked(X, y, sample_weight, reset=True)
-            classes, numbers = number_classes(targets)
-            running = RunningMoments(len(classes), data.shape[1])
-            running.add(data, numbers, weights)
-            self._settle(running, classes, data)
-        return self
-
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def partial_fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        classes: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> Self:
-        """Go on with more rows: the result is that of ``fit`` on all rows so far.
-
-        To 1e-12; bit for bit where the pieces end on the blocks of the sums, whose number of rows
-        ``fastml.naive_bayes.block_rows(n_features, n_classes)`` tells.
-
-        Parameters
-        ----------
-        X : array-like (n_samples, n_features)
-            The rows.
-        y : array-like (n_samples,)
-            Each row's class.
-        classes : array-like (n_classes,), default=None
-            All classes that may occur; needed in the first call.
-        sample_weight : array-like (n_samples,), default=None
-            Each row's weight; one by default.
-
-        Returns
-        -------
-        self : GaussianNB
-
-        Raises
-        ------
-        TypeError, ValueError
-            On bad input, in scikit-learn's words; the estimator is then as it was.
-        """
-        with unchanged_on_error(self):
-            first = _check_partial_fit_first_call(self, classes)
-            data, targets, weights = self._checked(X, y, sample_weight, reset=first)
-            known = self.classes_
-            _, numbers = number_classes(targets, known)
-            if (numbers < 0).any():
-                raise ValueError(
-                    f"The target label(s) {np.unique(targets[numbers < 0])} in y do not exist in "
-                    f"the initial classes {known}"
-                )
-            before = None if first else vars(self).get("_moments")
-            if before is None:
-                running = RunningMoments(len(known), data.shape[1])
-                if not first:  # fitted elsewhere: go on from its attributes
-                    running.start_from(self.class_count_, self.theta_, self.var_ - self.epsilon_)
-            else:
-                running = before.copy()
-            running.add(data, numbers, weights)
-            self._settle(running, known, data)
-        return self
-
     def _checked(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> tuple[Array, Array, Array]:
@@ -188,7 +100,20 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
             raise ValueError("Priors must be non-negative.")
         return priors
 
-    def _settle(self, running: RunningMoments, classes: Array, X: Array) -> None:
+    def _begin(self, n_features: int) -> None:
+        self._moments = RunningMoments(len(self.classes_), n_features)
+
+    def _add(self, X: Array, numbers: Array, weights: Array) -> None:
+        running = vars(self).get("_moments")
+        if running is None:  # fitted elsewhere: go on from its attributes
+            running = RunningMoments(len(self.classes_), X.shape[1])
+            running.start_from(self.class_count_, self.theta_, self.var_ - self.epsilon_)
+        else:
+            running = running.copy()
+        running.add(X, numbers, weights)
+        self._settle(running, X)
+
+    def _settle(self, running: RunningMoments, X: Array) -> None:
         """Set the attributes that follow from the moments so far, X among the rows."""
         weights, means, squares = running.total()
         if not (np.isfinite(means).all() and np.isfinite(squares).all()):
@@ -199,7 +124,6 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
         variance = np.zeros_like(squares)
         variance[seen] = squares[seen] / weights[seen, None]
         self._moments = running
-        self.classes_ = classes
         self.class_count_ = weights
         self.class_prior_ = prior
         self.epsilon_ = float(epsilon)
@@ -240,22 +164,8 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
             labels = self._joint_log_likelihood(data).argmax(axis=1)
         return np.asarray(self.classes_[labels])
 
-    def predict_proba(self, X: ArrayLike) -> Array:
-        """Return the probability of each class for each row.
-
-        Parameters
-        ----------
-        X : array-like (n_samples, n_features)
-            The rows.
-
-        Returns
-        -------
-        probabilities : ndarray (n_samples, n_classes) of float64
-        """
-        return np.asarray(np.exp(self.predict_log_proba(X)))
-
-    def predict_log_proba(self, X: ArrayLike) -> Array:
-        """Return the logarithm of the probability of each class for each row.
+    def predict_joint_log_proba(self, X: ArrayLike) -> Array:
+        """Return the logarithm of the joint probability of each row and class.
 
         Parameters
         ----------
@@ -266,8 +176,7 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
         -------
         logarithms : ndarray (n_samples, n_classes) of float64
         """
-        joint = self.predict_joint_log_proba(X)
-        return np.asarray(joint - logsumexp(joint, axis=1, keepdims=True))
+        return np.asarray(sklearn.naive_bayes.GaussianNB.predict_joint_log_proba(self, X))
 
     def _check_X(self, X: ArrayLike) -> Array:  # noqa: N802 (scikit-learn's name)
         return samples(self, X)

@@ -19,6 +19,14 @@ def rows_a_ticket(n_features: int, n_classes: int) -> int:
     return int(min(max(_WORK_PER_TICKET // work // 64 * 64, 64), 8192))
 
 
+def _require_features(X: Array, model: gaussian.Gaussians) -> None:
+    """Raise ValueError if rows are not the model's: another thread may have fitted meanwhile."""
+    if X.shape[1] != model.theta.shape[1]:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but theta_ has {model.theta.shape[1]} columns."
+        )
+
+
 def joint_log_likelihood(X: Array, model: gaussian.Gaussians) -> Array:
     """Return the joint log-likelihood of every row and class, in float64.
 
@@ -27,6 +35,7 @@ def joint_log_likelihood(X: Array, model: gaussian.Gaussians) -> Array:
     X : ndarray (n_samples, n_features), finite
     model : Gaussians
     """
+    _require_features(X, model)
     (n_samples, n_features), n_classes = X.shape, len(model.constants)
     block_rows = rows_a_ticket(n_features, n_classes)
     n_blocks = -(-n_samples // block_rows)
@@ -47,6 +56,7 @@ def likeliest_class(X: Array, model: gaussian.Gaussians) -> Array | None:
     X : ndarray (n_samples, n_features) of float32 or float64
     model : Gaussians
     """
+    _require_features(X, model)
     (n_samples, n_features), n_classes = X.shape, len(model.constants)
     parameters, margin = prepare(model, X.dtype)
     block_rows = rows_a_ticket(n_features, n_classes)

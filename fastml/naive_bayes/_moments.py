@@ -127,7 +127,19 @@ class RunningMoments:
         self._before = Moments(weights.astype(np.float64), np.zeros_like(squares), squares)
 
     def add(self, X: Array, classes: Array, weights: Array) -> None:
-        """Add rows, see :func:`find_moments`."""
+        """Add rows, see :func:`find_moments`.
+
+        Raises
+        ------
+        ValueError
+            If there are other classes or features than there were.
+        """
+        n_classes, n_features = self._origins.shape
+        if X.shape[1] != n_features or classes.max() >= n_classes:
+            raise ValueError(
+                f"Expected {n_features} features and {n_classes} classes as before, got "
+                f"{X.shape[1]} and {classes.max() + 1}."
+            )
         if weights.size and self._unweighted is None:
             self._unweighted = RunningMoments(1, X.shape[1])
             if self._blocks or self._before is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -13,22 +13,11 @@ from sklearn.neighbors._base import NeighborsBase
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..core.estimator import unchanged_on_error
-from ..core.validation import Array, check_finite, readable
-from ._search import Base, by_definition, nearest, within
+from ..core.validation import Array, check_finite
+from ._metrics import Metric, prepare
 
-#: Up to so many float64 queries of float32 rows are sooner answered than the rows packed again.
-_FEW_WIDE_QUERIES = 32
-
-
-class Search(NamedTuple):
-    """What a fit leaves for queries: one object, replaced as a whole.
-
-    base : Base
-    squared : bool, whether the metric is the squared distance
-    """
-
-    base: Base
-    squared: bool
+#: Metrics that are computed here, and whether a k-d tree knows them.
+_METRICS = {"euclidean": True, "l2": True, "minkowski": True, "sqeuclidean": False, "cosine": False}
 
 
 def why_not(estimator: Any, X: Any) -> str:
@@ -37,42 +26,43 @@ def why_not(estimator: Any, X: Any) -> str:
         return f"X is a fitted {type(X).__name__}"  # whose search, if it is ours, is taken over
     if scipy.sparse.issparse(X):
         return "X is sparse"
-    if estimator.algorithm not in ("auto", "brute"):
+    if estimator.algorithm not in ("auto", "brute", "kd_tree"):
         return f"algorithm={estimator.algorithm!r}"
     given = dict(estimator.metric_params or {})
     p = given.pop("p", estimator.p)
     if given:
         return f"metric_params={estimator.metric_params!r}"
-    if estimator.metric == "minkowski":
-        return "" if p == 2 else f"metric='minkowski', p={p!r}"
-    if isinstance(estimator.metric, str) and estimator.metric in (
-        "euclidean",
-        "l2",
-        "sqeuclidean",
-    ):
-        return ""
-    return f"metric={estimator.metric!r}"
+    metric = estimator.metric
+    if not (isinstance(metric, str) and metric in _METRICS):
+        return f"metric={metric!r}"
+    if metric == "minkowski" and p != 2:
+        return f"metric='minkowski', p={p!r}"
+    if estimator.algorithm == "kd_tree" and not _METRICS[metric]:
+        return f"algorithm='kd_tree', metric={metric!r}"  # which is an error there
+    return ""
 
 
 class FastSearch:
     """What an estimator of nearest neighbours gains over scikit-learn's.
 
-    Dense rows and (squared) Euclidean distances, by brute force, are computed here; the rest by
-    scikit-learn.
+    Dense rows, and Euclidean, squared Euclidean and cosine distances, by brute force and by k-d
+    trees, are computed here; the rest by scikit-learn.
     """
 
     computed_by_: str
+    metric: str
+    algorithm: str
 
     def _fit(self, X: Any, y: Any = None) -> Any:
         reason = why_not(self, X)
         with unchanged_on_error(self):
             if reason:
                 super()._fit(X, y)  # type: ignore[misc]
-                self._search: Search | None = getattr(X, "_search", None)
+                self._search: Metric | None = getattr(X, "_search", None)
                 self.computed_by_ = "fastml" if self._search else f"scikit-learn: {reason}"
                 return self
             twin = copy.copy(self)
-            twin.algorithm = "brute"  # type: ignore[attr-defined]
+            twin.algorithm = "brute"
             super(FastSearch, twin)._fit(X, y)  # type: ignore[misc]
             fitted = dict(vars(twin))
             for name in self.get_params(deep=False):  # type: ignore[attr-defined]
@@ -80,14 +70,24 @@ class FastSearch:
             rows = fitted["_fit_X"]
             if rows.dtype not in (np.float32, np.float64):
                 rows = rows.astype(np.float64)
-            base = Base.of(rows)
-            for array in base[:4]:
-                array.flags.writeable = False
-            fitted["_fit_X"] = base.X
-            fitted["_search"] = Search(base, self.metric == "sqeuclidean")  # type: ignore[attr-defined]
+            search = prepare(rows, self.metric, self.algorithm)
+            search.freeze()
+            fitted["_fit_X"] = search.X
+            fitted["_search"] = search
             fitted["computed_by_"] = "fastml"
             vars(self).update(fitted)
         return self
+
+    def _search_for(self, X: Any) -> Metric | None:
+        """Return what finds the neighbours of queries, or None where scikit-learn does."""
+        if not scipy.sparse.issparse(X):
+            return getattr(self, "_search", None)
+        if self._search is not None and self.algorithm == "kd_tree":
+            raise ValueError(
+                "kd_tree does not support sparse matrices. Densify the data, or set "
+                "algorithm='brute'"
+            )
+        return None
 
     def _queries(self, X: ArrayLike) -> Array:
         checked = validate_data(
@@ -123,7 +123,7 @@ class FastNeighbors(FastSearch):
         -------
         distances : ndarray (n_queries, n_neighbors) of float64
             Only with ``return_distance``.  Float64 sums of squared differences in the order of the
-            features, and their square roots.
+            features, and their square roots; half such a sum over unit vectors for 'cosine'.
         indices : ndarray (n_queries, n_neighbors)
             The rows' numbers; of two rows equally far the lower one comes first.
 
@@ -133,8 +133,8 @@ class FastNeighbors(FastSearch):
             On bad input, in scikit-learn's words.
         """
         check_is_fitted(self)
-        search = getattr(self, "_search", None)
-        if search is None or scipy.sparse.issparse(X):
+        search = self._search_for(X)
+        if search is None:
             return super().kneighbors(X, n_neighbors, return_distance)  # type: ignore[misc]
         if n_neighbors is None:
             n_neighbors = self.n_neighbors
@@ -145,21 +145,19 @@ class FastNeighbors(FastSearch):
                 f"n_neighbors does not take {type(n_neighbors)} value, enter integer value"
             )
         of_base = X is None
-        queries = search.base.X if X is None else self._queries(X)
-        n_samples = len(search.base.X)
+        queries = search.X if X is None else self._queries(X)
+        n_samples = len(search.X)
         if n_neighbors + of_base > n_samples:
             sign = "<" if of_base else "<="
             raise ValueError(
                 f"Expected n_neighbors {sign} n_samples_fit, but n_neighbors = {n_neighbors}, "
                 f"n_samples_fit = {n_samples}, n_samples = {len(queries)}"
             )
-        squares, indices = search_rows(search.base, queries, int(n_neighbors) + of_base)
+        distances, indices = search.nearest(queries, int(n_neighbors) + of_base)
         if of_base:
-            squares, indices = without_themselves(squares, indices)
+            distances, indices = without_themselves(distances, indices)
         indices = indices.astype(np.intp, copy=False)
-        if not return_distance:
-            return indices
-        return squares if search.squared else np.sqrt(squares), indices
+        return (distances, indices) if return_distance else indices
 
 
 class FastRadius(FastSearch):
@@ -201,17 +199,17 @@ class FastRadius(FastSearch):
             On bad input, in scikit-learn's words.
         """
         check_is_fitted(self)
-        search = getattr(self, "_search", None)
-        if search is None or scipy.sparse.issparse(X):
+        search = self._search_for(X)
+        if search is None:
             return super().radius_neighbors(  # type: ignore[misc]
                 X, radius, return_distance=return_distance, sort_results=sort_results
             )
         if sort_results and not return_distance:
             raise ValueError("return_distance must be True if sort_results is True.")
-        queries = search.base.X if X is None else self._queries(X)
+        queries = search.X if X is None else self._queries(X)
         limit = self.radius if radius is None else radius
         limits = np.broadcast_to(np.asarray(limit, dtype=np.float64), (len(queries),))
-        distances, indices, starts = within(search.base, queries, limits, search.squared)
+        distances, indices, starts = search.within(queries, limits)
         near, far = [], []
         for i in range(len(queries)):
             part = slice(starts[i], starts[i + 1])
@@ -233,23 +231,6 @@ def _objects(arrays: list[Array]) -> Array:
     for i, array in enumerate(arrays):
         vector[i] = array
     return vector
-
-
-def search_rows(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]:
-    """Return what :func:`nearest` does for queries of either type of floats."""
-    if queries.dtype != base.X.dtype:
-        if base.X.dtype == np.float64:
-            queries = queries.astype(np.float64)
-        elif len(queries) <= _FEW_WIDE_QUERIES:
-            return by_definition(base, queries, n_neighbors)
-        else:
-            with np.errstate(over="ignore"):
-                single = queries.astype(np.float32)
-            if (single == queries).all():
-                queries = single
-            else:
-                base = Base.of(base.X.astype(np.float64))
-    return nearest(base, readable(queries), n_neighbors)
 
 
 def without_themselves(squares: Array, indices: Array) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ from sklearn.neighbors import _graph as theirs
 from sklearn.neighbors._base import KNeighborsMixin, RadiusNeighborsMixin
 
 from ..core.validation import Array, common_dtype, matrix
-from ._search import Base, nearest
+from ._metrics import prepare, tree_pays
 from ._unsupervised import NearestNeighbors
 
 
@@ -60,8 +60,10 @@ def kneighbors(X: ArrayLike, queries: ArrayLike, n_neighbors: int) -> tuple[Arra
             f"Expected 1 <= n_neighbors <= n_samples, but n_neighbors = {n_neighbors}, "
             f"n_samples = {len(rows)}"
         )
-    squares, indices = nearest(Base.of(rows), np.ascontiguousarray(wanted), int(n_neighbors))
-    return np.sqrt(squares), indices
+    n_queries = len(wanted)
+    algorithm = "kd_tree" if tree_pays(len(rows), rows.shape[1], n_queries) else "brute"
+    search = prepare(rows, "euclidean", algorithm)
+    return search.nearest(np.ascontiguousarray(wanted), int(n_neighbors))
 
 
 def kneighbors_graph(X: Any, n_neighbors: int, **parameters: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -22,6 +22,8 @@ _FEW_QUERIES = 1
 _BLOCK_BYTES, _PANEL_BYTES = 1 << 18, 1 << 18
 #: Tickets, about, where there is enough work; multiply-adds of one ticket at least and at most.
 _TICKETS, _LEAST_WORK, _MOST_WORK = 32, 1 << 20, 1 << 33
+#: Up to so many float64 queries of float32 rows are sooner answered than the rows packed again.
+_FEW_WIDE_QUERIES = 32
 #: Numbers kept for candidates of one round of queries.
 _KEPT = 1 << 22
 
@@ -30,7 +32,8 @@ class Base(NamedTuple):
     """Rows neighbours are looked for among: their own copy, and the same packed.
 
     X : (n_samples, n_features), C-contiguous, finite; not writable
-    shift, packed, half_norms : see ``kernels.neighbors.base.pack_base``
+    shift, packed, half_norms : see ``kernels.neighbors.base.pack_base``; the last two may be
+        float32 for float64 rows: candidates are then found in float32
     largest : float, the largest |x|^2 of the moved rows
     """
 
@@ -41,8 +44,8 @@ class Base(NamedTuple):
     largest: float
 
     @classmethod
-    def of(cls, X: Array) -> Self:
-        """Copy and pack rows of float32 or float64.
+    def of(cls, X: Array, packed_type: Any = None) -> Self:
+        """Copy and pack rows of float32 or float64, packed as their own type by default.
 
         Raises
         ------
@@ -58,8 +61,9 @@ class Base(NamedTuple):
             shift = rows[:: max(1, n_samples // 4096)].mean(axis=0, dtype=np.float64)
             shift = np.nan_to_num(shift).astype(rows.dtype)
         n_groups = -(-n_samples // packing.GROUP)
-        packed = np.empty(n_groups * n_features * packing.GROUP, rows.dtype)
-        half_norms = np.empty(n_groups * packing.GROUP, rows.dtype)
+        kind = rows.dtype if packed_type is None else np.dtype(packed_type)
+        packed = np.empty(n_groups * n_features * packing.GROUP, kind)
+        half_norms = np.empty(n_groups * packing.GROUP, kind)
         ticket_groups = max(1, (1 << 16) // (packing.GROUP * n_features))
         largest = np.empty(-(-n_groups // ticket_groups))
         run_team(
@@ -104,7 +108,7 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
         return by_definition(base, queries, n_neighbors)
     squares = np.empty((n_queries, n_neighbors))
     indices = np.empty((n_queries, n_neighbors), np.int64)
-    height = VECTORS * lanes_of(queries.dtype)
+    height = VECTORS * lanes_of(base.packed.dtype)
     X, shift, packed, half_norms = map(readable, base[:4])
     base = Base(X, shift, packed, half_norms, base.largest)
     step = max(height, _KEPT // n_candidates // height * height)
@@ -123,9 +127,12 @@ def _by_candidates(
 ) -> Array:
     """Write the nearest rows found on the tile; return for which queries that is settled."""
     (n_queries, n_features), n_groups = queries.shape, len(base.half_norms) // packing.GROUP
-    height = VECTORS * lanes_of(queries.dtype)
+    kind, moved, shift = base.packed.dtype, queries, base.shift
+    if kind != queries.dtype:  # moved before they are rounded
+        moved, shift = (queries - base.shift).astype(kind), np.zeros(n_features, kind)
+    height = VECTORS * lanes_of(kind)
     n_panels = -(-n_queries // height)
-    row_bytes = queries.itemsize * n_features
+    row_bytes = kind.itemsize * n_features
     block_groups = max(8, _BLOCK_BYTES // (packing.GROUP * row_bytes))
     ticket_panels = max(1, min(_PANEL_BYTES // (height * row_bytes), n_panels // _TICKETS))
     n_chunks = -(-n_panels // ticket_panels)
@@ -135,11 +142,11 @@ def _by_candidates(
     part_groups = -(-n_groups // min(most_parts, n_groups))
     n_parts = -(-n_groups // part_groups)
     shape = (n_parts, n_panels * height, n_candidates)
-    keys, numbers = np.empty(shape, queries.dtype), np.empty(shape, np.int64)
+    keys, numbers = np.empty(shape, kind), np.empty(shape, np.int64)
     run_team(
         candidates.find_candidates,
         min(team_size(len(base.X) * work * n_chunks / 60), n_parts * n_chunks),
-        queries, base.packed, base.half_norms, base.shift, block_groups, part_groups,
+        moved, base.packed, base.half_norms, shift, block_groups, part_groups,
         ticket_panels, new_state(), keys, numbers,
     )  # fmt: skip
     settled = np.empty(n_queries, np.bool_)
@@ -166,14 +173,32 @@ def by_definition(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, 
         np.array(queries, dtype=np.float64, order="C"), readable(base.X), part_rows, new_state(),
         squares, indices,
     )  # fmt: skip
-    if n_parts == 1:
-        return squares[0], indices[0]
-    together = np.concatenate(list(squares), axis=1)
-    numbers = np.concatenate(list(indices), axis=1)
-    order = np.lexsort((numbers, together))[:, :n_neighbors]
-    numbers = np.take_along_axis(numbers, order, axis=1)
-    assert (numbers < NOBODY).all()
-    return np.take_along_axis(together, order, axis=1), numbers
+    together = np.concatenate(list(squares), axis=1) if n_parts > 1 else squares[0]
+    numbers = np.concatenate(list(indices), axis=1) if n_parts > 1 else indices[0]
+    if n_parts > 1:
+        order = np.lexsort((numbers, together))[:, :n_neighbors]
+        numbers = np.take_along_axis(numbers, order, axis=1)
+        together = np.take_along_axis(together, order, axis=1)
+    if (numbers == NOBODY).any():  # where finite numbers were assumed
+        raise ValueError("A query has too few neighbors: X or the queries contain NaN.")
+    return together, numbers
+
+
+def nearest_of_any_type(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]:
+    """Return what :func:`nearest` does for queries of either type of floats."""
+    if queries.dtype != base.X.dtype:
+        if base.X.dtype == np.float64:
+            queries = queries.astype(np.float64)
+        elif len(queries) <= _FEW_WIDE_QUERIES:
+            return by_definition(base, queries, n_neighbors)
+        else:
+            with np.errstate(over="ignore"):
+                single = queries.astype(np.float32)
+            if (single == queries).all():
+                queries = single
+            else:
+                base = Base.of(base.X.astype(np.float64))
+    return nearest(base, readable(queries), n_neighbors)
 
 
 def within(base: Base, queries: Array, radii: Array, squared: bool) -> tuple[Array, Array, Array]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -10,9 +12,12 @@ from ..core.validation import Array, common_dtype, output, readable, takes_resul
 from ..kernels.ops import elementwise
 from ..kernels.tile import lanes_of
 
-_ELEMENTS_A_TICKET = 1 << 15
+_ELEMENTS_A_TICKET = 1 << 14
 #: Bytes of a result that are written past the caches rather than push everything else out.
 _PAST_CACHE = 1 << 25
+
+
+_NATIVE = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 
 
 def _head(x: Array, out: Array) -> int:
@@ -37,6 +42,9 @@ def _may_be_written(result: Array, contiguous: Array, array: Array) -> bool:
 
 def apply_sigmoid(x: ArrayLike, out: Array | None, *, derivative: bool) -> Array:
     """Compute the sigmoid or its derivative; see :func:`fastml.sigmoid`."""
+    if out is not None and _as_they_are(x, out):
+        _run(derivative, np.reshape(x, -1), out.reshape(-1))
+        return out
     array = np.asarray(x)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"x must hold real numbers, got dtype {array.dtype} instead.")
@@ -46,11 +54,30 @@ def apply_sigmoid(x: ArrayLike, out: Array | None, *, derivative: bool) -> Array
     aside = out is not None and not _may_be_written(result, contiguous, array)
     flat = np.empty(array.size, dtype) if aside else result.reshape(-1)
     if flat.size:
-        run_team(
-            elementwise.sigmoid_blocks,
-            team_size(contiguous.size),
-            derivative, _ELEMENTS_A_TICKET, _head(contiguous, flat), new_state(), contiguous, flat,
-        )  # fmt: skip
+        _run(derivative, contiguous, flat)
     if aside:
         result[...] = flat.reshape(array.shape)
     return result
+
+
+def _as_they_are(x: Any, out: Any) -> bool:
+    """Say whether x and a place for the result may go to the kernel without more ado."""
+    return (
+        type(x) is np.ndarray
+        and type(out) is np.ndarray
+        and x.dtype == out.dtype
+        and x.dtype in _NATIVE
+        and x.shape == out.shape
+        and x.size > 0
+        and x.flags.carray
+        and out.flags.carray
+        and (x is out or not np.may_share_memory(x, out))
+    )
+
+
+def _run(derivative: bool, x: Array, out: Array) -> None:
+    run_team(
+        elementwise.sigmoid_blocks,
+        team_size(0.25 * x.size) if x.size > _ELEMENTS_A_TICKET else 1,
+        derivative, _ELEMENTS_A_TICKET, _head(x, out), new_state(), x, out,
+    )  # fmt: skip

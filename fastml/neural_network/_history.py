@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..core.checkpoint import State
 from ..core.validation import Array
 from ..kernels.neural_network.bundles import Samples
+
+_NUMBERS = ("best_loss", "best_score", "without_improvement", "n_samples_seen", "n_iter")
 
 
 class History:
@@ -89,6 +92,25 @@ class History:
             if without > most_without:
                 return i + 1
         return len(losses) if finite else max(len(losses) - 1, 1)
+
+    def state(self) -> State:
+        """Return the records, for a checkpoint."""
+        arrays = {
+            "losses": np.array(self.losses, np.float64),
+            "scores": np.array(self.scores, np.float64),
+            "validation_losses": np.array(self.validation_losses, np.float64),
+            "norms": np.array(self.norms, np.float64),
+        }
+        return State(arrays, {name: getattr(self, name) for name in _NUMBERS})
+
+    def restore(self, arrays: dict[str, Array], numbers: dict[str, Any]) -> None:
+        """Take over the records of a checkpoint."""
+        self.losses = arrays["losses"].tolist()
+        self.scores = arrays["scores"].tolist()
+        self.validation_losses = arrays["validation_losses"].tolist()
+        self.norms = list(arrays["norms"])
+        for name in _NUMBERS:
+            setattr(self, name, numbers[name])
 
     def attributes(self) -> dict[str, Any]:
         """Return the records as an estimator's fitted attributes."""

@@ -18,6 +18,7 @@ from ._loss import mean_loss, poisson_constant, reported
 from ._messages import DivergenceError, diverged, likely_cause, warn_out_of_time
 from ._network import Network
 from ._optimizer import Optimizer
+from ._resuming import Resuming
 from ._stochastic import run_epochs
 from ._targets import Targets
 
@@ -43,6 +44,8 @@ class TrainingLoop:
         The fitted attributes training goes on from; empty for a new start.
     features : dict
         The fitted attributes that tell of the columns of X.
+    resuming : Resuming
+        Where to go on from, and what is written to go on from later.
     incremental : bool
         Whether to train for one epoch only.
     """
@@ -59,12 +62,13 @@ class TrainingLoop:
         *,
         before: dict[str, Any],
         features: dict[str, Any],
+        resuming: Resuming,
         incremental: bool,
     ) -> None:
         self.estimator, self.targets = estimator, targets
         self.architecture, self.parameters = architecture, parameters
         self.samples, self.rows, self.held_out = samples, rows, held_out
-        self.features, self.incremental = features, incremental
+        self.features, self.resuming, self.incremental = features, resuming, incremental
         self.max_iter: int = 1 if incremental else estimator.max_iter
         early_stopping = bool(estimator.early_stopping) and held_out is not None
         self.history = History(
@@ -109,8 +113,11 @@ class TrainingLoop:
                     run_epochs(self, random_state, task)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
+            return None  # to be gone on with, where there is a checkpoint
         except DivergenceError as error:
+            self.resuming.forget()
             return error
+        self.resuming.forget()
         return None
 
     def attributes(self) -> dict[str, Any]:

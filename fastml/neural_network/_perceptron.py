@@ -10,11 +10,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ..core.checkpoint import CheckpointFile, ResumableMixin, open_checkpoint
 from ..core.estimator import samples, unchanged_on_error
 from ..core.validation import Array
 from ..kernels.neural_network.bundles import Samples
@@ -22,6 +22,7 @@ from ._architecture import ACTIVATIONS, Architecture
 from ._initial import hidden_activations, hidden_widths, initial_parameters
 from ._loop import TrainingLoop
 from ._network import Network
+from ._resuming import Resuming
 from ._samples import draft_of, known_samples, of_features, split, validation_samples
 from ._targets import Targets
 
@@ -60,7 +61,7 @@ def require_perceptron(estimator: Any) -> None:
     check_is_fitted(estimator)
 
 
-class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
+class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """A multi-layer perceptron, trained in compiled code.
 
     All that kernels read of a fitted estimator is one :class:`Network`, ``_network``: a call
@@ -210,22 +211,25 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
             data = targets.samples(draft, X, y, sample_weight, kinds, reset=before is None)
             random_state = check_random_state(self.random_state)
             architecture = self._architecture(targets.output(data.Y), data, before)
-            if before is None:
+            rows, held_out, start = np.arange(len(data.X)), None, None
+            if validation_data is not None:
+                held_out = validation_samples(draft, validation_data, targets, architecture)
+            if before is not None:
+                start = architecture.flatten(before.coefs, before.intercepts)
+            file = None if incremental else self._checkpoint(data, held_out, start, random_state)
+            resuming = Resuming(file, random_state)
+            parameters = start
+            if parameters is None:
                 parameters = initial_parameters(
                     architecture, self.activation, self.weight_init, random_state
                 )
-            else:
-                parameters = architecture.flatten(before.coefs, before.intercepts)
-            rows, held_out = np.arange(len(data.X)), None
-            if validation_data is not None:
-                held_out = validation_samples(draft, validation_data, targets, architecture)
-            elif self.early_stopping and self.solver != "lbfgs":
+            if held_out is None and self.early_stopping and self.solver != "lbfgs":
                 stratify = targets.stratify(data.Y)
                 rows, held_out = split(data, self.validation_fraction, random_state, stratify)
             loop = TrainingLoop(
                 self, targets, architecture, parameters, data, rows, held_out,
                 before=dict(vars(self)) if goes_on else {}, features=of_features(draft),
-                incremental=incremental,
+                resuming=resuming, incremental=incremental,
             )  # fmt: skip
             metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
             diverged = loop.run(random_state, {"X": X, "y": y, "metadata": metadata})
@@ -236,6 +240,30 @@ class BasePerceptron(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[
         if diverged is not None:
             raise diverged
         return self
+
+    def _why_not_resumable(self) -> str:
+        return "" if self.solver != "lbfgs" else "solver='lbfgs' keeps its state to itself"
+
+    def _checkpoint(
+        self,
+        data: Samples,
+        held_out: Samples | None,
+        start: Array | None,
+        random_state: np.random.RandomState,
+    ) -> CheckpointFile | None:
+        """Return the file of a fit that begins, or None if nobody wants one."""
+        if not hasattr(self, "_skl_callbacks") or self._why_not_resumable():
+            return None
+        settings = self.get_params(deep=False)
+        for name in ("max_time", "verbose"):  # which decide no bit
+            del settings[name]
+        if isinstance(self.random_state, np.random.RandomState):
+            settings["random_state"] = random_state
+        settings["start"] = start
+        arrays = {"X": data.X, "y": data.Y, "sample_weight": data.weights}
+        if held_out is not None:
+            arrays |= {"validation X": held_out.X, "validation y": held_out.Y}
+        return open_checkpoint(self, settings, arrays)
 
     def _architecture(
         self, output: tuple[str, int], data: Samples, before: Network | None

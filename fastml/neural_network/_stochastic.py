@@ -27,6 +27,7 @@ def run_epochs(loop: TrainingLoop, random_state: np.random.RandomState, task: Fi
         steps, loop.samples, loop.rows, loop.parameters, optimizer, random_state,
         shuffle=estimator.shuffle, alpha=estimator.alpha,
     )  # fmt: skip
+    loop.resuming.begin(loop, epochs)
     most = epochs.most if _may_run_ahead(loop, optimizer, task) else 1
     ahead = 1
     while history.n_iter < estimator.max_iter:
@@ -59,6 +60,7 @@ def run_epochs(loop: TrainingLoop, random_state: np.random.RandomState, task: Fi
             history.without_improvement = 0
         if loop.incremental or epoch.stop or loop.out_of_time():
             return
+        loop.resuming.save(loop, epochs)
     warn_most_epochs(estimator.max_iter)
 
 

@@ -14,7 +14,7 @@ from .cluster import (
     nearest_centroid,
     update_centers,
 )
-from .neighbors import kneighbors, squared_distances
+from .neighbors import cosine_distances, kneighbors, squared_distances, unit_rows
 from .neural_network import (
     binary_cross_entropy,
     cross_entropy,
@@ -36,6 +36,7 @@ from .neural_network import (
 
 __all__ = [
     "binary_cross_entropy",
+    "cosine_distances",
     "cross_entropy",
     "dense_backward",
     "dense_forward",
@@ -56,5 +57,6 @@ __all__ = [
     "squared_distances",
     "squared_error",
     "train_epoch",
+    "unit_rows",
     "update_centers",
 ]

@@ -65,3 +65,62 @@ def kneighbors(X: Array, queries: Array, n_neighbors: int) -> tuple[Array, Array
     squares = squared_distances(X, queries)
     indices = np.argsort(squares, axis=1, kind="stable")[:, :n_neighbors]
     return np.sqrt(np.take_along_axis(squares, indices, axis=1)), indices
+
+
+def unit_rows(X: Array) -> Array:
+    """Return every row divided by its length, in float64; rows of zeros stay as they are.
+
+    Rows are first scaled by a power of two, so that no square overflows or vanishes; squares are
+    added in the order of the features.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features)
+
+    Returns
+    -------
+    units : ndarray (n_samples, n_features) of float64
+
+    Source: the definition.
+
+    Examples
+    --------
+    >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+    [[0.6, 0.8], [0.0, 0.0]]
+    """
+    wide = X.astype(np.float64)
+    _, exponents = np.frexp(np.abs(wide).max(axis=1, initial=0.0))
+    scaled = np.ldexp(wide, -exponents[:, None])
+    squares = np.zeros(len(wide))
+    for column in scaled.T:
+        squares += column * column
+    lengths = np.sqrt(squares)
+    return np.asarray(scaled / np.where(lengths > 0.0, lengths, 1.0)[:, None])
+
+
+def cosine_distances(X: Array, queries: Array) -> Array:
+    """Return one less the cosine of the angle of every query and every row.
+
+    1 - cos(q, x) = ||u - v||^2 / 2 with the unit vectors u and v of :func:`unit_rows`: the
+    difference from 1 would cancel.  A vector of zeros has no direction; its distance is 1.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features)
+    queries : ndarray (n_queries, n_features)
+
+    Returns
+    -------
+    distances : ndarray (n_queries, n_samples) of float64
+
+    Source: the definition.
+
+    Examples
+    --------
+    >>> cosine_distances(np.array([[0.0, 2.0], [0.0, 0.0], [-3.0, 0.0]]), np.array([[5.0, 0.0]]))
+    array([[1., 1., 2.]])
+    """
+    rows, wanted = unit_rows(X), unit_rows(queries)
+    distances = np.minimum(0.5 * squared_distances(rows, wanted), 2.0)
+    somewhere = np.outer(wanted.any(axis=1), rows.any(axis=1))
+    return np.where(somewhere, distances, 1.0)

@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..core.estimator import unchanged_on_error
-from ..core.validation import Array, readable
+from ..core.validation import Array, check_compressed, readable
 from ..kernels.tree.problem import ENTROPY, Limits, Table
 from ._arrays import (
     TreeArrays,
@@ -164,6 +164,7 @@ class ExactTree:
         if issparse(X):
             if X.indices.dtype != np.intc or X.indptr.dtype != np.intc:
                 raise ValueError("No support for np.int64 index based sparse matrices")
+            check_compressed(X)
             X = X.toarray(order="C")
         if me.criterion == "poisson":
             if np.any(y < 0):

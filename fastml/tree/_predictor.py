@@ -19,11 +19,13 @@ class Predictor(NamedTuple):
     compact : Compact
     names : ndarray (n_nodes,) of intp, the number of each node in pre-order
     depth : int
+    n_features : int, how many features its splits need
     """
 
     compact: Compact
     names: Array
     depth: int
+    n_features: int
 
     def leaves(self, X: Array, missing: bool) -> Array:
         """Return the compact number of the leaf of each row.
@@ -32,8 +34,20 @@ class Predictor(NamedTuple):
         ----------
         X : ndarray (n_samples, n_features), of the type the tree was laid out for
         missing : bool, whether X may hold NaN
+
+        Raises
+        ------
+        ValueError
+            If X has too few features, or is of another type.
         """
         n, d = X.shape
+        if not X.dtype.isnative:
+            X = X.astype(X.dtype.newbyteorder("="))
+        if d < self.n_features or X.dtype != self.compact.thresholds.dtype:
+            raise ValueError(
+                f"X has {d} features of {X.dtype}, but the tree needs {self.n_features} of "
+                f"{self.compact.thresholds.dtype}."
+            )
         if not X.flags.c_contiguous and not X.flags.f_contiguous:
             X = np.ascontiguousarray(X)
         X = readable(X)
@@ -58,9 +72,17 @@ def make_predictor(arrays: Any, dtype: Any) -> Predictor:
     arrays : TreeArrays
     dtype : float32 or float64
         A threshold is rounded down to it, which decides every row of that type alike.
+
+    Raises
+    ------
+    ValueError
+        If a node is not the child of one other, but for the first, which is nobody's.
     """
     count = len(arrays.features)
     inner = np.flatnonzero(arrays.features >= 0)
+    children = np.concatenate((arrays.lefts[inner], arrays.rights[inner]))
+    if not np.array_equal(np.sort(children), np.arange(1, count)):
+        raise ValueError(f"tree_ is no tree: the children of its {count} nodes are not all others.")
     place = np.zeros(count, np.int64)
     place[arrays.lefts[inner]] = 1 + 2 * np.arange(len(inner))
     place[arrays.rights[inner]] = 2 + 2 * np.arange(len(inner))
@@ -80,4 +102,4 @@ def make_predictor(arrays: Any, dtype: Any) -> Predictor:
         children,
         ((arrays.sides == 0) & ~leaves)[names].astype(np.uint8),
     )
-    return Predictor(compact, names, arrays.depth)
+    return Predictor(compact, names, arrays.depth, int(arrays.features.max(initial=-1)) + 1)

@@ -1,9 +1,9 @@
-"""Loss, gradient and curvature of logistic models: one pass, rows read once.
+"""Loss, gradient and curvature of linear models: one pass, rows read once.
 
-A panel of rows stays in the cache while its margins, probabilities, losses and residuals are
-computed and its gradient summed.  Loss and residual come from the margin itself, never from a
-clipped probability: for two classes, with m the margin signed so that m < 0 is right, the loss is
-softplus(m) and the residual sigmoid(m) with that sign.  Everything is float64.
+A panel of rows stays in the cache while its margins, losses and residuals are computed and its
+gradient summed.  Loss and residual come from the margin itself, never from a clipped probability:
+for two classes, with m the margin signed so that m < 0 is right, the loss is softplus(m) and the
+residual sigmoid(m) with that sign.  Everything is float64.
 """
 
 from __future__ import annotations
@@ -13,191 +13,151 @@ import numpy as np
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
 from ..ops.elementwise import decaying_exponential, logarithm, sigmoid, softplus
-from ..ops.gram import BLOCK_ROWS, COLUMNS, add_gram, pack_strips, strip_width
+from ..ops.gram import BLOCK_ROWS, COLUMNS, add_gram
 from ..ops.scratch import aligned_zeros
+from ..ops.strips import columns_in_use, pack_strips, strip_width
 from ..ops.sums import add_block, take_total
 from ..tile import (
-    G,
     M,
     absolute,
-    add_lane_sums,
     fill,
+    fill_like,
     lane_sum,
     lanes,
     load,
     maximum,
-    outer,
-    rank1,
     select_less,
     square_root,
     store,
 )
+from .margins import add_row_sums, hold_weights, margins, outputs_in_rows, pitch_of
 
-#: Outputs of one tile of the gradient; outputs are padded to whole tiles of it and of margins.
-OUTPUTS = 4
-
-
-@inner_kernel
-def padded_outputs(n_outputs):
-    """Return the outputs with padding: a tile at any of them stays inside."""
-    return n_outputs + OUTPUTS
+#: What is made of margins: residuals and losses of two classes, of many, or nothing: margins are
+#: residuals where targets are columns with the weight -1, and the loss is half their squares.
+TWO_CLASSES, MANY_CLASSES, RESIDUALS = range(3)
 
 
 @inner_kernel
-def margins(panel, n_outputs, n_columns, height, at_weights, at_margins):
-    """Write margins: output k of row r at ``at_margins + k * height + r``.
-
-    Parameters
-    ----------
-    panel : IN/OUT strips of rows, weights in strips [strip][padded output][column], margins
-    """
-    width = strip_width(panel)
-    step = lanes(panel)
-    padded = padded_outputs(n_outputs)
-    for i in range(n_outputs * height):
-        panel[at_margins + i] = 0
-    for r in range(0, height, G):
-        for k in range(0, n_outputs, G):
-            tile = fill(panel, 0.0, G, G)
-            for start in range(0, n_columns, width):
-                left = at_weights + start * padded + k * width
-                right = start * height + r * width
-                for v in range(0, width, step):
-                    tile = outer(tile, panel, left + v, right + v, width)
-            at = at_margins + k * height + r
-            add_lane_sums(panel, at, height, tile, min(G, n_outputs - k), min(G, height - r))
-
-
-@inner_kernel
-def two_classes(panel, height, at_target, at_weight, at_margins, at_curvature):
-    """Turn margins into residuals times weight, write roots of curvature; return the loss.
-
-    Targets are 0 or 1.
-    """
-    total = fill(panel, 0.0, 1, 1)
-    for r in range(0, height, lanes(panel)):
-        sign = 1.0 - load(panel, at_target + r, 0, 1, 1) * 2.0
-        weight = load(panel, at_weight + r, 0, 1, 1)
-        m = load(panel, at_margins + r, 0, 1, 1) * sign
-        total = total + weight * softplus(m)
+def _two_classes(z, r, target, weight, residuals, roots):
+    """Write residuals times weight of a vector of rows, and roots of curvature; return losses."""
+    sign = 1.0 - load(target, r, 0, 1, 1) * 2.0
+    w = load(weight, r, 0, 1, 1)
+    m = load(z, r, 0, 1, 1) * sign
+    store(residuals, r, 0, w * sign * sigmoid(m))
+    if roots.size > 0:
         q = sigmoid(absolute(m) * -1.0)
-        store(panel, at_curvature + r, 0, square_root(weight * (q - q * q)))
-        store(panel, at_margins + r, 0, weight * sign * sigmoid(m))
-    return lane_sum(total)
+        store(roots, r, 0, square_root(w * (q - q * q)))
+    return w * softplus(m)
 
 
 @inner_kernel
-def many_classes(panel, n_outputs, height, at_target, at_weight, at_margins):
-    """Turn margins into residuals (softmax - target) times weight; return the loss.
-
-    Targets are the numbers of classes.
-    """
-    total = fill(panel, 0.0, 1, 1)
-    for r in range(0, height, lanes(panel)):
-        target = load(panel, at_target + r, 0, 1, 1)
-        weight = load(panel, at_weight + r, 0, 1, 1)
-        largest = load(panel, at_margins + r, 0, 1, 1)
-        for k in range(1, n_outputs):
-            largest = maximum(largest, load(panel, at_margins + k * height + r, 0, 1, 1))
-        whole = fill(panel, 0.0, 1, 1)
-        own = fill(panel, 0.0, 1, 1)
-        for k in range(n_outputs):
-            z = load(panel, at_margins + k * height + r, 0, 1, 1) - largest
-            own = own + select_less(absolute(target - k), 0.5, z, 0.0)
-            e = decaying_exponential(z)
-            whole = whole + e
-            store(panel, at_margins + k * height + r, 0, e)
-        total = total + weight * (logarithm(whole) - own)
-        for k in range(n_outputs):
-            e = load(panel, at_margins + k * height + r, 0, 1, 1)
-            is_own = select_less(absolute(target - k), 0.5, fill_one(panel), 0.0)
-            store(panel, at_margins + k * height + r, 0, weight * (e / whole - is_own))
-    return lane_sum(total)
-
-
-@inner_kernel
-def fill_one(panel):
-    """Return a vector of ones."""
-    return fill(panel, 1.0, 1, 1)
-
-
-@inner_kernel
-def add_gradient(panel, n_outputs, n_columns, height, at_residuals, held, sums):
-    """Add residuals times rows to the sums, from element 1 on: output k at ``k * n_columns``.
+def softmax(columns, n_outputs):
+    """Replace margins by exponentials, less the largest; return (largest, their sum).
 
     Parameters
     ----------
-    held : OUT (strip_width * COLUMNS,) working memory
-    sums : IN/OUT flat float64
+    columns : IN/OUT flat, output k of a vector of rows at ``k * lanes``
     """
+    step = lanes(columns)
+    largest = load(columns, 0, 0, 1, 1)
+    for k in range(1, n_outputs):
+        largest = maximum(largest, load(columns, k * step, 0, 1, 1))
+    whole = fill_like(largest, 0.0)
+    for k in range(n_outputs):
+        e = decaying_exponential(load(columns, k * step, 0, 1, 1) - largest)
+        whole = whole + e
+        store(columns, k * step, 0, e)
+    return largest, whole
+
+
+@inner_kernel
+def _many_classes(columns, r, n_outputs, target, weight, height, residuals):
+    """Write residuals (softmax - target) times weight of a vector of rows; return losses."""
+    step = lanes(columns)
+    w = load(weight, r, 0, 1, 1)
+    own = fill_like(w, 0.0)
+    number = load(target, r, 0, 1, 1)
+    for k in range(n_outputs):
+        z = load(columns, k * step, 0, 1, 1)
+        own = own + select_less(absolute(number - k), 0.5, z, 0.0)
+    largest, whole = softmax(columns, n_outputs)
+    one = fill_like(w, 1.0)
+    for k in range(n_outputs):
+        p = load(columns, k * step, 0, 1, 1) / whole
+        is_own = select_less(absolute(number - k), 0.5, one, 0.0)
+        store(residuals, k * height + r, 0, w * (p - is_own))
+    return w * (logarithm(whole) + (largest - own))
+
+
+@inner_kernel
+def _residuals(columns, r, n_outputs, weight, height, residuals):
+    """Write margins of rows that count as residuals; return half their squares."""
+    step = lanes(columns)
+    w = load(weight, r, 0, 1, 1)
+    total = fill_like(w, 0.0)
+    for k in range(n_outputs):
+        residual = select_less(w, 0.5, 0.0, load(columns, k * step, 0, 1, 1))
+        total = total + residual * residual * 0.5
+        store(residuals, k * height + r, 0, residual)
+    return total
+
+
+@inner_kernel
+def _copy_targets(target, weights, first, count, held_target, held_weight):
+    """Write targets and weights of a panel's rows; those past the last weigh nothing."""
+    for r in range(held_weight.size):
+        held_weight[r] = 1.0 if r < count else 0.0
+        held_target[r] = 0.0
+    if target.size > 0:
+        for r in range(count):
+            held_target[r] = target[first + r]
+    if weights.size > 0:
+        for r in range(count):
+            held_weight[r] = weights[first + r]
+
+
+@inner_kernel
+def _scale_rows(panel, height, n_columns, roots):
     width = strip_width(panel)
     for start in range(0, n_columns, width):
-        strip = start * height
-        if n_outputs == 1:  # four sums of a quarter of the rows each, to hide the latency
-            quarter = height // 4
-            a = fill(panel, 0.0, M, 1)
-            b = fill(panel, 0.0, M, 1)
-            c = fill(panel, 0.0, M, 1)
-            d = fill(panel, 0.0, M, 1)
-            for i in range(quarter):
-                r = at_residuals + i
-                p = strip + i * width
-                move = quarter * width
-                a = rank1(a, load(panel, p, 0, M, 1), panel, r, 1)
-                b = rank1(b, load(panel, p + move, 0, M, 1), panel, r + quarter, 1)
-                c = rank1(c, load(panel, p + 2 * move, 0, M, 1), panel, r + 2 * quarter, 1)
-                d = rank1(d, load(panel, p + 3 * move, 0, M, 1), panel, r + 3 * quarter, 1)
-            store(held, 0, width, (a + b) + (c + d))
-            for i in range(width):
-                sums[1 + start + i] += held[i]
-        else:
-            for k in range(0, n_outputs, OUTPUTS):
-                tile = fill(panel, 0.0, M, OUTPUTS)
-                at = at_residuals + k * height
-                for r in range(height):
-                    features = load(panel, strip + r * width, 0, M, 1)
-                    tile = rank1(tile, features, panel, at + r, height)
-                store(held, 0, width, tile)
-                for j in range(min(OUTPUTS, n_outputs - k)):
-                    for i in range(width):
-                        sums[1 + (k + j) * n_columns + start + i] += held[j * width + i]
+        for r in range(height):
+            at = start * (height + 1) + r * width
+            store(panel, at, 0, load(panel, at, 0, M, 1) * roots[r])
 
 
 @allocating_kernel
-def logistic(
-    rows, target, weights, W, n_outputs, curvature, height, blocks_a_ticket, first_ticket,
+def loss_gradient(
+    rows, target, weights, W, link, n_outputs, curvature, height, blocks_a_ticket, first_ticket,
     last_ticket, n_levels, state, partials,
 ):  # fmt: skip
     """Sum loss, gradient and curvature of aligned ranges of blocks, as a member of a team.
 
     Parameters
     ----------
-    rows : IN Rows without targets and weights: columns are the features and a one
-    target : IN (n_samples,) float64, 0 or 1, or the number of the class
+    rows : IN Rows, float64 panels
+    target : IN (n_samples,) int32 class numbers, or (0,) for RESIDUALS
     weights : IN (n_samples,) float64, or (0,) for weights of one
-    W : IN flat float64, strips [strip][padded output][column]
-    n_outputs : int, 1 for two classes, else the number of classes
+    W : IN flat float64, see ``margins.weights_as_packed``
+    link : int, TWO_CLASSES, MANY_CLASSES or RESIDUALS
+    n_outputs : int
     curvature : bool, whether to sum X' diag(weight p (1 - p)) X, of two classes
-    height : int, rows of a panel, a multiple of 4 and of whole vectors
+    height : int, see ``margins.panel_rows``
     blocks_a_ticket, first_ticket, last_ticket, n_levels, state : see ``ops.gram.gram``
     partials : OUT (n_tickets, 1 + n_outputs * n_columns + curvature * n_columns**2)
     """
     n_samples = rows.X.shape[0]
     n_columns = rows.shift.size
-    width = strip_width(rows.shift)
-    at_weights = n_columns * height + G * width
-    at_margins = at_weights + n_columns * padded_outputs(n_outputs)
-    at_target = at_margins + padded_outputs(n_outputs) * height
-    at_weight = at_target + height
-    at_curvature = at_weight + height
-    piece = aligned_zeros(rows.X, width)
-    panel = aligned_zeros(rows.shift, at_curvature + height)
-    held = aligned_zeros(rows.shift, width * COLUMNS)
-    sums = aligned_zeros(rows.shift, partials.shape[1])
+    panel = aligned_zeros(rows.shift, n_columns * (height + 2))
+    z = aligned_zeros(rows.shift, height * pitch_of(panel, n_outputs))
+    columns = aligned_zeros(rows.shift, lanes(panel) * pitch_of(panel, n_outputs))
+    residuals = aligned_zeros(rows.shift, height * (n_outputs + COLUMNS))
+    held_target = aligned_zeros(rows.shift, height)
+    held_weight = aligned_zeros(rows.shift, height)
+    roots = aligned_zeros(rows.shift, height if curvature else 0)
+    sums = np.zeros(partials.shape[1])
     levels = np.empty((n_levels, sums.size))
     full = np.zeros(n_levels, np.bool_)
-    for i in range(W.size):
-        panel[at_weights + i] = W[i]
+    hold_weights(panel, height, n_columns, W, n_outputs)
     while True:
         ticket = first_ticket + take_ticket(state)
         if ticket >= last_ticket:
@@ -211,31 +171,32 @@ def logistic(
                 sums[i] = 0
             for first in range(start, stop, height):
                 count = min(height, stop - first)
-                pack_strips(rows, first, count, height, piece, panel)
-                for r in range(height):  # rows past the last weigh nothing
-                    inside = r < count
-                    panel[at_target + r] = target[first + r] if inside else 0.0
-                    weight = 1.0 if inside else 0.0
-                    if inside and weights.size > 0:
-                        weight = weights[first + r]
-                    panel[at_weight + r] = weight
-                margins(panel, n_outputs, n_columns, height, at_weights, at_margins)
-                if n_outputs == 1:
-                    sums[0] += two_classes(
-                        panel, height, at_target, at_weight, at_margins, at_curvature
-                    )
-                else:
-                    sums[0] += many_classes(
-                        panel, n_outputs, height, at_target, at_weight, at_margins
-                    )
-                add_gradient(panel, n_outputs, n_columns, height, at_margins, held, sums)
+                pack_strips(rows, first, count, height + 1, panel)
+                _copy_targets(target, weights, first, count, held_target, held_weight)
+                margins(panel, height, n_columns, W, n_outputs, z)
+                losses = fill(panel, 0.0, 1, 1)
+                for r in range(0, height, lanes(panel)):
+                    if link == TWO_CLASSES:
+                        losses = losses + _two_classes(
+                            z, r, held_target, held_weight, residuals, roots
+                        )
+                        continue
+                    outputs_in_rows(z, r, n_outputs, columns)
+                    if link == MANY_CLASSES:
+                        losses = losses + _many_classes(
+                            columns, r, n_outputs, held_target, held_weight, height, residuals
+                        )
+                    else:
+                        losses = losses + _residuals(
+                            columns, r, n_outputs, held_weight, height, residuals
+                        )
+                sums[0] += lane_sum(losses)
+                add_row_sums(panel, height, n_columns, residuals, n_outputs, 1, sums)
                 if curvature:
-                    for s in range(0, n_columns, width):
-                        for r in range(count):
-                            at = s * height + r * width
-                            root = panel[at_curvature + r]
-                            for i in range(width):
-                                panel[at + i] *= root
-                    add_gram(panel, count, height, n_columns, held, 1 + n_columns, sums)
+                    _scale_rows(panel, height, n_columns, roots)
+                    add_gram(
+                        panel, count, height + 1, columns_in_use(rows),
+                        1 + n_outputs * n_columns, n_columns, sums,
+                    )  # fmt: skip
             add_block(number, True, sums, levels, full)
         take_total(levels, full, partials[ticket])

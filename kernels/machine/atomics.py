@@ -10,12 +10,12 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+_CLOCK = int(getattr(time, "CLOCK_MONOTONIC", 1))
 #: Clocks that are read without entering the operating system, exact to a few milliseconds.
-_COARSE = {"linux": 6, "darwin": 5, "freebsd": 12}
-
-_ID = next((number for name, number in _COARSE.items() if sys.platform.startswith(name)), None)
-if _ID is None:
-    _ID = getattr(time, "CLOCK_MONOTONIC", 1)
+_COARSE_CLOCKS = {"linux": 6, "darwin": 5, "freebsd": 12}
+_COARSE_CLOCK = next(
+    (number for name, number in _COARSE_CLOCKS.items() if sys.platform.startswith(name)), _CLOCK
+)
 
 
 @intrinsic  # type: ignore[misc]
@@ -43,6 +43,17 @@ def atomic_load(typing_context: Any, state: Any, index: Any) -> Any:
 
 
 @intrinsic  # type: ignore[misc]
+def atomic_add_at(typing_context: Any, address: Any, number: Any) -> Any:
+    """Add to the int64 at an address, which the caller keeps alive, and return what it was."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+        return builder.atomic_rmw("add", pointer, arguments[1], "acq_rel")
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@intrinsic  # type: ignore[misc]
 def pause(typing_context: Any) -> Any:
     """Tell the processor that this is a waiting loop, where it has a word for that."""
 
@@ -65,20 +76,34 @@ def _call(builder: Any, name: str, kind: Any, *arguments: Any) -> Any:
     return builder.call(function, arguments)
 
 
+def _clock(builder: Any, clock: int) -> Any:
+    number, identifier = ir.IntType(64), ir.IntType(32)
+    if sys.platform == "win32":
+        return builder.mul(_call(builder, "GetTickCount64", number), number(1_000_000))
+    if sys.platform == "darwin":
+        return _call(builder, "clock_gettime_nsec_np", number, identifier(clock))
+    at = cgutils.alloca_once(builder, ir.ArrayType(number, 2))
+    _call(builder, "clock_gettime", identifier, identifier(clock), at)
+    seconds = builder.load(cgutils.gep_inbounds(builder, at, 0, 0))
+    rest = builder.load(cgutils.gep_inbounds(builder, at, 0, 1))
+    return builder.add(builder.mul(seconds, number(1_000_000_000)), rest)
+
+
 @intrinsic  # type: ignore[misc]
 def coarse_nanoseconds(typing_context: Any) -> Any:
     """Return the nanoseconds since some moment, exact to a few milliseconds."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        number, identifier = ir.IntType(64), ir.IntType(32)
-        if sys.platform == "win32":
-            return builder.mul(_call(builder, "GetTickCount64", number), number(1_000_000))
-        if sys.platform == "darwin":
-            return _call(builder, "clock_gettime_nsec_np", number, identifier(_ID))
-        at = cgutils.alloca_once(builder, ir.ArrayType(number, 2))
-        _call(builder, "clock_gettime", identifier, identifier(_ID), at)
-        seconds = builder.load(cgutils.gep_inbounds(builder, at, 0, 0))
-        rest = builder.load(cgutils.gep_inbounds(builder, at, 0, 1))
-        return builder.add(builder.mul(seconds, number(1_000_000_000)), rest)
+        return _clock(builder, _COARSE_CLOCK)
+
+    return types.int64(), codegen
+
+
+@intrinsic  # type: ignore[misc]
+def nanoseconds(typing_context: Any) -> Any:
+    """Return the nanoseconds since some moment; on Windows as coarse as the other clock."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _clock(builder, _CLOCK)
 
     return types.int64(), codegen

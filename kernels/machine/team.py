@@ -21,6 +21,10 @@ sees new members join a team at work, as ever, so its results are the same bits.
 keep to: a ticket is short (some milliseconds), nothing but scratch is set up before the first
 ticket, and ``CLOSED`` times a block's size fits into 64 bits.
 
+**The bell.**  A helper that has just finished listens for a while before it parks: it spins
+without the interpreter (:func:`listen`).  The first ticket of a job rings: by then its caller has
+let go of the interpreter, which the helper needs to fetch the job.
+
 **Failing.**  A member that raises (an index out of bounds where those are checked, no memory)
 never finishes its ticket.  :func:`abandon_team` then closes the counter and ends every wait by an
 exception: what a member waited for will never be there.
@@ -38,17 +42,25 @@ from typing import Any, NamedTuple
 import numpy
 from numba.core import types
 
-from .atomics import atomic_add, atomic_load, coarse_nanoseconds, pause
+from .atomics import (
+    atomic_add,
+    atomic_add_at,
+    atomic_load,
+    coarse_nanoseconds,
+    nanoseconds,
+    pause,
+)
 from .jit import inner_kernel, kernel
 
 #: Number of int64 elements of a team's state.
 STATE_SIZE = 48
 _MEMBERS, _NEXT, _DONE = 0, 16, 32
 #: The time this call may take (0: any), when it began, where to go on (0: not left early), and
-#: how many helpers are inside, plus ``_SHUT`` once no more may come.
-_ALLOWED, _BEGUN, _RESUME, _GATE = 1, 2, 3, 4
+#: how many helpers are inside, plus ``_SHUT`` once no more may come; the address of a bell.
+_ALLOWED, _BEGUN, _RESUME, _GATE, _BELL = 1, 2, 3, 4, 5
 _SPINS_BEFORE_YIELD = 2000
-_SPINS_BEFORE_SLEEP = 200
+#: Nanoseconds from the offer of a job to its first ticket, unless its kernel is being compiled.
+_LONG_START = 50_000
 _FOREVER, _ABANDONED = 1 << 44, 1 << 50  # far apart: each may be added many times
 _SHUT = 1 << 32
 
@@ -76,6 +88,8 @@ def take_ticket(state):
     number = atomic_add(state, _NEXT, 1)
     if number >= CLOSED:
         return CLOSED
+    if number == 0 and state[_BELL] != 0:
+        atomic_add_at(state[_BELL], 1)
     if state[_ALLOWED] > 0:
         now = coarse_nanoseconds()
         if state[_BEGUN] == 0:
@@ -165,20 +179,29 @@ def abandon_team(state):
         atomic_add(state, _DONE, _ABANDONED)
 
 
+@inner_kernel
+def _wait_for_bell(bell, heard, patience):
+    begun = nanoseconds()
+    while atomic_load(bell, 0) == heard and nanoseconds() - begun < patience:
+        for _ in range(20):
+            pause()
+        _YIELD()  # who rings may be waiting for this very processor
+
+
 @kernel
 def enter_team(state):
     """Return 1 for a helper that may run the kernel, 0 if nobody has begun, -1 if it is over.
 
     Helpers come after the first ticket is taken: before, the kernel may still be compiled.
     """
-    spins = 0
+    begun = nanoseconds()
     while atomic_load(state, _NEXT) == 0:
         if atomic_load(state, _GATE) >= _SHUT:
             return -1
-        if spins >= _SPINS_BEFORE_SLEEP:
+        if nanoseconds() - begun > _LONG_START:
             return 0
         pause()
-        spins += 1
+        _YIELD()  # the caller may be waiting for this very processor
     if atomic_add(state, _GATE, 1) >= _SHUT:
         atomic_add(state, _GATE, -1)
         return -1
@@ -186,11 +209,16 @@ def enter_team(state):
 
 
 @kernel
-def leave_team(state, failed):
-    """Count a helper out; ``failed`` if it raised."""
+def leave_team(state, failed, bell, heard, patience):
+    """Count a helper out, ``failed`` if it raised; then do as :func:`listen`.
+
+    In one call: the caller, who waits for this, needs the interpreter next, and to wake up from
+    waiting for that would take it longer than a small job.
+    """
     if failed:
         abandon_team(state)
     atomic_add(state, _GATE, -1)
+    _wait_for_bell(bell, heard, patience)
 
 
 @kernel
@@ -210,6 +238,17 @@ def close_team(state, failed):
             _YIELD()
             spins = 0
         inside = atomic_load(state, _GATE)
+
+
+@kernel
+def listen(bell, heard, patience):
+    """Return when a bell has been rung since it was ``heard``, or after so many nanoseconds."""
+    _wait_for_bell(bell, heard, patience)
+
+
+def hang_bell(state: Any, address: int) -> None:
+    """Have the first ticket taken from a state ring a bell, an int64 at this address."""
+    state[_BELL] = address
 
 
 def inside(state: Any) -> int:

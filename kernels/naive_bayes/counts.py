@@ -1,7 +1,6 @@
-"""What naive Bayes counts: weighted sums of the features of each class, dense or sparse.
+"""What naive Bayes counts: weighted sums of the features of each class.
 
-Sums of dense rows are float64 over the fixed tree of ``ops.sums``; of whole numbers they are exact.
-Sparse rows are added in the order of the rows, each class by one member.
+Sums are float64 over the fixed tree of ``ops.sums``; of whole numbers they are exact.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel, kernel
+from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import finish_ticket, take_ticket
 from ..ops.sums import add_block, take_total
 
@@ -96,30 +95,4 @@ def class_counts(
         for i in range(total.size):  # neighbours in ``totals`` would share cache lines
             totals[ticket, i] = total[i]
         signs[ticket] = negative
-        finish_ticket(state)
-
-
-@kernel
-def sparse_class_counts(data, indices, indptr, order, starts, sample_weight, state, counts):
-    """Add the sparse rows of each class to its counts, as a member of a team: one ticket a class.
-
-    Parameters
-    ----------
-    data, indices, indptr : IN a matrix of compressed sparse rows
-    order : IN (n_samples,) int64, the rows by class, within a class in their order
-    starts : IN (n_classes + 1,) int64, where each class's rows begin in ``order``
-    sample_weight : IN (n_samples,) float64, or (0,) for weights of one
-    state : IN/OUT the team's state, zero at the start
-    counts : IN/OUT (n_classes, n_features) float64
-    """
-    while True:
-        c = take_ticket(state)
-        if c >= counts.shape[0]:
-            return
-        of_class = counts[c]
-        for k in range(starts[c], starts[c + 1]):
-            row = order[k]
-            weight = sample_weight[row] if sample_weight.size > 0 else 1.0
-            for at in range(indptr[row], indptr[row + 1]):
-                of_class[indices[at]] += weight * np.float64(data[at])
         finish_ticket(state)

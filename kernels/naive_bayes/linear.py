@@ -1,11 +1,12 @@
 """Scores that are linear in the features: multinomial, complement and Bernoulli naive Bayes.
 
 The score of row x and class c is b_c + sum over p of x_p W_cp.  Labels are those of float64 sums in
-the order of the features (``reference.naive_bayes.linear_joint_log_likelihood``).  A dense product
-adds in the same order, but fuses products and sums; both sides are within
+the order of the features (``reference.naive_bayes.linear_joint_log_likelihood``).  The tile adds
+in the same order, but begins with b_c and fuses products and sums; both sides are within
 g (sum |x_p| m_p + |b|) of the exact value, with m_p = max over c of |W_cp|, u = 2^-53 and
 g = 1.01 (d + 3) u (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., 2002, section
-3.1).  Where the best leads by less than both may be off, the row is decided again.
+3.1).  Where the best does not lead by more than both may be off, twice, the row is decided again; a
+row with NaN or infinity never leads, and is caught there.
 """
 
 from __future__ import annotations
@@ -14,122 +15,243 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import finish_ticket, take_ticket
-from ..ops.pack import pack_panel, panel_size, rows_per_block
-from ..ops.scratch import aligned_zeros
-from ..tile import M, broadcast, load, multiply_add, store
+from ..ops.pack import prefetch_panel, rows_per_block
+from ..ops.scratch import aligned_zeros, copy_elements
+from ..tile import (
+    M,
+    absolute,
+    any_not_greater,
+    broadcast,
+    fill,
+    indices,
+    lanes,
+    largest_column,
+    load,
+    load_square,
+    multiply_add,
+    rank1,
+    store,
+    store_indices,
+    transpose,
+)
 
 #: What ``decisions`` holds for a block in which a row was not finite.
 NOT_FINITE = -1
+#: Classes scored at a time: their sums stay in registers.  The last ones may be two.
+CLASSES, PAIR = 4, 2
 
 
 @inner_kernel
-def widen_rows(X, first, last, threshold, rows):
+def widen_rows(X, first, last, threshold, wide):
     """Copy rows first, first + 1, ..., repeating ``last``, as float64.
 
     Parameters
     ----------
+    X : IN (n_samples, n_features) in C order
     threshold : float, what is above becomes 1 and the rest 0; NaN to copy the numbers as they are
-    rows : OUT (rows, n_features) float64
+    wide : OUT (>= rows_per_block * n_features,) flat float64
 
     Returns
     -------
-    finite, positive : bool, whether all numbers are finite; whether none is negative
+    bool : False if numbers that were compared with a threshold are not all finite
     """
-    total = 0.0
-    positive = True
-    for i in range(rows.shape[0]):
-        row = min(first + i, last)
-        if threshold == threshold:
-            for p in range(rows.shape[1]):
-                value = np.float64(X[row, p])
-                rows[i, p] = 1.0 if value > threshold else 0.0
-                total += value * 0.0
-        else:
-            for p in range(rows.shape[1]):
-                value = np.float64(X[row, p])
-                rows[i, p] = value
-                positive = positive and not value < 0.0
-                total += value * 0.0
-    return total == 0.0, positive
+    n_features = X.shape[1]
+    prefetch_panel(X, first)
+    source = X.reshape(-1)
+    start = first * n_features
+    size = rows_per_block(wide) * n_features
+    there = min(size, (last - first + 1) * n_features)
+    finite = True
+    if threshold == threshold:
+        for i in range(there):
+            value = np.float64(source[start + i])
+            wide[i] = 1.0 if value > threshold else 0.0
+            finite &= value - value == 0.0
+    else:
+        for i in range(there):
+            wide[i] = np.float64(source[start + i])
+    for i in range(there, size):
+        wide[i] = wide[i - n_features]
+    return finite
 
 
 @inner_kernel
-def panel_scores(panel, weights, biases, n_columns, scores):
-    """Score a packed panel: four columns at a time stay in registers.
+def pack_wide(wide, n_features, panel):
+    """Write rows as a panel, (n_features, rows); ``wide`` goes on for a vector beyond the rows."""
+    height = rows_per_block(panel)
+    width = lanes(panel)
+    for p in range(0, n_features, width):
+        for i in range(0, height, width):
+            square = load_square(wide, i * n_features + p, n_features)
+            store(panel, p * height + i, height, transpose(square))
+
+
+@inner_kernel
+def four_classes(panel, n_features, parameters, at, tile):
+    """Return a tile of four classes plus the products of a panel's rows with their weights.
 
     Parameters
     ----------
-    panel : IN (n_features, rows) flat float64
-    weights : IN (n_features * n_columns,) flat, feature by feature; n_columns a multiple of 4
-    biases : IN (n_columns,)
-    scores : OUT (n_columns, rows) flat
+    panel : IN (n_features, rows) flat
+    parameters : IN flat, see ``linear_scores``; the classes' own from element ``at`` on
+    tile : the biases, M x 4
     """
     height = rows_per_block(panel)
-    n_features = weights.size // n_columns
-    for c in range(0, n_columns, 4):
-        sum0 = broadcast(biases, c, 0, M, 1)
-        sum1 = broadcast(biases, c + 1, 0, M, 1)
-        sum2 = broadcast(biases, c + 2, 0, M, 1)
-        sum3 = broadcast(biases, c + 3, 0, M, 1)
-        for p in range(n_features):
-            x = load(panel, p * height, 0, M, 1)
-            at = p * n_columns + c
-            sum0 = multiply_add(x, broadcast(weights, at, 0, M, 1), sum0)
-            sum1 = multiply_add(x, broadcast(weights, at + 1, 0, M, 1), sum1)
-            sum2 = multiply_add(x, broadcast(weights, at + 2, 0, M, 1), sum2)
-            sum3 = multiply_add(x, broadcast(weights, at + 3, 0, M, 1), sum3)
-        store(scores, c * height, 0, sum0)
-        store(scores, (c + 1) * height, 0, sum1)
-        store(scores, (c + 2) * height, 0, sum2)
-        store(scores, (c + 3) * height, 0, sum3)
+    for p in range(n_features):
+        x = load(panel, p * height, 0, M, 1)
+        tile = rank1(tile, x, parameters, at + p * CLASSES, 1)
+    return tile
 
 
 @inner_kernel
-def decide_exactly(row, weights, biases, n_columns, n_classes):
-    """Return the class of the highest score of one row by the definition, the lowest on ties."""
-    label, best = 0, -np.inf
-    for c in range(n_classes):
-        score = 0.0
-        for p in range(row.size):
-            score += row[p] * weights[p * n_columns + c]
-        score += biases[c]
-        if score > best or c == 0:
+def two_classes(panel, n_features, parameters, at, tile):
+    """Return what :func:`four_classes` does for two."""
+    height = rows_per_block(panel)
+    for p in range(n_features):
+        x = load(panel, p * height, 0, M, 1)
+        tile = rank1(tile, x, parameters, at + p * PAIR, 1)
+    return tile
+
+
+@inner_kernel
+def bound_sums(panel, n_features, parameters):
+    """Return the sums of |x_p| m_p of a panel's rows (a tile)."""
+    height = rows_per_block(panel)
+    even = fill(panel, 0.0, M, 1)
+    odd = fill(panel, 0.0, M, 1)
+    for p in range(0, n_features - 1, 2):
+        x = absolute(load(panel, p * height, 0, M, 1))
+        even = multiply_add(x, broadcast(parameters, p, 0, M, 1), even)
+        x = absolute(load(panel, (p + 1) * height, 0, M, 1))
+        odd = multiply_add(x, broadcast(parameters, p + 1, 0, M, 1), odd)
+    if n_features % 2:
+        p = n_features - 1
+        x = absolute(load(panel, p * height, 0, M, 1))
+        even = multiply_add(x, broadcast(parameters, p, 0, M, 1), even)
+    return even + odd
+
+
+@inner_kernel
+def score_panel(panel, n_features, n_columns, parameters, scores):
+    """Score a panel's rows; return the best score, its class, and the second best (tiles).
+
+    Parameters
+    ----------
+    scores : OUT (n_columns, rows) flat, or (0,) where not wanted
+    """
+    height = rows_per_block(panel)
+    best = fill(panel, -np.inf, M, 1)
+    second = fill(panel, -np.inf, M, 1)
+    index = indices(panel, 0, M)
+    c = 0
+    while c + CLASSES <= n_columns:
+        at = n_features + n_columns + c * n_features
+        tile = broadcast(parameters, n_features + c, 1, M, CLASSES)
+        tile = four_classes(panel, n_features, parameters, at, tile)
+        if scores.size > 0:
+            store(scores, c * height, height, tile)
+        best, index, second = largest_column(tile, c, best, index, second)
+        c += CLASSES
+    if c < n_columns:
+        at = n_features + n_columns + c * n_features
+        pair = broadcast(parameters, n_features + c, 1, M, PAIR)
+        pair = two_classes(panel, n_features, parameters, at, pair)
+        if scores.size > 0:
+            store(scores, c * height, height, pair)
+        best, index, second = largest_column(pair, c, best, index, second)
+    return best, index, second
+
+
+@inner_kernel
+def exact_score(row, W, b, c):
+    """Return the score of one row and class as the reference computes it."""
+    score = 0.0
+    for p in range(row.size):
+        score += row[p] * W[c, p]
+    return score + b[c]
+
+
+@inner_kernel
+def decide_exactly(row, W, b):
+    """Return the class of the highest score of one row by the definition, the lowest on ties.
+
+    NOT_FINITE if the row holds NaN or infinity.
+    """
+    sum_of_zeros = 0.0
+    for p in range(row.size):
+        sum_of_zeros += row[p] * 0.0
+    if sum_of_zeros != 0.0:
+        return NOT_FINITE
+    label, best = 0, exact_score(row, W, b, 0)
+    for c in range(1, b.size):
+        score = exact_score(row, W, b, c)
+        if score > best:
             label, best = c, score
     return label
 
 
+@inner_kernel
+def decide_again(wide, count, W, b, leads, labels):
+    """Decide those rows of a panel by the definition whose lead is not above what they need.
+
+    Parameters
+    ----------
+    wide : IN (>= rows * n_features,) flat float64
+    count : int, how many rows there are
+    leads : IN flat, the leads of the rows, then what they need
+    labels : OUT (rows,) int32
+
+    Returns
+    -------
+    int : how many were decided, or NOT_FINITE as soon as a row holds NaN or infinity
+    """
+    n_features = W.shape[1]
+    height = rows_per_block(wide)
+    decided = 0
+    for i in range(count):
+        if not leads[i] > leads[height + i]:
+            label = decide_exactly(wide[i * n_features : (i + 1) * n_features], W, b)
+            if label == NOT_FINITE:
+                return NOT_FINITE
+            labels[i] = label
+            decided += 1
+    return decided
+
+
 @allocating_kernel
 def linear_scores(
-    X, weights, biases, n_classes, threshold, block_rows, state, likelihoods, labels, decisions
+    X, parameters, W, b, threshold, block_rows, state, likelihoods, labels, decisions
 ):
     """Score all rows against all classes, as a member of a team.
 
     Parameters
     ----------
-    X : IN (n_samples, n_features) of any type of numbers
-    weights : IN (n_features * n_columns,) flat, feature by feature: W of the classes, then m of the
-        module's bound, then zeros up to a multiple of 4
-    biases : IN (n_columns,)
-    n_classes : int
+    X : IN (n_samples, n_features) of any type of numbers, in C order
+    parameters : IN flat float64: m of the module's bound; the biases of the classes, -inf where
+        they pad an even number; for every four classes (or the last two), feature by feature, W
+    W, b : IN (n_classes, n_features) and (n_classes,) float64
     threshold : float, see ``widen_rows``
     block_rows : int, rows a ticket
     state : IN/OUT the team's state, zero at the start
     likelihoods : OUT (n_samples, n_classes) float64, or (0, n_classes) where not wanted
     labels : OUT (n_samples,) int32, or (0,) where not wanted
-    decisions : OUT (n_tickets,) int64, rows decided again, or NOT_FINITE
+    decisions : OUT (n_tickets,) int64, rows decided again, or NOT_FINITE where a label could not be
+        decided
     """
     n_samples, n_features = X.shape
-    n_columns = biases.size
-    height = rows_per_block(weights)
-    wide = np.empty((height, n_features))
-    rows = np.empty(height, np.int64)
-    panel = aligned_zeros(weights, panel_size(wide))
-    scores = aligned_zeros(weights, n_columns * height)
+    n_classes = b.size
+    n_columns = (n_classes + 1) // 2 * 2
+    height = rows_per_block(W)
+    wide = aligned_zeros(W, height * n_features + lanes(W))
+    features = (n_features + lanes(W) - 1) // lanes(W) * lanes(W)
+    panel = aligned_zeros(W, (features + 2) * height)
+    scores = aligned_zeros(W, n_columns * height if likelihoods.shape[0] > 0 else 0)
+    short = np.empty(height, np.int32)
     largest = 0.0
     for c in range(n_classes):
-        if abs(biases[c]) < np.inf:
-            largest = max(largest, abs(biases[c]))
-    error = 1.01 * (n_features + 3) * 2.0**-53
+        if abs(b[c]) < np.inf:
+            largest = max(largest, abs(b[c]))
+    error = 4.0 * 1.01 * (n_features + 3) * 2.0**-53
     while True:
         ticket = take_ticket(state)
         start = ticket * block_rows
@@ -139,61 +261,27 @@ def linear_scores(
         decided = 0
         for first in range(start, stop, height):
             count = min(height, stop - first)
-            finite, positive = widen_rows(X, first, stop - 1, threshold, wide)
-            if not finite:
-                decided = NOT_FINITE
-                break
-            pack_panel(wide, 0, height - 1, rows, panel, 0)
-            panel_scores(panel, weights, biases, n_columns, scores)
+            finite = widen_rows(X, first, stop - 1, threshold, wide)
+            pack_wide(wide, n_features, panel)
+            best, index, second = score_panel(panel, n_features, n_columns, parameters, scores)
             if likelihoods.shape[0] > 0:
                 for i in range(count):
                     for c in range(n_classes):
                         likelihoods[first + i, c] = scores[c * height + i]
             if labels.size > 0:
-                for i in range(count):
-                    label, best, second = 0, scores[i], -np.inf
-                    for c in range(1, n_classes):
-                        score = scores[c * height + i]
-                        if score > best:
-                            label, best, second = c, score, best
-                        elif score > second:
-                            second = score
-                    margin = 4.0 * error * (abs(scores[n_classes * height + i]) + largest)
-                    sure = positive and best - second > margin  # m bounds no negative sum
-                    if not (sure or n_classes == 1):
-                        label = decide_exactly(wide[i], weights, biases, n_columns, n_classes)
-                        decided += 1
-                    labels[first + i] = label
+                store_indices(short, 0, index)
+                lead = best - second
+                needed = (bound_sums(panel, n_features, parameters) + largest) * error
+                again = 0
+                if any_not_greater(lead, needed):
+                    # The panel is done with: its first rows hold the leads and what they need.
+                    store(panel, 0, 0, lead)
+                    store(panel, height, 0, needed)
+                    again = decide_again(wide, count, W, b, panel, short)
+                if again == NOT_FINITE or not finite:
+                    decided = NOT_FINITE
+                    break
+                decided += again
+                copy_elements(short, 0, count, labels, first)
         decisions[ticket] = decided
-        finish_ticket(state)
-
-
-@allocating_kernel
-def sparse_scores(data, indices, indptr, weights, biases, block_rows, state, likelihoods):
-    """Score sparse rows against all classes in the order of their entries, as a member of a team.
-
-    Parameters
-    ----------
-    data, indices, indptr : IN a matrix of compressed sparse rows
-    weights : IN (n_features, n_classes) float64
-    biases : IN (n_classes,) float64
-    block_rows : int, rows a ticket
-    state : IN/OUT the team's state, zero at the start
-    likelihoods : OUT (n_samples, n_classes) float64
-    """
-    n_samples = likelihoods.shape[0]
-    sums = np.empty(biases.size)
-    while True:
-        start = take_ticket(state) * block_rows
-        if start >= n_samples:
-            return
-        for i in range(start, min(start + block_rows, n_samples)):
-            sums[:] = 0.0
-            for at in range(indptr[i], indptr[i + 1]):
-                value = np.float64(data[at])
-                row = weights[indices[at]]
-                for c in range(sums.size):
-                    sums[c] += value * row[c]
-            for c in range(sums.size):
-                likelihoods[i, c] = sums[c] + biases[c]
         finish_ticket(state)

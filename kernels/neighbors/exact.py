@@ -103,7 +103,7 @@ def settle_candidates(
     n_queries, n_features = queries.shape
     n_parts, _, n_candidates = keys.shape
     n_neighbors = indices.shape[1]
-    single = queries.itemsize == 4
+    single = keys.itemsize == 4
     best = np.empty(n_candidates)
     held = np.empty(n_candidates, np.int64)
     unsettled = np.empty(64, np.bool_)

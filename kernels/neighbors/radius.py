@@ -18,6 +18,12 @@ BATCH = 16
 
 
 @inner_kernel
+def surely_within(radius, squared):
+    """Return a squared distance above which rows are surely too far; others are looked at."""
+    return radius if squared else radius * radius * (1.0 + 2.0**-50) + 2.0**-1020
+
+
+@inner_kernel
 def visit_near(sums, at, first, count, radius, squared, start, distances, indices):
     """Count the rows within a radius of a query, and write them if there is where to.
 
@@ -33,8 +39,7 @@ def visit_near(sums, at, first, count, radius, squared, start, distances, indice
     -------
     int : how many there are
     """
-    # What is surely too far; the others are looked at one by one.
-    limit = radius if squared else radius * radius * (1.0 + 2.0**-50) + 2.0**-1020
+    limit = surely_within(radius, squared)
     found = 0
     hits = load(sums, at, 0, M, 1) <= limit
     if any_lane(hits):

@@ -53,6 +53,7 @@ from .arithmetic import (
     squared_differences,
 )
 from .convert import (
+    add_as,
     as_floats,
     as_integers,
     gather,
@@ -140,6 +141,7 @@ __all__ = [
     "N",
     "TileType",
     "absolute",
+    "add_as",
     "add_lane_sums",
     "all_lanes",
     "any_lane",

@@ -190,6 +190,34 @@ def store_as(array: Any, offset: Any, stride: Any, tile: TileType) -> Any:
     return types.none, codegen
 
 
+@operation(array=OUT, offset=INDEX, stride=INDEX, tile=FLOATS)
+def add_as(array: Any, offset: Any, stride: Any, tile: TileType) -> Any:
+    """Add a tile to an array of floats as wide or wider, in its type: what ``store`` would write.
+
+    Column j is added to the elements from ``offset + j * stride`` on.
+    """
+    target = array.dtype
+    good = isinstance(target, types.Float) and target.bitwidth >= tile.dtype.bitwidth
+    expect(good, f"array: expected floats as wide as {tile.dtype} or wider, got {array}")
+    wide = ir.VectorType(element_type(target), tile.lanes)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, start, step, held = arguments
+        vectors = unpack(builder, tile, held)
+        for j in range(tile.n):
+            column = builder.add(start, builder.mul(step, I64(j)))
+            span = I64(tile.m * tile.lanes)
+            pointer = address(context, builder, signature.args[0], value, column, span)
+            for i in range(tile.m):
+                vector = _converted(builder, vectors[j * tile.m + i], tile.dtype, target)
+                at = beyond(builder, pointer, i * tile.lanes)
+                old = load_vector(builder, at, wide, target.bitwidth // 8)
+                store_vector(builder, builder.fadd(old, vector), at, target.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.none, codegen
+
+
 @operation(table=ARRAY, offset=INDEX, tile=INTEGERS)
 def gather(table: Any, offset: Any, tile: TileType) -> Any:
     """Return the tile of ``table[offset + i]`` for the integers i of a tile.

@@ -240,3 +240,31 @@ def test_limits_of_others(monkeypatch):
 def test_a_wrong_number_in_the_environment_is_refused_at_first_use():
     result = run(["-c", "import fastml; fastml.KMeans"], 60, FASTML_NUM_THREADS="none")
     assert "FASTML_NUM_THREADS must be a positive integer, got 'none'" in result.stderr
+
+
+def test_the_first_ticket_rings_once_and_whoever_listens_hears_it():
+    from fastml.kernels.machine import team
+
+    bell = np.zeros(16, np.int64)
+    counters = new_state().counters
+    team.hang_bell(counters, bell.ctypes.data)
+    team_kernels.count(10, counters, np.zeros(10, np.int64), np.zeros(10))
+    assert bell[0] == 1
+    counters = new_state().counters  # without a bell nothing is rung
+    team_kernels.count(10, counters, np.zeros(10, np.int64), np.zeros(10))
+    assert bell[0] == 1
+    team.listen(bell, 0, 1 << 62)  # has been rung: returns at once
+    team.listen(bell, 1, 1)  # has not, and patience is over
+    counters = new_state().counters
+    counters[:] = 0
+    team.close_team(counters, False)
+    team.leave_team(counters, False, bell, 0, 1 << 62)
+
+
+def test_helpers_join_calls_that_follow_one_another(shared_work):
+    x = np.linspace(-5, 5, 200_000)
+    expected = fastml.sigmoid(x)
+    with fastml.num_threads(2):
+        for _ in range(300):
+            np.testing.assert_array_equal(fastml.sigmoid(x), expected)
+    assert crew._crew.board.qsize() <= 1

@@ -163,6 +163,17 @@ def test_same_bits_for_any_number_of_threads(shape, dtype, shared_work):
             np.testing.assert_array_equal(a, b)
 
 
+def test_same_bits_in_any_memory_order():
+    rng = np.random.default_rng(11)
+    X, Y = rng.standard_normal((502, 37)), rng.standard_normal((502, 2))
+    wide = np.zeros((502, 74))
+    wide[:, ::2] = X
+    first = fastml.gram(X, Y)
+    for other in (np.asfortranarray(X), wide[:, ::2], X[::-1].copy()[::-1]):
+        for a, b in zip(first, fastml.gram(other, np.asfortranarray(Y)), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.checked
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -216,3 +227,65 @@ def test_singular_values():
     np.testing.assert_allclose(
         model.singular_, np.linalg.svd(X - X.mean(axis=0), compute_uv=False), rtol=1e-10
     )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("alpha", [1e-6, 1.0, [0.5, 30.0]])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_ridge_of_fewer_rows_than_features(dtype, alpha, intercept):
+    rng = np.random.default_rng(11)
+    X, Y = rng.standard_normal((9, 40)).astype(dtype), rng.standard_normal((9, 2))
+    weights = rng.integers(0, 3, 9) * 1.0
+    weights[0] = 1
+    model = fastml.Ridge(alpha, fit_intercept=intercept).fit(X, Y, weights)
+    theirs = linear_model.Ridge(alpha, fit_intercept=intercept, solver="svd")
+    theirs.fit(X.astype(np.float64), Y, weights)
+    assert model.computed_by_ == "fastml"
+    np.testing.assert_allclose(model.coef_, theirs.coef_, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(model.intercept_, theirs.intercept_, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.checked
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("kind", [fastml.LinearRegression, fastml.Ridge])
+def test_wide_float32_is_as_exact_as_float64(kind, intercept, weighted):
+    """Products of float32 quality, refined with float64 residuals, to the rounding of coef_."""
+    rng = np.random.default_rng(12)
+    X = (rng.standard_normal((5000, 150)) * 10.0 ** rng.uniform(-3, 3, 150)).astype(np.float32)
+    X[:, :20] += X[:, :20].std(axis=0) * rng.uniform(0, 30, 20).astype(np.float32)
+    Y = X[:, :2].astype(np.float64) @ rng.standard_normal((2, 2)) + rng.standard_normal((5000, 2))
+    weights = rng.random(5000) if weighted else None
+    model = kind(fit_intercept=intercept).fit(X, Y, weights)
+    expected = kind(fit_intercept=intercept).fit(X.astype(np.float64), Y, weights)
+    np.testing.assert_allclose(model.coef_, expected.coef_, rtol=3e-7, atol=0)
+    np.testing.assert_allclose(model.intercept_, expected.intercept_, rtol=1e-6)
+
+
+def test_wide_float32_beyond_its_squares():
+    rng = np.random.default_rng(13)
+    units = 10.0 ** np.where(np.arange(140) % 2, 22, -25)
+    X = (rng.standard_normal((300, 140)) * units).astype(np.float32)
+    y = (X.astype(np.float64) / units) @ rng.standard_normal(140)
+    model = fastml.LinearRegression().fit(X.astype(np.float64), y)
+    single = fastml.LinearRegression().fit(X, y)
+    assert single.rank_ == 140
+    np.testing.assert_allclose(single.coef_, model.coef_, rtol=3e-7)
+
+
+def test_memory_maps_are_not_copied(tmp_path):
+    rng = np.random.default_rng(14)
+    X = rng.standard_normal((30000, 20))
+    y = X[:, 0] + rng.standard_normal(30000)
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    import tracemalloc
+
+    fastml.LinearRegression().fit(X, y)  # compiled
+    tracemalloc.start()
+    model = fastml.LinearRegression().fit(mapped, y)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < X.nbytes / 2
+    np.testing.assert_array_equal(model.coef_, fastml.LinearRegression().fit(X, y).coef_)
+    np.testing.assert_array_equal(model.predict(mapped), model.predict(X))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -52,7 +54,7 @@ def test_counts_and_labels_are_scikit_learns(kind, dtype, layout):
     other = theirs(model).fit(X, y)
     assert_same(model, other)
     np.testing.assert_array_equal(model.feature_count_, other.feature_count_)
-    np.testing.assert_array_equal(model.predict(given_), other.predict(X))
+    np.testing.assert_array_equal(model.predict(given_), other.predict(given_))
     np.testing.assert_allclose(model.predict_proba(given_), other.predict_proba(X), atol=1e-12)
     assert model.computed_by_ == "fastml"
 
@@ -153,3 +155,67 @@ def test_an_attribute_of_another_shape_is_named():
 @parametrize_with_checks([MultinomialNB(), ComplementNB(), BernoulliNB()])
 def test_conventions(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("index", [-1, 7, 10**6])
+def test_sparse_rows_that_point_nowhere_are_refused(index):
+    X, y = problem()
+    rows = scipy.sparse.csr_array(X)
+    model = MultinomialNB().fit(rows, y)
+    rows.indices[5] = index
+    with pytest.raises(ValueError, match=r"index|indices"):
+        model.predict(rows)
+    with pytest.raises(ValueError, match=r"index|indices"):
+        model.fit(rows, y)
+
+
+def test_an_index_that_changes_under_way_touches_nothing():
+    """The kernels look at every index, whatever was checked before."""
+    from fastml.naive_bayes import _counting
+
+    X, y = problem()
+    rows = _counting.compressed(scipy.sparse.csr_array(X), np.nan)
+    rows.indices[5] = 1 << 30
+    counts = np.zeros((4, 7))
+    _counting.add_sparse(rows, y.astype(np.int32), np.empty(0), counts)
+    assert counts.sum() == rows.data.sum() - rows.data[5]
+    assert np.isfinite(_counting.score_sparse(rows, np.ones((4, 7)), np.zeros(4))).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_logarithms_of_zero(kind):
+    """Without smoothing some weights are minus infinity."""
+    X, y = problem(n=30)
+    X[y == 1, 2] = 0
+    model, other = (k(alpha=0.0) for k in (kind, getattr(sklearn.naive_bayes, kind.__name__)))
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, y), other.fit(X, y)
+        for given_ in (X, scipy.sparse.csr_array(X)):
+            np.testing.assert_array_equal(model.predict(given_), other.predict(given_))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 5, 6, 9])
+@pytest.mark.parametrize("d", [1, 8, 9, 40])
+def test_remainders_of_the_tile(kind, k, d):
+    X, y = problem(n=200, d=d, k=k, dtype="float32")
+    model, other = kind().fit(X, y), theirs(kind()).fit(X, y)
+    for n in (1, 15, 16, 17, 200):
+        np.testing.assert_array_equal(model.predict(X[:n]), other.predict(X[:n]))
+        joint = other.predict_joint_log_proba(X[:n])
+        np.testing.assert_allclose(model.predict_joint_log_proba(X[:n]), joint, atol=1e-9)
+        rows = scipy.sparse.csr_array(X[:n])
+        np.testing.assert_allclose(model.predict_joint_log_proba(rows), joint, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("k", [1, 3])
+def test_what_is_not_finite_is_seen(kind, value, k):
+    X, y = problem(k=k)
+    model = kind().fit(X, y)
+    X[299, 6] = value
+    for call in (model.predict, model.predict_proba, lambda X: kind().fit(X, y)):
+        with pytest.raises(ValueError, match=r"contains (NaN|infinity)|Negative values"):
+            call(X)

@@ -99,7 +99,7 @@ def test_metrics(metric):
     [
         ({"metric": "manhattan"}, "metric='manhattan'"),
         ({"p": 1}, "metric='minkowski', p=1"),
-        ({"algorithm": "kd_tree"}, "algorithm='kd_tree'"),
+        ({"algorithm": "brute", "metric": "chebyshev"}, "metric='chebyshev'"),
         ({"algorithm": "ball_tree"}, "algorithm='ball_tree'"),
         ({"metric_params": {"w": np.ones(4)}}, "metric_params="),
     ],
@@ -287,8 +287,8 @@ def test_a_failed_fit_changes_nothing():
 def test_refitting_leaves_nothing_of_the_last_fit():
     X, _, queries = problem()
     model = fastml.NearestNeighbors().fit(X)
-    model.set_params(algorithm="kd_tree").fit(X[:100] + 1)
-    theirs = sklearn.neighbors.NearestNeighbors(algorithm="kd_tree").fit(X[:100] + 1)
+    model.set_params(algorithm="ball_tree").fit(X[:100] + 1)
+    theirs = sklearn.neighbors.NearestNeighbors(algorithm="ball_tree").fit(X[:100] + 1)
     assert (model.kneighbors(queries)[1] == theirs.kneighbors(queries)[1]).all()
     model.set_params(algorithm="auto").fit(X)
     assert model.computed_by_ == "fastml"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sklearn
 from element_types import DTYPES
 from hypothesis import given
 from hypothesis import strategies as st
@@ -226,3 +227,24 @@ def test_the_error_of_a_score_is_bounded():
 def test_tiles_are_what_the_tests_think():
     assert VECTORS * lanes_of(np.float32) <= 63  # the bits of a mask
     assert COLUMNS in (6, 8)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_queries", [1, 3, 80])
+@pytest.mark.parametrize("where", ["rows", "queries"])
+def test_nobody_is_no_neighbour(where, n_queries, dtype, monkeypatch):
+    """Where finite numbers are assumed and are not there: an error, never the number of nobody."""
+    monkeypatch.setattr(_search, "_LEAST_WORK", 1)  # several parts
+    rng = np.random.default_rng(10)
+    X, queries = rng.normal(size=(400, 3)).astype(dtype), rng.normal(size=(n_queries, 3))
+    queries = queries.astype(dtype)
+    if where == "rows":
+        X[:396, 1] = np.nan
+    else:
+        queries[-1, 1] = np.nan
+    model = fastml.NearestNeighbors(n_neighbors=5)
+    with (
+        sklearn.config_context(assume_finite=True),
+        pytest.raises(ValueError, match="too few neighbors: X or the queries contain NaN"),
+    ):
+        model.fit(X).kneighbors(queries)

@@ -21,6 +21,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import fuzz_models as models
+import fuzz_trees
 import numpy as np
 import sklearn.cluster
 import sklearn.metrics
@@ -30,7 +32,6 @@ from sklearn.exceptions import ConvergenceWarning
 
 import fastml
 from fastml import reference
-from fastml.reference import naive_bayes
 
 #: Seconds from one line of progress to the next.
 _PROGRESS = 30
@@ -162,51 +163,12 @@ def seeding(random: Generator) -> str:
     return case
 
 
-def neighbours(random: Generator) -> str:
-    """Nearest rows equal the reference's, in order and distance, on any threads."""
-    n, d, n_queries = size(random, 4000), size(random, 60), size(random, 200)
-    dtype = DTYPES[random.integers(2)]
-    X, queries, kind = points(random, n, d, n_queries, dtype)
-    k = min(size(random, 30), n)
-    case = f"{n} x {d}, {n_queries} queries, k = {k}, {dtype.__name__}, {kind}"
-    with fastml.num_threads(int(random.integers(1, 5))):
-        distances, indices = fastml.kneighbors(laid_out(random, X), laid_out(random, queries), k)
-    expected, rows = reference.kneighbors(X, queries, k)
-    np.testing.assert_array_equal(indices, rows, err_msg=case)
-    np.testing.assert_array_equal(distances, expected, err_msg=case)
-    return case
-
-
-def gaussian_naive_bayes(random: Generator) -> str:
-    """Labels are those of the definition for the moments found; moments are two-pass ones."""
-    n, d, k = size(random, 3000) + 2, size(random, 60), size(random, 12)
-    dtype = DTYPES[random.integers(2)]
-    X, _, kind = points(random, n, d, k, dtype)
-    y = random.integers(k, size=n)
-    case = f"{n} x {d}, {k} classes, {dtype.__name__}, {kind}"
-    with fastml.num_threads(int(random.integers(1, 5))):
-        model = fastml.GaussianNB().fit(laid_out(random, X), y)
-        labels = model.predict(laid_out(random, X))
-    wide = X.astype(np.float64)
-    for c, label in enumerate(model.classes_):
-        rows = wide[y == label]
-        mean = rows.mean(axis=0)
-        scale = np.abs(rows).max() + 1e-300
-        np.testing.assert_allclose(model.theta_[c], mean, rtol=0, atol=1e-12 * scale, err_msg=case)
-    if (model.var_ > 0).all():
-        likelihoods = naive_bayes.gaussian_joint_log_likelihood(
-            X, model.theta_, model.var_, model.class_prior_
-        )
-        expected = model.classes_[likelihoods.argmax(axis=1)]
-        np.testing.assert_array_equal(labels, expected, err_msg=case)
-    return case
-
-
 def _network(random: Generator, dtype: Any) -> tuple[Array, Array, dict[str, Any], str]:
     n, d = 8 + size(random, 500), size(random, 40)
     X = random.normal(size=(n, d)).astype(dtype)
-    y = random.integers(0, 2 + 2 * random.integers(2), size=n)
-    y[:4] = np.arange(4) % (y.max() + 1)
+    n_classes = 2 + 2 * random.integers(2)
+    y = random.integers(0, n_classes, size=n)
+    y[:4] = np.arange(4) % n_classes
     hidden = tuple(size(random, 40) for _ in range(int(random.integers(1, 4))))
     settings = {
         "hidden_layer_sizes": hidden,
@@ -256,7 +218,11 @@ def perceptron_fit(random: Generator) -> str:
     ):
         assert ours.tobytes() == same.tobytes(), case
     theirs = sklearn.neural_network.MLPClassifier(**settings).fit(X, y)
-    np.testing.assert_allclose(one.loss_curve_, theirs.loss_curve_, rtol=1e-6, err_msg=case)
+    losses, their_losses = np.array(one.loss_curve_), np.array(theirs.loss_curve_)
+    # Where training diverges, probabilities are lost: theirs are taken as 2**-52 at least.
+    lost = losses > 2.0
+    np.testing.assert_allclose(losses[~lost], their_losses[~lost], rtol=1e-6, err_msg=case)
+    assert (losses[lost] >= their_losses[lost] * (1 - 1e-6)).all(), case
     for ours, their in zip(one.coefs_, theirs.coefs_, strict=True):
         np.testing.assert_allclose(ours, their, rtol=1e-5, atol=1e-6, err_msg=case)
     return case
@@ -314,8 +280,6 @@ def sigmoid(random: Generator) -> str:
 
 
 FAMILIES: dict[str, Callable[[Generator], str]] = {
-    "neighbours": neighbours,
-    "gaussian_naive_bayes": gaussian_naive_bayes,
     "nearest_centroid": nearest_centroid,
     "k_means": k_means,
     "k_means_predict": k_means_predict,
@@ -325,6 +289,18 @@ FAMILIES: dict[str, Callable[[Generator], str]] = {
     "perceptron_fit": perceptron_fit,
     "regressor_fit": regressor_fit,
     "sigmoid": sigmoid,
+    "gram": models.gram,
+    "least_squares": models.least_squares,
+    "logistic": models.logistic,
+    "gaussian_naive_bayes": models.gaussian_naive_bayes,
+    "counted_naive_bayes": models.counted_naive_bayes,
+    "categorical_naive_bayes": models.categorical_naive_bayes,
+    "neighbours": models.neighbours,
+    "within_a_radius": models.within_a_radius,
+    "votes": models.votes,
+    "trees": fuzz_trees.trees,
+    "large_trees": fuzz_trees.large_trees,
+    "forests": fuzz_trees.forests,
 }
 
 
@@ -335,6 +311,8 @@ def run_case(seed: int, number: int, families: Sequence[str]) -> tuple[str, str 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
+            # scikit-learn's scores of classes without spread, which GaussianNB hands on.
+            warnings.filterwarnings("ignore", module="sklearn.naive_bayes")
             FAMILIES[family](random)
     except Exception:
         return family, traceback.format_exc()

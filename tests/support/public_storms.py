@@ -209,6 +209,7 @@ if __name__ == "__main__":
         if sys.argv[1] == "interrupts":  # which uses that signal itself
             signal.alarm(0)
     os.environ["FASTML_NUM_THREADS"] = "4"
-    threads._WAKING_NANOSECONDS = 1  # helpers take part however little there is to do
+    # Helpers take part however little there is to do.
+    threads._WORTH_WAKING = threads._WORTH_SHARING = 1
     warnings.simplefilter("ignore")
     print("done", globals()[sys.argv[1]](int(sys.argv[2])))

@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+import scipy.sparse
 import sklearn.tree
 from sklearn.base import clone
 
@@ -187,3 +188,45 @@ def test_pickles_and_shows():
     assert same(model, copy)
     np.testing.assert_array_equal(model.predict(X), copy.predict(X))
     assert sklearn.tree.export_text(copy).count("class") == model.get_n_leaves()
+
+
+@pytest.mark.parametrize("kind", [DecisionTreeClassifier, DecisionTreeRegressor])
+def test_a_tree_put_in_place_of_another_never_reads_outside_of_rows(kind):
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(200, 3)), random.integers(0, 3, 200)
+    model, wide = kind().fit(X, y), kind().fit(np.repeat(X, 50, axis=1)[:, ::-1], y)
+    assert (wide.tree_.feature > 5).any()
+    model.tree_ = wide.tree_
+    with pytest.raises(ValueError, match=r"X has 3 features of float\d\d, but the tree needs 1"):
+        model.predict(X)
+    model = kind().fit(X, y)
+    model.n_features_in_ = 1
+    for check_input in (True, False):
+        with pytest.raises(ValueError, match="but the tree needs 3 of float64"):
+            model.predict(X[:, :1], check_input=check_input)
+    for node, change in ((0, 0), (0, 10**6), (0, -5), (2, 1)):
+        model = kind(max_depth=3).fit(X, y)
+        tree = model.tree_
+        state = tree.__getstate__()
+        state["nodes"]["left_child"][node] = change
+        tree.__setstate__(state)
+        model.tree_ = tree
+        with pytest.raises(ValueError, match="tree_ is no tree"):
+            model.predict(X)
+
+
+@pytest.mark.parametrize("kind", [DecisionTreeClassifier, DecisionTreeRegressor])
+def test_unchecked_rows_of_another_byte_order(kind):
+    X, signal = samples(300, 3, dtype=np.float64)
+    model = kind(max_depth=4).fit(X, signal > 0)
+    swapped = X.astype(">f8")
+    np.testing.assert_array_equal(model.predict(swapped, check_input=False), model.predict(X))
+
+
+def test_a_damaged_sparse_matrix_is_refused():
+    X, signal = samples(60, 3)
+    sparse = scipy.sparse.csc_array(X)
+    sparse.indices = sparse.indices.copy()
+    sparse.indices[5] = 1 << 30
+    with pytest.raises(ValueError, match="damaged sparse matrix"):
+        DecisionTreeRegressor().fit(sparse, signal)

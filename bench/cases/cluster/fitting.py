@@ -10,6 +10,7 @@ import numpy as np
 
 from ...harness import checks
 from ...harness.case import FASTML, NUMPY, Case, Cost, Reference, Row
+from ...harness.lot import Lot
 from ...harness.sizes import Size
 from ...harness.targets import SKLEARN, Target
 from ...harness.truths import inertia
@@ -72,33 +73,46 @@ PROBLEMS = [
 ]
 
 
+def given_centers(n: int, d: int, k: int, spread: float, *, headline: bool = False) -> Case:
+    """Return a fit from given centres to the end."""
+    given = {"tol": 0.0, "max_iter": _MAX_ITER}
+    return Case(
+        group="k-means fit",
+        name=f"{n:,} × {d}, k = {k}, given centres, tol = 0, float32",
+        rows={
+            NUMPY: _way(plain.fit(seeding=False, **given)),
+            FASTML: _way(fastml.fit(**given)),
+            "scikit-learn": _way(sklearn.fit(algorithm="lloyd", **given)),
+            "scikit-learn, Elkan": _way(sklearn.fit(algorithm="elkan", **given)),
+            "sklearnex": _way(sklearnex.fit(**given)),
+            "faiss": _way(faiss.fit),
+        },
+        inputs=lambda: blobs(n, d, k, spread),
+        check=_check(1e-6),
+        cost=_lloyd_cost,
+        plain=True,
+        reference=Reference(
+            _way(reference.fit(_MAX_ITER)), min(n, int(_REFERENCE * 128 / (d * k)) + 50 * k)
+        ),
+        headline=headline,
+    )
+
+
+def drawn(lot: Lot) -> Case:
+    """Return a fit drawn by lot."""
+    d, k = lot.whole(2, 300), lot.whole(2, 300)
+    n = lot.whole(max(500, 2 * k), max(1000, 2 * k, min(4e5, 4e8 / (d * k))))
+    # On few rows one near-tie, decided otherwise in float32, leads to another minimum.
+    return replace(given_centers(n, d, k, lot.real(0.5, 2.0)), check=_check(None))
+
+
+DRAWN = {"k-means fit": (24, drawn)}
+
+
 def cases(size: Size) -> list[Case]:
     """Return problems from given centres, the defaults, and mini-batches."""
     problems = size.pick(full=PROBLEMS, quick=[(50_000, 16, 64, 1.0)], tiny=[(500, 3, 5, 1.0)])
-    given = {"tol": 0.0, "max_iter": _MAX_ITER}
-    found = [
-        Case(
-            group="k-means fit",
-            name=f"{n:,} × {d}, k = {k}, given centres, tol = 0, float32",
-            rows={
-                NUMPY: _way(plain.fit(seeding=False, **given)),
-                FASTML: _way(fastml.fit(**given)),
-                "scikit-learn": _way(sklearn.fit(algorithm="lloyd", **given)),
-                "scikit-learn, Elkan": _way(sklearn.fit(algorithm="elkan", **given)),
-                "sklearnex": _way(sklearnex.fit(**given)),
-                "faiss": _way(faiss.fit),
-            },
-            inputs=lambda a=(n, d, k, spread): blobs(*a),
-            check=_check(1e-6),
-            cost=_lloyd_cost,
-            plain=True,
-            reference=Reference(
-                _way(reference.fit(_MAX_ITER)), min(n, int(_REFERENCE * 128 / (d * k)) + 50 * k)
-            ),
-            headline=True,
-        )
-        for n, d, k, spread in problems
-    ]
+    found = [given_centers(*problem, headline=True) for problem in problems]
     n, d, k, spread = problems[0]
     defaults = {"tol": 1e-4, "max_iter": _MAX_ITER}
     seeded = {"init": "k-means++", "random_state": 0, **defaults}

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...harness import checks
 from ...harness.case import FASTML, NUMPY, Case, Cost, Reference, Row
+from ...harness.lot import Lot
 from ...harness.sizes import Size
 from ...harness.targets import BEST, LIMIT, Target
 from ...harness.truths import exact_labels
@@ -62,21 +63,39 @@ def cases(size: Size) -> list[Case]:
         "float64": [(n // 4, d, k) for n, d, k in shapes[: size.pick(full=7, quick=4, tiny=1)]],
     }
     return [
-        Case(
-            group="nearest centroid",
-            name=f"{n:,} × {d}, k = {k:,}, {dtype}",
-            rows=rows(dtype),
-            inputs=lambda a=(n, d, k, dtype): points(*a),
-            check=checks.labels(dtype),
-            truth=exact_labels,
-            cost=cost(n, d, k, dtype),
-            dtype=dtype,
-            reference=tracked(n, d, k),
-            headline=dtype == "float32",
-        )
+        case(n, d, k, dtype, headline=dtype == "float32")
         for dtype in ("float32", "float64")
         for n, d, k in shapes_of[dtype]
     ]
+
+
+def case(n: int, d: int, k: int, dtype: str, *, headline: bool = False) -> Case:
+    """Return one shape."""
+    return Case(
+        group="nearest centroid",
+        name=f"{n:,} × {d}, k = {k:,}, {dtype}",
+        rows=rows(dtype),
+        inputs=lambda: points(n, d, k, dtype),
+        check=checks.labels(dtype),
+        truth=exact_labels,
+        cost=cost(n, d, k, dtype),
+        dtype=dtype,
+        reference=tracked(n, d, k),
+        headline=headline,
+    )
+
+
+def drawn(lot: Lot) -> Case:
+    """Return a shape drawn by lot: few rows and many, up to a second's work of a peer."""
+    d, k, dtype = lot.whole(1, 2000), lot.whole(2, 3000), lot.dtype()
+    most = min(2e6, 3e10 / (d * k), 1e9 / d)
+    found = case(lot.whole(300, max(300, most)), d, k, dtype)
+    if lot.one_of(True, False):  # the other door must be as quick
+        found.rows[FASTML] = fastml.nearest_function
+    return found
+
+
+DRAWN = {"nearest centroid": (40, drawn)}
 
 
 _EPILOGUE = (

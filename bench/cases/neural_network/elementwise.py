@@ -8,6 +8,7 @@ import numpy as np
 
 from ...harness import checks
 from ...harness.case import FASTML, NUMPY, Case, Cost, Reference
+from ...harness.lot import Lot
 from ...harness.sizes import Size
 from ...harness.targets import LIMIT, TORCH, Target
 from ...harness.workloads import Array, Vector, vector
@@ -27,41 +28,55 @@ def _truth(name: str) -> Any:
     return truth
 
 
+def case(name: str, n: int, dtype: str, *, headline: bool = False) -> Case:
+    """Return σ or σ′ of so many elements.
+
+    σ within 2 units in the last place of the true value here, 4 there; the derivative from
+    σ(1 - σ) cancels in some peers: 1 - σ has an absolute error of one unit.
+    """
+    itemsize = np.dtype(dtype).itemsize
+    unit = float(np.finfo(dtype).eps)
+    derivative = name == "sigmoid_derivative"
+    smallest = float(np.finfo(dtype).tiny)
+    return Case(
+        group="sigmoid",
+        name=f"{name}, {n:,} {dtype}",
+        rows={
+            NUMPY: plain.sigmoid_row(name),
+            FASTML: fastml.sigmoid_row(name),
+            **({} if derivative else {"SciPy": scipy.sigmoid}),
+            "torch": torch.sigmoid_row(name),
+        },
+        inputs=lambda: vector(n, dtype),
+        check=checks.close(*((16 * unit, unit) if derivative else (6 * unit, smallest))),
+        truth=_truth(name),
+        cost=Cost(exponentials=n, divisions=n, read=n * itemsize, written=n * itemsize),
+        dtype=dtype,
+        reference=Reference(reference.sigmoid_row(name), min(n, _REFERENCE)),
+        headline=headline,
+    )
+
+
 def cases(size: Size) -> list[Case]:
     """Return σ and σ′ in both element types."""
-    found = []
-    for dtype, n in (
-        ("float32", size.pick(full=64_000_000, quick=4_000_000, tiny=20_000)),
-        ("float64", size.pick(full=16_000_000, quick=2_000_000, tiny=20_000)),
-    ):
-        itemsize = np.dtype(dtype).itemsize
-        # σ within 2 units in the last place of the true value here, 4 there; the derivative
-        # from σ(1 - σ) cancels in some peers: 1 - σ has an absolute error of one unit.
-        unit = float(np.finfo(dtype).eps)
-        for name, rows, tolerance in (
-            ("sigmoid", {"SciPy": scipy.sigmoid}, (6 * unit, float(np.finfo(dtype).tiny))),
-            ("sigmoid_derivative", {}, (16 * unit, unit)),
-        ):
-            found.append(
-                Case(
-                    group="sigmoid",
-                    name=f"{name}, {n:,} {dtype}",
-                    rows={
-                        NUMPY: plain.sigmoid_row(name),
-                        FASTML: fastml.sigmoid_row(name),
-                        **rows,
-                        "torch": torch.sigmoid_row(name),
-                    },
-                    inputs=lambda n=n, dtype=dtype: vector(n, dtype),
-                    check=checks.close(*tolerance),
-                    truth=_truth(name),
-                    cost=Cost(exponentials=n, divisions=n, read=n * itemsize, written=n * itemsize),
-                    dtype=dtype,
-                    reference=Reference(reference.sigmoid_row(name), min(n, _REFERENCE)),
-                    headline=dtype == "float32",
-                )
-            )
-    return found
+    lengths = {
+        "float32": size.pick(full=64_000_000, quick=4_000_000, tiny=20_000),
+        "float64": size.pick(full=16_000_000, quick=2_000_000, tiny=20_000),
+    }
+    return [
+        case(name, n, dtype, headline=dtype == "float32")
+        for dtype, n in lengths.items()
+        for name in ("sigmoid", "sigmoid_derivative")
+    ]
+
+
+def drawn(lot: Lot) -> Case:
+    """Return a length drawn by lot."""
+    name = lot.one_of("sigmoid", "sigmoid_derivative")
+    return case(name, lot.whole(1000, 2e7), lot.dtype())
+
+
+DRAWN = {"sigmoid": (20, drawn)}
 
 
 TARGETS = [

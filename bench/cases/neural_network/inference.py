@@ -9,6 +9,7 @@ import numpy as np
 
 from ...harness import checks
 from ...harness.case import FASTML, NUMPY, Case, Cost, Reference, Row
+from ...harness.lot import Lot
 from ...harness.sizes import Size
 from ...harness.targets import LIMIT, SKLEARN, Target
 from ...harness.workloads import Array, Training, classification, multiply_adds, name_of
@@ -47,44 +48,52 @@ def _truth(work: Training) -> Array:
     return np.asarray(reference.forward(some, work.coefs, work.intercepts)[-1][:, 0])
 
 
+def case(widths: list[int], n: int, dtype: str, *, headline: bool = False) -> Case:
+    """Return a network applied to so many rows, in pieces of one size."""
+    itemsize = np.dtype(dtype).itemsize
+    unit = float(np.finfo(dtype).eps)
+    rows: dict[str, Any] = {
+        NUMPY: plain.probability,
+        FASTML: fastml.probability,
+        "scikit-learn": sklearn.probability,
+        "onnxruntime": onnxruntime.probability,
+        "torch": torch.probability(),
+    }
+    if headline:
+        rows["torch compiled"] = torch.probability(compiled)
+    units = sum(widths[1:])
+    some = _some(_REFERENCE)
+    cost = Cost(2 * multiply_adds(widths), units, units, widths[0] * itemsize, itemsize)
+    return Case(
+        group="inference",
+        name=f"{n:,} rows through {name_of(widths)}, {dtype}",
+        rows={name: some(make) for name, make in rows.items()},
+        inputs=lambda: classification(widths, n, 1024, dtype),
+        check=checks.close(100 * unit, 0.0),
+        truth=_truth,
+        cost=cost.times(n),
+        dtype=dtype,
+        reference=Reference(some(reference.probability), min(n, _REFERENCE)),
+        headline=headline,
+    )
+
+
 def cases(size: Size) -> list[Case]:
     """Return 16 features through 64-64-1."""
-    widths = [16, 64, 64, 1]
     pieces = size.pick(full=(244, 61), quick=(24, 6), tiny=(1, 1))
-    found = []
-    for dtype, count in zip(("float32", "float64"), pieces, strict=True):
-        n = count * _PIECE
-        itemsize = np.dtype(dtype).itemsize
-        unit = float(np.finfo(dtype).eps)
-        rows: dict[str, Any] = {
-            NUMPY: plain.probability,
-            FASTML: fastml.probability,
-            "scikit-learn": sklearn.probability,
-            "onnxruntime": onnxruntime.probability,
-            "torch": torch.probability(),
-        }
-        if dtype == "float32":
-            rows["torch compiled"] = torch.probability(compiled)
-        units = sum(widths[1:])
-        some = _some(_REFERENCE)
-        found.append(
-            Case(
-                group="inference",
-                name=f"{n:,} rows through {name_of(widths)}, {dtype}",
-                rows={name: some(make) for name, make in rows.items()},
-                inputs=lambda a=(widths, n, 1024, dtype): classification(*a),
-                check=checks.close(100 * unit, 0.0),
-                truth=_truth,
-                cost=Cost(
-                    2 * multiply_adds(widths),
-                    units, units, widths[0] * itemsize, itemsize,
-                ).times(n),
-                dtype=dtype,
-                reference=Reference(some(reference.probability), min(n, _REFERENCE)),
-                headline=dtype == "float32",
-            )
-        )  # fmt: skip
-    return found
+    return [
+        case([16, 64, 64, 1], count * _PIECE, dtype, headline=dtype == "float32")
+        for dtype, count in zip(("float32", "float64"), pieces, strict=True)
+    ]
+
+
+def drawn(lot: Lot) -> Case:
+    """Return a network and a number of rows drawn by lot."""
+    hidden = [lot.whole(8, 300) for _ in range(lot.random.integers(1, 4))]
+    return case([lot.whole(4, 800), *hidden, 1], lot.whole(10, 3e5), "float32")
+
+
+DRAWN = {"inference": (30, drawn)}
 
 
 TARGETS = [

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...harness import checks
 from ...harness.case import FASTML, NUMPY, Case, Cost, Reference
+from ...harness.lot import Lot
 from ...harness.sizes import Size
 from ...harness.targets import LIMIT, SKLEARN, TORCH, Target
 from ...harness.truths import trained
@@ -41,6 +42,42 @@ def cost(widths: list[int], rows: int, itemsize: int) -> Cost:
     return Cost(2.0 * products, units, units, (widths[0] + 1) * itemsize).times(rows)
 
 
+def epoch(widths: list[int], rows: int, batch: int, dtype: str, *, headline: bool = False) -> Case:
+    """Return one epoch of plain descent."""
+    ways: dict[str, Any] = {NUMPY: plain.epochs(plain.Descent), FASTML: fastml.epoch()}
+    if len(widths) > 2:  # scikit-learn's needs a hidden layer
+        ways["scikit-learn"] = sklearn.epoch()
+    ways["torch"] = torch.epoch()
+    # Compiling takes half a minute a network: where eager torch is not hopeless.
+    if headline and rows * multiply_adds(widths) > 1e10:
+        ways["torch compiled"] = torch.epoch(compiled)
+    n = max(rows // batch, 1) * batch
+    tracked = int(min(n, max(batch, _REFERENCE / multiply_adds(widths) // batch * batch)))
+    return Case(
+        group="one training epoch",
+        name=f"{name_of(widths)}, {rows:,} rows, batches of {batch}, {dtype}",
+        rows=ways,
+        inputs=lambda: classification(widths, rows, batch, dtype),
+        check=checks.movement(5e-3 if dtype == "float32" else 1e-8),
+        truth=lambda work: trained(work, plain.Descent),
+        cost=cost(widths, n, np.dtype(dtype).itemsize),
+        dtype=dtype,
+        reference=Reference(reference.epoch, tracked),
+        headline=headline,
+    )
+
+
+def drawn(lot: Lot) -> Case:
+    """Return an epoch drawn by lot: one to three hidden layers, whole batches."""
+    hidden = [lot.whole(8, 300) for _ in range(lot.random.integers(1, 4))]
+    widths, batch = [lot.whole(4, 800), *hidden, 1], lot.whole(16, 2048)
+    most = min(2e5, 1e10 / multiply_adds(widths))
+    return epoch(widths, batch * lot.whole(2, max(2, most / batch)), batch, lot.dtype())
+
+
+DRAWN = {"one training epoch": (24, drawn)}
+
+
 def _epochs(size: Size) -> list[Case]:
     networks = size.pick(
         full=NETWORKS,
@@ -55,29 +92,7 @@ def _epochs(size: Size) -> list[Case]:
     for dtype in ("float32", "float64"):
         for widths, every_row, batch in networks[: None if dtype == "float32" else few]:
             rows = every_row if dtype == "float32" else every_row // 2
-            ways: dict[str, Any] = {NUMPY: plain.epochs(plain.Descent), FASTML: fastml.epoch()}
-            if len(widths) > 2:  # scikit-learn's needs a hidden layer
-                ways["scikit-learn"] = sklearn.epoch()
-            ways["torch"] = torch.epoch()
-            # Compiling takes half a minute a network: where eager torch is not hopeless.
-            if dtype == "float32" and rows * multiply_adds(widths) > 1e10:
-                ways["torch compiled"] = torch.epoch(compiled)
-            n = max(rows // batch, 1) * batch
-            tracked = int(min(n, max(batch, _REFERENCE / multiply_adds(widths) // batch * batch)))
-            found.append(
-                Case(
-                    group="one training epoch",
-                    name=f"{name_of(widths)}, {rows:,} rows, batches of {batch}, {dtype}",
-                    rows=ways,
-                    inputs=lambda a=(widths, rows, batch, dtype): classification(*a),
-                    check=checks.movement(5e-3 if dtype == "float32" else 1e-8),
-                    truth=lambda work: trained(work, plain.Descent),
-                    cost=cost(widths, n, np.dtype(dtype).itemsize),
-                    dtype=dtype,
-                    reference=Reference(reference.epoch, tracked),
-                    headline=dtype == "float32",
-                )
-            )
+            found.append(epoch(widths, rows, batch, dtype, headline=dtype == "float32"))
     return found
 
 

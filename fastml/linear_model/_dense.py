@@ -1,0 +1,93 @@
+"""What LinearRegression and Ridge share: checks, the solution of dense rows, attributes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from ..core.validation import Array, check_finite, contiguous, readable
+from ._least_squares import Solution, refined, solve
+from ._moments import Moments, in_range, moments
+from ._wide import solve_wide
+
+#: Products of wider float32 rows are summed in float32, and the solution refined.
+_MOST_DOUBLE_COLUMNS = 128
+
+
+def checked_rows(
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: Any,
+    *,
+    nonnegative: bool = False,
+    reset: bool = True,
+    zeros: bool = False,
+) -> tuple[Array, Array, Array | None]:
+    """Return X, y and weights as kernels take them, checked in scikit-learn's words.
+
+    X is not yet known to be finite: :func:`solved` looks at its products first.
+    """
+    checked: tuple[Array, Array] = validate_data(
+        estimator, X, y, y_numeric=True, multi_output=True, dtype=[np.float64, np.float32],
+        ensure_all_finite=False, reset=reset,
+    )  # fmt: skip
+    rows, targets = checked
+    check_finite(targets, "y", type(estimator).__name__)
+    if sample_weight is None:
+        return contiguous(rows), targets, None
+    weights = _check_sample_weight(
+        sample_weight, rows, dtype=np.float64, ensure_non_negative=nonnegative,
+        allow_all_zero_weights=zeros,
+    )  # fmt: skip
+    return contiguous(rows), targets, readable(weights)
+
+
+def solved(
+    estimator: Any, X: Array, y: Array, weights: Array | None, alpha: Array, center: bool
+) -> tuple[Solution, Moments] | None:
+    """Return the solution and the moments; None where squares overflow float64."""
+    Y = np.asarray(y, np.float64).reshape(len(X), -1)
+    if len(X) <= X.shape[1]:
+        check_finite(X, "X", type(estimator).__name__)
+        return solve_wide(X, Y, weights, alpha, center)
+    if X.dtype == np.float32 and X.shape[1] > _MOST_DOUBLE_COLUMNS:
+        single = moments(X, Y, weights, center=center, single=True)
+        if single.weight > 0 and in_range(single):
+            roots = None if weights is None else np.sqrt(weights)
+            solution = refined(X, Y, roots, single, alpha, center)
+            if solution is not None:
+                return solution, single
+    found = moments(X, Y, weights, center=center)
+    if not np.isfinite(found.products).all() or not found.weight > 0:
+        check_finite(X, "X", type(estimator).__name__)
+        return None
+    return solve(X, Y, weights, found, alpha), found
+
+
+def set_solution(
+    estimator: Any, dtype: Any, flat: bool, solution: Solution, found: Moments, center: bool
+) -> None:
+    """Set ``coef_`` and ``intercept_`` as scikit-learn shapes and types them.
+
+    Parameters
+    ----------
+    flat : bool, whether targets were a vector
+    """
+    coef = solution.coef.T
+    d = coef.shape[1]
+    intercept: Any = 0.0
+    if center:
+        intercept = found.mean[d:] - (coef * found.mean[:d]).sum(axis=1)
+        if solution.intercept is not None:
+            intercept = intercept + solution.intercept
+        intercept = np.asarray(intercept, dtype)
+        if flat:
+            intercept = intercept[0]
+    coef = np.asarray(coef, dtype)
+    estimator.coef_ = np.ascontiguousarray(coef[0] if flat else coef)
+    estimator.intercept_ = intercept
+    estimator.computed_by_ = "fastml"

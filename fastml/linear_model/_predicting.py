@@ -1,0 +1,84 @@
+"""Predictions of linear estimators: what they check, and when scikit-learn's code must do it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..core.delegation import unsupported_input
+from ..core.validation import Array, contiguous
+from . import _predict
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def _rows(estimator: Any, X: Any) -> Array:
+    """Return X as kernels take it; whether it is finite the kernel finds out."""
+    attributes = vars(estimator)
+    plain = (
+        type(X) is np.ndarray
+        and X.dtype in _FLOATS
+        and X.ndim == 2
+        and X.shape[1] == attributes.get("n_features_in_")
+        and len(X) > 0
+        and "feature_names_in_" not in attributes
+    )
+    if not plain:
+        X = validate_data(
+            estimator, X, reset=False, dtype=[np.float64, np.float32], ensure_all_finite=False
+        )
+    flags = X.flags
+    if flags.c_contiguous and flags.aligned and flags.writeable and type(X) is np.ndarray:
+        return np.asarray(X)
+    return contiguous(X)
+
+
+def _coefficients(estimator: Any) -> tuple[Array, Array, Any] | None:
+    """Return coefficients, intercepts and their type; None if not as fits leave them."""
+    coef, intercept = estimator.coef_, estimator.intercept_
+    if type(coef) is not np.ndarray or coef.dtype not in _FLOATS or coef.ndim > 2:
+        return None
+    matrix = coef.reshape(1, -1) if coef.ndim == 1 else coef
+    constant = np.asarray(intercept, np.float64).reshape(-1)
+    if len(constant) != len(matrix):
+        if len(constant) != 1:
+            return None
+        constant = np.full(len(matrix), constant[0])
+    if matrix.shape[1] != estimator.n_features_in_ or not np.isfinite(constant).all():
+        return None
+    if coef.dtype == np.float32 or not coef.flags.c_contiguous or not coef.flags.writeable:
+        matrix = np.array(matrix, np.float64, order="C")
+    return matrix, constant, coef.dtype
+
+
+def predicted(estimator: Any, X: Any, how: Any) -> Array | None:
+    """Return what ``how`` makes of X and the coefficients, or None: scikit-learn's code must.
+
+    Parameters
+    ----------
+    how : callable, a function of :mod:`._predict`
+    """
+    if type(X) is not np.ndarray:
+        check_is_fitted(estimator)
+        if unsupported_input(X):
+            return None
+    elif "coef_" not in vars(estimator):
+        check_is_fitted(estimator)
+    found = _coefficients(estimator)
+    if found is None:
+        return None
+    coef, intercept, dtype = found
+    rows = _rows(estimator, X)
+    if rows.dtype == np.float64:
+        dtype = rows.dtype
+    return np.asarray(how(rows, coef, intercept, dtype, type(estimator).__name__))
+
+
+def targets(estimator: Any, X: Any) -> Array | None:
+    """Return predicted targets, or None: see :func:`predicted`."""
+    found = predicted(estimator, X, _predict.decision)
+    if found is not None and estimator.coef_.ndim == 1:
+        return found[:, 0]
+    return found

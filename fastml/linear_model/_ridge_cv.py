@@ -1,0 +1,253 @@
+"""RidgeCV: a whole path of penalties from the same statistics."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import linalg
+from sklearn import linear_model
+from sklearn.base import _fit_context
+from sklearn.metrics import mean_squared_error, r2_score
+from sklearn.model_selection import KFold
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from ..core.delegation import fit_as_scikit_learn, unsupported_input
+from ..core.estimator import unchanged_on_error
+from ..core.passes import tree_sum
+from ..core.validation import Array, check_finite, contiguous
+from ._dense import checked_rows, set_solution
+from ._least_squares import solve, solve_from
+from ._moments import Moments, about_means, first_shift, moments, raw_products
+from ._predict import decision
+from ._predicting import targets
+
+#: Scores that cross-validation by folds knows.
+_SCORES = {
+    None: r2_score,
+    "r2": r2_score,
+    "neg_mean_squared_error": lambda y, found: -mean_squared_error(y, found),
+}
+#: Eigenvalues are right to this share of the largest: penalties below have no say.
+_ROUNDING = 1e-11
+#: Numbers of a block of rows in the basis of the eigenvectors.
+_BLOCK_NUMBERS = 1 << 22
+
+
+def left_out_errors(
+    X: Array, Y: Array, weights: Array | None, found: Moments, alphas: Array, center: bool
+) -> Array | None:
+    """Return the mean squared error of every row when left out, (n_alphas, n_targets).
+
+    With G = V diag(s) V' a row z = V'(x - mean) has the leverage w z' (s + alpha)^-1 z, plus w over
+    the sum of the weights for an intercept, and its error when left out is its residual over one
+    minus that (Golub, Heath and Wahba, "Generalized cross-validation", 1979); times the root of
+    its weight, as in scikit-learn.  None where a penalty is lost in the rounding of G.
+    """
+    d, n_targets = X.shape[1], Y.shape[1]
+    with threadpool_limits(1, "blas"):
+        s, V = linalg.eigh(found.products[:d, :d], check_finite=False)
+        s = np.maximum(s, 0.0)
+        if not alphas.min() > _ROUNDING * s[-1]:
+            return None
+        V = np.ascontiguousarray(V.T)
+        right = V @ found.products[:d, d:]
+    shares = 1 / (s + alphas[:, None])
+    coefs = (shares[:, :, None] * right).transpose(0, 2, 1).reshape(-1, d)
+    offset = -(V * found.mean[:d]).sum(axis=1)
+    zeros = np.zeros(len(coefs))
+    sums = []
+    step = max(256, _BLOCK_NUMBERS // d // 256 * 256)
+    for start in range(0, len(X), step):
+        rows = slice(start, start + step)
+        Z = decision(contiguous(X[rows]), V, offset, np.float64)
+        w = np.ones((len(Z), 1)) if weights is None else weights[rows, None]
+        leverage = w * decision(Z * Z, shares, zeros[: len(alphas)], np.float64)
+        if center:
+            leverage += w / found.weight
+        predicted = decision(Z, coefs, zeros, np.float64).reshape(len(Z), -1, n_targets)
+        residual = (Y[rows] - found.mean[d:])[:, None] - predicted
+        errors = w[:, None] * (residual / (1 - leverage)[:, :, None]) ** 2
+        sums.append(errors.sum(axis=0))
+    return np.asarray(tree_sum(np.stack(sums)) / len(X))
+
+
+def fold_scores(X: Array, Y: Array, n_folds: int, alphas: Array, center: bool, score: Any) -> Array:
+    """Return the mean score of every penalty over folds of consecutive rows."""
+    d, n_targets = X.shape[1], Y.shape[1]
+    shift = first_shift(X, Y, None) if center else np.zeros(d + n_targets)
+    tests = [test for _, test in KFold(n_folds).split(X)]
+    parts = [slice(test[0], test[-1] + 1) for test in tests]
+    products = [
+        raw_products(contiguous(X[part]), Y[part], None, shift, np.float64) for part in parts
+    ]
+    scores = np.empty((len(parts), len(alphas)))
+    for number, part in enumerate(parts):
+        train = tree_sum(np.stack([p for i, p in enumerate(products) if i != number]))
+        if center:
+            found, _ = about_means(train, shift)
+        else:
+            found = Moments(float(train[-1, -1]), shift, train[:-1, :-1], False)
+        coefs = np.stack([solve_from(found, d, np.array([a])).coef.T for a in alphas])
+        constants = found.mean[d:] - coefs @ found.mean[:d]
+        predicted = decision(
+            contiguous(X[part]), coefs.reshape(-1, d), constants.reshape(-1), np.float64
+        ).reshape(-1, len(alphas), n_targets)
+        scores[number] = [score(Y[part], predicted[:, a]) for a in range(len(alphas))]
+    return np.asarray(scores.mean(axis=0))
+
+
+class RidgeCV(linear_model.RidgeCV):  # type: ignore[misc]
+    """Ridge regression that chooses its penalty by leaving out rows, or folds of them.
+
+    scikit-learn's class with another ``fit``: products of the rows are summed once, and serve every
+    penalty; errors of rows left out take one more pass, whatever the number of penalties.  Its own
+    code runs for sparse X, ``scoring`` or ``store_cv_results`` with rows left out one by one, folds
+    that are not given by a number or are weighted, scores but "r2" and "neg_mean_squared_error",
+    and fewer rows than features.
+
+    Parameters
+    ----------
+    alphas : array-like of shape (n_alphas,), default=(0.1, 1.0, 10.0)
+        Penalties to choose from.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is not penalised.
+    scoring : str, callable or None, default=None
+        What is largest for the best penalty: by default minus the squared error of rows left out,
+        or the coefficient of determination of folds.
+    cv : int, cross-validation generator, iterable or None, default=None
+        The number of folds; None leaves out every row by itself.
+    gcv_mode : {'auto', 'svd', 'eigen'}, default=None
+        Used where scikit-learn's code runs.
+    store_cv_results : bool, default=False
+        True runs scikit-learn's code.
+    alpha_per_target : bool, default=False
+        Whether every target has a penalty of its own.
+
+    Attributes
+    ----------
+    coef_, intercept_, alpha_, best_score_, cv_results_, n_features_in_, feature_names_in_ :
+        As in scikit-learn.
+    computed_by_ : str
+        "fastml", or "scikit-learn: " and the reason.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastml import RidgeCV
+    >>> X = np.arange(10.0)[:, None]
+    >>> RidgeCV([1e-3, 1e3]).fit(X, 2 * X[:, 0]).alpha_
+    0.001
+    """
+
+    def _reason(self, X: Any, y: Any, sample_weight: Any, params: Any) -> str | None:
+        """Return what asks for scikit-learn's code, or None."""
+        if params:
+            return "metadata routing"
+        if self.store_cv_results:
+            return "store_cv_results=True"
+        if self.cv is None:
+            if self.scoring is not None:
+                return "scoring of rows left out"
+        elif not isinstance(self.cv, numbers.Integral) or self.alpha_per_target:
+            return "folds that are not a number"
+        elif sample_weight is not None:
+            return "weighted folds"
+        elif not (self.scoring is None or self.scoring in list(_SCORES)):
+            return "scoring of another kind"
+        alphas = np.asarray(self.alphas)
+        if alphas.ndim != 1 or alphas.dtype.kind not in "iuf" or not len(alphas):
+            return "alphas of another kind"
+        if not (alphas > 0).all():
+            return "alphas that are not positive"
+        return unsupported_input(X, y, sample_weight)
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None, **params: Any) -> RidgeCV:
+        """Choose a penalty and fit with it.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights, not negative.
+        **params : dict
+            Given to the scorer, by scikit-learn's code.
+
+        Returns
+        -------
+        self : RidgeCV
+
+        Raises
+        ------
+        ValueError
+            If X or y holds NaN or infinity, or shapes do not match.
+        """
+        reason = self._reason(X, y, sample_weight, params)
+        if reason is None:
+            with unchanged_on_error(self):
+                reason = self._fit_dense(X, y, sample_weight)
+        if reason is not None:
+            fit_as_scikit_learn(
+                self, reason, lambda copied: super().fit(X, y, sample_weight, **params)
+            )
+        return self
+
+    def _fit_dense(self, X: Any, y: Any, sample_weight: Any) -> str | None:
+        """Fit, or return what asks for scikit-learn's code."""
+        rows, y_, weights = checked_rows(self, X, y, sample_weight)
+        check_finite(rows, "X", type(self).__name__)
+        n_samples, d = rows.shape
+        if n_samples <= d or (self.cv is not None and n_samples < max(2, self.cv)):
+            return "few rows"
+        if weights is not None and (weights < 0).any():
+            return "negative weights"
+        alphas = np.asarray(self.alphas, np.float64)
+        Y = np.asarray(y_, np.float64).reshape(n_samples, -1)
+        found = moments(rows, Y, weights, center=self.fit_intercept)
+        if not np.isfinite(found.products).all():
+            return "squares overflow"
+        best = np.zeros(1, np.intp)
+        if self.cv is None:
+            errors = left_out_errors(rows, Y, weights, found, alphas, self.fit_intercept)
+            if errors is None or not np.isfinite(errors).all():
+                return "penalties lost in rounding"
+            each = self.alpha_per_target and Y.shape[1] > 1
+            scores = -errors if self.alpha_per_target else -errors.mean(axis=1, keepdims=True)
+            best = scores.argmax(axis=0)
+            top = scores[best, np.arange(scores.shape[1])]
+            self.best_score_ = top if each else top[0]
+            self.alpha_ = alphas[best] if each else float(alphas[best[0]])
+        else:
+            if self.cv < 2:
+                return f"cv={self.cv}"
+            score = _SCORES[self.scoring]
+            by_folds = fold_scores(rows, Y, int(self.cv), alphas, self.fit_intercept, score)
+            best = by_folds.argmax(keepdims=True)
+            self.alpha_, self.best_score_ = np.asarray(self.alphas)[best[0]], by_folds[best[0]]
+        solution = solve(rows, Y, weights, found, alphas[best])
+        flat = y_.ndim == 1
+        set_solution(self, rows.dtype, flat, solution, found, self.fit_intercept)
+        if Y.shape[1] == 1:
+            self.coef_ = self.coef_.reshape(-1)
+        return None
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the predicted targets.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        """
+        found = targets(self, X)
+        return np.asarray(super().predict(X)) if found is None else found

@@ -1,0 +1,146 @@
+"""Fitting as all naive Bayes estimators do it: in one pass, or piece by piece."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import logsumexp
+from sklearn.base import _fit_context
+from sklearn.utils.multiclass import _check_partial_fit_first_call
+
+from ..core.classes import number_classes
+from ..core.estimator import unchanged_on_error
+from ..core.validation import Array
+
+
+class FitsInPieces:
+    """``fit`` and ``partial_fit``, over what an estimator does with some rows."""
+
+    classes_: Array
+
+    def _checked(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
+    ) -> tuple[Any, Array, Array]:
+        """Return rows, targets and weights, the last of them empty where all are one."""
+        raise NotImplementedError
+
+    def _begin(self, n_features: int) -> None:
+        """Forget all rows; the classes are known."""
+        raise NotImplementedError
+
+    def _add(self, X: Any, numbers: Array, weights: Array) -> None:
+        """Add rows, given the numbers of their classes, and set what follows from them."""
+        raise NotImplementedError
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit the model of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} (n_samples, n_features)
+            The rows; compressed sparse ones for counts.  For Gaussians float32 stays float32 and
+            other types become float64; categories are whole numbers from 0 on.
+        y : array-like (n_samples,)
+            Each row's class.
+        sample_weight : array-like (n_samples,), default=None
+            Each row's weight; one by default.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, in scikit-learn's words; the estimator is then as it was.
+        """
+        with unchanged_on_error(self):
+            data, targets, weights = self._checked(X, y, sample_weight, reset=True)
+            self.classes_, numbers = number_classes(targets)
+            self._begin(data.shape[1])
+            self._add(data, numbers, weights)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Go on with more rows: the result is that of ``fit`` on all rows so far.
+
+        Moments to 1e-12, and bit for bit where the pieces end on the blocks of the sums, whose
+        number of rows ``fastml.naive_bayes.block_rows(n_features, n_classes)`` tells; counts of
+        whole numbers exactly.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} (n_samples, n_features)
+            The rows, as for :meth:`fit`.
+        y : array-like (n_samples,)
+            Each row's class.
+        classes : array-like (n_classes,), default=None
+            All classes that may occur; needed in the first call.
+        sample_weight : array-like (n_samples,), default=None
+            Each row's weight; one by default.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, in scikit-learn's words; the estimator is then as it was.
+        """
+        with unchanged_on_error(self):
+            first = _check_partial_fit_first_call(self, classes)
+            data, targets, weights = self._checked(X, y, sample_weight, reset=first)
+            if first:
+                self._begin(data.shape[1])
+            _, numbers = number_classes(targets, self.classes_)
+            if (numbers < 0).any():
+                raise ValueError(
+                    f"The target label(s) {np.unique(targets[numbers < 0])} in y do not exist in "
+                    f"the initial classes {self.classes_}"
+                )
+            self._add(data, numbers, weights)
+        return self
+
+    def predict_joint_log_proba(self, X: ArrayLike) -> Array:
+        """Return the logarithm of the joint probability of each row and class."""
+        raise NotImplementedError
+
+    def predict_log_proba(self, X: ArrayLike) -> Array:
+        """Return the logarithm of the probability of each class for each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        logarithms : ndarray (n_samples, n_classes) of float64
+        """
+        joint = self.predict_joint_log_proba(X)
+        return np.asarray(joint - logsumexp(joint, axis=1, keepdims=True))
+
+    def predict_proba(self, X: ArrayLike) -> Array:
+        """Return the probability of each class for each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        probabilities : ndarray (n_samples, n_classes) of float64
+        """
+        return np.asarray(np.exp(self.predict_log_proba(X)))

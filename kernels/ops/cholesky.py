@@ -1,0 +1,83 @@
+"""Cholesky factors of symmetric positive definite matrices, and solutions with them.
+
+A = U'U with U upper triangular, row by row: a block of rows of U is what is left of these rows of A
+after the rows above, products that tiles sum in registers, then divided among themselves (the
+left-looking algorithm; Golub and Van Loan, "Matrix Computations", 4th ed., 2013, section 4.2).  On
+one thread, so it neither waits for the threads of a BLAS nor takes its bits from how many there
+are.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..machine.jit import kernel
+from ..tile import M, fill, lane_sum, lanes, load, rank1, store
+from .gram import COLUMNS
+
+
+@kernel
+def factorize(A, size):
+    """Replace the upper triangle of a matrix by its factor U; return whether it has one.
+
+    Parameters
+    ----------
+    A : IN/OUT flat float64, (pitch, pitch), row-major, pitch a whole number of strips; what pads
+        the matrix is an identity
+    size : int, rows of the matrix without padding
+
+    Returns
+    -------
+    definite : bool
+    """
+    width = M * lanes(A)
+    pitch = (size + width - 1) // width * width
+    for i in range(0, size, COLUMNS):
+        for j in range(i // width * width, pitch, width):
+            tile = fill(A, 0.0, M, COLUMNS)
+            for p in range(i):
+                tile = rank1(tile, load(A, p * pitch + j, 0, M, 1), A, p * pitch + i, 1)
+            at = i * pitch + j
+            store(A, at, pitch, load(A, at, pitch, M, COLUMNS) - tile)
+        for row in range(i, i + COLUMNS):
+            pivot = A[row * pitch + row]
+            if not pivot > 0:
+                return False
+            root = math.sqrt(pivot)
+            for j in range(row, pitch):
+                A[row * pitch + j] /= root
+            for below in range(row + 1, i + COLUMNS):
+                share = A[row * pitch + below]
+                for j in range(below, pitch):
+                    A[below * pitch + j] -= share * A[row * pitch + j]
+    return True
+
+
+@kernel
+def solve(U, size, X):
+    """Replace the rows of X by the solutions of U'U x = row.
+
+    Parameters
+    ----------
+    U : IN flat float64, see :func:`factorize`
+    size : int
+    X : IN/OUT flat float64, (n_right_sides, pitch), zeros from ``size`` on
+    """
+    step = lanes(U)
+    width = M * step
+    pitch = (size + width - 1) // width * width
+    for first in range(0, X.size, pitch):
+        for i in range(size):
+            share = X[first + i] / U[i * pitch + i]
+            X[first + i] = share
+            for j in range(i + 1, pitch):
+                X[first + j] -= share * U[i * pitch + j]
+        for i in range(size - 1, -1, -1):
+            start = (i + step) // step * step
+            total = fill(U, 0.0, 1, 1)
+            for j in range(start, pitch, step):
+                total = total + load(U, i * pitch + j, 0, 1, 1) * load(X, first + j, 0, 1, 1)
+            known = lane_sum(total)
+            for j in range(i + 1, start):
+                known += U[i * pitch + j] * X[first + j]
+            X[first + i] = (X[first + i] - known) / U[i * pitch + i]

@@ -1,0 +1,199 @@
+"""Rows packed as they lie: features along the lanes, then targets and a one.
+
+A *panel* holds some rows in strips of :func:`strip_width` columns, strip by strip, each row by
+row.  A strip has room for one row more than a panel has, lest the same row of all strips falls into
+the same few lines of a cache.  Nothing is transposed; what a row says is moved by a shift common to
+all rows, so that sums of products keep their digits whatever the offsets, and multiplied by the
+root of its weight.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..machine.jit import inner_kernel
+from ..tile import M, fill, lanes, lanes_of, load, load_as, prefetch, rows_below, select, store
+
+#: How far ahead of the row at work memory is asked for.
+_BYTES_AHEAD = 4096
+#: Bytes of a panel: a second-level cache, or most of one.
+_PANEL_BYTES = 1 << 20
+
+
+class Rows(NamedTuple):
+    """Rows as kernels pack them, made by :meth:`of`.
+
+    X : (n_samples, n_features) float32 or float64
+    Y : (n_samples, n_targets) float64, C-contiguous; n_targets may be 0
+    roots : (n_samples,) float64 square roots of weights, or (0,) for weights of one
+    shift : (n_columns,) of the panels' type, subtracted from features and targets; n_columns is the
+        width of whole strips
+    """
+
+    X: Any
+    Y: Any
+    roots: Any
+    shift: Any
+
+    @classmethod
+    def of(cls, X: Any, Y: Any, roots: Any, shift: Any, panel_type: Any = np.float64) -> Rows:
+        """Check shapes and types, pad the shift.
+
+        Parameters
+        ----------
+        X, Y, roots : ndarray, as above; Y and roots may be None
+        shift : ndarray (n_features + n_targets,); numbers of the panels' type
+        panel_type : the element type of panels: float64, or that of X
+
+        Raises
+        ------
+        ValueError
+            If shapes do not match, or a type is not what kernels take.
+        """
+        Y = np.empty((len(X), 0)) if Y is None else Y
+        roots = np.empty(0) if roots is None else roots
+        width = X.shape[1] + Y.shape[1]
+        if X.dtype not in (np.float32, np.float64) or X.ndim != 2 or Y.ndim != 2:
+            raise ValueError(f"X must be a matrix of floats, got {X.dtype} {X.shape}.")
+        if panel_type not in (np.float64, X.dtype):
+            raise ValueError(f"Panels of {X.dtype} rows are not {panel_type}.")
+        if not (X.flags.c_contiguous or X.flags.f_contiguous):
+            raise ValueError("X must be contiguous.")
+        if len(Y) != len(X) or roots.shape not in {(0,), (len(X),)} or shift.shape != (width,):
+            raise ValueError("X, Y, weights and shift are of different sizes.")
+        padded = np.zeros(columns_of(width + 1, panel_type), panel_type)
+        padded[:width] = shift
+        if not np.array_equal(padded[:width], shift, equal_nan=True):
+            raise ValueError("The shift is no vector of the panels' type.")
+        Y, roots = (np.ascontiguousarray(a, np.float64) for a in (Y, roots))
+        return cls(X, Y, roots, padded)
+
+
+def columns_of(n_columns: int, panel_type: Any = np.float64) -> int:
+    """Return the columns of whole strips, outside kernels."""
+    width = M * lanes_of(panel_type)
+    return -(-n_columns // width) * width
+
+
+def panel_rows(n_columns: int, panel_type: Any = np.float64) -> int:
+    """Return the rows of a panel: a divisor of a block, by width alone."""
+    rows = 256
+    while rows > 64 and rows * n_columns * np.dtype(panel_type).itemsize > _PANEL_BYTES:
+        rows //= 2
+    return rows
+
+
+@inner_kernel
+def strip_width(panel):
+    """Return the columns of a strip."""
+    return M * lanes(panel)
+
+
+@inner_kernel
+def columns_in_use(rows):
+    """Return the features, targets and the one."""
+    return rows.X.shape[1] + rows.Y.shape[1] + 1
+
+
+@inner_kernel
+def pack_strips(rows, first, count, height, panel):
+    """Write rows [first, first + count): shifted, then multiplied by the root of their weight.
+
+    Parameters
+    ----------
+    rows : IN Rows
+    height : int, rows a strip has room for
+    panel : OUT (n_columns * height,) or more, of the shift's type
+    """
+    X = rows.X
+    dense = X.strides[1] == X.itemsize and X.strides[0] == X.shape[1] * X.itemsize
+    if dense:
+        _pack_whole_strips(X, rows.shift, first, count, height, panel)
+        _pack_last_features(X, rows.shift, first, count, height, panel)
+    else:
+        _pack_columns(X, rows.shift, first, count, height, panel)
+    _pack_targets(rows, first, count, height, panel)
+    if rows.roots.size > 0:
+        width = strip_width(panel)
+        for start in range(0, rows.shift.size, width):
+            for r in range(count):
+                at = start * height + r * width
+                store(panel, at, 0, load(panel, at, 0, M, 1) * rows.roots[first + r])
+
+
+@inner_kernel
+def _pack_whole_strips(X, shift, first, count, height, panel):
+    width = strip_width(panel)
+    n_features = X.shape[1]
+    whole = n_features // width * width
+    ahead = 1 + _BYTES_AHEAD // (n_features * X.itemsize)
+    for r in range(count):
+        from_ = (first + r) * n_features
+        for start in range(0, whole, width):
+            prefetch(X, first + r + ahead, start)
+            moved = load_as(panel, X, from_ + start, 0, M, 1) - load(shift, start, 0, M, 1)
+            store(panel, start * height + r * width, 0, moved)
+
+
+@inner_kernel
+def _pack_last_features(X, shift, first, count, height, panel):
+    """Write the strip of the last features, and zeros from there on."""
+    width = strip_width(panel)
+    n_features = X.shape[1]
+    whole = n_features // width * width
+    left = n_features - whole
+    start = whole
+    if left > 0:
+        start += width
+        inside = rows_below(panel, left, M)
+        move = load(shift, whole, 0, M, 1)
+        for r in range(count):
+            from_ = (first + r) * n_features + whole
+            at = whole * height + r * width
+            if from_ + width <= X.size:  # what is beyond the row is the next row's
+                moved = load_as(panel, X, from_, 0, M, 1) - move
+                store(panel, at, 0, select(inside, moved, 0.0))
+            else:
+                for i in range(left):
+                    panel[at + i] = X[first + r, whole + i] - shift[whole + i]
+                for i in range(left, width):
+                    panel[at + i] = 0
+    _clear(start, shift.size, count, height, panel)
+
+
+@inner_kernel
+def _clear(start, n_columns, count, height, panel):
+    width = strip_width(panel)
+    nothing = fill(panel, 0.0, M, 1)
+    for strip in range(start, n_columns, width):
+        for r in range(count):
+            store(panel, strip * height + r * width, 0, nothing)
+
+
+@inner_kernel
+def _pack_columns(X, shift, first, count, height, panel):
+    """Write features from a matrix whose rows do not lie together, and zeros after them."""
+    width = strip_width(panel)
+    n_features = X.shape[1]
+    _clear(n_features // width * width, shift.size, count, height, panel)
+    for p in range(n_features):
+        at = p // width * width * height + p % width
+        for r in range(count):
+            panel[at + r * width] = X[first + r, p] - shift[p]
+
+
+@inner_kernel
+def _pack_targets(rows, first, count, height, panel):
+    width = strip_width(panel)
+    n_features, n_targets = rows.X.shape[1], rows.Y.shape[1]
+    for k in range(n_targets):
+        i = n_features + k
+        at = i // width * width * height + i % width
+        for r in range(count):
+            panel[at + r * width] = rows.Y[first + r, k] - rows.shift[i]
+    i = n_features + n_targets
+    at = i // width * width * height + i % width
+    for r in range(count):
+        panel[at + r * width] = 1
