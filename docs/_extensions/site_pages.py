@@ -29,8 +29,14 @@ def _benchmarks() -> None:
     """Copy the report and its methods, with the links between the two set right."""
     report = (ROOT / "bench" / "RESULTS.md").read_text(encoding="utf-8")
     methods = (ROOT / "bench" / "README.md").read_text(encoding="utf-8")
-    _write(GENERATED / "results.md", report.replace("[README.md](README.md)", "[How it is measured](measuring.md)"))
-    _write(GENERATED / "measuring.md", methods.replace("[RESULTS.md](RESULTS.md)", "[the report](results.md)"))
+    _write(
+        GENERATED / "results.md",
+        report.replace("[README.md](README.md)", "[How it is measured](measuring.md)"),
+    )
+    _write(
+        GENERATED / "measuring.md",
+        methods.replace("[RESULTS.md](RESULTS.md)", "[the report](results.md)"),
+    )
     plots = GENERATED / "plots"
     plots.mkdir(parents=True, exist_ok=True)
     for plot in (ROOT / "bench" / "plots").glob("*.svg"):
