@@ -43,6 +43,6 @@ for ax in axes[:2]:
 plt.show()
 
 # %%
-# Where hardly any digit has ink, at the edges, no split is worth taking: some pixels are never used.
+# Where hardly any digit has ink, at the edges, no split is worth taking: some are never used.
 
 print(f"pixels never used: {np.count_nonzero(forest.feature_importances_ == 0)} of 64")
