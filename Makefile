@@ -11,7 +11,7 @@ endif
 VENV_PYTHON := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint bench bench-quick bench-grid bench-compare clean
+.PHONY: help demo test test-all lint docs bench bench-quick bench-grid bench-compare clean
 
 help:
 	@echo "make demo    cluster a photograph, train classifiers, time both against the reference"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench-quick                 the same in under two minutes"
 	@echo "make bench-grid SEED=... SECONDS=...   race the peers on shapes drawn by lot"
 	@echo "make bench-compare A=... B=...   has commit B become slower than commit A?"
+	@echo "make docs    build the site into build/docs, every example executed"
 	@echo "make lint    lint and type check only"
 	@echo "make clean   remove .venv and everything that was built"
 
@@ -44,6 +45,11 @@ lint: $(VENV)/dev.stamp
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m mypy
 
+# Warnings are errors.  What is generated stands in docs/generated, what is built in build/docs.
+docs: $(VENV)/docs.stamp
+	$(VENV_PYTHON) -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo "build/docs/index.html"
+
 # What would slow the peers' BLAS is taken out of the environment: the bench refuses it.
 BENCH := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(VENV_PYTHON) -m bench
 
@@ -64,7 +70,7 @@ bench-compare: $(VENV)/bench.stamp
 	$(BENCH).compare $(A) $(B)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info fastml-demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist docs/generated *.egg-info fastml-demo .mypy_cache .ruff_cache .pytest_cache
 
 # One stamp an extra: the demo needs less than the tests, the tests less than the benches.
 $(VENV)/%.stamp: pyproject.toml fastml/_version.py | $(VENV_PYTHON)

@@ -10,6 +10,7 @@ from typing import Any
 from ..harness import results
 from ..harness.case import FASTML, NUMPY
 from ..harness.results import Result
+from .readme import middle_cases, over_best_peer
 from .text import ratio
 
 _STYLE = {
@@ -43,10 +44,37 @@ def draw(result: Result, folder: Path) -> None:
 
     mpl.use("svg")
     with mpl.rc_context(_STYLE):
+        _headline(result, folder / "headline.svg")
         _speedups(result, folder / "speedups.svg")
         _roofline(result, folder / "roofline.svg")
         _scaling(result, folder / "scaling.svg")
         _trend(result, folder / "trend.svg")
+
+
+def _headline(result: Result, path: Path) -> None:
+    """Draw the README's picture: the middle case of each kind, ours against the best peer."""
+    from matplotlib.figure import Figure
+
+    cases = middle_cases(result)
+    if not cases:
+        return
+    figure = Figure(figsize=(7.5, 0.62 * len(cases) + 0.9))
+    axes = figure.subplots()
+    for i, case in enumerate(cases):
+        times = over_best_peer(case)
+        axes.barh(i, times, 0.55, color=_COLORS[FASTML] if times >= 1 else "0.6")
+        said = f"{ratio(times).strip('*')}  ({case['best_peer']})"
+        axes.annotate(said, (times, i), (4, 0), textcoords="offset points", va="center", fontsize=9)
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set_xlim(0, 1.25 * max(map(over_best_peer, cases)))
+    names = [f"{case['group']}\n{case['name'].removesuffix(', float32')}" for case in cases]
+    axes.set_yticks(range(len(cases)), names)
+    axes.set_ylim(len(cases) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("times as fast as the best peer, named in brackets")
+    axes.set_title(_about(result), loc="left")
+    _save(figure, path)
 
 
 def _speedups(result: Result, path: Path) -> None:

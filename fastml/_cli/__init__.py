@@ -11,13 +11,15 @@ from pathlib import Path
 
 from fastml._version import __version__
 
+from .families import FAMILIES
+
 #: What the demo imports and the library does not need.
 _DEMO_MODULES = ("matplotlib", "PIL", "rich")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="fastml", description="Multi-layer perceptrons and k-means on ordinary CPUs."
+        prog="fastml", description="Machine learning on large tables with ordinary CPUs."
     )
     parser.add_argument("--version", action="version", version=f"fastml {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -31,7 +33,19 @@ def _parser() -> argparse.ArgumentParser:
         help="folder for the pictures (default: ./fastml-demo)",
     )
     commands.add_parser("doctor", help="print what a bug report needs")
-    commands.add_parser("warmup", help="compile everything ahead of time")
+    commands.add_parser("bench", help="check results and time some work, in half a minute")
+    warmup = commands.add_parser("warmup", help="compile everything ahead of time")
+    warmup.add_argument(
+        "--only",
+        action="append",
+        choices=sorted(FAMILIES),
+        help="compile this family alone; may be given again",
+    )
+    warmup.add_argument(
+        "--output",
+        type=Path,
+        help="folder to keep the kernels in, as FASTML_CACHE_DIR names it",
+    )
     return parser
 
 
@@ -62,9 +76,15 @@ def _run(options: argparse.Namespace) -> int:
         print(doctor.report())
         return 0
     if options.command == "warmup":
+        if options.output is not None:  # read when the kernels are imported, which is now
+            os.environ["FASTML_CACHE_DIR"] = str(options.output)
         from . import warmup
 
-        return warmup.run()
+        return warmup.run(options.only)
+    if options.command == "bench":
+        from . import bench
+
+        return bench.run()
     return _demo(options.output)
 
 

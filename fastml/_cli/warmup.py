@@ -11,10 +11,12 @@ import numpy as np
 import scipy.sparse
 
 import fastml
+from fastml.core import crew
 from fastml.core import validation as _validation
-from fastml.core.threads import new_state
-from fastml.kernels.machine import team
+from fastml.kernels.machine import notice
 from fastml.kernels.machine.jit import cache_directory, cache_refusal
+
+from .families import steps_of
 
 _N_SAMPLES = 64
 _BATCH_SIZE = 16
@@ -94,10 +96,7 @@ def _finite(X: Any) -> None:
 
 
 def _team(X: Any) -> None:
-    state = new_state().counters
-    team.close_team(state, False)
-    team.enter_team(state)
-    team.leave_team(state, True)
+    crew._compile_gate()
 
 
 def _sigmoid(X: Any) -> None:
@@ -129,14 +128,24 @@ def paths() -> Iterator[tuple[str, Callable[[], None]]]:
                 yield f"{name}, {np.dtype(dtype).name}, {order} order", partial(use, X)
 
 
-def run() -> int:
-    """Compile everything, a line a step; return 1 if there is nowhere to keep it, else 0."""
+def run(only: list[str] | None = None) -> int:
+    """Compile, a line a step; return 1 if there is nowhere to keep it, else 0.
+
+    Parameters
+    ----------
+    only : list of str, default=None
+        Families to compile, of :data:`families.FAMILIES`; None for all.
+    """
     directory = cache_directory()
     if directory is None:
         print(f"No folder will do for compiled kernels: {cache_refusal()}.")
         print("Name one in FASTML_CACHE_DIR.")
         return 1
-    steps = list(paths())
+    notice.silence()
+    wanted = None if only is None else steps_of(only)
+    steps = [
+        (name, use) for name, use in paths() if wanted is None or name.partition(",")[0] in wanted
+    ]
     width = max(len(name) for name, _ in steps)
     before = time.perf_counter()
     for number, (name, use) in enumerate(steps, start=1):

@@ -127,7 +127,13 @@ class KMeansStepsDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: KMeans, X: ArrayLike, *, steps: int = 6, axes: Any = None
+        cls,
+        estimator: KMeans,
+        X: ArrayLike,
+        *,
+        steps: int = 6,
+        axes: Any = None,
+        feature_names: Sequence[str] | None = None,
     ) -> Self:
         """Run k-means and draw its steps.
 
@@ -143,6 +149,8 @@ class KMeansStepsDisplay:
             iterations in between, and the end.  Fewer where k-means has fewer steps.
         axes : array-like of matplotlib Axes, default=None
             Where to draw, one a panel; by default a new figure.
+        feature_names : sequence of two str, default=None
+            What the axes are called; None for the names X has, or else for numbers.
 
         Returns
         -------
@@ -169,12 +177,15 @@ class KMeansStepsDisplay:
             raise ValueError(f"X must have 2 features, got {recorder.X.shape[1]} instead.")
         centers, start = recorder.centers, _name_of_start(estimator)
         converged = model.n_iter_ < model.max_iter or np.array_equal(centers[-1], centers[-2])
+        names = feature_names
+        if names is None:
+            names = getattr(model, "feature_names_in_", ("feature 0", "feature 1"))
         display = cls(
             recorder.X,
             centers,
             start=f"Start: {start}",
             converged=converged,
-            feature_names=getattr(model, "feature_names_in_", ("feature 0", "feature 1")),
+            feature_names=names,
         )
         return display.plot(steps=steps, axes=axes)
 

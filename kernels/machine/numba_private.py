@@ -22,6 +22,7 @@ from typing import Any
 from numba.core import caching, codegen, compiler, dispatcher, serialize, types
 from numba.core.compiler_lock import global_compiler_lock
 
+from . import notice
 from .store import KERNELS, Store, cache_directory
 
 #: Attributes used here, of what, and why.
@@ -126,14 +127,16 @@ class KernelCache(caching.FunctionCache):  # type: ignore[misc]
         if not self._enabled:
             return None
         payload = self._cache_file.load(self._index_key(signature, target_context.codegen()))
-        if payload is None:
-            return None
         try:
-            return self._impl.rebuild(target_context, pickle.loads(payload))
+            if payload is not None:
+                return self._impl.rebuild(target_context, pickle.loads(payload))
         except Exception:  # unreadable in any way: compile again
-            return None
+            pass
+        notice.begin(self._py_func.__name__)
+        return None
 
     def _save_overload(self, signature: object, data: Any) -> None:
+        notice.end()
         if self._enabled and self._impl.check_cachable(data):
             key = self._index_key(signature, data.codegen)
             self._cache_file.save(key, serialize.dumps(self._impl.reduce(data)))

@@ -1,5 +1,7 @@
 """The command line: its reports, and the parts of the demo on little work."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -10,7 +12,9 @@ import pytest
 
 import fastml
 from fastml import reference
-from fastml._cli import classifiers, demo, doctor, main, photograph, races, warmup, wines
+from fastml._cli import bench, classifiers, demo, doctor, main, photograph, races, warmup, wines
+from fastml._cli.families import ALWAYS, FAMILIES
+from fastml.kernels.machine import notice
 from fastml.kernels.machine.jit import cache_directory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +39,7 @@ def test_version(capsys):
 def test_a_command_is_required(capsys):
     with pytest.raises(SystemExit, match="2"):
         main([])
-    assert "demo,doctor,warmup" in capsys.readouterr().err
+    assert "demo,doctor,bench,warmup" in capsys.readouterr().err
 
 
 def test_doctor_reports_threads_and_their_source(monkeypatch):
@@ -127,6 +131,131 @@ def test_warmup_runs_every_path_and_says_where_the_kernels_are(monkeypatch, caps
     printed = capsys.readouterr().out
     assert "[ 2/2] b" in printed
     assert str(cache_directory()) in printed
+
+
+def test_every_step_of_the_warm_up_belongs_to_one_family():
+    steps = {name.partition(",")[0] for name, _ in warmup.paths()}
+    named = [step for family in FAMILIES.values() for step in family] + list(ALWAYS)
+    assert sorted(named) == sorted(steps)
+
+
+def test_warmup_of_one_family(monkeypatch, capsys):
+    used = []
+    monkeypatch.setattr(
+        warmup,
+        "paths",
+        lambda: [
+            (f"{name}, float32, C order", lambda name=name: used.append(name))
+            for name in ("team", "sigmoid", "k-means", "perceptron")
+        ],
+    )
+    assert main(["warmup", "--only", "kmeans", "--only", "functions"]) == 0
+    assert used == ["team", "sigmoid", "k-means"]
+    with pytest.raises(SystemExit, match="2"):
+        main(["warmup", "--only", "means"])
+    assert "invalid choice: 'means'" in capsys.readouterr().err
+
+
+def test_warmup_into_a_folder_that_another_process_uses_read_only(tmp_path):
+    folder = tmp_path / "cache"
+    done = run_module("warmup", "--only", "functions", "--output", str(folder), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"kernels in {folder}" in done.stdout
+    kept = sorted(path.name for path in folder.rglob("*.bin"))
+    assert kept
+    for path in (*folder.rglob("*"), folder):
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    use = "import fastml; print(fastml.sigmoid([0.0])[0])"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "FASTML_CACHE_DIR": str(folder)}
+    result = subprocess.run(
+        [sys.executable, "-c", use], env=environment, capture_output=True, text=True
+    )
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o700)
+    assert result.stdout == "0.5\n", result.stderr
+    assert sorted(path.name for path in folder.rglob("*.bin")) == kept
+
+
+def test_warmup_names_a_folder_that_will_not_do(tmp_path):
+    occupied = tmp_path / "file"
+    occupied.touch()
+    result = run_module("warmup", "--output", str(occupied))
+    assert result.returncode == 1
+    assert result.stdout.startswith(f"No folder will do for compiled kernels: {occupied}")
+    assert result.stderr == ""
+
+
+# --- the self-check ----------------------------------------------------------------------
+
+
+def check_of(wrong):
+    return bench.Check("nothing much", lambda: 1, lambda: 2, lambda ours, theirs: wrong)
+
+
+def test_bench_says_that_results_are_right(monkeypatch, capsys):
+    monkeypatch.setattr(bench, "checks", lambda: [check_of("")])
+    assert main(["bench"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("right")
+
+
+def test_bench_says_what_is_wrong(monkeypatch, capsys):
+    monkeypatch.setattr(bench, "checks", lambda: [check_of("labels differ"), check_of("")])
+    assert main(["bench"]) == 1
+    printed = capsys.readouterr().out
+    assert "labels differ" in printed
+    assert "doctor" in printed
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_what_bench_checks_is_right(number):
+    check = list(bench.checks())[number]
+    with pytest.warns() if number == 1 else contextlib.nullcontext():
+        assert check.wrong(check.ours(), check.theirs()) == ""
+
+
+def test_bench_sees_wrong_labels():
+    check = next(bench.checks())
+    model = check.ours()
+    model.labels_ = model.labels_ ^ 1
+    assert "labels" in check.wrong(model, check.theirs())
+
+
+# --- the notice --------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_is_told_of_compiling_and_then_cleared(monkeypatch):
+    monkeypatch.setattr(notice, "_wanted", True)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    notice.begin("lloyd")
+    assert "compiling lloyd" in sys.stderr.getvalue()
+    notice.end()
+    assert sys.stderr.getvalue().endswith("\r\x1b[K")
+    notice.silence()
+    before = sys.stderr.getvalue()
+    notice.begin("lloyd")
+    assert sys.stderr.getvalue() == before
+
+
+@pytest.mark.parametrize("stream", [None, io.StringIO()])
+def test_a_log_is_told_nothing_of_compiling(stream, monkeypatch):
+    monkeypatch.setattr(notice, "_wanted", True)
+    monkeypatch.setattr(sys, "stderr", stream)
+    notice.begin("lloyd")
+    notice.end()
+    assert stream is None or stream.getvalue() == ""
+
+
+def test_a_closed_terminal_is_no_error(monkeypatch):
+    monkeypatch.setattr(notice, "_wanted", True)
+    closed = Terminal()
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", closed)
+    notice.begin("lloyd")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes break otherwise on Windows")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import runpy
 import sys
 from pathlib import Path
 
@@ -307,12 +307,11 @@ def test_scikit_learns_decision_boundary(pyplot):
     assert DecisionBoundaryDisplay.from_estimator(model, X[:, :2], response_method="predict").ax_
 
 
-def test_the_classic_case(pyplot):
-    path = Path(__file__).parents[2] / "examples" / "vanishing_gradient.py"
-    spec = importlib.util.spec_from_file_location("vanishing_gradient", path)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
-    figure, scores = example.draw()
-    assert len(figure.axes) == 2
+def test_the_classic_case(pyplot, monkeypatch):
+    monkeypatch.setattr(pyplot, "show", lambda: None)
+    path = Path(__file__).parents[2] / "examples" / "plot_vanishing_gradient.py"
+    example = runpy.run_path(str(path))
+    assert len(example["figure"].axes) == 2
+    scores = example["scores"]
     assert scores["logistic"] < 0.2
     assert scores["tanh"] > 0.9

@@ -24,7 +24,7 @@ from matplotlib.colors import to_rgba
 from fastml.inspection._kmeans_displays import voronoi_cell
 from fastml.inspection._style import COLOURS
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "kmeans_steps.py"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 BOX = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 
 
@@ -284,13 +284,16 @@ def test_matplotlib_is_imported_late():
     code = "import sys, fastml; fastml.KMeansElbowDisplay; print('matplotlib' in sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=EXAMPLE.parents[1], capture_output=True, text=True, check=True,
+        cwd=EXAMPLES.parent, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert run.stdout.strip() == "False"
 
 
-def test_example(tmp_path, capsys):
-    runpy.run_path(str(EXAMPLE))["main"](tmp_path)
-    for name in ("kmeans_steps.png", "kmeans_elbow.png"):
-        assert plt.imread(tmp_path / name).ndim == 3
-    assert capsys.readouterr().out.count("wrote") == 2
+@pytest.mark.parametrize(("name", "n_axes"), [("plot_kmeans_steps", 6), ("plot_elbow", 2)])
+def test_example(name, n_axes, monkeypatch):
+    plt.close("all")
+    monkeypatch.setattr(plt, "show", lambda: None)
+    runpy.run_path(str(EXAMPLES / f"{name}.py"))
+    (number,) = plt.get_fignums()
+    assert len(plt.figure(number).axes) == n_axes
+    plt.close("all")
