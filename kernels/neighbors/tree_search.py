@@ -217,9 +217,7 @@ def search(query, home, leaves, nodes, path, best, held):
 
 
 @allocating_kernel
-def search_tree(
-    queries, order, homes, packed, numbers, boxes, least, starts, state, distances, indices
-):
+def search_tree(queries, order, homes, tree, state, distances, indices):
     """Find the nearest rows of all queries, as a member of a team.
 
     Parameters
@@ -227,12 +225,12 @@ def search_tree(
     queries : IN (n_queries, n_features) float64, finite
     order : IN (n_queries,) int64, see ``order_by_leaf``
     homes : IN (n_queries,) int64, see ``nearest_leaves``
-    packed, numbers : IN, see ``kdtree.Leaves``
-    boxes, least, starts : IN, see ``kdtree.Nodes``
+    tree : IN (packed, numbers, boxes, least, starts), see ``kdtree.Leaves`` and ``kdtree.Nodes``
     state : IN/OUT the team's state, zero at the start
     distances : OUT (n_queries, n_neighbors) float64, squared
     indices : OUT (n_queries, n_neighbors) int64
     """
+    packed, numbers, boxes, least, starts = tree
     leaves, nodes = Leaves(packed, numbers), Nodes(boxes, least, starts)
     n_queries, n_neighbors = indices.shape
     path = Path(
