@@ -203,11 +203,9 @@ def search(query, home, leaves, nodes, path, best, held):
         path.children[level] = bits & (bits - 1)
         bound = path.bounds[level * CHILDREN + c]
         i = path.nodes[level]
-        if bound >= best[0]:
-            child = (nodes.starts[level] + i) * CHILDREN + c
-            # A child that is not there has NOBODY's number, which is lower than none.
-            if bound > best[0] or nodes.least[child] >= held[0]:
-                continue
+        least = nodes.least[(nodes.starts[level] + i) * CHILDREN + c]
+        if least == NOBODY or bound > best[0] or (bound == best[0] and least >= held[0]):
+            continue
         i = i * CHILDREN + c
         if level < last:
             level += 1
