@@ -120,13 +120,18 @@ def perceptron_fit(cls: Any, work: Training, **parameters: Any) -> Row:
 def bayes(kind: Any, work: Any, part: str, *, ours: bool = False) -> Row:
     """Return the row that fits a naive Bayes, or predicts with a fitted one.
 
-    A fit answers with its means and variances.
+    A fit answers with its means and variances, or with its counts.
     """
     model = kind().fit(work.X, work.y)
     if part == "predict":
         return Row(lambda: model.predict(work.X), compiles=ours)
-    return Row(
-        lambda: kind().fit(work.X, work.y),
-        lambda fitted: np.stack([fitted.theta_, fitted.var_]),
-        compiles=ours,
-    )
+    return Row(lambda: kind().fit(work.X, work.y), _fitted_bayes, compiles=ours)
+
+
+def _fitted_bayes(model: Any) -> Any:
+    """Return what the classes were found to be."""
+    if hasattr(model, "theta_"):
+        return np.stack([model.theta_, model.var_])
+    if hasattr(model, "feature_count_"):
+        return model.feature_count_
+    return np.concatenate([counts.ravel() for counts in model.category_count_])

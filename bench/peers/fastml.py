@@ -89,6 +89,6 @@ def neighbors(work: Search) -> Row:
     return Row(lambda: model.kneighbors(work.queries), lambda found: found[1], compiles=True)
 
 
-def bayes(part: str) -> Callable[[Labelled], Row]:
-    """Return the factory of a row that fits a Gaussian naive Bayes, or predicts with one."""
-    return lambda work: estimators.bayes(from_fastml("GaussianNB"), work, part, ours=True)
+def bayes(part: str, name: str = "GaussianNB") -> Callable[[Labelled], Row]:
+    """Return the factory of a row that fits a naive Bayes, or predicts with one."""
+    return lambda work: estimators.bayes(from_fastml(name), work, part, ours=True)

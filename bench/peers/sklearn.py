@@ -53,6 +53,6 @@ def neighbors(algorithm: str) -> Callable[[Search], Row]:
     return make
 
 
-def bayes(part: str) -> Callable[[Labelled], Row]:
-    """Return the factory of a row that fits a Gaussian naive Bayes, or predicts with one."""
-    return lambda work: estimators.bayes(module("sklearn.naive_bayes").GaussianNB, work, part)
+def bayes(part: str, name: str = "GaussianNB") -> Callable[[Labelled], Row]:
+    """Return the factory of a row that fits a naive Bayes, or predicts with one."""
+    return lambda work: estimators.bayes(getattr(module("sklearn.naive_bayes"), name), work, part)

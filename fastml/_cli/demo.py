@@ -15,9 +15,11 @@ from sklearn.datasets import load_sample_image
 from fastml import get_num_threads, nearest_centroid
 
 from .classifiers import Problem, Trained, breast_cancer, digits, train
+from .digits import Digits, fit_digits, save_digits
 from .photograph import Quantised, as_pixels, quantise
 from .pictures import save_quantised, save_training
 from .races import ROUNDS, Advance, Comparison, compare_assignment, compare_training
+from .wines import Wines, classify, save_densities, save_votes
 
 _N_COLOURS = 64
 _EPOCHS = 150
@@ -30,7 +32,9 @@ def _compile(photograph: NDArray[Any], problems: list[Problem]) -> float:
     quantise(photograph[:16], _N_COLOURS)
     for problem in problems:
         train(problem, 1)
+    fit_digits()
     nearest_centroid(as_pixels(photograph[:16]), as_pixels(photograph[:1, :_N_COLOURS]))
+    classify()
     return time.perf_counter() - start
 
 
@@ -80,11 +84,25 @@ def run(output: Path, console: Console | None = None) -> None:
             written.append(output / f"{stem}.png")
             save_training(written[-1], trained[-1], problem)
 
+        advance = task("All ten digits", 1)
+        digit_model = fit_digits()
+        written.append(output / "all-digits.png")
+        save_digits(written[-1], digit_model)
+        advance()
+
+        advance = task("Wines of three growers", 3)
+        wines = classify()
+        advance()
+        for name, save in (("wine-votes.png", save_votes), ("wine-densities.png", save_densities)):
+            written.append(output / name)
+            save(written[-1], wines)
+            advance()
+
         advance = task("Against the reference in NumPy", 3 * ROUNDS)
         comparisons = [compare_assignment(as_pixels(photograph), quantised.centers, advance)]
         comparisons += [compare_training(problem, _RACED_EPOCHS, advance) for problem in problems]
 
-    _summarise(console, quantised, problems, trained, comparisons)
+    _summarise(console, quantised, problems, trained, digit_model, comparisons, wines)
     console.print(
         f"\nThreads: {get_num_threads()}. Kernels compiled or loaded in {_time(compiling)}, "
         "which no time above includes."
@@ -98,7 +116,9 @@ def _summarise(
     quantised: Quantised,
     problems: list[Problem],
     trained: list[Trained],
+    digit_model: Digits,
     comparisons: list[Comparison],
+    wines: Wines,
 ) -> None:
     console.print(
         f"\nPhotograph     {quantised.picture.size // 3:,} pixels to {len(quantised.palette)} "
@@ -110,6 +130,15 @@ def _summarise(
             f"{network.accuracy:.1%} of the test samples right "
             f"(always naming the commoner class: {network.majority:.1%})"
         )
+    console.print(
+        f"All ten digits {digit_model.model.n_iter_[0]} iterations of logistic regression in "
+        f"{_time(digit_model.seconds)}: {digit_model.accuracy:.1%} of the test samples right"
+    )
+    console.print(
+        f"{'Wines':14} {wines.n_train} fitted: neighbours name {wines.neighbors_accuracy:.1%} of "
+        f"the others' growers, naive Bayes {wines.bayes_accuracy:.1%}, both in "
+        f"{_time(wines.seconds)}"
+    )
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("\nAgainst the reference, which reads like the mathematics")
     for heading in ("\nfastml", "\nreference", "\nratio"):

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 import fastml
 from fastml.core import crew
@@ -57,10 +58,12 @@ def _centroids(X: Any) -> None:
 
 
 def _neighbours(X: Any) -> None:
-    model = fastml.NearestNeighbors(n_neighbors=2, radius=1.0).fit(X)
-    model.kneighbors(X)
-    model.kneighbors(X[:1])
-    model.radius_neighbors(X[:1])
+    for algorithm in ("brute", "kd_tree"):
+        model = fastml.NearestNeighbors(n_neighbors=2, radius=1.0, algorithm=algorithm).fit(X)
+        model.kneighbors(X)
+        model.kneighbors(X[:1])
+        model.radius_neighbors(X[:1])
+    fastml.NearestNeighbors(n_neighbors=2, metric="cosine").fit(X).kneighbors(X)
 
 
 def _naive_bayes(X: Any) -> None:
@@ -68,7 +71,13 @@ def _naive_bayes(X: Any) -> None:
     model = fastml.GaussianNB().fit(X, y).partial_fit(X, y)
     model.predict(X)
     model.predict_proba(X)
-    fastml.MultinomialNB().fit(np.abs(X), y).predict(np.abs(X))
+    counts = np.abs(X)
+    fastml.MultinomialNB().fit(counts, y).predict(counts)
+    sparse = scipy.sparse.csr_array(counts)
+    fastml.MultinomialNB().fit(sparse, y).predict(sparse)
+    whole = (9 * counts).astype(np.int64)
+    fastml.MultinomialNB().fit(whole, y).predict(whole)
+    fastml.CategoricalNB().fit(whole, y).predict(whole)
 
 
 def _linear(X: Any) -> None:

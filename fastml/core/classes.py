@@ -57,6 +57,28 @@ def number_classes(y: Array, known: Array | None = None) -> tuple[Array, NDArray
     return known, np.where(known[at] == y, at, -1).astype(np.int32)
 
 
+def name_classes(classes: Array, numbers: Array) -> Array:
+    """Return the class of each number: ``classes[numbers]``, but ten times faster for 0, 1, 2 ...
+
+    Parameters
+    ----------
+    classes : ndarray (n_classes,)
+    numbers : ndarray (n_samples,) of integers from 0 to n_classes - 1
+
+    Returns
+    -------
+    named : ndarray (n_samples,) of the classes' type
+
+    Examples
+    --------
+    >>> name_classes(np.array(["a", "b"]), np.array([1, 0]))
+    array(['b', 'a'], dtype='<U1')
+    """
+    if classes.dtype.kind in "iu" and np.array_equal(classes, np.arange(len(classes))):
+        return numbers.astype(classes.dtype)
+    return np.asarray(classes[numbers])
+
+
 def _number_whole(y: Array, known: Array | None) -> tuple[Array, NDArray[np.int32]] | None:
     """Return what :func:`number_classes` does for whole numbers close together, else None."""
     from ..kernels.ops import classes as kernels

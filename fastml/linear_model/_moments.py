@@ -11,7 +11,7 @@ from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.ops import gram as kernel
 from ..kernels.ops.strips import Rows, panel_rows
-from ..kernels.ops.sums import levels_for
+from ..kernels.ops.sums import Tickets
 
 #: Where a mean is so many standard deviations from the shift, products are taken anew about it.
 _FARTHEST_MEAN = 100.0
@@ -53,14 +53,14 @@ def first_shift(X: Array, Y: Array, weights: Array | None) -> Array:
 
 
 def run_tickets(
-    run: Callable[[int, int, int, int, Array], None], n_blocks: int, size: int, nanoseconds: float
+    run: Callable[[Tickets, Array], None], n_blocks: int, size: int, nanoseconds: float
 ) -> Array:
     """Have tickets of blocks summed, some at a time; return the sums over the fixed tree.
 
     Parameters
     ----------
     run : callable
-        Takes blocks a ticket, the first and the last ticket, levels and the partial sums to write.
+        Takes tickets and the partial sums to write.
     size : int, float64 numbers of one partial sum
     nanoseconds : float, all tickets on one thread
     """
@@ -72,7 +72,7 @@ def run_tickets(
     partials = np.empty((n_tickets, size))
     step = max(2 * team_size(nanoseconds), int(n_tickets * _CALL_NANOSECONDS / (1 + nanoseconds)))
     for first in range(0, n_tickets, step):
-        run(blocks, first, min(first + step, n_tickets), levels_for(blocks), partials)
+        run(Tickets.of(blocks, first, min(first + step, n_tickets)), partials)
     width = 1
     while width < n_tickets:
         for i in range(0, n_tickets - width, 2 * width):
@@ -90,12 +90,9 @@ def raw_products(X: Array, Y: Array, roots: Array | None, shift: Array, panel_ty
     n_blocks = -(-len(X) // kernel.BLOCK_ROWS)
     nanoseconds = len(X) * n_columns * (n_columns + 16) / 40
 
-    def run(blocks: int, first: int, last: int, levels: int, partials: Array) -> None:
-        members = min(team_size(nanoseconds), last - first)
-        run_team(
-            kernel.gram, members,
-            rows, like, height, blocks, first, last, levels, new_state(), partials,
-        )  # fmt: skip
+    def run(tickets: Tickets, partials: Array) -> None:
+        members = min(team_size(nanoseconds), tickets.last - tickets.first)
+        run_team(kernel.gram, members, rows, like, height, tickets, new_state(), partials)
 
     total = run_tickets(run, n_blocks, n_columns * n_columns, nanoseconds)
     lower = total.reshape(n_columns, n_columns)[:width, :width].T

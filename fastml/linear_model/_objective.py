@@ -13,6 +13,7 @@ from ..kernels.linear_model import logistic as kernel
 from ..kernels.linear_model import margins
 from ..kernels.ops.gram import BLOCK_ROWS
 from ..kernels.ops.strips import Rows
+from ..kernels.ops.sums import Tickets
 from ._factor import Factor
 from ._moments import first_shift, raw_products, run_tickets
 from ._predict import probabilities
@@ -38,15 +39,15 @@ def pass_over(
     K, width = W.shape
     n_samples, n_columns = len(rows.X), rows.shift.size
     packed = margins.weights_as_packed(W, n_columns)
-    height = margins.panel_rows(n_columns)
+    work = kernel.Work.of(link, K, curvature, n_columns)
     size = 1 + K * n_columns + curvature * n_columns**2
     nanoseconds = n_samples * (n_columns * (K + 2 + curvature * n_columns / 2) / 8 + 10 * K)
 
-    def run(blocks: int, first: int, last: int, levels: int, partials: Array) -> None:
+    def run(tickets: Tickets, partials: Array) -> None:
+        members = min(team_size(nanoseconds), tickets.last - tickets.first)
         run_team(
-            kernel.loss_gradient, min(team_size(nanoseconds), last - first),
-            rows, target, weights, packed, link, K, curvature, height, blocks, first, last,
-            levels, new_state(), partials,
+            kernel.loss_gradient, members,
+            rows, target, weights, packed, work, tickets, new_state(), partials,
         )  # fmt: skip
 
     total = run_tickets(run, -(-n_samples // BLOCK_ROWS), size, nanoseconds)

@@ -9,11 +9,14 @@ import numpy as np
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, check_finite
 from ..kernels.linear_model import predict as kernel
+from ..kernels.machine.team import STATE_SIZE
 
 _NOTHING = np.empty((1, 0))
 _NO_LABELS, _NO_OUTPUT = np.empty(0, np.int32), np.empty((0, 0))
 #: Work of a ticket, in multiply-adds.
 _WORK_PER_TICKET = 1 << 19
+#: So few rows are predicted sooner than anything is shared.
+_FEW_ROWS = 8
 
 
 def _run(
@@ -21,6 +24,15 @@ def _run(
 ) -> None:
     n_outputs, d = coef.shape
     n = len(X)
+    if n <= _FEW_ROWS:
+        whole = np.empty(1, np.bool_)
+        kernel.predict(
+            X, _NOTHING, coef, intercept, kind, n, np.zeros(STATE_SIZE, np.int64), out, labels,
+            whole,
+        )  # fmt: skip
+        if not whole[0]:
+            check_finite(X, "X", name)
+        return
     rows = max(64, _WORK_PER_TICKET // (d * n_outputs + 16) // 32 * 32)
     finite = np.empty(-(-n // rows), np.bool_)
     run_team(

@@ -41,12 +41,14 @@ def _coefficients(estimator: Any) -> tuple[Array, Array, Any] | None:
     if type(coef) is not np.ndarray or coef.dtype not in _FLOATS or coef.ndim > 2:
         return None
     matrix = coef.reshape(1, -1) if coef.ndim == 1 else coef
-    constant = np.asarray(intercept, np.float64).reshape(-1)
+    constant = np.array(intercept, np.float64, ndmin=1)
+    if constant.ndim > 1:
+        return None
     if len(constant) != len(matrix):
         if len(constant) != 1:
             return None
         constant = np.full(len(matrix), constant[0])
-    if matrix.shape[1] != estimator.n_features_in_ or not np.isfinite(constant).all():
+    if matrix.shape[1] != estimator.n_features_in_:
         return None
     if coef.dtype == np.float32 or not coef.flags.c_contiguous or not coef.flags.writeable:
         matrix = np.array(matrix, np.float64, order="C")

@@ -118,7 +118,7 @@ class Ridge(PartialFit, linear_model.Ridge):  # type: ignore[misc]
         self.n_iter_ = None
         self.solver_ = "svd" if self.solver == "svd" else "cholesky"
         if solution.coef.shape[1] == 1:  # as scikit-learn's Ridge has it, also of (n, 1) targets
-            self.coef_ = self.coef_.reshape(-1)
+            self.coef_ = vars(self)["coef_"].reshape(-1)
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the predicted targets.

@@ -228,13 +228,13 @@ class RidgeCV(linear_model.RidgeCV):  # type: ignore[misc]
                 return f"cv={self.cv}"
             score = _SCORES[self.scoring]
             by_folds = fold_scores(rows, Y, int(self.cv), alphas, self.fit_intercept, score)
-            best = by_folds.argmax(keepdims=True)
+            best = np.array([by_folds.argmax()])
             self.alpha_, self.best_score_ = np.asarray(self.alphas)[best[0]], by_folds[best[0]]
         solution = solve(rows, Y, weights, found, alphas[best])
         flat = y_.ndim == 1
         set_solution(self, rows.dtype, flat, solution, found, self.fit_intercept)
         if Y.shape[1] == 1:
-            self.coef_ = self.coef_.reshape(-1)
+            self.coef_ = vars(self)["coef_"].reshape(-1)
         return None
 
     def predict(self, X: ArrayLike) -> Array:

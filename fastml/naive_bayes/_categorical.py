@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import sklearn.naive_bayes
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import _check_sample_weight
 
 from ..core.classes import check_classes
 from ..core.passes import TreeSum
@@ -113,22 +113,7 @@ class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: i
                 for counts in self.category_count_
             ]
 
-    def predict_joint_log_proba(self, X: ArrayLike) -> Array:
-        """Return the logarithm of the joint probability of each row and class.
-
-        Parameters
-        ----------
-        X : array-like (n_samples, n_features)
-            Whole numbers from 0 on.
-
-        Returns
-        -------
-        logarithms : ndarray (n_samples, n_classes) of float64
-        """
-        return np.asarray(sklearn.naive_bayes.CategoricalNB.predict_joint_log_proba(self, X))
-
     def _joint_log_likelihood(self, X: Array) -> Array:
-        check_is_fitted(self)
         tables = [
             np.column_stack([logs, unseen]).T
             for logs, unseen in zip(self.feature_log_prob_, self._unseen, strict=True)

@@ -9,7 +9,7 @@ import scipy.sparse
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ..core.classes import check_classes
+from ..core.classes import check_classes, name_classes
 from ..core.validation import Array, check_compressed, check_finite
 from ._counting import add_sparse, compressed, counted, kind, score_dense, score_sparse
 from ._fitting import FitsInPieces
@@ -118,7 +118,7 @@ class CountingNB(FitsInPieces):
             On bad input, in scikit-learn's words.
         """
         labels = self._scores(X, labels=True)
-        return np.asarray(self.classes_[labels])
+        return name_classes(self.classes_, labels)
 
     def predict_joint_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the joint probability of each row and class.

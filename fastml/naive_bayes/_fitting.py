@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 from sklearn.base import _fit_context
 from sklearn.utils.multiclass import _check_partial_fit_first_call
+from sklearn.utils.validation import check_is_fitted
 
 from ..core.classes import number_classes
 from ..core.estimator import unchanged_on_error
@@ -19,6 +21,9 @@ class FitsInPieces:
     """``fit`` and ``partial_fit``, over what an estimator does with some rows."""
 
     classes_: Array
+    #: scikit-learn's, or an estimator's own: rows to predict, checked; their logarithms.
+    _check_X: Callable[[Any], Any]  # noqa: N815
+    _joint_log_likelihood: Callable[[Any], Any]
 
     def _checked(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
@@ -113,8 +118,19 @@ class FitsInPieces:
         return self
 
     def predict_joint_log_proba(self, X: ArrayLike) -> Array:
-        """Return the logarithm of the joint probability of each row and class."""
-        raise NotImplementedError
+        """Return the logarithm of the joint probability of each row and class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        logarithms : ndarray (n_samples, n_classes) of float64
+        """
+        check_is_fitted(self)
+        return np.asarray(self._joint_log_likelihood(self._check_X(X)))
 
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the probability of each class for each row.

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ..core.classes import check_classes
+from ..core.classes import check_classes, name_classes
 from ..core.estimator import samples
 from ..core.validation import Array, check_finite, readable
 from ..kernels.naive_bayes import gaussian
@@ -162,21 +162,7 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
         if labels is None:  # a variance of zero, or a row that is not finite
             data = self._check_X(data)
             labels = self._joint_log_likelihood(data).argmax(axis=1)
-        return np.asarray(self.classes_[labels])
-
-    def predict_joint_log_proba(self, X: ArrayLike) -> Array:
-        """Return the logarithm of the joint probability of each row and class.
-
-        Parameters
-        ----------
-        X : array-like (n_samples, n_features)
-            The rows.
-
-        Returns
-        -------
-        logarithms : ndarray (n_samples, n_classes) of float64
-        """
-        return np.asarray(sklearn.naive_bayes.GaussianNB.predict_joint_log_proba(self, X))
+        return name_classes(self.classes_, labels)
 
     def _check_X(self, X: ArrayLike) -> Array:  # noqa: N802 (scikit-learn's name)
         return samples(self, X)

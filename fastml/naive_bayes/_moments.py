@@ -37,7 +37,7 @@ def block_rows(n_features: int, n_classes: int) -> int:
     >>> block_rows(28, 2)
     2368
     """
-    rows = max(_NUMBERS_A_BLOCK // n_features, 32 * n_classes, 64)
+    rows = max(_NUMBERS_A_BLOCK // n_features, 64 * n_classes, 64)
     return -(-rows // 64) * 64
 
 

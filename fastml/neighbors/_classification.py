@@ -11,55 +11,19 @@ from sklearn.neighbors._base import _get_weights
 
 from ..core.validation import Array
 from ._base import FastNeighbors
+from ._documentation import documented
 
 #: Numbers of the table of votes that is made at a time.
 _VOTES_AT_ONCE = 1 << 20
 
 
+@documented
 class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier):  # type: ignore[misc]
     """Classify by the vote of the nearest rows.
 
     The neighbours are those of :class:`NearestNeighbors`: what float64 gives, the lower row first
     where two are equally far.  Votes are added in the order of the neighbours; of two classes with
     as many the lower one wins.
-
-    Parameters
-    ----------
-    n_neighbors : int, default=5
-        Neighbours that vote.
-    weights : {'uniform', 'distance'}, callable or None, default='uniform'
-        A vote's weight: one, the inverse of the distance, or what the function returns for an array
-        of distances.
-    algorithm : {'auto', 'brute', 'kd_tree', 'ball_tree'}, default='auto'
-        The trees are scikit-learn's.
-    leaf_size : int, default=30
-        Rows of a leaf of those trees.
-    p : float, default=2
-        Power of the Minkowski metric.
-    metric : str or callable, default='minkowski'
-        Computed here: 'euclidean', 'l2', 'sqeuclidean' and 'minkowski' with ``p=2``; others by
-        scikit-learn.
-    metric_params : dict, default=None
-        More arguments of the metric.
-    n_jobs : int, default=None
-        Threads of scikit-learn's code; here :func:`fastml.set_num_threads` says how many.
-
-    Attributes
-    ----------
-    classes_ : ndarray (n_classes,), or a list of them
-    effective_metric_ : str
-        The metric used.
-    effective_metric_params_ : dict
-        Its arguments.
-    n_features_in_ : int
-    feature_names_in_ : ndarray (n_features_in_,)
-        Only when X has feature names that are all strings.
-    n_samples_fit_ : int
-        The number of fitted rows.
-    outputs_2d_ : bool
-        Whether the targets were a matrix of more than one column.
-    computed_by_ : str
-        'fastml', or 'scikit-learn' and why.
 
     References
     ----------

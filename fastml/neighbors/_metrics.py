@@ -18,7 +18,7 @@ _ROWS_FOR_A_TREE = {1: 256, 2: 256, 3: 256, 4: 512, 5: 1_000, 6: 2_000, 7: 20_00
 #: A tree takes as long to make as brute force to answer so many queries.
 _QUERIES_FOR_A_TREE = 3_000
 #: Numbers of unit vectors that are made at a time.
-_NUMBERS_AT_ONCE = 1 << 22
+_NUMBERS_AT_ONCE = 1 << 20
 
 
 def tree_pays(n_samples: int, n_features: int, n_queries: int | None = None) -> bool:

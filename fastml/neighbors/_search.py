@@ -9,15 +9,16 @@ import numpy as np
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, readable
 from ..kernels.neighbors import base as packing
-from ..kernels.neighbors import candidates, exact, radius
+from ..kernels.neighbors import candidates, exact, few, radius
 from ..kernels.ops.top import NOBODY
 from ..kernels.tile import VECTORS, lanes_of
 
 #: Candidates kept beyond the neighbours asked for: where the next ones are no nearer than rounding
 #: tells, the neighbours are settled.
 _SPARE = 3
-#: Up to so many queries the definition itself is as fast as the tile, which always scores a panel.
-_FEW_QUERIES = 1
+#: Up to so many queries reading all rows as they stand is faster than the tile, which always scores
+#: a panel; bytes of a ticket's rows then.
+_FEW_QUERIES, _PART_BYTES = 2, 1 << 20
 #: Bytes of rows that stay in the second-level cache, and of a ticket's panels of queries.
 _BLOCK_BYTES, _PANEL_BYTES = 1 << 18, 1 << 18
 #: Tickets, about, where there is enough work; multiply-adds of one ticket at least and at most.
@@ -104,17 +105,18 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
         raise ValueError(f"Expected 1 <= n_neighbors <= {n_samples}, got {n_neighbors}.")
     n_queries = len(queries)
     n_candidates = min(n_neighbors + _SPARE, n_samples)
-    if n_queries <= _FEW_QUERIES or n_samples <= 2 * n_candidates or not base.largest < np.inf:
+    if n_samples <= 2 * n_candidates or not base.largest < np.inf:
         return by_definition(base, queries, n_neighbors)
     squares = np.empty((n_queries, n_neighbors))
     indices = np.empty((n_queries, n_neighbors), np.int64)
     height = VECTORS * lanes_of(base.packed.dtype)
     X, shift, packed, half_norms = map(readable, base[:4])
     base = Base(X, shift, packed, half_norms, base.largest)
+    propose = _by_candidates if n_queries > _FEW_QUERIES else _by_reading
     step = max(height, _KEPT // n_candidates // height * height)
     for start in range(0, n_queries, step):
         rows = slice(start, start + step)
-        settled = _by_candidates(base, queries[rows], n_candidates, squares[rows], indices[rows])
+        settled = propose(base, queries[rows], n_candidates, squares[rows], indices[rows])
         doubtful = start + np.flatnonzero(~settled)
         if len(doubtful):
             found = by_definition(base, queries[doubtful], n_neighbors)
@@ -149,10 +151,41 @@ def _by_candidates(
         moved, base.packed, base.half_norms, shift, block_groups, part_groups,
         ticket_panels, new_state(), keys, numbers,
     )  # fmt: skip
+    return _settled(base, queries, (keys, numbers), False, squares, indices)
+
+
+def _by_reading(
+    base: Base, queries: Array, n_candidates: int, squares: Array, indices: Array
+) -> Array:
+    """Do what :func:`_by_candidates` does for a few queries."""
+    n_samples, n_features = base.X.shape
+    row_bytes = base.X.itemsize * n_features
+    part_rows = max(64, 2 * n_candidates, _PART_BYTES // row_bytes // 64 * 64)
+    n_parts = -(-n_samples // part_rows)
+    shape = (n_parts, len(queries), n_candidates)
+    keys, numbers = np.empty(shape, base.X.dtype), np.empty(shape, np.int64)
+    run_team(
+        few.find_few, min(team_size(0.1 * base.X.size * len(queries)), n_parts),
+        queries, base.X, part_rows, new_state(), keys, numbers,
+    )  # fmt: skip
+    return _settled(base, queries, (keys, numbers), True, squares, indices)
+
+
+def _settled(
+    base: Base,
+    queries: Array,
+    candidates: tuple[Array, Array],
+    are_squares: bool,
+    squares: Array,
+    indices: Array,
+) -> Array:
+    """Write the nearest rows among candidates; return for which queries they are the nearest."""
+    n_queries, n_features = queries.shape
     settled = np.empty(n_queries, np.bool_)
     run_team(
-        exact.settle_candidates, team_size(n_queries * n_candidates * (n_features + 20)),
-        queries, base.X, base.shift, base.largest, keys, numbers, new_state(),
+        exact.settle_candidates,
+        team_size(n_queries * candidates[0].shape[2] * (n_features + 20)),
+        queries, base.X, base.shift, base.largest, are_squares, *candidates, new_state(),
         squares, indices, settled,
     )  # fmt: skip
     return settled

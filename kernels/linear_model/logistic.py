@@ -8,6 +8,8 @@ residual sigmoid(m) with that sign.  Everything is float64.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
@@ -30,7 +32,7 @@ from ..tile import (
     square_root,
     store,
 )
-from .margins import add_row_sums, hold_weights, margins, outputs_in_rows, pitch_of
+from .margins import add_row_sums, hold_weights, margins, outputs_in_rows, panel_rows, pitch_of
 
 #: What is made of margins: residuals and losses of two classes, of many, or nothing: margins are
 #: residuals where targets are columns with the weight -1, and the loss is half their squares.
@@ -125,11 +127,38 @@ def _scale_rows(panel, height, n_columns, roots):
             store(panel, at, 0, load(panel, at, 0, M, 1) * roots[r])
 
 
+class Work(NamedTuple):
+    """What a pass computes, made by :meth:`of`.
+
+    link : int, TWO_CLASSES, MANY_CLASSES or RESIDUALS
+    n_outputs : int
+    curvature : bool, whether to sum X' diag(weight p (1 - p)) X, of two classes
+    height : int, see ``margins.panel_rows``
+    """
+
+    link: int
+    n_outputs: int
+    curvature: bool
+    height: int
+
+    @classmethod
+    def of(cls, link: int, n_outputs: int, curvature: bool, n_columns: int) -> Work:
+        """Choose the height by the width of the rows.
+
+        Raises
+        ------
+        ValueError
+            If there is no such pass.
+        """
+        if link not in (TWO_CLASSES, MANY_CLASSES, RESIDUALS) or n_outputs < 1:
+            raise ValueError(f"no link {link} of {n_outputs} outputs.")
+        if (link == TWO_CLASSES and n_outputs != 1) or (curvature and link != TWO_CLASSES):
+            raise ValueError("two classes have one output; the curvature is theirs alone.")
+        return cls(link, n_outputs, curvature, panel_rows(n_columns))
+
+
 @allocating_kernel
-def loss_gradient(
-    rows, target, weights, W, link, n_outputs, curvature, height, blocks_a_ticket, first_ticket,
-    last_ticket, n_levels, state, partials,
-):  # fmt: skip
+def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
     """Sum loss, gradient and curvature of aligned ranges of blocks, as a member of a team.
 
     Parameters
@@ -138,13 +167,12 @@ def loss_gradient(
     target : IN (n_samples,) int32 class numbers, or (0,) for RESIDUALS
     weights : IN (n_samples,) float64, or (0,) for weights of one
     W : IN flat float64, see ``margins.weights_as_packed``
-    link : int, TWO_CLASSES, MANY_CLASSES or RESIDUALS
-    n_outputs : int
-    curvature : bool, whether to sum X' diag(weight p (1 - p)) X, of two classes
-    height : int, see ``margins.panel_rows``
-    blocks_a_ticket, first_ticket, last_ticket, n_levels, state : see ``ops.gram.gram``
+    work : IN Work
+    tickets : IN Tickets
+    state : IN/OUT the team's state, zero at the start
     partials : OUT (n_tickets, 1 + n_outputs * n_columns + curvature * n_columns**2)
     """
+    link, n_outputs, curvature, height = work
     n_samples = rows.X.shape[0]
     n_columns = rows.shift.size
     panel = aligned_zeros(rows.shift, n_columns * (height + 2))
@@ -155,15 +183,15 @@ def loss_gradient(
     held_weight = aligned_zeros(rows.shift, height)
     roots = aligned_zeros(rows.shift, height if curvature else 0)
     sums = np.zeros(partials.shape[1])
-    levels = np.empty((n_levels, sums.size))
-    full = np.zeros(n_levels, np.bool_)
+    levels = np.empty((tickets.n_levels, sums.size))
+    full = np.zeros(tickets.n_levels, np.bool_)
     hold_weights(panel, height, n_columns, W, n_outputs)
     while True:
-        ticket = first_ticket + take_ticket(state)
-        if ticket >= last_ticket:
+        ticket = tickets.first + take_ticket(state)
+        if ticket >= tickets.last:
             return
-        for number in range(blocks_a_ticket):
-            start = (ticket * blocks_a_ticket + number) * BLOCK_ROWS
+        for number in range(tickets.blocks):
+            start = (ticket * tickets.blocks + number) * BLOCK_ROWS
             if start >= n_samples:
                 break
             stop = min(start + BLOCK_ROWS, n_samples)

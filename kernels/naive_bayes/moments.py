@@ -17,12 +17,14 @@ import numpy as np
 from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import finish_ticket, take_ticket
 from ..ops.scratch import aligned_zeros
-from ..tile import lanes, load, load_as, multiply_add, store
+from ..tile import lanes, load, load_as, multiply_add, prefetch, store
 
 #: A shift whose square is so many times the variance loses as many decimals as this has, twice.
 _FAR = 100.0
 #: Numbers of the sums of one kind that stay in the first-level cache beside the rows.
 _SUMS_IN_CACHE = 1024
+#: How many rows ahead the memory of a strip is asked for.
+_ROWS_AHEAD = 8
 #: Features are padded to a multiple of this: the numbers of the widest vector.
 _PADDING = 8
 
@@ -99,9 +101,14 @@ def add_strip(rows, start, stop, first, last, width, sums):
     n_features = X.shape[1]
     weighted = sample_weight.size > 0
     whole = max(start, min(stop, (X.size - width) // n_features + 1))
+    # Of long rows a strip is a few lines: the processor does not foresee the next row's.
+    ahead = _ROWS_AHEAD if last - first < n_features else 0
     for i in range(start, whole):
         to = np.int64(classes[i]) * width
         at = i * n_features
+        if ahead > 0:
+            for p in range(first, last, 64 // X.itemsize):
+                prefetch(X, i + ahead, p)
         if weighted:
             weight = sample_weight[i]
             for p in range(first, last, lanes(centers)):

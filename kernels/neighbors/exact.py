@@ -71,6 +71,18 @@ def score_error(n_features, single, norm, largest):
     return 2.0 * gamma * (math.sqrt(norm) * math.sqrt(largest) + 0.5 * largest) + 4.0 * n * tiny
 
 
+@kernel
+def square_error(n_features, single, square):
+    """Return what a squared distance of :mod:`.few` may be off by; inf if unknown."""
+    unit, tiny, huge = 2.0**-53, 2.0**-1022, 2.0**1019
+    if single:
+        unit, tiny, huge = 2.0**-24, 2.0**-126, 2.0**123
+    n = n_features + 8
+    if not (square < huge and n * unit < 0.1):
+        return np.inf
+    return 1.05 * n * unit / (1.0 - n * unit) * square + 4.0 * n * tiny
+
+
 @inner_kernel
 def moved_norm(query, shift):
     """Return the square of the norm of a query less the shift, in float64."""
@@ -83,8 +95,8 @@ def moved_norm(query, shift):
 
 @allocating_kernel
 def settle_candidates(
-    queries, X, shift, largest, keys, numbers, state, distances, indices, settled
-):
+    queries, X, shift, largest, squares, keys, numbers, state, distances, indices, settled
+):  # fmt: skip
     """Order the candidates by their defined distances, as a member of a team.
 
     Parameters
@@ -93,6 +105,7 @@ def settle_candidates(
     X : IN (n_samples, n_features) the rows as they are
     shift : IN (n_features,)
     largest : float, the largest |x|^2 of the moved rows
+    squares : bool, whether keys are squared distances, see ``few.find_few``
     keys, numbers : IN, see ``candidates.find_candidates``
     state : IN/OUT the team's state, zero at the start
     distances : OUT (n_queries, n_neighbors) float64, squared
@@ -131,10 +144,13 @@ def settle_candidates(
             for c in range(n_neighbors):
                 distances[i, c] = best[c]
                 indices[i, c] = held[c]
-            norm = moved_norm(query, shift)
             rounding = 1.05 * (n_features + 4) * 2.0**-53
-            least = norm * (1.0 - rounding) + 2.0 * worst
-            least -= score_error(n_features, single, norm, largest)
+            if squares:
+                least = worst - square_error(n_features, single, worst)
+            else:
+                norm = moved_norm(query, shift)
+                least = norm * (1.0 - rounding) + 2.0 * worst
+                least -= score_error(n_features, single, norm, largest)
             farthest = best[n_neighbors - 1] * (1.0 + 2.0 * rounding)
             sure = farthest < least * (1.0 - 2.0 * rounding) or n_candidates == X.shape[0]
             unsettled[i - start] = not sure

@@ -20,7 +20,7 @@ import numpy as np
 from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import finish_ticket, take_ticket
 from ..ops.scratch import aligned_zeros
-from ..ops.top import clear_heap, is_worse, replace_worst, sort_heap
+from ..ops.top import NOBODY, clear_heap, is_worse, replace_worst, sort_heap
 from ..tile import (
     any_lane,
     broadcast,
@@ -75,12 +75,19 @@ def box_distances(query, nodes, node):
 
 @inner_kernel
 def nearest_leaf(query, nodes):
-    """Return the leaf that is found by going to the nearest box at every node."""
+    """Return the leaf that is found by going to the nearest box at every node.
+
+    The first leaf if a number turns out not to be one: somebody else may write to the queries.
+    """
     i = 0
     for level in range(nodes.starts.size):
-        distances = box_distances(query, nodes, nodes.starts[level] + i)
+        node = nodes.starts[level] + i
+        distances = box_distances(query, nodes, node)
         bits = mask_bits(distances <= lane_minimum(distances))
-        i = i * CHILDREN + lowest_bit(bits)
+        c = lowest_bit(bits)
+        if bits == 0 or nodes.least[node * CHILDREN + c] == NOBODY:
+            return 0
+        i = i * CHILDREN + c
     return i
 
 

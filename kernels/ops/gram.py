@@ -69,7 +69,7 @@ def _add_half(panel, left, right, count, to, pitch, G):
 
 
 @allocating_kernel
-def gram(rows, like, height, blocks_a_ticket, first_ticket, last_ticket, n_levels, state, partials):
+def gram(rows, like, height, tickets, state, partials):
     """Sum the Gram matrices of aligned ranges of blocks, as a member of a team.
 
     Parameters
@@ -77,9 +77,7 @@ def gram(rows, like, height, blocks_a_ticket, first_ticket, last_ticket, n_level
     rows : IN Rows
     like : IN array of the panels' element type
     height : int, rows of a panel, a divisor of BLOCK_ROWS
-    blocks_a_ticket : int, a power of two
-    first_ticket, last_ticket : int, which tickets this call does
-    n_levels : int, see ``sums.levels_for``
+    tickets : IN Tickets
     state : IN/OUT the team's state, zero at the start
     partials : OUT (n_tickets, n_columns * n_columns) float64
     """
@@ -87,14 +85,14 @@ def gram(rows, like, height, blocks_a_ticket, first_ticket, last_ticket, n_level
     n_columns, n_used = rows.shift.size, columns_in_use(rows)
     panel = aligned_zeros(like, n_columns * (height + 1))
     G = np.zeros(n_columns * n_columns)
-    levels = np.empty((n_levels, G.size))
-    full = np.zeros(n_levels, np.bool_)
+    levels = np.empty((tickets.n_levels, G.size))
+    full = np.zeros(tickets.n_levels, np.bool_)
     while True:
-        ticket = first_ticket + take_ticket(state)
-        if ticket >= last_ticket:
+        ticket = tickets.first + take_ticket(state)
+        if ticket >= tickets.last:
             return
-        for number in range(blocks_a_ticket):
-            start = (ticket * blocks_a_ticket + number) * BLOCK_ROWS
+        for number in range(tickets.blocks):
+            start = (ticket * tickets.blocks + number) * BLOCK_ROWS
             if start >= n_samples:
                 break
             stop = min(start + BLOCK_ROWS, n_samples)

@@ -17,9 +17,38 @@ running total reaches some number is found from the root down (:func:`descend`).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..machine.jit import inner_kernel
+
+
+class Tickets(NamedTuple):
+    """Which aligned ranges of blocks a call sums, made by :meth:`of`.
+
+    blocks : int, blocks of a ticket, a power of two
+    first, last : int, tickets [first, last)
+    n_levels : int, see :func:`levels_for`
+    """
+
+    blocks: int
+    first: int
+    last: int
+    n_levels: int
+
+    @classmethod
+    def of(cls, blocks: int, first: int, last: int) -> Tickets:
+        """Check that ranges are aligned.
+
+        Raises
+        ------
+        ValueError
+            If the blocks of a ticket are no power of two, or there are no such tickets.
+        """
+        if blocks < 1 or blocks & (blocks - 1) or not 0 <= first <= last:
+            raise ValueError(f"no tickets [{first}, {last}) of {blocks} blocks.")
+        return cls(blocks, first, last, levels_for(blocks))
 
 
 def levels_for(n_blocks: int) -> int:

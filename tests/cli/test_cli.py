@@ -12,7 +12,7 @@ import pytest
 
 import fastml
 from fastml import reference
-from fastml._cli import bench, classifiers, demo, doctor, main, photograph, races, warmup
+from fastml._cli import bench, classifiers, demo, doctor, main, photograph, races, warmup, wines
 from fastml._cli.families import ALWAYS, FAMILIES
 from fastml.kernels.machine import notice
 from fastml.kernels.machine.jit import cache_directory
@@ -319,6 +319,13 @@ def test_held_out_samples_are_not_trained_on():
         assert not trained_on & {row.tobytes() for row in problem.X_held_out}
 
 
+def test_neighbours_and_naive_bayes_know_most_wines():
+    found = wines.classify()
+    assert found.n_train < len(found.X)
+    assert found.neighbors_accuracy > 0.9
+    assert found.bayes_accuracy > 0.9
+
+
 def test_comparisons_refuse_results_that_differ(picture, monkeypatch):
     pixels = photograph.as_pixels(picture)
     monkeypatch.setattr(
@@ -341,7 +348,13 @@ def test_demo_writes_its_pictures_and_says_where(tmp_path, monkeypatch, capsys):
     assert main(["demo", "--output", str(tmp_path / "made" / "here")]) == 0
     printed = capsys.readouterr().out
     assert str(tmp_path / "made" / "here") in printed
-    for name in ("photograph.png", "breast-cancer.png", "digits.png"):
+    for name in (
+        "photograph.png",
+        "breast-cancer.png",
+        "digits.png",
+        "wine-votes.png",
+        "wine-densities.png",
+    ):
         assert name in printed
         assert (tmp_path / "made" / "here" / name).read_bytes().startswith(b"\x89PNG")
 

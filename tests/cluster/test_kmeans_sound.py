@@ -7,6 +7,7 @@ import pickle
 import threading
 import warnings
 
+import numba
 import numpy as np
 import pytest
 import sklearn
@@ -297,3 +298,28 @@ def test_a_stream_goes_on_from_the_exact_means():
     model.cluster_centers_ = start + 5  # somebody's own: gone on from there
     model.partial_fit(batches[0])
     np.testing.assert_allclose(model.cluster_centers_, start + 5, atol=0.1)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_row_drawn_is_the_first_that_reaches_the_number(weighted):
+    from fastml.kernels.cluster.plusplus import Samples, draw_row
+
+    @numba.njit
+    def drawn(samples, closest, number):
+        return draw_row(samples, closest, 1, 1, 6, number)
+
+    X = np.array([[9.0], [0.0], [1.0], [1.0], [0.0], [2.0], [0.0]])
+    weights = np.array([1.0, 1, 1, 3, 1, 0.25, 1]) if weighted else np.empty(0)
+    shares = np.array([0, 1.0, 3.0, 0, 1.0] if weighted else [0, 1.0, 1.0, 0, 4.0])
+    reached = np.cumsum(shares)
+    samples = Samples(X, weights)
+    closest = np.full(len(X), np.inf)
+    # Of the rows 1 to 5, to which row 1 is the centre chosen last.
+    found = {}
+    for number in [*reached, *np.nextafter(reached, np.inf), 0.5, 1e300]:
+        found[number] = drawn(samples, closest, float(number))
+        at = int(np.searchsorted(reached, number))
+        while at < len(shares) and shares[at] == 0.0:  # a row without a chance is never drawn
+            at += 1
+        assert found[number] == 1 + min(at, 4), number
+    assert set(found.values()) == {2, 3, 5}

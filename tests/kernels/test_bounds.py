@@ -24,7 +24,7 @@ def run(arguments, **variables):
         env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
         capture_output=True,
         text=True,
-        timeout=1500,
+        timeout=4000,
     )
 
 

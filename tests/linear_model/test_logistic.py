@@ -71,6 +71,8 @@ def cases():
     yield "unscaled", X * [1e6, 1e-4] + [1e7, 1.0], y, None
     yield "separable", X, (X[:, 0] > 0) * 1, None
     yield "imbalanced", X, (np.arange(60) == 7) * 1, None
+    one_sided = np.column_stack([np.maximum(X[:, 0], 0) * (y == 1), X[:, 1]])
+    yield "one-sided", one_sided, y, None
     yield "weighted", X, y, 10.0 ** rng.uniform(-6, 6, 60)
 
 
@@ -206,3 +208,143 @@ def test_many_classes_nearly_separated(C):
         warnings.simplefilter("ignore")
         theirs.fit(X, y)
     np.testing.assert_allclose(model.coef_, theirs.coef_, atol=1e-5)
+
+
+def plenty(n_classes, n=30000, d=12, dtype="float32"):
+    """Enough rows for a sample to be fitted first."""
+    rng = np.random.default_rng(7)
+    X = (rng.standard_normal((n, d)) * 10.0 ** rng.uniform(-4, 4, d) + 3).astype(dtype)
+    logits = (X - 3) / X.std(axis=0) @ rng.standard_normal((d, n_classes))
+    return X, (logits + rng.gumbel(size=logits.shape)).argmax(axis=1), rng.integers(0, 3, n) * 1.0
+
+
+def mean_gradient(model, X, y, weights, alpha=1.0):
+    """Return the gradient of the mean loss, of columns of unit variance."""
+    X = X.astype(np.float64)
+    P = model.predict_proba(X)
+    P = P[:, 1:] if len(model.classes_) == 2 else P
+    own = y[:, None] == (model.classes_[1:] if P.shape[1] == 1 else model.classes_)
+    residual = (P - own) * weights[:, None]
+    scale = X.std(axis=0)
+    gradient = (residual.T @ (X - X.mean(axis=0)) + alpha * model.coef_) / scale
+    return max(np.abs(gradient).max(), np.abs(residual.sum(axis=0)).max()) / weights.sum()
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 6])
+@pytest.mark.parametrize("weighted", [True, False])
+def test_a_sample_first_leaves_the_minimum_where_it_is(n_classes, weighted):
+    X, y, weights = plenty(n_classes, dtype="float64")
+    given = weights if weighted else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = fastml.LogisticRegression().fit(X, y, given)
+    assert model.n_iter_[0] <= 20
+    assert mean_gradient(model, X, y, weights if weighted else np.ones(len(X))) < 1e-9
+
+
+def test_objective_with_a_sample_first():
+    X, y, _ = plenty(2, dtype="float64")
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    model = fastml.LogisticRegression(fit_intercept=False).fit(X, y)
+    expected = newton_logistic(X, y, 1.0)
+    np.testing.assert_allclose(model.coef_[0], expected, rtol=1e-8)
+
+
+def test_rows_in_an_order_that_misleads_the_sample():
+    """Every sixteenth row is of one class, or an outlier."""
+    X, y, _ = plenty(2, dtype="float64")
+    for change in ("class", "outlier"):
+        X_, y_ = X.copy(), y.copy()
+        if change == "class":
+            y_[::16] = 1
+        else:
+            X_[::16] *= 1e3
+        model = fastml.LogisticRegression().fit(X_, y_)
+        assert mean_gradient(model, X_, y_, np.ones(len(X))) < 1e-9, change
+
+
+def test_many_classes_of_many_features():
+    rng = np.random.default_rng(8)
+    X = (rng.standard_normal((2500, 130)) @ rng.standard_normal((130, 130))).astype(np.float32)
+    y = (X[:, :9] + 5 * rng.gumbel(size=(2500, 9))).argmax(axis=1)
+    results = []
+    for threads in (1, 2, 7):
+        with fastml.num_threads(threads):
+            results.append(fastml.LogisticRegression(C=0.1).fit(X, y))
+    for model in results[1:]:
+        np.testing.assert_array_equal(model.coef_, results[0].coef_)
+    assert mean_gradient(results[0], X, y, np.ones(2500), 10.0) < 1e-6  # coef_ is float32
+
+
+@pytest.mark.checked
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_classes", [2, 3, 8, 11, 17])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_predictions_are_scikit_learns_and_each_rows_own(n_classes, order, dtype):
+    rng = np.random.default_rng(9)
+    X = np.asarray(rng.standard_normal((333, 19)), dtype, order=order)
+    y = np.arange(333) % n_classes
+    model = fastml.LogisticRegression().fit(X, y)
+    theirs = linear_model.LogisticRegression().fit(X, y)
+    theirs.coef_, theirs.intercept_ = model.coef_, model.intercept_
+    tolerance = 1e-5 if dtype == "float32" else 1e-12
+    for name in ("decision_function", "predict_proba", "predict_log_proba"):
+        ours, expected = getattr(model, name)(X), getattr(theirs, name)(X)
+        np.testing.assert_allclose(ours, expected, rtol=tolerance, atol=tolerance)
+        assert ours.dtype == expected.dtype
+        assert ours.shape == expected.shape
+        alone = np.concatenate([getattr(model, name)(X[i : i + 1]) for i in range(40)])
+        np.testing.assert_array_equal(alone, ours[:40])
+    scores = model.decision_function(X)
+    codes = scores.argmax(axis=1) if n_classes > 2 else (scores > 0) * 1
+    np.testing.assert_array_equal(model.predict(X), codes)
+
+
+def test_predictions_of_what_is_no_plain_matrix():
+    X, y, _ = plenty(3, n=300, d=4)
+    model = fastml.LogisticRegression(max_iter=1000).fit(X, y)
+    for wrong, message in (
+        (np.full((2, 4), np.nan), "Input X contains NaN"),
+        (np.full((20, 4), np.inf), "Input X contains infinity"),
+        (X[:, :3], "X has 3 features"),
+        (X[0], "Expected 2D array"),
+    ):
+        for method in (model.predict, model.predict_proba, model.decision_function):
+            with pytest.raises(ValueError, match=message):
+                method(wrong)
+    np.testing.assert_array_equal(model.predict(X.tolist()), model.predict(X.astype(np.float64)))
+    np.testing.assert_array_equal(model.sparsify().predict(X), model.densify().predict(X))
+    with pytest.raises(Exception, match="not fitted"):
+        fastml.LogisticRegression().predict(X)
+
+
+def test_an_interrupt_leaves_the_model_as_it_was():
+    import signal
+
+    X, y, _ = plenty(3, n=400_000, d=40)
+    model = fastml.LogisticRegression().fit(X[:2000], y[:2000])
+    before = dict(vars(model))
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    old = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, y)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+    assert vars(model).keys() == before.keys()
+    assert all(vars(model)[name] is before[name] for name in before)
+
+
+def test_tol_is_enough_where_steps_run_out():
+    """A gradient below tol is no reason to warn."""
+    X, y, _ = plenty(2, n=2000, d=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fastml.LogisticRegression(max_iter=3, tol=0.5).fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="failed to converge after 1"):
+        fastml.LogisticRegression(max_iter=1, tol=1e-12).fit(X, y)

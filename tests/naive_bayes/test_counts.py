@@ -90,6 +90,22 @@ def test_labels_are_those_of_the_definition(n, d, k, seed):
         np.testing.assert_allclose(found, joint, rtol=1e-13, atol=1e-13)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_classes", [2, 3, 6])
+def test_scores_that_only_rounding_tells_apart_are_the_definitions(n_classes, dtype):
+    """Every class has the same weights in another order, every row the same number throughout."""
+    rng = np.random.default_rng(3)
+    d = 37
+    model = MultinomialNB().fit(np.ones((n_classes, d), dtype), np.arange(n_classes))
+    weights = rng.normal(size=d) * 10.0 ** rng.integers(-6, 1, d)
+    model.feature_log_prob_ = np.array([rng.permutation(weights) for _ in range(n_classes)])
+    X = np.repeat(rng.uniform(0.1, 9.0, (3000, 1)), d, axis=1).astype(dtype)
+    joint = reference.linear_joint_log_likelihood(X, *model._coefficients())
+    fused = (X.astype(np.longdouble) @ model.feature_log_prob_.T).argmax(axis=1)
+    assert (joint.argmax(axis=1) != fused).sum() > 300  # or nothing is tried
+    np.testing.assert_array_equal(model.predict(X), joint.argmax(axis=1))
+
+
 def test_negative_numbers_are_scored_too():
     X, y = problem()
     model = MultinomialNB().fit(X, y)

@@ -188,3 +188,12 @@ def test_iris():
     X, y = load_iris(return_X_y=True)
     names = np.array(["setosa", "versicolor", "virginica"])[y]
     assert GaussianNB().fit(X, names).score(X, names) == pytest.approx(0.96)
+
+
+def test_without_smoothing_a_constant_feature_is_scikit_learns_formula():
+    X, y = problem(n=40)
+    X[y == 1, 2] = 1.0
+    ours = GaussianNB(var_smoothing=0.0).fit(X, y)
+    theirs = sklearn.naive_bayes.GaussianNB(var_smoothing=0.0).fit(X, y)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))

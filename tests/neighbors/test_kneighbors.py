@@ -66,6 +66,25 @@ def test_shapes_and_remainders(n, d, n_queries, k, dtype):
     check(rng.normal(size=(n, d)).astype(dtype), rng.normal(size=(n_queries, d)).astype(dtype), k)
 
 
+@pytest.mark.checked
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_queries", [1, 2])
+@pytest.mark.parametrize("d", [1, 7, 8, 16, 17, 40])
+@pytest.mark.parametrize("offset", [0.0, 1e2, 1e6])
+def test_few_queries_read_the_rows_as_they_are(n_queries, d, offset, dtype, doubtful, monkeypatch):
+    monkeypatch.setattr(_search, "_PART_BYTES", 20_000)
+    rng = np.random.default_rng(d)
+    for n in (100, 1003):
+        X, queries = ((rng.normal(size=(m, d)) + offset).astype(dtype) for m in (n, n_queries))
+        check(X, queries, 4)
+        if dtype == "float64" or (d > 1 and offset < 1e6):  # an error relative to the distance
+            assert doubtful[-1] == 0
+    X = rng.integers(0, 3, (500, d)).astype(dtype)
+    check(X, X[:n_queries] + 1, 9)
+    check(np.repeat(X[:20], 25, axis=0), X[:n_queries], 9)
+    assert doubtful[-1] == n_queries
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("d", [1, 2, 5])
 def test_ties_go_to_the_lowest_row(d, dtype, doubtful):

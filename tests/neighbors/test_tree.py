@@ -157,6 +157,22 @@ def test_rows_within_radii(squared, dtype):
     assert len(found[0]) > 900
 
 
+@pytest.mark.checked
+def test_numbers_that_become_none_under_way_touch_nothing():
+    """Queries are checked before; the kernels stay within their arrays whatever they hold then."""
+    X = np.random.default_rng(9).normal(size=(700, 3))
+    queries = np.full((70, 3), np.nan)
+    queries[::3, 0] = np.inf
+    with np.errstate(invalid="ignore"):
+        squares, indices = _tree.Tree.of(X).nearest(queries, 3)
+        found = _tree.Tree.of(X).within(queries, np.ones(70), False)
+    assert (squares[1] == np.inf).all()
+    assert (indices[1] == NOBODY).all()
+    assert len(found[0]) == 0
+    X[::2] = np.nan
+    _tree.Tree.of(X).nearest(X, 3)
+
+
 def test_what_does_not_fit_is_refused():
     tree = _tree.Tree.of(np.zeros((3, 2)))
     with pytest.raises(ValueError, match="Expected a matrix of float32 or float64"):

@@ -348,6 +348,27 @@ def neighbours(random: Generator) -> str:
     return case
 
 
+def neighbours_in_a_tree(random: Generator) -> str:
+    """What a tree finds, and what is within a radius, equals the reference's."""
+    n, d, n_queries = size(random, 4000), size(random, 9), size(random, 200)
+    dtype = DTYPES[random.integers(2)]
+    X, queries, kind = points(random, n, d, n_queries, dtype)
+    k = min(size(random, 30), n)
+    case = f"{n} x {d}, {n_queries} queries, k = {k}, {dtype.__name__}, {kind}"
+    expected, rows = reference.kneighbors(X, queries, k)
+    radius = float(random.choice(expected.ravel()))
+    with fastml.num_threads(int(random.integers(1, 5))):
+        model = fastml.NearestNeighbors(n_neighbors=k, radius=radius, algorithm="kd_tree").fit(X)
+        distances, indices = model.kneighbors(laid_out(random, queries))
+        near = model.radius_neighbors(queries, return_distance=False)
+    np.testing.assert_array_equal(indices, rows, err_msg=case)
+    np.testing.assert_array_equal(distances, expected, err_msg=case)
+    lengths = np.sqrt(reference.squared_distances(X, queries))
+    for found, row in zip(near, lengths, strict=True):
+        np.testing.assert_array_equal(found, np.flatnonzero(row <= radius), err_msg=case)
+    return case
+
+
 def within_a_radius(random: Generator) -> str:
     """The rows within a radius are those the reference's distances say, borders included."""
     n, d, n_queries = size(random, 1500), size(random, 30), size(random, 80)

@@ -20,7 +20,7 @@ for entry in project["dependencies"] + extras["plot"] + extras["demo"]:
     if not entry.startswith(project["name"]):
         name, version = re.match(r"([\w-]+)>=([\d.]+)", entry).groups()
         print(f"{name}=={version}.*")
-print(*(re.split("[>=]", entry)[0] for entry in extras["dev"] if project["name"] not in entry))
+print(*(entry for entry in extras["dev"] if project["name"] not in entry))
 END
     )
     # shellcheck disable=SC2086

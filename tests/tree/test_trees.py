@@ -230,3 +230,33 @@ def test_a_damaged_sparse_matrix_is_refused():
     sparse.indices[5] = 1 << 30
     with pytest.raises(ValueError, match="damaged sparse matrix"):
         DecisionTreeRegressor().fit(sparse, signal)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("missing", [False, True])
+def test_rows_exactly_on_a_threshold_go_left(missing, dtype):
+    X, signal = samples(2000, 3, dtype=dtype)
+    if missing:
+        X[::7, 1] = np.nan
+    tree = DecisionTreeRegressor(max_depth=7).fit(X, signal)
+    nodes = tree.tree_
+    inner = np.flatnonzero((nodes.children_left >= 0) & np.isfinite(nodes.threshold))
+    rows = np.repeat(X[:40], len(inner), axis=0)
+    split = np.tile(inner, 40)
+    on = nodes.threshold[split].astype(dtype)  # or beside it, where it is rounded
+    beside = np.random.default_rng(0).choice(np.array([-1, 0, 1]), len(on))
+    on = np.where(beside == 0, on, np.nextafter(on, on + beside.astype(dtype)))
+    rows[np.arange(len(rows)), nodes.feature[split]] = on
+    node = np.zeros(len(rows), int)
+    n_equal = 0
+    for _ in range(nodes.max_depth):
+        x = rows[np.arange(len(rows)), np.maximum(nodes.feature[node], 0)].astype(np.float64)
+        inside = nodes.children_left[node] >= 0
+        n_equal += np.count_nonzero(inside & (x == nodes.threshold[node]))
+        left = np.where(
+            np.isnan(x), nodes.missing_go_to_left[node] == 1, x <= nodes.threshold[node]
+        )
+        child = np.where(left, nodes.children_left[node], nodes.children_right[node])
+        node = np.where(inside, child, node)
+    assert n_equal > 20
+    np.testing.assert_array_equal(tree.apply(rows), node)
