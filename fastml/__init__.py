@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons and k-means on ordinary CPUs, at the machine's limit.
+"""Machine learning on large tables with ordinary CPUs, at the machine's limit.
 
 Names resolve on first use: importing :mod:`fastml` imports neither scikit-learn nor Numba.
 They are listed in ``__init__.pyi``, which type checkers read and :mod:`lazy_loader` too.

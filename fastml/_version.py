@@ -1,3 +1,3 @@
 """The version of the library, read by the build and by ``fastml.__version__``."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

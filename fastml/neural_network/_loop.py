@@ -102,7 +102,7 @@ class TrainingLoop:
         Returns
         -------
         error : DivergenceError or None
-            To be raised when the estimator holds what the last finite epoch left.
+            To be told when the estimator holds what the last finite epoch left.
         """
         task = FitTask(self.estimator, self.max_iter, data, self.attributes)
         try:

@@ -157,7 +157,13 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         ------
         TypeError, ValueError
             On bad input, in scikit-learn's words; the estimator is then as it was.  If the loss
-            stops being finite; the parameters are those of the last finite epoch.
+            is not finite in the first epoch.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the loss stops being finite later, naming the epoch and the likely cause; the
+            parameters are those of the last finite epoch.
         """
         goes_on = self.warm_start and self._has_network()
         known = self.classes_ if goes_on else None
@@ -242,6 +248,8 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         probabilities : ndarray (n_samples, n_classes)
         """
         data, network = self._checked_rows(X)
+        if len(self.classes_) == 1:
+            return np.ones((len(data), 1), data.dtype)
         if network.n_outputs > 1:
             return network.outputs(data, activated=True)
         return network.both_probabilities(data)
@@ -260,6 +268,8 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         log_probabilities : ndarray (n_samples, n_classes)
         """
         data, network = self._checked_rows(X)
+        if len(self.classes_) == 1:
+            return np.zeros((len(data), 1), data.dtype)
         z = network.outputs(data)
         if network.architecture.output == "softmax":
             return np.asarray(log_softmax(z, axis=1))
@@ -279,7 +289,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         elif z.shape[1] > 1:
             return (z > 0).astype(np.int64)
         else:
-            codes = (z[:, 0] > 0).astype(np.intp)
+            codes = ((z[:, 0] > 0) & (len(self.classes_) > 1)).astype(np.intp)
         return np.asarray(self.classes_[codes])
 
     def __sklearn_tags__(self) -> Any:

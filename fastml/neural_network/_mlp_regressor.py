@@ -149,7 +149,13 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         ------
         TypeError, ValueError
             On bad input, in scikit-learn's words; the estimator is then as it was.  If the loss
-            stops being finite; the parameters are those of the last finite epoch.
+            is not finite in the first epoch.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the loss stops being finite later, naming the epoch and the likely cause; the
+            parameters are those of the last finite epoch.
         """
         goes_on = self.warm_start and self._has_network()
         return self._train(

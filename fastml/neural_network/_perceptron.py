@@ -21,6 +21,7 @@ from ..kernels.neural_network.bundles import Samples
 from ._architecture import ACTIVATIONS, Architecture
 from ._initial import hidden_activations, hidden_widths, initial_parameters
 from ._loop import TrainingLoop
+from ._messages import warn_not_converged
 from ._network import Network
 from ._resuming import Resuming
 from ._samples import draft_of, known_samples, of_features, split, validation_samples
@@ -238,7 +239,9 @@ class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
             for name in {"gradient_norms_", "feature_names_in_", "_given_arrays"} - fitted.keys():
                 self.__dict__.pop(name, None)
         if diverged is not None:
-            raise diverged
+            if loop.history.n_iter == 0:
+                raise diverged
+            warn_not_converged(str(diverged))
         return self
 
     def _why_not_resumable(self) -> str:

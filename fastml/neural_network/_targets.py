@@ -190,11 +190,8 @@ class Classes(Targets):
             if y.shape[1] != len(classes):
                 raise ValueError(f"`y` has {y.shape[1]} labels, but `self.classes_` has {classes}.")
             return y.astype(bool)
-        if len(classes) < 2:
-            raise ValueError(
-                "This solver needs samples of at least 2 classes in the data, but the data "
-                f"contains only one class: {classes[0]!r}"
-            )
+        if len(classes) == 1:  # the negative one of two, of which the other never occurs
+            return np.zeros((len(y), 1), bool)
         if len(classes) == 2:
             return np.asarray(y == classes[1])[:, np.newaxis]
         return np.asarray(np.searchsorted(classes, y)[:, np.newaxis])
@@ -237,6 +234,8 @@ class Classes(Targets):
             return float("nan")
         if self.output(samples.Y)[0] == "softmax":
             right = z.argmax(axis=1) == samples.Y[:, 0]
+        elif len(self.classes) == 1:
+            return 1.0
         else:
             right = ((z > 0) == samples.Y).all(axis=1)
         return float(np.average(right, weights=samples.weights if samples.weights.size else None))

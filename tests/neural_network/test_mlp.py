@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import KFold, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -398,9 +398,35 @@ def test_bad_input_to_a_fitted_model(method):
         getattr(fastml.MLPClassifier(), method)(X_GOOD)
 
 
-def test_one_class_alone_is_refused_and_changes_nothing():
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("only", [1, "only", True])
+def test_one_class_alone_is_learnt_and_predicted(solver, only):
     X = np.random.default_rng(0).standard_normal((20, 3))
-    model = fastml.MLPClassifier((4,), max_iter=1)
-    with pytest.raises(ValueError, match="the data contains only one class"):
-        model.fit(X, np.ones(20, int))
-    assert not hasattr(model, "classes_")
+    y = np.full(20, only)
+    model = fastml.MLPClassifier((4,), solver=solver, random_state=0, tol=1e-2).fit(X, y)
+    other = sklearn.neural_network.MLPClassifier((4,), solver=solver, random_state=0, tol=1e-2)
+    np.testing.assert_allclose(model.loss_, other.fit(X, y).loss_, rtol=1e-6)
+    assert model.classes_.tolist() == other.classes_.tolist() == [only]
+    far = 100 * X  # where z may have the other sign
+    assert (model.predict(far) == only).all()
+    assert model.score(X, y) == 1
+    assert (model.predict_proba(far) == 1).all()
+    assert (model.predict_log_proba(far) == 0).all()
+    assert model.predict_proba(far).shape == model.predict_log_proba(far).shape == (20, 1)
+
+
+def test_one_class_alone_with_weights_and_early_stopping():
+    X = np.random.default_rng(0).standard_normal((40, 3))
+    model = fastml.MLPClassifier(
+        (4,), early_stopping=True, class_weight="balanced", random_state=0, n_iter_no_change=2
+    )
+    model.fit(X, np.full(40, 7))
+    assert set(model.validation_scores_) == {1.0}
+
+
+def test_cross_validation_on_sorted_targets_has_no_nan():
+    X = np.random.default_rng(0).standard_normal((40, 3))
+    y = np.repeat([0, 1], 20)
+    model = fastml.MLPClassifier((4,), random_state=0, tol=1e-2)
+    scores = cross_val_score(model, X, y, cv=KFold(2))
+    assert scores.tolist() == [0.0, 0.0]  # each half has seen the other class alone

@@ -208,13 +208,11 @@ def test_in_a_grid_search():
 # --- kinds of targets ---------------------------------------------------------------------------
 
 
-def test_one_class_alone_is_refused():
+def test_one_class_alone_in_a_first_call():
     X, _ = digits()
     y = np.full(len(X), "only")
-    with pytest.raises(ValueError, match=r"contains only one class: .*only"):
-        fastml.MLPClassifier().fit(X, y)
-    with pytest.raises(ValueError, match=r"contains only one class: .*only"):
-        fastml.MLPClassifier().partial_fit(X, y, classes=["only"])
+    alone = fastml.MLPClassifier().partial_fit(X, y, classes=["only"])
+    assert (alone.predict(X) == "only").all()
     model = fastml.MLPClassifier().partial_fit(X, y, classes=["only", "other"])
     assert model.classes_.tolist() == ["only", "other"]
 
