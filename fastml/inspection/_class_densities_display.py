@@ -35,9 +35,11 @@ class ClassDensitiesDisplay:
     theta, variance : ndarray (n_classes, n_features)
         The Gaussians of the features shown.
     prior : ndarray (n_classes,)
+        Probabilities of the classes.
     classes : ndarray (n_classes,)
         The classes' names.
     feature_names : sequence (n_features,) of str
+        What the panels are called.
     X : ndarray (n_samples, n_features), default=None
         Rows for the histograms.
     y : ndarray (n_samples,), default=None

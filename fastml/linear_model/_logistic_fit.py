@@ -216,12 +216,12 @@ def fit_logistic(
     problem = Problem(X, target, weights, n_outputs, alpha, intercept)
     if start is not None:
         start = np.array(start, np.float64)
-        start[:, -1] += start[:, :-1] @ problem.shift
+        start[:, -1] += problem.offset(start)
     found = minimum(problem, start, max_iter)
     # Every loss so small that its row is on the right side by far.
     separated = alpha == 0 and found.value < 1e-6 * min(1.0, problem.weight)
     W = found.W.copy()
-    W[:, -1] = W[:, -1] - W[:, :-1] @ problem.shift if intercept else 0.0
+    W[:, -1] = W[:, -1] - problem.offset(W) if intercept else 0.0
     converged = found.converged
     if not converged and found.gradient is not None:
         converged = bool(np.abs(found.gradient).max() <= tol * problem.weight)

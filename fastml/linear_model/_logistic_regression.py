@@ -163,10 +163,14 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
             start = np.column_stack([vars(self)["coef_"], vars(self)["intercept_"]])
             if start.shape != (n_outputs, X.shape[1] + 1):
                 return "warm_start from another shape"
-        found = fit_logistic(
-            X, codes, weights, n_outputs, 1.0 / self.C,
-            self.fit_intercept, self.max_iter, self.tol, start,
-        )  # fmt: skip
+        try:
+            with np.errstate(all="ignore"):
+                found = fit_logistic(
+                    X, codes, weights, n_outputs, 1.0 / self.C,
+                    self.fit_intercept, self.max_iter, self.tol, start,
+                )  # fmt: skip
+        except FloatingPointError:
+            return "numbers overflow"
         if not np.isfinite(found.W).all():
             return "numbers overflow"
         if found.separated:

@@ -98,6 +98,10 @@ class Problem:
         self.penalty = np.append(np.full(d, alpha), 0.0)
         self.used = d + intercept
 
+    def offset(self, W: Array) -> Array:
+        """Return the margins of the shift: einsum asks no BLAS, whose threads decide its bits."""
+        return np.asarray(np.einsum("ki,i->k", W[:, :-1], self.shift))
+
     def sampled(self, step: int) -> Problem:
         """Return the objective of one row in ``step``, with as much penalty a row."""
         part = slice(None, None, step)
@@ -129,7 +133,7 @@ class Problem:
         return products[: self.used, : self.used]
 
     def _probabilities(self, W: Array) -> Array:
-        intercept = W[:, -1] - W[:, :-1] @ self.shift
+        intercept = W[:, -1] - self.offset(W)
         return probabilities(self.X, np.ascontiguousarray(W[:, :-1]), intercept, np.float64)
 
     def products_curvature(self, W: Array | None = None) -> Curvature:
@@ -148,7 +152,7 @@ class Problem:
             P = self._probabilities(W)
             slopes = weights * (1 - (P * P).sum(axis=1))
             S = -np.einsum("ia,ib,i->ab", P, P, weights)
-            S[np.diag_indices(K)] += weights @ P
+            S[np.diag_indices(K)] += np.einsum("i,ia->a", weights, P)
             S /= np.trace(S)
         return Curvature(self.weighted_products(slopes), S)
 
@@ -201,7 +205,7 @@ class Problem:
                 right = right.reshape(1, -1)
                 step[:, :used] = factor.solve(right).reshape(gradient.shape[0], used)
             else:
-                step[:, :used] = factor.solve(mixed @ right)
+                step[:, :used] = factor.solve(np.einsum("ab,bi->ai", mixed, right))
             return step
 
         return divide

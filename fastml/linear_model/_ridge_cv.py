@@ -91,7 +91,7 @@ def fold_scores(X: Array, Y: Array, n_folds: int, alphas: Array, center: bool, s
         else:
             found = Moments(float(train[-1, -1]), shift, train[:-1, :-1], False)
         coefs = np.stack([solve_from(found, d, np.array([a])).coef.T for a in alphas])
-        constants = found.mean[d:] - coefs @ found.mean[:d]
+        constants = found.mean[d:] - np.einsum("akp,p->ak", coefs, found.mean[:d])
         predicted = decision(
             contiguous(X[part]), coefs.reshape(-1, d), constants.reshape(-1), np.float64
         ).reshape(-1, len(alphas), n_targets)

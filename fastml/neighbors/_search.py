@@ -174,7 +174,7 @@ def _by_reading(
 def _settled(
     base: Base,
     queries: Array,
-    candidates: tuple[Array, Array],
+    found: tuple[Array, Array],
     are_squares: bool,
     squares: Array,
     indices: Array,
@@ -184,8 +184,8 @@ def _settled(
     settled = np.empty(n_queries, np.bool_)
     run_team(
         exact.settle_candidates,
-        team_size(n_queries * candidates[0].shape[2] * (n_features + 20)),
-        queries, base.X, base.shift, base.largest, are_squares, *candidates, new_state(),
+        team_size(n_queries * found[0].shape[2] * (n_features + 20)),
+        queries, base.X, base.shift, base.largest, are_squares, found, new_state(),
         squares, indices, settled,
     )  # fmt: skip
     return settled

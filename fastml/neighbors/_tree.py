@@ -104,12 +104,12 @@ class Tree(NamedTuple):
     def _search(self, queries: Array, squares: Array, indices: Array) -> None:
         """Write the nearest rows of float64 queries."""
         n_queries, n_neighbors = indices.shape
-        leaves, nodes = tuple(map(readable, self[1:3])), tuple(map(readable, self[3:]))
+        tree = tuple(map(readable, self[1:]))
         homes, order = np.empty(n_queries, np.int64), np.arange(n_queries)
         n_batches = -(-n_queries // tree_search.BATCH)
         run_team(
             tree_search.nearest_leaves, min(team_size(100.0 * n_queries), n_batches),
-            queries, *nodes, new_state(), homes,
+            queries, *tree[2:], new_state(), homes,
         )  # fmt: skip
         if n_queries > _FEW_QUERIES:
             counts = np.zeros(len(self.numbers) // kdtree.LEAF_ROWS + 1, np.int64)
@@ -117,7 +117,7 @@ class Tree(NamedTuple):
         run_team(
             tree_search.search_tree,
             min(team_size(n_queries * (500.0 + 50.0 * n_neighbors)), n_batches),
-            queries, order, homes, *leaves, *nodes, new_state(), squares, indices,
+            queries, order, homes, tree, new_state(), squares, indices,
         )  # fmt: skip
 
     def within(self, queries: Array, radii: Array, squared: bool) -> tuple[Array, Array, Array]:

@@ -224,7 +224,7 @@ def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
                     _scale_rows(panel, height, n_columns, roots)
                     add_gram(
                         panel, count, height + 1, columns_in_use(rows),
-                        1 + n_outputs * n_columns, n_columns, sums,
+                        1 + n_outputs * n_columns, n_columns, sums, rows.X, first + count,
                     )  # fmt: skip
             add_block(number, True, sums, levels, full)
         take_total(levels, full, partials[ticket])

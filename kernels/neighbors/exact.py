@@ -95,8 +95,8 @@ def moved_norm(query, shift):
 
 @allocating_kernel
 def settle_candidates(
-    queries, X, shift, largest, squares, keys, numbers, state, distances, indices, settled
-):  # fmt: skip
+    queries, X, shift, largest, squares, candidates, state, distances, indices, settled
+):
     """Order the candidates by their defined distances, as a member of a team.
 
     Parameters
@@ -106,13 +106,14 @@ def settle_candidates(
     shift : IN (n_features,)
     largest : float, the largest |x|^2 of the moved rows
     squares : bool, whether keys are squared distances, see ``few.find_few``
-    keys, numbers : IN, see ``candidates.find_candidates``
+    candidates : IN (keys, numbers), see ``candidates.find_candidates``
     state : IN/OUT the team's state, zero at the start
     distances : OUT (n_queries, n_neighbors) float64, squared
     indices : OUT (n_queries, n_neighbors) int64
     settled : OUT (n_queries,) bool, whether these are the nearest; what is written is to be
         decided by :func:`nearest_rows` where they may not be
     """
+    keys, numbers = candidates
     n_queries, n_features = queries.shape
     n_parts, _, n_candidates = keys.shape
     n_neighbors = indices.shape[1]

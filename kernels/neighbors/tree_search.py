@@ -203,11 +203,9 @@ def search(query, home, leaves, nodes, path, best, held):
         path.children[level] = bits & (bits - 1)
         bound = path.bounds[level * CHILDREN + c]
         i = path.nodes[level]
-        if bound >= best[0]:
-            child = (nodes.starts[level] + i) * CHILDREN + c
-            # A child that is not there has NOBODY's number, which is lower than none.
-            if bound > best[0] or nodes.least[child] >= held[0]:
-                continue
+        least = nodes.least[(nodes.starts[level] + i) * CHILDREN + c]
+        if least == NOBODY or bound > best[0] or (bound == best[0] and least >= held[0]):
+            continue
         i = i * CHILDREN + c
         if level < last:
             level += 1
@@ -217,9 +215,7 @@ def search(query, home, leaves, nodes, path, best, held):
 
 
 @allocating_kernel
-def search_tree(
-    queries, order, homes, packed, numbers, boxes, least, starts, state, distances, indices
-):
+def search_tree(queries, order, homes, tree, state, distances, indices):
     """Find the nearest rows of all queries, as a member of a team.
 
     Parameters
@@ -227,12 +223,12 @@ def search_tree(
     queries : IN (n_queries, n_features) float64, finite
     order : IN (n_queries,) int64, see ``order_by_leaf``
     homes : IN (n_queries,) int64, see ``nearest_leaves``
-    packed, numbers : IN, see ``kdtree.Leaves``
-    boxes, least, starts : IN, see ``kdtree.Nodes``
+    tree : IN (packed, numbers, boxes, least, starts), see ``kdtree.Leaves`` and ``kdtree.Nodes``
     state : IN/OUT the team's state, zero at the start
     distances : OUT (n_queries, n_neighbors) float64, squared
     indices : OUT (n_queries, n_neighbors) int64
     """
+    packed, numbers, boxes, least, starts = tree
     leaves, nodes = Leaves(packed, numbers), Nodes(boxes, least, starts)
     n_queries, n_neighbors = indices.shape
     path = Path(

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
-from ..tile import M, N, add_as, fill, lanes, lanes_of, load, rank1
+from ..tile import M, N, add_as, fill, lanes, lanes_of, load, prefetch, rank1
 from .scratch import aligned_zeros
 from .strips import columns_in_use, pack_strips, strip_width
 from .sums import add_block, take_total
@@ -29,7 +29,7 @@ BLOCK_ROWS = 4096
 
 
 @inner_kernel
-def add_gram(panel, count, height, n_used, at, pitch, G):
+def add_gram(panel, count, height, n_used, at, pitch, G, X, following):
     """Add the Gram matrix of a panel's rows, entries i >= j, to float64 sums.
 
     Parameters
@@ -39,9 +39,12 @@ def add_gram(panel, count, height, n_used, at, pitch, G):
     n_used : int, columns in use
     at, pitch : int, entry (i, j) at ``at + j * pitch + i``; pitch is the width of whole strips
     G : IN/OUT flat float64
+    X, following : the rows, and which of them comes next: its memory and that of the rows after it
+        is asked for meanwhile
     """
     step = lanes(panel)
     width = strip_width(panel)
+    line = 0
     for si in range(0, n_used, width):
         for sj in range(0, si + 1, width):
             for j in range(0, min(width, n_used - sj), COLUMNS):
@@ -54,9 +57,11 @@ def add_gram(panel, count, height, n_used, at, pitch, G):
                 else:
                     tile = fill(panel, 0.0, M, COLUMNS)
                     for r in range(count):
+                        prefetch(X, following + r, line)
                         features = load(panel, left + r * width, 0, M, 1)
                         tile = rank1(tile, features, panel, right + r * width, 1)
                     add_as(G, to, pitch, tile)
+                    line = line + 64 // X.itemsize if line + 64 // X.itemsize < X.shape[1] else 0
 
 
 @inner_kernel
@@ -101,6 +106,6 @@ def gram(rows, like, height, tickets, state, partials):
             for first in range(start, stop, height):
                 count = min(height, stop - first)
                 pack_strips(rows, first, count, height + 1, panel)
-                add_gram(panel, count, height + 1, n_used, 0, n_columns, G)
+                add_gram(panel, count, height + 1, n_used, 0, n_columns, G, rows.X, first + count)
             add_block(number, True, G, levels, full)
         take_total(levels, full, partials[ticket])

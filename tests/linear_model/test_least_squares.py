@@ -289,3 +289,14 @@ def test_memory_maps_are_not_copied(tmp_path):
     assert most < X.nbytes / 2
     np.testing.assert_array_equal(model.coef_, fastml.LinearRegression().fit(X, y).coef_)
     np.testing.assert_array_equal(model.predict(mapped), model.predict(X))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", [fastml.LinearRegression, fastml.Ridge])
+def test_three_million_whole_numbers(kind, dtype):
+    """float32 sums of peers lose the intercept: -0.46, or -33."""
+    X = np.arange(3_000_000, dtype=dtype)[:, None]
+    model = kind().fit(X, 3.0 * X[:, 0].astype(np.float64) + 2)
+    np.testing.assert_allclose(model.coef_, [3.0], rtol=1e-9)
+    np.testing.assert_allclose(model.intercept_, 2.0, rtol=1e-6)
+    assert model.computed_by_ == "fastml"

@@ -348,3 +348,16 @@ def test_tol_is_enough_where_steps_run_out():
         fastml.LogisticRegression(max_iter=3, tol=0.5).fit(X, y)
     with pytest.warns(ConvergenceWarning, match="failed to converge after 1"):
         fastml.LogisticRegression(max_iter=1, tol=1e-12).fit(X, y)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("n", [100, 20000])
+def test_numbers_whose_squares_overflow_are_left_to_scikit_learn(n_classes, n):
+    rng = np.random.default_rng(10)
+    X = rng.standard_normal((n, 3)) * [1, 1e200, 1]
+    model = fastml.LogisticRegression(max_iter=5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, np.arange(n) % n_classes)
+    assert model.computed_by_ in ("fastml", "scikit-learn: numbers overflow")
+    assert model.predict(X).shape == (n,)

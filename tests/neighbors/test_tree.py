@@ -170,6 +170,7 @@ def test_numbers_that_become_none_under_way_touch_nothing():
     assert (indices[1] == NOBODY).all()
     assert len(found[0]) == 0
     X[::2] = np.nan
+    np.random.default_rng(0).shuffle(X)
     _tree.Tree.of(X).nearest(X, 3)
 
 
