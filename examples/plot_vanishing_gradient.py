@@ -58,6 +58,6 @@ for (activation, model), colour in zip(models.items(), ("#ee6677", "#4477aa"), s
     name = f"{activation}: {scores[activation]:.0%} of test digits"
     GradientFlowDisplay.from_estimator(model, X, y, ax=flow, name=name, color=colour)
     LossCurveDisplay.from_estimator(model, ax=losses, name=activation, color=colour)
-flow.set_title("gradient of each layer")
+flow.set_title("gradient of each layer, epoch by epoch and now")
 losses.set_title("the loss stands still, or falls")
 plt.show()

@@ -29,8 +29,22 @@ def for_the_site(lines: list[str]) -> list[str]:
     return cleaned
 
 
+def with_sections(lines: list[str]) -> list[str]:
+    """Return a docstring's lines with headings over the source and the example of the reference.
+
+    There both stand at the end without any, which numpydoc takes for parameters.
+    """
+    found: list[str] = []
+    for line in lines:
+        for begins, title in (("Source:", "References"), (">>>", "Examples")):
+            if line.startswith(begins) and title not in lines and title not in found:
+                found += ["", title, "-" * len(title), ""]
+        found.append(line)
+    return found
+
+
 def _process(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
-    lines[:] = for_the_site(lines)
+    lines[:] = with_sections(for_the_site(lines))
 
 
 def setup(app: Any) -> dict[str, Any]:

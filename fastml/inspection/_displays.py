@@ -11,9 +11,13 @@ from sklearn.utils.validation import check_is_fitted
 from ..core.validation import Array
 from ..neural_network._perceptron import BasePerceptron
 from ._gradient_flow import GradientFlow, gradient_flow
+from ._style import plain_log_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+#: What the axis of gradients spans at least.
+_LEAST_RATIO = 100.0
 
 
 def _axes(ax: Axes | None) -> Axes:
@@ -139,6 +143,12 @@ class GradientFlowDisplay:
             yscale="log",
             xticks=layers,
         )
+        low, high = ax.get_ylim()
+        if low > 0 and high < low * _LEAST_RATIO:  # a few per cent must not look like vanishing
+            middle = (low * high) ** 0.5
+            ax.set_ylim(middle / _LEAST_RATIO**0.5, middle * _LEAST_RATIO**0.5)
+        if epochs:
+            ax.set_title("thick: now; thin: each epoch, the last the darkest", fontsize="medium")
         if name is not None:
             ax.legend()
         self.ax_ = ax
@@ -251,6 +261,7 @@ class LossCurveDisplay:
                 label=f"{prefix}validation",
             )
         ax.set(xlabel="epoch", ylabel="mean loss", yscale="log")
+        plain_log_axis(ax)
         ax.legend()
         self.ax_ = ax
         self.figure_ = ax.figure

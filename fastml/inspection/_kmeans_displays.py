@@ -258,14 +258,17 @@ class KMeansStepsDisplay:
             panel.set_ylabel(self.feature_names[1])
         centre = Line2D([], [], linestyle="", marker="o", markersize=8, label="centre")
         centre.set(markerfacecolor=FAINT, markeredgecolor=INK)
+        old = Line2D([], [], linestyle="", marker="o", markersize=7, label="where it was")
+        old.set(markerfacecolor="white", markeredgecolor=INK)
         figure.legend(
             handles=[
                 centre,
+                *([old] if self.n_iter > 1 else []),
                 Line2D([], [], color=INK, linewidth=1.2, label="its way so far"),
                 Line2D([], [], color=FAINT, linewidth=0.8, label="boundary of regions"),
             ],
             loc="outside lower center",
-            ncols=3,
+            ncols=4,
             frameon=False,
         )
         return np.asarray(axes).reshape(-1)[:n_panels]

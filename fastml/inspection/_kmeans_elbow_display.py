@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from ..core.validation import Array
-from ._style import COLOURS, INK
+from ._style import COLOURS, INK, plain
 
 
 class KMeansElbowDisplay:
@@ -129,7 +129,7 @@ class KMeansElbowDisplay:
         ax.set_title("Inertia over the number of clusters", loc="left", pad=10, color=INK)
         ax.set_ylim(bottom=0)
         ax.xaxis.set_major_locator(MaxNLocator(nbins=15, integer=True))
-        ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+        ax.yaxis.set_major_formatter(lambda value, _: plain(value))
         ax.grid(axis="y", alpha=0.25)
         ax.spines[["top", "right"]].set_visible(False)
         self.ax_, self.figure_ = ax, ax.figure

@@ -307,6 +307,22 @@ def test_scikit_learns_decision_boundary(pyplot):
     assert DecisionBoundaryDisplay.from_estimator(model, X[:, :2], response_method="predict").ax_
 
 
+def test_gradients_of_similar_size_do_not_look_like_vanishing(pyplot):
+    X, y = digits()
+    model = classifier((12, 12), max_iter=5, record_gradients=True).fit(X, y)
+    ax = GradientFlowDisplay.from_estimator(model, X, y).ax_
+    low, high = ax.get_ylim()
+    assert high / low >= 99
+    assert "thin: each epoch" in ax.get_title()
+
+
+def test_loss_axes_say_plain_numbers(pyplot):
+    for curve, minor in (([0.9, 0.5, 0.3], "0.5"), ([1000.0, 0.01], "")):
+        ax = LossCurveDisplay(curve).plot().ax_
+        assert ax.yaxis.get_major_formatter()(0.1) == "0.1"
+        assert ax.yaxis.get_minor_formatter()(0.5) == minor
+
+
 def test_the_classic_case(pyplot, monkeypatch):
     monkeypatch.setattr(pyplot, "show", lambda: None)
     path = Path(__file__).parents[2] / "examples" / "plot_vanishing_gradient.py"
