@@ -6,6 +6,7 @@ import heapq
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from ..core.validation import Array
 from ..kernels.tree.problem import GINI, POISSON, Targets
@@ -159,6 +160,24 @@ def best_first(arrays: TreeArrays, max_leaf_nodes: int) -> TreeArrays:
         rights=rights,
         depth=len(levels_of(lefts, rights)) - 1,
     )
+
+
+def paths(arrays: TreeArrays, leaves: Array) -> Any:
+    """Return the nodes above each leaf of a list, and itself: (n, n_nodes) csr_matrix of 1."""
+    n_nodes = len(arrays.features)
+    parents = np.full(n_nodes, -1, np.int64)
+    inner = np.flatnonzero(arrays.lefts >= 0)
+    parents[arrays.lefts[inner]] = parents[arrays.rights[inner]] = inner
+    used, which = np.unique(leaves, return_inverse=True)
+    columns = [used.astype(np.int64)]
+    while (columns[-1] > 0).any():
+        above = columns[-1]
+        columns.append(np.where(above > 0, parents[above], -1))
+    table = np.column_stack(columns[::-1])[which]
+    kept = table >= 0
+    starts = np.concatenate(([0], np.cumsum(kept.sum(axis=1))))
+    indices = table[kept]
+    return csr_matrix((np.ones(len(indices), np.int64), indices, starts), (len(leaves), n_nodes))
 
 
 def to_sklearn(arrays: TreeArrays, n_features: int, n_classes: int) -> Any:

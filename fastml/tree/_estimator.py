@@ -21,6 +21,7 @@ from ._arrays import (
     best_first,
     class_arrays,
     from_sklearn,
+    paths,
     to_sklearn,
     value_arrays,
     with_impurities,
@@ -35,6 +36,8 @@ _MOST_CLASSES, _MOST_ROWS = 256, (1 << 31) - 1
 _NO_LIMIT = 1 << 30
 #: A sparse X of so many elements is made dense: a quarter of a gigabyte.
 _MOST_DENSE = 1 << 26
+#: Elements of a sparse X that are made dense at a time for prediction.
+_DENSE_BLOCK = 1 << 20
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -155,15 +158,13 @@ class ExactTree:
 
     def _checked(self, X: Any, y: Any) -> tuple[Array, Array, Array | None]:
         me: Any = self
-        # A sparse X is float32, as scikit-learn has it, so that its prediction is right too.
-        kinds = np.float32 if issparse(X) else [np.float64, np.float32]
+        kinds = [np.float64, np.float32]
         check_X = {"dtype": kinds, "ensure_all_finite": False, "accept_sparse": "csc"}
         check_y = {"ensure_2d": False, "dtype": None}
         X, y = validate_data(self, X, y, validate_separately=(check_X, check_y))
         missing = me._compute_missing_values_in_feature_mask(X)
         if issparse(X):
-            if X.indices.dtype != np.intc or X.indptr.dtype != np.intc:
-                raise ValueError("No support for np.int64 index based sparse matrices")
+            _refuse_long_indices(X)
             check_compressed(X)
             X = X.toarray(order="C")
         if me.criterion == "poisson":
@@ -266,7 +267,7 @@ class ExactTree:
         """Return X as the fast prediction takes it, and whether it may hold NaN; None if not."""
         state = vars(self)
         me: Any = self
-        if issparse(X) or me.n_outputs_ != 1:
+        if me.n_outputs_ != 1:
             return None
         fitted = state.get("_fitted")
         dtype = fitted.dtype if fitted is not None else np.float32
@@ -281,6 +282,15 @@ class ExactTree:
         )
         if plain:
             pass
+        elif issparse(X):
+            if fitted is None:
+                return None
+            X = validate_data(
+                self, X, dtype=[np.float64, np.float32], reset=False, ensure_all_finite=False,
+                accept_sparse="csr",
+            )  # fmt: skip
+            _refuse_long_indices(X)
+            check_compressed(X)
         elif not check_input:
             if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.type not in (
                 np.float32, np.float64,
@@ -294,7 +304,7 @@ class ExactTree:
             )
         if fitted is None and X.dtype != np.float32:
             X = X.astype(np.float32)
-        if len(X) == 0:
+        if X.shape[0] == 0:
             return None
         missing = False
         with np.errstate(over="ignore", invalid="ignore"):
@@ -322,7 +332,15 @@ class ExactTree:
         if rows is None:
             return None
         predictor = self._predictor(rows[0].dtype.type)
-        return predictor.names[predictor.leaves(*rows)]
+        if not issparse(rows[0]):
+            return np.asarray(predictor.names[predictor.leaves(*rows)])
+        X, missing = rows
+        height = max(_DENSE_BLOCK // X.shape[1], 1)
+        found = [
+            predictor.leaves(X[start : start + height].toarray(), missing)
+            for start in range(0, X.shape[0], height)
+        ]
+        return np.asarray(predictor.names[np.concatenate(found)])
 
     def _values(self) -> Array:
         fitted = vars(self).get("_fitted")
@@ -382,12 +400,40 @@ class ExactTree:
             predicted = self._values()[:, 0][leaves]
         return predicted
 
+    def decision_path(self, X: Any, check_input: bool = True) -> Any:
+        """Return which nodes each row passes.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            The rows.
+        check_input : bool, default=True
+            Whether X is checked; False only for what has been.
+
+        Returns
+        -------
+        indicator : sparse matrix (n_samples, n_nodes)
+            1 where the row passes the node.
+        """
+        check_is_fitted(self)
+        leaves = self._leaves(X, check_input)
+        fitted = vars(self).get("_fitted")
+        if leaves is None or fitted is None:
+            base: Any = super()
+            return base.decision_path(X, check_input)
+        return paths(fitted.arrays, leaves)
+
     def __getstate__(self) -> dict[str, Any]:
         base: Any = super()
         state = dict(base.__getstate__())
         state.pop("_predictors", None)
         state.pop("_shared", None)
         return state
+
+
+def _refuse_long_indices(X: Any) -> None:
+    if X.indices.dtype != np.intc or X.indptr.dtype != np.intc:
+        raise ValueError("No support for np.int64 index based sparse matrices")
 
 
 def _max_features(wanted: Any, d: int) -> int:

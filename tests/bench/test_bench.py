@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import cases, compare, grid, peers, report
+from bench import cases, compare, peers, report
 from bench.cases import cold_start
 from bench.cases.cluster import seeding
 from bench.harness import checks, results, sizes, stage, targets, truths, workloads
 from bench.harness.case import FASTML, NUMPY, REFERENCE, Case, Cost, MissingError, Reference, Row
-from bench.harness.lot import Lot
 from bench.harness.targets import BEST, LIMIT, TORCH, Target
 from bench.machine import host
 from bench.machine.limits import least_seconds
@@ -424,55 +423,3 @@ def test_the_results_page_shows_the_newest_stored_result():
     assert page.exists() == (newest is not None)
     if newest is not None:
         assert page.read_text(encoding="utf-8") == report.results_markdown(newest)
-
-
-def test_lots_are_drawn_again_from_the_same_seed_and_lie_within_their_bounds():
-    def drawn(*seed):
-        lot = Lot(*seed)
-        return [lot.whole(3, 2000) for _ in range(300)] + [lot.dtype() for _ in range(50)]
-
-    assert drawn(1, 2) == drawn(1, 2)
-    assert drawn(1, 2) != drawn(1, 3)
-    numbers = drawn(5)[:300]
-    assert min(numbers) >= 3
-    assert max(numbers) <= 2000
-    assert 60 < sorted(numbers)[150] < 100  # the middle of a logarithmic scale is 77
-    assert set(drawn(5)[300:]) == {"float32", "float64"}
-
-
-def test_any_beginning_of_a_grid_has_all_kinds():
-    draws = grid.order({"many": 40, "few": 10})
-    assert len(set(draws)) == 50
-    assert {kind for kind, _ in draws[:8]} == {"many", "few"}
-    assert sum(kind == "few" for kind, _ in draws[:25]) == 5
-
-
-def test_every_drawn_kind_draws_cases_that_differ():
-    for kind, (count, draw) in grid.kinds().items():
-        cases_drawn = [draw(Lot(3, number)) for number in range(5)]
-        assert count > 0
-        assert len({case.name for case in cases_drawn}) > 1, kind
-        assert all(FASTML in case.rows and len(case.rows) > 1 for case in cases_drawn)
-
-
-def test_a_grid_names_what_it_lost_and_what_was_wrong():
-    races = [
-        grid.Race("a", "won", "torch", 2.0, 2.0, 1.0, {}),
-        grid.Race("a", "lost", "faiss", 0.5, 0.6, 1.0, {}),
-        grid.Race("b", "bad", "", 0.0, 0.0, 0.0, {FASTML: "other labels"}),
-    ]
-    text = "\n".join(grid.summary(races))
-    assert "50 %  0.50    1.25" in text
-    assert "0.50 (0.60)  a: lost  faiss" in text
-    assert "WRONG b: bad: fastml: other labels" in text
-
-
-def test_races_are_run(monkeypatch):
-    monkeypatch.setattr(grid, "_SIZE", sizes.SIZES["tiny"])
-    from bench.cases.neural_network import elementwise
-
-    race = grid.race("sigmoid", elementwise.case("sigmoid", 1_000, "float32"))
-    assert race is not None
-    assert race.ratio > 0
-    assert race.peer
-    assert not race.wrong

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 import sklearn.tree
+from scipy.sparse import csc_array, csr_array
 from sklearn.base import clone
 
 import fastml
@@ -127,6 +128,28 @@ def test_float64_is_decided_as_given():
     model = DecisionTreeClassifier().fit(X, y)
     assert model.score(X, y) == 1.0
     assert model.tree_.node_count == 15
+    for sparse in (csr_array(X), csc_array(X)):
+        again = DecisionTreeClassifier().fit(sparse, y)
+        assert same(model, again)
+        assert again.score(sparse, y) == model.score(csr_array(sparse), y) == 1.0
+        np.testing.assert_array_equal(again.apply(sparse), model.apply(X))
+    # scikit-learn's own decision_path would make X float32, all one value.
+    path = model.decision_path(X)
+    assert path.shape == (8, 15)
+    for i, leaf in enumerate(model.apply(X)):
+        assert path[i, leaf] == path[i, 0] == 1
+
+
+def test_decision_path_is_that_of_scikit_learn():
+    X, signal = samples(2000, 4)
+    model = DecisionTreeRegressor(min_samples_leaf=30).fit(X, signal)
+    path = model.decision_path(X)
+    theirs = model.tree_.decision_path(X)
+    assert path.dtype == theirs.dtype
+    assert path.has_sorted_indices
+    assert (path != theirs).nnz == 0
+    with pytest.raises(ValueError, match="features"):
+        model.decision_path(X[:, :2])
 
 
 @pytest.mark.parametrize(
