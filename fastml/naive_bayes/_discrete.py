@@ -17,9 +17,12 @@ from ..core.estimator import unchanged_on_error
 from ..core.passes import Grid, TreeSum
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, check_finite, readable
+from ..data import Table
+from ..execution import over_blocks, set_features, table_of
 from ..kernels.naive_bayes import counts, linear
 from ..kernels.ops.sums import levels_for
 from ._moments import block_rows, blocks_a_ticket
+from ._passes import counts_of
 
 _ALL_ONES = np.empty(0)
 #: Types of numbers there are kernels for; others become the last.
@@ -72,7 +75,7 @@ def add_sparse(X: Any, classes: Array, weights: Array, feature_count: Array) -> 
     )  # fmt: skip
 
 
-def _kind(X: Array) -> Array:
+def kind_of(X: Array) -> Array:
     """Return X in a type of numbers that there are kernels for."""
     if X.dtype in _TYPES and X.dtype.isnative:
         return readable(X)
@@ -119,7 +122,11 @@ class CountingNB:
         TypeError, ValueError
             On bad input, in scikit-learn's words; the estimator is then as it was.
         """
+        table = table_of(X, y, sample_weight)
         with unchanged_on_error(self):
+            if table is not None:
+                self._fit_table(table)
+                return self
             data, targets, weights = self._counted_input(X, y, sample_weight, reset=True)
             self.classes_, numbers = number_classes(targets)
             self._init_counters(len(self.classes_), data.shape[1])  # type: ignore[attr-defined]
@@ -170,6 +177,14 @@ class CountingNB:
             self._add(data, numbers, weights)
         return self
 
+    def _fit_table(self, table: Table) -> None:
+        """Count the rows of a table."""
+        set_features(self, table.X)
+        found = counts_of(table, self._threshold(), type(self).__name__)
+        self.classes_, sums, weights, negative = found
+        self._init_counters(len(self.classes_), table.X.shape[1])  # type: ignore[attr-defined]
+        self._take(self.feature_count_ + sums, weights, negative)
+
     def _counted_input(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> tuple[Any, Array, Array]:
@@ -197,14 +212,20 @@ class CountingNB:
                 X.data = (X.data > threshold).astype(np.float64)
             negative = bool(X.nnz and X.data.min() < 0)
             feature_count = np.array(self.feature_count_, dtype=np.float64, order="C")
-            X = scipy.sparse.csr_array((_kind(X.data), X.indices, X.indptr), shape=X.shape)
+            X = scipy.sparse.csr_array((kind_of(X.data), X.indices, X.indptr), shape=X.shape)
             add_sparse(X, numbers, weights, feature_count)
             class_count = np.bincount(
                 numbers, weights=weights if weights.size else None, minlength=n_classes
             )
         else:
-            found, class_count, negative = counted(_kind(X), numbers, weights, n_classes, threshold)
+            found, class_count, negative = counted(
+                kind_of(X), numbers, weights, n_classes, threshold
+            )
             feature_count = self.feature_count_ + found
+        self._take(feature_count, class_count, negative)
+
+    def _take(self, feature_count: Array, class_count: Array, negative: bool) -> None:
+        """Set counts, of which the classes' are added, and what follows from them."""
         if negative and self._positive:
             raise ValueError(f"Negative values in data passed to {type(self).__name__} (input X).")
         self.feature_count_ = feature_count
@@ -224,6 +245,7 @@ class CountingNB:
         """Return the weight of each class and feature, and the bias of each class."""
         raise NotImplementedError
 
+    @over_blocks
     def predict(self, X: ArrayLike) -> Array:
         """Return the likeliest class of each row.
 
@@ -245,6 +267,7 @@ class CountingNB:
         labels = self._scores(X, labels=True)
         return np.asarray(self.classes_[labels])
 
+    @over_blocks
     def predict_joint_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the joint probability of each row and class.
 
@@ -259,6 +282,7 @@ class CountingNB:
         """
         return self._scores(X, labels=False)
 
+    @over_blocks
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the probability of each class for each row.
 
@@ -274,6 +298,7 @@ class CountingNB:
         joint = self.predict_joint_log_proba(X)
         return np.asarray(joint - logsumexp(joint, axis=1, keepdims=True))
 
+    @over_blocks
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of each class for each row.
 
@@ -306,7 +331,7 @@ class CountingNB:
             with np.errstate(invalid="ignore"):
                 scores = data @ W.T + b
             return np.asarray(scores.argmax(axis=1) if labels else scores)
-        return self._score_dense(_kind(data), W, b, labels=labels)
+        return self._score_dense(kind_of(data), W, b, labels=labels)
 
     def _score_sparse(self, X: Any, W: Array, b: Array) -> Array:
         threshold = self._threshold()
@@ -317,7 +342,7 @@ class CountingNB:
         rows = max(16, _WORK_PER_TICKET // max(1, X.nnz // max(X.shape[0], 1) * len(b)))
         run_team(
             linear.sparse_scores, team_size(float(X.nnz * len(b))),
-            _kind(values), X.indices, X.indptr, np.ascontiguousarray(W.T), b, rows, new_state(),
+            kind_of(values), X.indices, X.indptr, np.ascontiguousarray(W.T), b, rows, new_state(),
             scores,
         )  # fmt: skip
         return scores

@@ -17,10 +17,12 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from ..core.classes import check_classes, number_classes
 from ..core.estimator import samples, unchanged_on_error
 from ..core.validation import Array, check_finite, readable
+from ..execution import over_blocks, set_features, table_of
 from ..kernels.naive_bayes import gaussian
 from ..reference.naive_bayes import gaussian_constants
 from ._likelihood import joint_log_likelihood, likeliest_class
 from ._moments import RunningMoments
+from ._passes import moments_of
 
 _ALL_ONES = np.empty(0)
 #: Rows a ticket of prediction times features times classes, about.
@@ -99,7 +101,14 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
         TypeError, ValueError
             On bad input, in scikit-learn's words; the estimator is then as it was.
         """
+        table = table_of(X, y, sample_weight)
         with unchanged_on_error(self):
+            if table is not None:
+                table = table.of_floats()
+                classes, running = moments_of(table, type(self).__name__)
+                set_features(self, table.X)
+                self._settle(running, classes, np.empty((0, 0)))
+                return self
             data, targets, weights = self._checked(X, y, sample_weight, reset=True)
             classes, numbers = number_classes(targets)
             running = RunningMoments(len(classes), data.shape[1])
@@ -209,6 +218,7 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
 
     # --- prediction ------------------------------------------------------------------------
 
+    @over_blocks
     def predict(self, X: ArrayLike) -> Array:
         """Return the likeliest class of each row.
 
@@ -240,6 +250,7 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
             labels = self._joint_log_likelihood(data).argmax(axis=1)
         return np.asarray(self.classes_[labels])
 
+    @over_blocks
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of each class for each row.
 
@@ -254,6 +265,7 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
         """
         return np.asarray(np.exp(self.predict_log_proba(X)))
 
+    @over_blocks
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the probability of each class for each row.
 
