@@ -16,6 +16,8 @@ S = TypeVar("S")
 
 #: Bytes of a piece that is read at once, about, and buffers of that size.
 PIECE_BYTES, BUFFERS = 12 << 20, 3
+#: What a pass may keep of each row: a label and a limit, or a distance.
+STATE_BYTES = 8
 
 
 class Placement(NamedTuple):
@@ -131,6 +133,28 @@ def table_of(X: Any, y: Any = None, sample_weight: Any = None) -> Table | None:
     if not (is_blocks(X) or _in_context.get() is not None):
         return None
     return as_table(X, y, sample_weight)
+
+
+class Passes:
+    """Passes over a table in blocks of one size, which may keep what they know of rows.
+
+    Parameters
+    ----------
+    table : Table
+    block_rows : int
+        Rows of a reduction block.
+    check : str, default=None
+        The estimator whose X must be finite, where that is not known yet.
+    """
+
+    def __init__(self, table: Table, block_rows: int, check: str | None = None) -> None:
+        self._engine = current_engine()
+        self._placement = self._engine.place(table, Grid(block_rows), check)
+
+    def run(self, fit: Any, model: Any) -> Any:
+        """Make one pass and return the next model."""
+        total = self._engine.step(self._placement, fit, model).total()
+        return fit.finish(total, model)
 
 
 def sum_over(

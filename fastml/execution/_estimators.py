@@ -51,9 +51,15 @@ def room(shape: tuple[int, ...], dtype: Any) -> Array:
     limit = memory_limit()
     if limit is None or size <= limit // 2 or np.dtype(dtype).hasobject:
         return np.empty(shape, dtype)
+    return in_file(shape, dtype)
+
+
+def in_file(shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return an array of zeros in a file without a name: memory the system can write out."""
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     with tempfile.TemporaryFile(prefix="fastml-") as file:
-        file.truncate(size)
-        return np.memmap(file, dtype, "r+", 0, shape)
+        file.truncate(max(size, 1))
+        return np.asarray(np.memmap(file, dtype, "r+", 0, shape))
 
 
 def in_chunks(table: Table, call: Callable[[Array], Array]) -> Array:
@@ -88,10 +94,15 @@ def over_blocks(method: Method) -> Method:
     def mapped(self: Any, X: Any, *args: Any, **options: Any) -> Any:
         if not is_blocks(X):
             return method(self, X, *args, **options)
-        table = as_table(X)
-        check_features(self, table.X)
-        plain = copy.copy(self)  # what it was when the call began, and without names to compare
-        vars(plain).pop("feature_names_in_", None)
-        return in_chunks(table, lambda rows: method(plain, rows, *args, **options))
+        return map_blocks(lambda plain, rows: method(plain, rows, *args, **options), self, X)
 
     return mapped  # type: ignore[return-value]
+
+
+def map_blocks(method: Callable[..., Array], estimator: Any, X: Any) -> Array:
+    """Return what a method gives for blocks, called with some of the rows at a time."""
+    table = as_table(X)
+    check_features(estimator, table.X)
+    plain = copy.copy(estimator)  # what it was when the call began, and without names to compare
+    vars(plain).pop("feature_names_in_", None)
+    return in_chunks(table, lambda rows: method(plain, rows))

@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..core.memory import memory_limit
 from ..core.passes import Grid, Pass, Piece, TreeSum
 from ..core.readers import read_ahead
 from ..data import Part, Table
-from ._engine import BUFFERS, Placement, most_blocks
+from ._engine import BUFFERS, STATE_BYTES, Placement, most_blocks
 
 S = TypeVar("S")
 
@@ -41,6 +42,16 @@ class LocalEngine:
         if table.passes % 2 == 0 and table.any_order:
             ordered.reverse()
         tree: TreeSum[S] = TreeSum(fit.merge)
+        known = getattr(fit, "without_rows", None)
+        if known is not None:
+            due = []
+            for piece in ordered:
+                found = known(piece, state_of(placement, piece), model)
+                if found is None:
+                    due.append(piece)
+                else:
+                    tree.add(piece.first, piece.n_blocks, found)
+            ordered = due
         for part in parts(placement, ordered):
             tree.add(part.first, part.n_blocks, fit.statistics(part, model))
         if placement.check is not None:
@@ -51,6 +62,16 @@ class LocalEngine:
         """Let go of nothing."""
 
 
+def state_of(placement: Placement, piece: Piece) -> dict[str, Any]:
+    """Return what is known of the rows of a piece, on disk where it would break the limit."""
+    state = placement.states.get(piece.first)
+    if state is None:
+        limit = memory_limit()
+        spill = limit is not None and STATE_BYTES * placement.table.n_rows > limit // 4
+        state = placement.states[piece.first] = {"spill": spill}
+    return state
+
+
 def parts(placement: Placement, pieces: Iterable[Piece]) -> Iterator[Part]:
     """Yield pieces with their rows, the next ones read meanwhile.
 
@@ -59,8 +80,7 @@ def parts(placement: Placement, pieces: Iterable[Piece]) -> Iterator[Part]:
     table, check = placement.table, None if placement.table.seen else placement.check
 
     def read(piece: Piece, buffer: Any) -> Part:
-        state = placement.states.setdefault(piece.first, {})
-        return table.read(piece, buffer, check=check, state=state)
+        return table.read(piece, buffer, check=check, state=state_of(placement, piece))
 
     if table.in_place:
         yield from _in_place(table, list(pieces), read)

@@ -79,7 +79,7 @@ def test_a_fit_that_raises_leaves_the_estimator_as_it_was(fit, tmp_path):
     with pytest.raises(ValueError, match=r"(?s)contains NaN.*row 8000, column 1 of .*X\.npy"):
         model.fit(bad, y, w)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        model.fit(bad, y[:-1], w)
+        model.fit(bad, y[:-1], w[:-1])
     with pytest.raises(ValueError, match="Negative values"):
         model.fit(open_as("array", np.abs(np.nan_to_num(X)), 1, tmp_path), y, w - 1e-9)
     assert vars(model).keys() == before.keys()

@@ -33,9 +33,34 @@ def bernoulli(X, y, w):
     return fastml.BernoulliNB(binarize=1.2e4).fit(X, y, w)
 
 
-FITS = {fit.__name__: fit for fit in (gaussian, multinomial, bernoulli)}
+def kmeans(X, y, w):
+    return fastml.KMeans(11, random_state=0, max_iter=6).fit(X, sample_weight=w)
+
+
+def kmeans_from_rows(X, y, w):
+    """Several runs, an empty cluster, no tolerance."""
+    model = fastml.KMeans(30, init="random", n_init=2, tol=0, max_iter=4, random_state=1)
+    return model.fit(X, sample_weight=w)
+
+
+def kmeans_from_centers(X, y, w):
+    centers = np.vstack([np.linspace(1e4, 3e4, 7)[:, None] * np.ones(D), np.full((2, D), 1e9)])
+    return fastml.KMeans(9, init=centers, algorithm="lloyd", max_iter=9).fit(X, sample_weight=w)
+
+
+FITS = {
+    fit.__name__: fit
+    for fit in (
+        gaussian,
+        multinomial,
+        bernoulli,
+        kmeans,
+        kmeans_from_rows,
+        kmeans_from_centers,
+    )
+}
 #: Attributes that tell how, not what.
-HOW = {"feature_names_in_"}
+HOW = {"feature_names_in_", "n_scored_", "n_decided_"}
 
 
 def attributes(model):
