@@ -329,21 +329,12 @@ class BaseKMeans(
             stacklevel=6,
         )
 
-    def _random_rows(
-        self, n_samples: int, weights: Array, random_state: np.random.RandomState
-    ) -> Array:
-        """Return different rows, with chances as their weights."""
-        chances = np.full(n_samples, 1 / n_samples)
-        if weights.size:
-            moderate = moderate_weights(weights)[0]
-            chances = moderate / moderate.sum()
-            n_weighing = int(np.count_nonzero(chances))
-            if n_weighing < self.n_clusters:
-                raise ValueError(
-                    f"init='random' chooses among the samples whose sample_weight is not zero: "
-                    f"n_clusters={self.n_clusters} should be <= {n_weighing}."
-                )
-        return random_state.choice(n_samples, self.n_clusters, replace=False, p=chances)
+    def _check_weighing(self, n_weighing: int) -> None:
+        if n_weighing < self.n_clusters:
+            raise ValueError(
+                f"init='random' chooses among the samples whose sample_weight is not zero: "
+                f"n_clusters={self.n_clusters} should be <= {n_weighing}."
+            )
 
     def _start(
         self,
@@ -364,5 +355,10 @@ class BaseKMeans(
         if init == "k-means++":
             rows = choose_rows(X, self.n_clusters, weights, random_state, deadline=deadline)
         else:
-            rows = self._random_rows(len(X), weights, random_state)
+            chances = np.full(len(X), 1 / len(X))
+            if weights.size:
+                moderate = moderate_weights(weights)[0]
+                chances = moderate / moderate.sum()
+                self._check_weighing(int(np.count_nonzero(chances)))
+            rows = random_state.choice(len(X), self.n_clusters, replace=False, p=chances)
         return np.ascontiguousarray(X[rows])

@@ -15,8 +15,9 @@ from ..data import Table
 from ..execution import set_features
 from ._lloyd import Clustering, Reason
 from ._plusplus import moderate_exponent
+from ._table_draws import Chances
 from ._table_fit import Scaled, Seen, TableRun, look_at
-from ._table_seeding import all_weights, plusplus_rows, read_rows
+from ._table_seeding import plusplus_rows, read_rows
 
 
 class TableFit:
@@ -111,12 +112,12 @@ class TableFit:
             given = init(np.asarray(table.X), k, random_state=self._random)
             found: Array = self._estimator._checked_centers(table.X, given)
             return found
-        weights = all_weights(table)
         if init == "random":
-            rows = self._estimator._random_rows(table.n_rows, weights, self._random)
-            return read_rows(table, rows)
+            chances = Chances(table)
+            self._estimator._check_weighing(chances.n_weighing)
+            return read_rows(table, chances.different(k, self._random))
         exponent = moderate_exponent(self._seen.largest, table.X.dtype)
         moderate = table
         if exponent:
             moderate = Table(Scaled(table.X, -exponent), table.y, table.weights)
-        return read_rows(table, plusplus_rows(moderate, k, weights, self._random))
+        return read_rows(table, plusplus_rows(moderate, k, self._random))

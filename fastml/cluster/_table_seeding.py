@@ -16,6 +16,7 @@ from ..kernels.ops.sums import tree_size
 from ..kernels.tile import N
 from ._bundles import check_array, seeding_samples
 from ._plusplus import BLOCK_ROWS
+from ._table_draws import Chances
 
 
 def read_rows(table: Table, rows: Any) -> Array:
@@ -24,13 +25,6 @@ def read_rows(table: Table, rows: Any) -> Array:
     for i in np.argsort(rows, kind="stable"):
         table.X.read(int(rows[i]), int(rows[i]) + 1, found[i : i + 1])
     return found
-
-
-def all_weights(table: Table) -> Array:
-    """Return the weights of all rows, (0,) if they are all one."""
-    if table.weights is None:
-        return np.empty(0)
-    return np.asarray(table.weights.read(0, table.n_rows), np.float64)
 
 
 class Weighing(NamedTuple):
@@ -104,20 +98,17 @@ class WeighingPass:
         return potentials
 
 
-def plusplus_rows(
-    table: Table, n_clusters: int, weights: Array, random_state: np.random.RandomState
-) -> Array:
+def plusplus_rows(table: Table, n_clusters: int, random_state: np.random.RandomState) -> Array:
     """Return the rows greedy k-means++ starts from, as ``_plusplus.choose_rows`` does.
 
     Parameters
     ----------
     table : Table of moderate numbers and weights
-    weights : ndarray (n_samples,) of float64, or (0,) for weights of one
     """
     n_candidates = 2 + int(np.log(n_clusters))
-    chances = weights if weights.size else np.ones(table.n_rows)
+    chances = Chances(table)
     chosen = np.empty(n_clusters, np.int64)
-    chosen[0] = random_state.choice(table.n_rows, p=chances / chances.sum())
+    chosen[0] = chances.one(random_state)
     if n_clusters == 1:
         return chosen
     uniforms = random_state.uniform(size=(n_clusters - 1, n_candidates))
@@ -141,7 +132,7 @@ def plusplus_rows(
             centers = np.vstack([centers, weighing.candidates[at : at + 1]])
         candidates = np.array(
             [
-                _draw(table, weights, Weighing(centers, centers[:1]), int(block), float(left))
+                _draw(table, chances, Weighing(centers, centers[:1]), int(block), float(left))
                 for block, left in zip(blocks, remainders, strict=True)
             ]
         )
@@ -149,7 +140,7 @@ def plusplus_rows(
     return chosen
 
 
-def _draw(table: Table, weights: Array, weighing: Weighing, block: int, remainder: float) -> int:
+def _draw(table: Table, chances: Chances, weighing: Weighing, block: int, remainder: float) -> int:
     """Return the row of a block at which the running potential reaches ``remainder``."""
     start = block * BLOCK_ROWS
     stop = min(start + BLOCK_ROWS, table.n_rows)
@@ -158,7 +149,7 @@ def _draw(table: Table, weights: Array, weighing: Weighing, block: int, remainde
     before = weighing.centers[: max(1, len(weighing.centers) - 1)]
     weigh(X, np.empty(0), weighing._replace(centers=before), closest, 0)
     rows = np.vstack([X, weighing.centers[-1:]])
-    some = weights[start:stop] if weights.size else weights
+    some = chances.weights(start, stop)
     if some.size:
         some = np.append(some, 0.0)
     samples: Samples = seeding_samples(rows, some)

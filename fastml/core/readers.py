@@ -6,17 +6,34 @@ ends with its generator; a caller that is interrupted or forked owes it nothing.
 
 from __future__ import annotations
 
-from _thread import start_new_thread
+import mmap
+from _thread import stack_size, start_new_thread
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+import numpy as np
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
+#: Of a reader: the system's eight megabytes would count against a limit of memory.
+_STACK_BYTES = 1 << 20
 #: The caller looks this often, in seconds, whether it was interrupted.
 _PATIENCE = 0.1
+
+
+def ring(n_buffers: int, n_bytes: int) -> list[Any]:
+    """Return buffers of bytes that the system has back as soon as they are dropped.
+
+    Memory of the allocator might stay with it, in pieces.
+    """
+    if not hasattr(mmap, "MAP_PRIVATE"):
+        return [np.empty(n_bytes, np.uint8) for _ in range(n_buffers)]
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    maps = [mmap.mmap(-1, max(n_bytes, 1), flags=flags) for _ in range(n_buffers)]
+    return [np.frombuffer(memory, np.uint8) for memory in maps]
 
 
 def read_ahead(
@@ -60,11 +77,14 @@ def read_ahead(
         if number is None:
             return False
         if started < n_threads:
+            before = stack_size(_STACK_BYTES)
             try:
                 start_new_thread(copy_context().run, (work,))
                 started += 1
             except (RuntimeError, MemoryError):  # no more threads to be had
                 pass
+            finally:
+                stack_size(before)
         if started:
             todo.put((number, job, buffer))
         else:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.classes import check_classes
+from ..core.classes import check_classes, number_classes
 from ..core.validation import Array
 from ..data import Part, Table
 from ._engine import sum_over
@@ -31,8 +31,10 @@ class ClassesPass:
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
         check_classes(y)
-        values, rows, counts = np.unique(y, return_index=True, return_counts=True)
-        return Classes(values, rows + part.start, counts)
+        values, numbers = number_classes(y)
+        rows = np.zeros(len(values), np.int64)
+        rows[numbers[::-1]] = np.arange(part.stop - 1, part.start - 1, -1)  # the first is the last
+        return Classes(values, rows, np.bincount(numbers, minlength=len(values)))
 
     def merge(self, a: Classes, b: Classes) -> Classes:
         """Return the classes of both; rows of the first come first."""

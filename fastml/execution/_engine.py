@@ -16,6 +16,8 @@ S = TypeVar("S")
 
 #: Bytes of a piece that is read at once, about, and buffers of that size.
 PIECE_BYTES, BUFFERS = 12 << 20, 3
+#: Bytes a row that a pass may need besides: labels, class numbers and the like.
+_ROW_OVERHEAD = 32
 #: What a pass may keep of each row: a label and a limit, or a distance.
 STATE_BYTES = 8
 
@@ -61,7 +63,7 @@ def piece_bytes() -> int:
 
 def most_blocks(table: Table, grid: Grid) -> int:
     """Return the blocks of a piece: a power of two."""
-    blocks = piece_bytes() // (table.row_bytes * grid.block_rows)
+    blocks = piece_bytes() // ((table.row_bytes + _ROW_OVERHEAD) * grid.block_rows)
     return 1 << max(0, int(blocks).bit_length() - 1)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.memory import memory_limit
 from ..core.passes import Piece
-from ..core.readers import read_ahead
+from ..core.readers import read_ahead, ring
 from ..core.validation import Array
 from ..data import Blocks, Table, as_table, is_blocks
 from ._engine import BUFFERS, piece_bytes
@@ -49,7 +49,7 @@ def room(shape: tuple[int, ...], dtype: Any) -> Array:
     """Return an array for results: in a file without a name where it would break the limit."""
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     limit = memory_limit()
-    if limit is None or size <= limit // 2 or np.dtype(dtype).hasobject:
+    if limit is None or size <= limit // 8 or np.dtype(dtype).hasobject:
         return np.empty(shape, dtype)
     return in_file(shape, dtype)
 
@@ -76,7 +76,7 @@ def in_chunks(table: Table, call: Callable[[Array], Array]) -> Array:
     pieces = [Piece(0, 1, start, min(start + rows, table.n_rows)) for start in starts]
     buffers: list[Any] = [None]
     if X.view(0, 0) is None:
-        buffers = [np.empty(min(rows, len(X)) * table.row_bytes, np.uint8) for _ in range(BUFFERS)]
+        buffers = ring(BUFFERS, min(rows, len(X)) * table.row_bytes)
     found: Array | None = None
     for part in read_ahead(pieces, table.read, buffers, table.readers):
         some = np.asarray(call(part.X))

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
-import numpy as np
-
 from ..core.memory import memory_limit
 from ..core.passes import Grid, Pass, Piece, TreeSum
-from ..core.readers import read_ahead
+from ..core.readers import read_ahead, ring
 from ..data import Part, Table
 from ._engine import BUFFERS, STATE_BYTES, Placement, most_blocks
 
@@ -67,7 +65,7 @@ def state_of(placement: Placement, piece: Piece) -> dict[str, Any]:
     state = placement.states.get(piece.first)
     if state is None:
         limit = memory_limit()
-        spill = limit is not None and STATE_BYTES * placement.table.n_rows > limit // 4
+        spill = limit is not None and STATE_BYTES * placement.table.n_rows > limit // 8
         state = placement.states[piece.first] = {"spill": spill}
     return state
 
@@ -87,8 +85,7 @@ def parts(placement: Placement, pieces: Iterable[Piece]) -> Iterator[Part]:
         return
     rows = placement.grid.block_rows * placement.most_blocks
     size = min(rows, table.n_rows) * table.row_bytes
-    buffers = [np.empty(size, np.uint8) for _ in range(BUFFERS)]
-    yield from read_ahead(pieces, read, buffers, table.readers)
+    yield from read_ahead(pieces, read, ring(BUFFERS, size), table.readers)
 
 
 def _in_place(table: Table, pieces: list[Piece], read: Any) -> Iterator[Part]:
