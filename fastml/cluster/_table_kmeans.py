@@ -17,7 +17,7 @@ from ._lloyd import Clustering, Reason
 from ._plusplus import moderate_exponent
 from ._table_draws import Chances
 from ._table_fit import Scaled, Seen, TableRun, look_at
-from ._table_seeding import plusplus_rows, read_rows
+from ._table_seeding import plusplus_rows
 
 
 class TableFit:
@@ -115,9 +115,9 @@ class TableFit:
         if init == "random":
             chances = Chances(table)
             self._estimator._check_weighing(chances.n_weighing)
-            return read_rows(table, chances.different(k, self._random))
+            return np.asarray(table.X[chances.different(k, self._random)])
         exponent = moderate_exponent(self._seen.largest, table.X.dtype)
         moderate = table
         if exponent:
             moderate = Table(Scaled(table.X, -exponent), table.y, table.weights)
-        return read_rows(table, plusplus_rows(moderate, k, self._random))
+        return np.asarray(table.X[plusplus_rows(moderate, k, self._random)])

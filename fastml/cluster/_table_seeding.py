@@ -19,14 +19,6 @@ from ._plusplus import BLOCK_ROWS
 from ._table_draws import Chances
 
 
-def read_rows(table: Table, rows: Any) -> Array:
-    """Return some rows of X, in the order asked for."""
-    found = np.empty((len(rows), table.X.shape[1]), table.X.dtype)
-    for i in np.argsort(rows, kind="stable"):
-        table.X.read(int(rows[i]), int(rows[i]) + 1, found[i : i + 1])
-    return found
-
-
 class Weighing(NamedTuple):
     """What a pass of k-means++ starts from.
 
@@ -113,7 +105,7 @@ def plusplus_rows(table: Table, n_clusters: int, random_state: np.random.RandomS
         return chosen
     uniforms = random_state.uniform(size=(n_clusters - 1, n_candidates))
     passes = Passes(table, BLOCK_ROWS)
-    first = read_rows(table, chosen[:1])
+    first = table.X[chosen[:1]]
     weighing = Weighing(first, np.repeat(first, n_candidates, axis=0))
     candidates = np.full(n_candidates, chosen[0])
     n_blocks = -(-table.n_rows // BLOCK_ROWS)
@@ -136,7 +128,7 @@ def plusplus_rows(table: Table, n_clusters: int, random_state: np.random.RandomS
                 for block, left in zip(blocks, remainders, strict=True)
             ]
         )
-        weighing = Weighing(centers, read_rows(table, candidates))
+        weighing = Weighing(centers, table.X[candidates])
     return chosen
 
 

@@ -12,6 +12,9 @@ from ..core.memory import in_words, memory_limit
 
 Array = NDArray[Any]
 
+#: Rows asked for by number are read together, this much at once, unless they are so far apart.
+_GATHERED_BYTES, _MOST_BETWEEN = 1 << 20, 100
+
 
 class Blocks:
     """Rows of numbers that are read when they are needed, some at a time.
@@ -176,11 +179,30 @@ class Blocks:
         """Bytes of all rows in memory."""
         return self.size * self.dtype.itemsize
 
-    def __getitem__(self, rows: slice) -> Array:
+    def __getitem__(self, rows: slice | Array) -> Array:
+        if isinstance(rows, np.ndarray) and rows.dtype.kind in "iu" and rows.ndim == 1:
+            return self._gather(rows)
         if not isinstance(rows, slice) or rows.step not in (None, 1):
-            raise TypeError("Blocks are cut by slices of rows without a step: X[a:b].")
+            raise TypeError("Blocks are cut by X[a:b], without a step, or by numbers of rows.")
         start, stop, _ = rows.indices(len(self))
         return self.read(start, max(start, stop))
+
+    def _gather(self, rows: Array) -> Array:
+        """Return rows by number: what is between them is read, too, where it is little."""
+        found = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        order = np.argsort(rows, kind="stable")
+        ordered = rows[order]
+        width = max(1, _GATHERED_BYTES * len(self) // max(1, self.nbytes))
+        at = 0
+        while at < len(rows):
+            first = int(ordered[at])
+            end = int(np.searchsorted(ordered, first + width))
+            last = int(ordered[end - 1]) + 1
+            if last - first > _MOST_BETWEEN * (end - at):
+                end, last = at + 1, first + 1
+            found[order[at:end]] = self.read(first, last)[ordered[at:end] - first]
+            at = end
+        return found
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """Return all rows in memory, if they fit: what fits without passes work on."""

@@ -14,8 +14,10 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import unchanged_on_error
 from ..core.validation import Array, check_finite, contiguous, readable
+from ..execution import table_of
 from ._least_squares import Solution, solve
 from ._moments import Moments, moments
+from ._table import solve_table
 
 
 def checked_rows(
@@ -140,7 +142,17 @@ class LinearRegression(linear_model.LinearRegression):  # type: ignore[misc]
         """
         reason = "positive=True" if self.positive else unsupported_input(X)
         if reason is None:
+            table = table_of(X, y, sample_weight)
             with unchanged_on_error(self):
+                if table is not None:
+                    sums = solve_table(self, table, np.zeros(1), self.fit_intercept)
+                    if sums is not None:
+                        table = sums[0]
+                        set_solution(self, table.X, table.y, *sums[1:], self.fit_intercept)  # type: ignore[arg-type]
+                        self.rank_ = sums[1].rank
+                        self._factor = (sums[1].factor, min(table.X.shape))
+                        self.__dict__.pop("_singular", None)
+                        return self
                 rows, y_, weights = checked_rows(self, X, y, sample_weight, nonnegative=True)
                 found = solved(self, rows, y_, weights, np.zeros(1), self.fit_intercept)
                 if found is not None:

@@ -108,6 +108,7 @@ def moments(
     center: bool = True,
     shift: Array | None = None,
     single: bool = False,
+    products: Callable[[Array], Array] | None = None,
 ) -> Moments:
     """Return the moments of rows; numbers that are not finite make the products not finite.
 
@@ -122,22 +123,29 @@ def moments(
         A guess of the mean; default: that of the first rows.
     single : bool
         Whether to multiply in float32 and sum panels in float64: products to eight digits.
+    products : callable
+        Sums the products about a shift where X and Y are only the first rows; default: theirs.
     """
     panel_type = np.float32 if single else np.float64
     roots = None if weights is None else np.sqrt(weights)
     width = X.shape[1] + Y.shape[1]
+
+    def about(shift: Array) -> Array:
+        if products is not None:
+            return products(shift)
+        return raw_products(X, Y, roots, shift, panel_type)
+
     if not center:
-        products = raw_products(X, Y, roots, np.zeros(width), panel_type)
-        weight = float(products[-1, -1])
-        return Moments(weight, np.zeros(width), products[:-1, :-1], single)
+        raw = about(np.zeros(width))
+        return Moments(float(raw[-1, -1]), np.zeros(width), raw[:-1, :-1], single)
     again = shift is None
     shift = first_shift(X, Y, weights) if shift is None else shift
     while True:
-        products = raw_products(X, Y, roots, shift, panel_type)
-        weight = float(products[-1, -1])
+        raw = about(shift)
+        weight = float(raw[-1, -1])
         with np.errstate(all="ignore"):
-            offset = products[-1, :-1] / weight if weight else np.zeros(width)
-            centred = products[:-1, :-1] - weight * np.outer(offset, offset)
+            offset = raw[-1, :-1] / weight if weight else np.zeros(width)
+            centred = raw[:-1, :-1] - weight * np.outer(offset, offset)
             spread = np.maximum(np.diag(centred), 0.0)
             far = weight * offset**2 > _FARTHEST_MEAN**2 * spread
         if not (again and far.any()):

@@ -11,7 +11,10 @@ from sklearn.base import _fit_context
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import unchanged_on_error
+from ..core.validation import Array
+from ..execution import table_of
 from ._linear_regression import checked_rows, set_solution, solved
+from ._table import solve_table
 
 _SOLVERS = ("auto", "cholesky", "svd")
 
@@ -57,6 +60,17 @@ class Ridge(linear_model.Ridge):  # type: ignore[misc]
     array([1.])
     """
 
+    def _penalties(self, y: Any) -> Array:
+        """Return the penalty of all targets, or of each."""
+        alpha = np.asarray(self.alpha, np.float64).reshape(-1)
+        n_targets = 1 if y is None or y.ndim == 1 else y.shape[1]
+        if len(alpha) not in (1, n_targets):
+            raise ValueError(
+                "Number of targets and number of penalties do not correspond: "
+                f"{len(alpha)} != {n_targets}"
+            )
+        return alpha
+
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Ridge:
         """Fit the model.
@@ -85,15 +99,19 @@ class Ridge(linear_model.Ridge):  # type: ignore[misc]
         elif self.solver not in _SOLVERS:
             reason = f"solver={self.solver!r}"
         if reason is None:
+            table = table_of(X, y, sample_weight)
             with unchanged_on_error(self):
+                if table is not None:
+                    alpha = self._penalties(table.y)
+                    sums = solve_table(self, table, alpha, self.fit_intercept)
+                    if sums is not None:
+                        table = sums[0]
+                        set_solution(self, table.X, table.y, *sums[1:], self.fit_intercept)  # type: ignore[arg-type]
+                        self.n_iter_ = None
+                        self.solver_ = "cholesky" if self.solver == "auto" else self.solver
+                        return self
                 rows, y_, weights = checked_rows(self, X, y, sample_weight)
-                alpha = np.asarray(self.alpha, np.float64).reshape(-1)
-                n_targets = 1 if y_.ndim == 1 else y_.shape[1]
-                if len(alpha) not in (1, n_targets):
-                    raise ValueError(
-                        "Number of targets and number of penalties do not correspond: "
-                        f"{len(alpha)} != {n_targets}"
-                    )
+                alpha = self._penalties(y_)
                 if weights is not None and (weights < 0).any():
                     reason = "negative weights"
                 else:

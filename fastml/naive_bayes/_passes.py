@@ -68,7 +68,7 @@ def moments_of(table: Table, name: str) -> tuple[Array, RunningMoments]:
     """
     n_features = table.X.shape[1]
     classes, rows, _ = find_classes(table)
-    origins = np.vstack([table.X.read(row, row + 1) for row in rows.tolist()]).astype(np.float64)
+    origins = table.X[rows].astype(np.float64)
     rows_a_block = block_rows(n_features, len(classes))
     nodes = sum_over(table, rows_a_block, MomentsPass(classes, origins), check=name)
     running = RunningMoments(len(classes), n_features)

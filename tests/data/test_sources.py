@@ -288,3 +288,16 @@ def test_lengths_must_agree():
         table_of_rows(fastml.blocks(rows(0)))
     with pytest.raises(ValueError, match=r"Negative values.*row 3"):
         table_of_rows(X, None, np.arange(2.5, -7.0, -1.0)).read(Piece(0, 1, 0, 10))
+
+
+@pytest.mark.parametrize("kind", ["array", "npy", "parquet", "factory"])
+def test_rows_by_number(kind, tmp_path):
+    X = rows(5000)
+    found = open_as(kind, X, 301, tmp_path)
+    random = np.random.default_rng(5)
+    for numbers in (random.integers(0, 5000, 900), np.array([4999, 0, 0, 2]), np.empty(0, int)):
+        np.testing.assert_array_equal(found[numbers], X[numbers])
+    with pytest.raises(TypeError, match="Blocks are cut by"):
+        found[[1, 2]]
+    with pytest.raises(ValueError, match="has no rows"):
+        found[np.array([5000])]

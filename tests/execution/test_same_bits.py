@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from block_fits import FITS, D, problem, same
+from block_fits import FITS, PREDICTING, D, problem, same
 from row_sources import KINDS, open_as
 
 import fastml
@@ -49,7 +49,7 @@ def test_targets_and_weights_of_the_same_file(fit, tmp_path):
         same(FITS[fit](rows, targets, weights), expected)
 
 
-@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("fit", PREDICTING)
 def test_predictions_are_those_of_the_array(fit, tmp_path):
     X, y, w = problem()
     model = FITS[fit](X, y, w)
@@ -86,7 +86,7 @@ def test_a_fit_that_raises_leaves_the_estimator_as_it_was(fit, tmp_path):
     assert all(vars(model)[name] is before[name] for name in before)
 
 
-@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("fit", PREDICTING)
 def test_names_of_features(fit, tmp_path):
     X, y, w = problem()
     rows = open_as("parquet", X, 3001, tmp_path)

@@ -48,6 +48,14 @@ def kmeans_from_centers(X, y, w):
     return fastml.KMeans(9, init=centers, algorithm="lloyd", max_iter=9).fit(X, sample_weight=w)
 
 
+def linear(X, y, w):
+    return fastml.LinearRegression().fit(X, y, w)
+
+
+def ridge(X, y, w):
+    return fastml.Ridge(alpha=1e-3, fit_intercept=False).fit(X, y, w)
+
+
 FITS = {
     fit.__name__: fit
     for fit in (
@@ -57,8 +65,12 @@ FITS = {
         kmeans,
         kmeans_from_rows,
         kmeans_from_centers,
+        linear,
+        ridge,
     )
 }
+#: Whose predictions are made of some rows at a time.
+PREDICTING = [name for name in FITS if name not in ("linear", "ridge")]
 #: Attributes that tell how, not what.
 HOW = {"feature_names_in_", "n_scored_", "n_decided_"}
 
