@@ -21,9 +21,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from ..core.callbacks import FitTask
 from ..core.estimator import samples, unchanged_on_error
 from ..core.validation import Array
-from ..data import Table
-from ..execution import table_of
+from ..data import Blocks, Table
+from ..execution import Plan, table_of
 from ._base import BaseKMeans, as_given, checked_weights, mean_variance
+from ._bundles import block_rows
 from ._lloyd import Clustering, LloydRun, Reason, advance_until
 from ._plusplus import moderate_weights
 from ._resuming import Runs
@@ -198,6 +199,17 @@ class KMeans(BaseKMeans):
         for name, value in self._attributes(fit.best(), fit.exponent).items():
             setattr(self, name, value)
         self._n_features_out = self.n_clusters
+
+    def _plan(self, X: Blocks) -> Plan:
+        """Return what a fit of blocks does with rows."""
+        (n_samples, d), k = X.shape, self.n_clusters
+        drawn = {"k-means++": k}.get(self.init, 0) if isinstance(self.init, str) else 0
+        runs = 1 if self.n_init == "auto" and drawn else self._n_runs(10)
+        passes = [("extremes and variance", 2 if self.tol else 1)]
+        if drawn:
+            passes.append(("start", runs * drawn))
+        passes += [("iterations", runs * (self.max_iter + 1)), ("labels", runs)]
+        return Plan(passes, block_rows(d, k), 8 * k * (d + 2), True, 4 * n_samples)
 
     def _warn_of_one_cluster(self) -> None:
         if self.algorithm == "elkan" and self.n_clusters == 1:

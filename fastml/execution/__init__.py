@@ -14,5 +14,7 @@ from ._estimators import map_blocks as map_blocks
 from ._estimators import over_blocks as over_blocks
 from ._estimators import room as room
 from ._estimators import set_features as set_features
+from ._explain import Plan as Plan
+from ._explain import explain as explain
 
 __all__ = ["engine"]

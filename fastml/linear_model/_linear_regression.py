@@ -14,10 +14,11 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import unchanged_on_error
 from ..core.validation import Array, check_finite, contiguous, readable
-from ..execution import table_of
+from ..data import Blocks
+from ..execution import Plan, table_of
 from ._least_squares import Solution, solve
 from ._moments import Moments, moments
-from ._table import solve_table
+from ._table import plan_of, solve_table
 
 
 def checked_rows(
@@ -168,6 +169,10 @@ class LinearRegression(linear_model.LinearRegression):  # type: ignore[misc]
             lambda copied: super().fit(X, y, sample_weight),
         )
         return self
+
+    def _plan(self, X: Blocks) -> Plan:
+        """Return what a fit of blocks does with rows."""
+        return plan_of(X)
 
     @property
     def singular_(self) -> Array:

@@ -12,9 +12,10 @@ from sklearn.base import _fit_context
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import unchanged_on_error
 from ..core.validation import Array
-from ..execution import table_of
+from ..data import Blocks
+from ..execution import Plan, table_of
 from ._linear_regression import checked_rows, set_solution, solved
-from ._table import solve_table
+from ._table import plan_of, solve_table
 
 _SOLVERS = ("auto", "cholesky", "svd")
 
@@ -59,6 +60,10 @@ class Ridge(linear_model.Ridge):  # type: ignore[misc]
     >>> Ridge(alpha=2.0).fit(X, [-2.0, 2.0]).coef_
     array([1.])
     """
+
+    def _plan(self, X: Blocks) -> Plan:
+        """Return what a fit of blocks does with rows."""
+        return plan_of(X)
 
     def _penalties(self, y: Any) -> Array:
         """Return the penalty of all targets, or of each."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.validation import Array, check_finite, contiguous
 from ..data import Blocks, Part, Table
-from ..execution import set_features, sum_over
+from ..execution import Plan, set_features, sum_over
 from ..kernels.ops.gram import BLOCK_ROWS
 from ._least_squares import Solution, by_cholesky, solve
 from ._moments import _FIRST_ROWS, Moments, moments, raw_products
@@ -60,6 +60,12 @@ class ProductsPass:
     def finish(self, statistics: Array, model: Array) -> Array:
         """Return the sums of all rows."""
         return statistics
+
+
+def plan_of(X: Blocks) -> Plan:
+    """Return what a fit of blocks does with rows."""
+    passes = [("products, and once more where the first rows lie apart", 2)]
+    return Plan(passes, BLOCK_ROWS, 8 * (X.shape[1] + 2) ** 2)
 
 
 def first_rows(table: Table) -> Any:

@@ -17,8 +17,8 @@ from ..core.estimator import unchanged_on_error
 from ..core.passes import Grid, TreeSum
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, check_finite, readable
-from ..data import Table
-from ..execution import over_blocks, set_features, table_of
+from ..data import Blocks, Table
+from ..execution import Plan, over_blocks, set_features, table_of
 from ..kernels.naive_bayes import counts, linear
 from ..kernels.ops.sums import levels_for
 from ._moments import block_rows, blocks_a_ticket
@@ -176,6 +176,10 @@ class CountingNB:
                 )
             self._add(data, numbers, weights)
         return self
+
+    def _plan(self, X: Blocks) -> Plan:
+        """Return what a fit of blocks does with rows; of two classes, for how many is not known."""
+        return Plan([("counts", 1)], block_rows(X.shape[1], 2), 2 * 8 * (X.shape[1] + 1))
 
     def _fit_table(self, table: Table) -> None:
         """Count the rows of a table."""

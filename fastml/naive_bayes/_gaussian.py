@@ -17,11 +17,12 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from ..core.classes import check_classes, number_classes
 from ..core.estimator import samples, unchanged_on_error
 from ..core.validation import Array, check_finite, readable
-from ..execution import over_blocks, set_features, table_of
+from ..data import Blocks
+from ..execution import Plan, over_blocks, set_features, table_of
 from ..kernels.naive_bayes import gaussian
 from ..reference.naive_bayes import gaussian_constants
 from ._likelihood import joint_log_likelihood, likeliest_class
-from ._moments import RunningMoments
+from ._moments import RunningMoments, block_rows
 from ._passes import moments_of
 
 _ALL_ONES = np.empty(0)
@@ -184,6 +185,11 @@ class GaussianNB(sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
             sample_weight, data, dtype=np.float64, ensure_non_negative=True, copy=True
         )
         return readable(data), targets, weights
+
+    def _plan(self, X: Blocks) -> Plan:
+        """Return what a fit of blocks does with rows; of two classes, for how many is not known."""
+        passes = [("moments, and once more where there are weights", 2)]
+        return Plan(passes, block_rows(X.shape[1], 2), 4 * 8 * (X.shape[1] + 1))
 
     def _priors(self, counts: Array) -> Array:
         if self.priors is None:

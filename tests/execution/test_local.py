@@ -160,3 +160,22 @@ def test_a_fit_of_a_stuck_source_can_be_interrupted():
         fastml.GaussianNB().fit(rows, np.zeros(1 << 22, np.int8))
     assert time.monotonic() - started < 20  # not the thirty seconds of the reader
     timer.join()
+
+
+def test_what_a_fit_would_take_is_told_before(capsys, tmp_path):
+    np.save(tmp_path / "X.npy", np.zeros((200_000, 10), np.float32))
+    X = fastml.blocks(tmp_path / "X.npy")
+    with fastml.engine(memory_limit="4MB"):
+        X.explain(fastml.KMeans(8, max_iter=20))
+        told = capsys.readouterr().out
+        assert "start: 8 passes" in told
+        assert "iterations: 21 passes" in told
+        assert "to read: 256 MB at most" in told
+        assert "kept of the rows: 1.6 MB, in a file" in told
+        X.explain(fastml.DecisionTreeClassifier())
+        assert "which the limit does not allow" in capsys.readouterr().out
+    for model in (fastml.GaussianNB(), fastml.BernoulliNB(), fastml.Ridge()):
+        X.explain(model)
+        assert "to read: " in capsys.readouterr().out
+    fastml.blocks(np.zeros((100, 2))).explain(fastml.LinearRegression())
+    assert "used in place" in capsys.readouterr().out
