@@ -51,6 +51,7 @@ def test_blocks_none_of_whose_rows_can_change_are_not_read():
     same(model, fastml.KMeans(k, init=start, tol=0, max_iter=40).fit(X))
 
 
+@pytest.mark.checked
 def test_what_rows_carry_may_be_lost_at_any_time(monkeypatch):
     X, _ = clusters(40_000, 5, 7)
     random = np.random.default_rng(2)
