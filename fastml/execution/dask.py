@@ -76,6 +76,7 @@ class DaskEngine:
                 f"client must be a dask.distributed.Client, got {type(client).__name__} instead."
             )
         self._client, self._limit = client, limit
+        self._names: list[str] = []
         self._compare_workers()
 
     def workers(self) -> dict[str, int]:
@@ -130,7 +131,8 @@ class DaskEngine:
         if not sharers:  # nobody is there yet: whoever comes
             sharers = [Share("", pieces, table.cut(0, table.n_rows))]
         seen = None if table.seen else check
-        return SharedPlacement(uuid.uuid4().hex, grid, sharers, seen, table, [0])
+        self._names.append(uuid.uuid4().hex)
+        return SharedPlacement(self._names[-1], grid, sharers, seen, table, [0])
 
     def step(self, placement: Any, fit: Pass[Any, S], model: Any) -> TreeSum[S]:
         """Make one pass and return the statistics of all pieces."""
@@ -152,7 +154,13 @@ class DaskEngine:
         return tree
 
     def close(self) -> None:
-        """Have workers forget what they keep, those that answer."""
+        """Have workers forget what they keep, those that are there."""
+        from distributed import fire_and_forget
+
+        if not self._names or self._client.status != "running":
+            return
+        for address in self.workers():
+            fire_and_forget(self._client.submit(forget, self._names, workers=[address], pure=False))
 
     def _submit(self, key: str, share: Share, order: Any) -> Any:
         pinned = {"workers": [share.worker], "allow_other_workers": True} if share.worker else {}
@@ -231,6 +239,12 @@ def nodes_of(
             _forget_old(name)
             _kept[key] = placement
         return LocalEngine().run(placement, pieces, fit, model).nodes()
+
+
+def forget(names: list[str]) -> None:
+    """Let go of what is kept for placements: a task of a worker."""
+    for key in [key for key in list(_kept) if key[0] in names]:
+        _kept.pop(key, None)
 
 
 def _forget_old(name: str) -> None:

@@ -125,6 +125,23 @@ def SlowRows(path):  # noqa: N802
     return Rows(path)
 
 
+def kept():
+    from fastml.execution.dask import _kept
+
+    return len(_kept)
+
+
+def test_workers_keep_nothing_of_fits_that_have_ended(client):
+    X, y, w = problem()
+    with fastml.engine(client):
+        FITS["gaussian"](X, y, w)
+        assert sum(client.run(kept).values()) > 0
+    deadline = time.monotonic() + 30
+    while sum(client.run(kept).values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_what_is_no_client_is_refused():
     with (
         pytest.raises(TypeError, match=r"must be a dask\.distributed\.Client, got str"),
