@@ -160,7 +160,8 @@ class DaskEngine:
         if not self._names or self._client.status != "running":
             return
         for address in self.workers():
-            fire_and_forget(self._client.submit(forget, self._names, workers=[address], pure=False))
+            task = self._client.submit(forget, self._names, workers=[address], pure=False)
+            fire_and_forget(task)  # type: ignore[no-untyped-call]
 
     def _submit(self, key: str, share: Share, order: Any) -> Any:
         pinned = {"workers": [share.worker], "allow_other_workers": True} if share.worker else {}
