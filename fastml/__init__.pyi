@@ -3,7 +3,9 @@
 # A new family is one line in each of the two lists.
 from . import (
     cluster,
+    data,
     ensemble,
+    execution,
     functional,
     inspection,
     kernels,
@@ -18,7 +20,9 @@ from ._version import __version__
 from .cluster import KMeans, MiniBatchKMeans, kmeans_plusplus
 from .core.checkpoint import Checkpoint
 from .core.threads import get_num_threads, num_threads, set_num_threads
+from .data import blocks
 from .ensemble import RandomForestClassifier, RandomForestRegressor
+from .execution import engine
 from .functional import (
     dense_backward,
     dense_forward,
@@ -69,10 +73,14 @@ __all__ = [
     "Ridge",
     "RidgeCV",
     "__version__",
+    "blocks",
     "cluster",
+    "data",
     "dense_backward",
     "dense_forward",
+    "engine",
     "ensemble",
+    "execution",
     "functional",
     "get_num_threads",
     "gram",

@@ -23,10 +23,13 @@ from ..core.estimator import samples
 from ..core.passes import tree_sum
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, check_finite, is_plain
+from ..data import as_table, is_blocks
+from ..execution import map_blocks, over_blocks
 from ..kernels.ops import moments
 from ._distances import distances_to
 from ._nearest import nearest_labels, weighted_inertia
 from ._plusplus import choose_rows, moderate_weights
+from ._table_fit import inertia_of
 
 ALL_ONES = np.empty(0)
 _NUMBERS_A_BLOCK = 100_000
@@ -159,6 +162,9 @@ class BaseKMeans(
             labels = nearest_labels(plain, fitted.points)
             if labels is not None:
                 return labels
+        if is_blocks(X):
+            check_is_fitted(self)
+            return map_blocks(type(self).predict, self, X)
         data, points = self._samples_and_centers(X)
         return self._nearest(data, points)
 
@@ -184,6 +190,7 @@ class BaseKMeans(
         labels: Array = self.fit(X, sample_weight=sample_weight).labels_
         return labels
 
+    @over_blocks
     def transform(self, X: ArrayLike) -> Array:
         """Return the distance of each row to each centre.
 
@@ -223,6 +230,9 @@ class BaseKMeans(
         score : float
             Never above 0 unless weights are negative.
         """
+        if is_blocks(X):
+            check_is_fitted(self)
+            return -inertia_of(self, as_table(X, None, sample_weight))
         data, points = self._samples_and_centers(X)
         weights = np.array(_check_sample_weight(sample_weight, data, dtype=np.float64))
         return -weighted_inertia(data, points, self._nearest(data, points), weights)
@@ -315,6 +325,13 @@ class BaseKMeans(
             stacklevel=6,
         )
 
+    def _check_weighing(self, n_weighing: int) -> None:
+        if n_weighing < self.n_clusters:
+            raise ValueError(
+                f"init='random' chooses among the samples whose sample_weight is not zero: "
+                f"n_clusters={self.n_clusters} should be <= {n_weighing}."
+            )
+
     def _start(
         self,
         X: Array,
@@ -338,11 +355,6 @@ class BaseKMeans(
             if weights.size:
                 moderate = moderate_weights(weights)[0]
                 chances = moderate / moderate.sum()
-                n_weighing = int(np.count_nonzero(chances))
-                if n_weighing < self.n_clusters:
-                    raise ValueError(
-                        f"init='random' chooses among the samples whose sample_weight is not zero: "
-                        f"n_clusters={self.n_clusters} should be <= {n_weighing}."
-                    )
+                self._check_weighing(int(np.count_nonzero(chances)))
             rows = random_state.choice(len(X), self.n_clusters, replace=False, p=chances)
         return np.ascontiguousarray(X[rows])

@@ -118,8 +118,11 @@ def lloyd_plan(
     )  # fmt: skip
 
 
-def lloyd_rows(X: Array, sample_weight: Array, points: Array, labels: Array | None = None) -> Rows:
-    """Return rows all of which must be scored.
+def lloyd_rows(
+    X: Array, sample_weight: Array, points: Array, labels: Array | None = None,
+    limits: Array | None = None,
+) -> Rows:  # fmt: skip
+    """Return rows, all of which must be scored unless there are limits.
 
     Parameters
     ----------
@@ -127,17 +130,21 @@ def lloyd_rows(X: Array, sample_weight: Array, points: Array, labels: Array | No
     sample_weight : ndarray (n_samples,) of float64, or (0,) for weights of one
     points : ndarray (n_clusters, n_features), the centres
     labels : ndarray (n_samples,) of int32, changed in place; zeros by default
+    limits : ndarray (n_samples,) of float32, changed in place
     """
     check_samples(X, points.shape[1], points.dtype)
     n_samples = len(X)
     if labels is None:
         labels = np.zeros(n_samples, np.int32)
     check_array("labels", labels, (n_samples,), np.int32)
+    if limits is None:
+        limits = np.full(n_samples, -np.inf, np.float32)
+    check_array("limits", limits, (n_samples,), np.float32)
     if sample_weight.size:
         check_array("sample_weight", sample_weight, (n_samples,), np.float64)
     if n_samples and not 0 <= labels.min() <= labels.max() < len(points):
         raise ValueError(f"labels must be from 0 to {len(points) - 1}.")
-    return Rows(X, sample_weight, labels, np.full(n_samples, -np.inf, np.float32))
+    return Rows(X, sample_weight, labels, limits)
 
 
 def lloyd_sums(n_samples: int, points: Array, plan: Plan) -> Sums:
@@ -153,10 +160,12 @@ def lloyd_sums(n_samples: int, points: Array, plan: Plan) -> Sums:
     )
 
 
-def lloyd_moves(points: Array) -> Moves:
-    """Return moves of centres that have not moved."""
+def lloyd_moves(points: Array, spent: Array | None = None) -> Moves:
+    """Return moves of centres that have not moved, or that have spent so much."""
     k = len(points)
-    return Moves(points.copy(), np.zeros(k), np.zeros(k), np.zeros(k))
+    spent = np.zeros(k) if spent is None else spent
+    check_array("spent", spent, (k,), np.float64)
+    return Moves(points.copy(), np.zeros(k), spent, np.zeros(k))
 
 
 def batch_sums(batch_size: int, points: Array, rows: int) -> BatchSums:

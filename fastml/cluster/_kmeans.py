@@ -21,10 +21,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from ..core.callbacks import FitTask
 from ..core.estimator import samples, unchanged_on_error
 from ..core.validation import Array
+from ..data import Blocks, Table
+from ..execution import Plan, table_of
 from ._base import BaseKMeans, as_given, checked_weights, mean_variance
+from ._bundles import block_rows
 from ._lloyd import Clustering, LloydRun, Reason, advance_until
 from ._plusplus import moderate_weights
 from ._resuming import Runs
+from ._table_kmeans import TableFit
 
 
 class KMeans(BaseKMeans):
@@ -170,24 +174,50 @@ class KMeans(BaseKMeans):
             estimator is then as it was.
         """
         deadline = np.inf if self.max_time is None else time.monotonic() + self.max_time
+        table = table_of(X, None, sample_weight)
         with unchanged_on_error(self):
+            if table is not None:
+                self._fit_table(table, deadline)
+                return self
             data, weights = self._samples_and_weights(X, sample_weight)
             random_state = check_random_state(self.random_state)
             init = self._checked_init(data)
             self._n_init = self._n_runs(10)
-            if self.algorithm == "elkan" and self.n_clusters == 1:
-                warnings.warn(
-                    "algorithm='elkan' doesn't make sense for a single cluster. Using 'lloyd' "
-                    "instead.",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
+            self._warn_of_one_cluster()
             weights, exponent = moderate_weights(weights)
             best = self._best_run(data, weights, exponent, init, random_state, deadline)
             for name, value in self._attributes(best, exponent).items():
                 setattr(self, name, value)
             self._n_features_out = self.n_clusters
         return self
+
+    def _fit_table(self, table: Table, deadline: float) -> None:
+        """Cluster the rows of a table."""
+        fit = TableFit(self, table, deadline)
+        self._n_init = fit.n_runs
+        self._warn_of_one_cluster()
+        for name, value in self._attributes(fit.best(), fit.exponent).items():
+            setattr(self, name, value)
+        self._n_features_out = self.n_clusters
+
+    def _plan(self, X: Blocks) -> Plan:
+        """Return what a fit of blocks does with rows."""
+        (n_samples, d), k = X.shape, self.n_clusters
+        drawn = {"k-means++": k}.get(self.init, 0) if isinstance(self.init, str) else 0
+        runs = 1 if self.n_init == "auto" and drawn else self._n_runs(10)
+        passes = [("extremes and variance", 2 if self.tol else 1)]
+        if drawn:
+            passes.append(("start", runs * drawn))
+        passes += [("iterations", runs * (self.max_iter + 1)), ("labels", runs)]
+        return Plan(passes, block_rows(d, k), 8 * k * (d + 2), True, 4 * n_samples)
+
+    def _warn_of_one_cluster(self) -> None:
+        if self.algorithm == "elkan" and self.n_clusters == 1:
+            warnings.warn(
+                "algorithm='elkan' doesn't make sense for a single cluster. Using 'lloyd' instead.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
 
     def _samples_and_weights(
         self, X: ArrayLike, sample_weight: ArrayLike | None

@@ -86,6 +86,10 @@ class LloydRun:
         Whether centres are kept at unit length.
     labels : ndarray (n_samples,) of int32, default=None
         The labels before; changed in place.
+    limits : ndarray (n_samples,) of float32, default=None
+        When rows must be scored again, changed in place; all must be by default.
+    spent : ndarray (n_clusters,) of float64, default=None
+        What clusters have spent of that; nothing by default.
     """
 
     def __init__(
@@ -99,15 +103,17 @@ class LloydRun:
         bounded: bool = True,
         spherical: bool = False,
         labels: Array | None = None,
+        limits: Array | None = None,
+        spent: Array | None = None,
     ) -> None:
         (n_samples, n_features), n_clusters = X.shape, len(points)
         self._plan = lloyd_plan(
             X, n_clusters, max_iter=max_iter, tol=tol, bounded=bounded, spherical=spherical
         )
-        self._rows = lloyd_rows(X, sample_weight, points, labels)
+        self._rows = lloyd_rows(X, sample_weight, points, labels, limits)
         self._centers = prepared_centers(points)
         self._sums = lloyd_sums(n_samples, points, self._plan)
-        self._moves = lloyd_moves(points)
+        self._moves = lloyd_moves(points, spent)
         self._control = np.zeros(lloyd.CONTROL_SIZE, np.int64)
         self._control[lloyd.EVERY_ROW] = 1
         nanoseconds = n_samples * n_features * (n_clusters + 8) / 30

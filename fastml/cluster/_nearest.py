@@ -86,7 +86,7 @@ def _measure(X: Array, points: Array, labels: Array, weights: Array, distances: 
     if weights.size:
         check_array("sample_weight", weights, (len(X),), np.float64)
     n_samples, n_features = X.shape
-    rows = max(64, _NUMBERS_A_BLOCK // n_features)
+    rows = rows_measured(n_features)
     inertias = np.empty(-(-n_samples // rows))
     run_team(
         nearest.squared_distances,
@@ -96,6 +96,16 @@ def _measure(X: Array, points: Array, labels: Array, weights: Array, distances: 
     if np.isneginf(inertias).any():
         raise ValueError(f"labels must be from 0 to {len(points) - 1}.")
     return inertias
+
+
+def rows_measured(n_features: int) -> int:
+    """Return the rows of a block of distances that are added one by one."""
+    return max(64, _NUMBERS_A_BLOCK // n_features)
+
+
+def measured(X: Array, points: Array, labels: Array, sample_weight: Array) -> Array:
+    """Return the blocks' inertias, see :func:`weighted_inertia`."""
+    return _measure(X, points, labels, sample_weight, _UNWANTED)
 
 
 def squared_distances(X: Array, points: Array, labels: Array) -> Array:

@@ -7,21 +7,25 @@ cluster.  So a piece is computed from its rows and the model alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core.passes import Grid, Piece, run_pass
 from ..core.validation import Array
+from ..execution import in_file
 from ..kernels.cluster import lloyd
 from ..kernels.cluster.gains import Plan, Sums
 from ._bundles import block_rows, check_array, lloyd_moves, lloyd_plan, prepared_centers
 from ._lloyd import LloydRun, Reason, farthest_rows, raise_if_not_finite
 from ._nearest import squared_distances, write_labels
 
+State = dict[str, Any]
+#: Rows whose limits are looked at before those of all others.
+_LOOK_FIRST = 256
 #: Reads a piece: its samples, and their weights, (0,) for weights of one.
-Read = Callable[[Piece], tuple[Array, Array]]
+Read = Callable[[Any], tuple[Array, Array]]
 
 
 class LloydModel(NamedTuple):
@@ -32,6 +36,8 @@ class LloydModel(NamedTuple):
     moved_rows, moved_labels : ndarray of int64 and int32, rows given to empty clusters
     totals, peaks : ndarray, see ``gains.Sums``
     control : ndarray, see ``lloyd.STOP``
+    spent : ndarray (n_clusters,), what clusters spent of the rows' limits, see ``bounds``
+    stamp : int, changes whenever labels do: those a row carries with it are of this model
     """
 
     points: Array
@@ -41,15 +47,18 @@ class LloydModel(NamedTuple):
     totals: Array
     peaks: Array
     control: Array
+    spent: Array
+    stamp: int
 
     @classmethod
-    def start(cls, points: Array) -> LloydModel:
-        """Return the model before the first pass."""
+    def start(cls, points: Array, stamp: int = 0) -> LloydModel:
+        """Return the model before the first pass; stamps of a run do not come again."""
         k, d = points.shape
         control = np.zeros(lloyd.CONTROL_SIZE, np.int64)
         control[lloyd.EVERY_ROW] = 1
         nothing = np.empty(0, np.int64), np.empty(0, np.int32)
-        return cls(points.copy(), None, *nothing, np.zeros((k, d + 2)), np.zeros(k), control)
+        sums = np.zeros((k, d + 2)), np.zeros(k)
+        return cls(points.copy(), None, *nothing, *sums, control, np.zeros(k), stamp)
 
     @property
     def n_iter(self) -> int:
@@ -61,14 +70,38 @@ class LloydModel(NamedTuple):
         """Why to stop, if there is a reason."""
         return Reason(int(self.control[lloyd.STOP]))
 
-    def labels(self, X: Array, piece: Piece) -> Array:
-        """Return the labels the rows of a piece stand with."""
-        labels = np.zeros(len(X), np.int32)
-        if self.standing is not None:
-            write_labels(X, prepared_centers(self.standing), labels)
+    @property
+    def scores(self) -> bool:
+        """Whether the next pass looks for labels."""
+        return bool(self.control[lloyd.KEEP_LABELS] == 0)
+
+    def carried(self, X: Array, piece: Any) -> tuple[Array, Array]:
+        """Return the labels the rows of a piece stand with, and their limits."""
+        state = getattr(piece, "state", {})
+        if state.get("stamp") == self.stamp:
+            labels, limits = np.array(state["labels"]), np.array(state["limits"])
+        else:  # the first pass, or what was known is lost
+            labels = np.zeros(len(X), np.int32)
+            limits = np.full(len(X), -np.inf, np.float32)
+            if self.standing is not None:
+                write_labels(X, prepared_centers(self.standing), labels)
         here = (self.moved_rows >= piece.start) & (self.moved_rows < piece.stop)
-        labels[self.moved_rows[here] - piece.start] = self.moved_labels[here]
-        return labels
+        rows = self.moved_rows[here] - piece.start
+        labels[rows], limits[rows] = self.moved_labels[here], -np.inf
+        return labels, limits
+
+
+def keep(state: State, model: LloydModel, labels: Array, limits: Array) -> None:
+    """Have the rows of a piece carry their labels and limits to the next pass."""
+    stamp = model.stamp + model.scores
+    if state.get("spill"):  # in a file without a name, if there is not the memory
+        for name, array in (("labels", labels), ("limits", limits)):
+            if name not in state:
+                state[name] = in_file(array.shape, array.dtype)
+            state[name][...] = array
+        state["stamp"] = stamp
+    else:
+        state.update(labels=labels, limits=limits, stamp=stamp)
 
 
 class Gains(NamedTuple):
@@ -86,19 +119,39 @@ class LloydPass:
     read : callable, see Read
     max_iter : int
     tol : float
+    bounded : bool, default=True
+        Whether bounds spare rows that cannot change.
     """
 
-    def __init__(self, read: Read, max_iter: int, tol: float) -> None:
+    def __init__(self, read: Read, max_iter: int, tol: float, bounded: bool = True) -> None:
         self._read, self._max_iter, self._tol = read, max_iter, tol
+        self._bounded = bounded
 
     def statistics(self, piece: Piece, model: LloydModel) -> Gains:
         """Return what clusters gain from the rows of a piece."""
         X, weights = self._read(piece)
+        labels, limits = model.carried(X, piece)
         run = LloydRun(
             X, model.points.copy(), sample_weight=weights, max_iter=self._max_iter, tol=self._tol,
-            labels=model.labels(X, piece),
+            bounded=self._bounded, labels=labels, limits=limits, spent=model.spent.copy(),
         )  # fmt: skip
-        return Gains(*run.gains(model.control))
+        found = Gains(*run.gains(model.control))
+        keep(getattr(piece, "state", {}), model, labels, limits)
+        return found
+
+    def without_rows(self, piece: Piece, state: State, model: LloydModel) -> Gains | None:
+        """Return the gains of a piece none of whose rows can change, or None to look at them."""
+        if not self._bounded or model.control[lloyd.EVERY_ROW] or not model.scores:
+            return None
+        if state.get("stamp") != model.stamp or len(model.moved_rows):
+            return None
+        labels, limits = state["labels"], state["limits"]
+        for rows in (slice(_LOOK_FIRST), slice(_LOOK_FIRST, None)):
+            if not (limits[rows] > model.spent[labels[rows]]).all():
+                return None
+        state["stamp"] = model.stamp + 1
+        k, d = model.points.shape
+        return Gains(np.zeros(k * (d + 2)), np.zeros(3, np.int64))
 
     def merge(self, a: Gains, b: Gains) -> Gains:
         """Return what clusters gain from both; in the memory of the first."""
@@ -116,26 +169,27 @@ class LloydPass:
             statistics.gains.reshape(1, -1).copy(), np.ones((k, 1), np.bool_), totals, peaks,
             statistics.tally.reshape(1, 3).copy(),
         )  # fmt: skip
-        scored = control[lloyd.KEEP_LABELS] == 0
+        moves = lloyd_moves(points, model.spent.copy())
         lloyd.finish_pass(
-            prepared_centers(points),
-            sums,
-            lloyd_moves(points),
-            control,
-            plan,
-            np.empty(1, np.bool_),
+            prepared_centers(points), sums, moves, control, plan, np.empty(1, np.bool_)
         )
         raise_if_not_finite(Reason(int(control[lloyd.STOP])))
-        if not scored:
-            return model._replace(points=points, totals=totals, peaks=peaks, control=control)
+        after = model._replace(
+            points=points, totals=totals, peaks=peaks, control=control, spent=moves.spent
+        )
+        if not model.scores:
+            return after
         nothing = np.empty(0, np.int64), np.empty(0, np.int32)
-        return LloydModel(points, model.points, *nothing, totals, peaks, control)
+        return after._replace(
+            standing=model.points, moved_rows=nothing[0], moved_labels=nothing[1],
+            stamp=model.stamp + 1,
+        )  # fmt: skip
 
     def _plan(self, points: Array) -> Plan:
         one_row = np.empty((1, points.shape[1]), points.dtype)
         return lloyd_plan(
-            one_row, len(points), max_iter=self._max_iter, tol=self._tol, bounded=True,
-            spherical=False,
+            one_row, len(points), max_iter=self._max_iter, tol=self._tol,
+            bounded=self._bounded, spherical=False,
         )  # fmt: skip
 
 
@@ -161,7 +215,7 @@ class FarthestPass:
     def statistics(self, piece: Piece, model: LloydModel) -> FarthestRows:
         """Return the farthest rows of a piece, one for each empty cluster where it has so many."""
         X, _ = self._read(piece)
-        distances = squared_distances(X, model.points, model.labels(X, piece))
+        distances = squared_distances(X, model.points, model.carried(X, piece)[0])
         count = int((model.totals[:, -1] == 0).sum())
         rows = farthest_rows(distances, min(count, len(distances)))
         return FarthestRows(distances[rows], rows + piece.start, count)
@@ -190,6 +244,29 @@ class FarthestPass:
         )
 
 
+def lloyd_models(
+    points: Array,
+    fits: tuple[LloydPass, FarthestPass],
+    run: Callable[[Any, LloydModel], LloydModel],
+    stamp: int = 0,
+) -> Iterator[LloydModel]:
+    """Yield the model after every pass, until there is a reason to stop.
+
+    Parameters
+    ----------
+    points : ndarray (n_clusters, n_features), the centres to start from
+    fits : LloydPass and FarthestPass
+    run : callable
+        Makes a pass: takes one of the two and a model, returns the next model.
+    stamp : int
+        Of the first model.
+    """
+    model = LloydModel.start(points, stamp)
+    while model.reason in (Reason.GOING, Reason.EMPTY_CLUSTER):
+        model = run(fits[model.reason is Reason.EMPTY_CLUSTER], model)
+        yield model
+
+
 def lloyd_by_passes(
     read: Read, n_rows: int, points: Array, *, max_iter: int, tol: float, most_blocks: int = 1 << 62
 ) -> LloydModel:
@@ -206,12 +283,11 @@ def lloyd_by_passes(
         Reduction blocks of a piece at most; no bit depends on it.
     """
     grid = Grid(block_rows(points.shape[1], len(points)))
-    model = LloydModel.start(points)
-    lloyd_pass, farthest_pass = LloydPass(read, max_iter, tol), FarthestPass(read)
-    while model.reason in (Reason.GOING, Reason.EMPTY_CLUSTER):
-        pieces = grid.pieces(n_rows, most_blocks)
-        if model.reason is Reason.EMPTY_CLUSTER:
-            model = run_pass(farthest_pass, pieces, model)
-        else:
-            model = run_pass(lloyd_pass, pieces, model)
+
+    def run(fit: Any, model: LloydModel) -> LloydModel:
+        found: LloydModel = run_pass(fit, grid.pieces(n_rows, most_blocks), model)
+        return found
+
+    fits = LloydPass(read, max_iter, tol), FarthestPass(read)
+    *_, model = lloyd_models(points, fits, run)
     return model

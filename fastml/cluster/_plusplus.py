@@ -18,7 +18,7 @@ from ..kernels.cluster import plusplus
 from ._bundles import seeding_draw, seeding_samples
 
 #: Rows of a block: a candidate is looked for in one of them, row by row.
-_BLOCK_ROWS = 512
+BLOCK_ROWS = 512
 #: Return to the interpreter at least this often, for interrupts.
 _CALL_NANOSECONDS = 4e8
 #: Largest weights between these are taken as they are.
@@ -33,11 +33,15 @@ def moderate_weights(sample_weight: Array) -> tuple[Array, int]:
     weights, exponent : ndarray and int
         The old ones are 2**exponent times the new ones: 0 but for extreme weights.
     """
-    largest = float(sample_weight.max()) if sample_weight.size else 1.0
+    exponent = moderate_factor(float(sample_weight.max()) if sample_weight.size else 1.0)
+    return (np.ldexp(sample_weight, -exponent) if exponent else sample_weight), exponent
+
+
+def moderate_factor(largest: float) -> int:
+    """Return the exponent of the power of two to divide weights by, by the largest of them."""
     if _LIGHTEST <= largest <= _HEAVIEST or largest == 0.0:
-        return sample_weight, 0
-    exponent = int(np.frexp(largest)[1])
-    return np.ldexp(sample_weight, -exponent), exponent
+        return 0
+    return int(np.frexp(largest)[1])
 
 
 def _moderate_samples(X: Array) -> Array:
@@ -45,12 +49,16 @@ def _moderate_samples(X: Array) -> Array:
 
     X itself but for extreme data: the rows chosen are the same wherever no square leaves the range.
     """
-    largest = float(max(X.max(), -X.min()))
-    bound = 2.0**30 if X.dtype == np.float32 else 2.0**400
+    exponent = moderate_exponent(float(max(X.max(), -X.min())), X.dtype)
+    return np.ldexp(X, -exponent) if exponent else X
+
+
+def moderate_exponent(largest: float, dtype: Any) -> int:
+    """Return the exponent of the power of two to divide rows by, by their largest number."""
+    bound = 2.0**30 if dtype == np.float32 else 2.0**400
     if 1 / bound <= largest <= bound or largest == 0.0:
-        return X
-    scaled: Array = np.ldexp(X, -int(np.frexp(largest)[1]))
-    return scaled
+        return 0
+    return int(np.frexp(largest)[1])
 
 
 def choose_rows(
@@ -83,8 +91,8 @@ def choose_rows(
     uniforms[:-1] = random_state.uniform(size=(n_clusters - 1, n_candidates))
     X = _moderate_samples(X)
     samples = seeding_samples(X, sample_weight)
-    draw = seeding_draw(X, n_clusters, n_candidates, int(chosen[0]), _BLOCK_ROWS)
-    n_blocks = -(-n_samples // _BLOCK_ROWS)
+    draw = seeding_draw(X, n_clusters, n_candidates, int(chosen[0]), BLOCK_ROWS)
+    n_blocks = -(-n_samples // BLOCK_ROWS)
     n_columns = draw.points.size // n_features
     nanoseconds = n_samples * (n_features * n_columns / 30 + 10)
     at_once = max(1, int(_CALL_NANOSECONDS / nanoseconds))
@@ -92,7 +100,7 @@ def choose_rows(
         last = min(first + at_once, n_clusters)
         run_team(
             plusplus.choose_rows, min(team_size(nanoseconds * (last - first)), n_blocks),
-            samples, uniforms, _BLOCK_ROWS, first, last, draw, new_state(),
+            samples, uniforms, BLOCK_ROWS, first, last, draw, new_state(),
         )  # fmt: skip
         if last < n_clusters and time.monotonic() >= deadline:
             others = np.setdiff1d(np.arange(n_samples), draw.chosen[:last])

@@ -119,6 +119,10 @@ class TreeSum(Generic[S]):
             first, count, statistics = left, 2 * count, self._merge(*pair)
         self._nodes[first, count] = statistics
 
+    def nodes(self) -> list[tuple[int, int, S]]:
+        """Return the first block, the number of blocks and the statistics of every range so far."""
+        return [(first, count, found) for (first, count), found in sorted(self._nodes.items())]
+
     def total(self) -> S:
         """Return the statistics of all blocks.
 
@@ -158,8 +162,11 @@ def tree_sum(blocks: NDArray[Any]) -> Any:
 class Pass(Protocol[Model, S]):
     """What a fit made of passes provides."""
 
-    def statistics(self, piece: Piece, model: Model) -> S:
-        """Return what the rows of a piece say, given the model so far."""
+    def statistics(self, piece: Any, model: Model) -> S:
+        """Return what the rows of a piece say, given the model so far.
+
+        ``piece`` is a Piece, or has its fields and the rows.
+        """
 
     def merge(self, a: S, b: S) -> S:
         """Return what two groups of rows say together; may reuse the memory of the first."""

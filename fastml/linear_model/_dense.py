@@ -14,7 +14,7 @@ from ._moments import Moments, in_range, moments
 from ._wide import solve_wide
 
 #: Products of wider float32 rows are summed in float32, and the solution refined.
-_MOST_DOUBLE_COLUMNS = 128
+MOST_DOUBLE_COLUMNS = 128
 
 
 def checked_rows(
@@ -54,7 +54,7 @@ def solved(
     if len(X) <= X.shape[1]:
         check_finite(X, "X", type(estimator).__name__)
         return solve_wide(X, Y, weights, alpha, center)
-    if X.dtype == np.float32 and X.shape[1] > _MOST_DOUBLE_COLUMNS:
+    if X.dtype == np.float32 and X.shape[1] > MOST_DOUBLE_COLUMNS:
         single = moments(X, Y, weights, center=center, single=True)
         if single.weight > 0 and in_range(single):
             roots = None if weights is None else np.sqrt(weights)

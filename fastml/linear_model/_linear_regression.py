@@ -13,10 +13,13 @@ from sklearn.base import _fit_context
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import unchanged_on_error
 from ..core.validation import Array
+from ..data import Blocks
+from ..execution import Plan, over_blocks, table_of
 from ._dense import checked_rows, set_solution, solved
 from ._least_squares import Solution
 from ._partial_fit import PartialFit
 from ._predicting import targets
+from ._table import plan_of, solve_table
 
 
 class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: ignore[misc]
@@ -90,7 +93,17 @@ class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: igno
         """
         reason = "positive=True" if self.positive else unsupported_input(X)
         if reason is None:
+            table = table_of(X, y, sample_weight)
             with unchanged_on_error(self):
+                if table is not None:
+                    sums = solve_table(self, table, np.zeros(1), self.fit_intercept)
+                    if sums is not None:
+                        table = sums[0]
+                        flat = table.y is not None and table.y.ndim == 1
+                        set_solution(self, table.X.dtype, flat, *sums[1:], self.fit_intercept)
+                        self._set_rest(sums[1], min(table.X.shape))
+                        self.__dict__.pop("_seen", None)
+                        return self
                 rows, y_, weights = checked_rows(self, X, y, sample_weight, nonnegative=True)
                 found = solved(self, rows, y_, weights, np.zeros(1), self.fit_intercept)
                 if found is not None:
@@ -106,6 +119,7 @@ class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: igno
         )
         return self
 
+    @over_blocks
     def predict(self, X: ArrayLike) -> Array:
         """Return the predicted targets.
 
@@ -130,6 +144,10 @@ class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: igno
         self.rank_ = solution.rank
         self._factor = (solution.factor(), count)
         self.__dict__.pop("_singular", None)
+
+    def _plan(self, X: Blocks) -> Plan:
+        """Return what a fit of blocks does with rows."""
+        return plan_of(X)
 
     @property
     def singular_(self) -> Array:

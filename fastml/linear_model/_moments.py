@@ -107,6 +107,7 @@ def moments(
     center: bool = True,
     shift: Array | None = None,
     single: bool = False,
+    products: Callable[[Array], Array] | None = None,
 ) -> Moments:
     """Return the moments of rows; numbers that are not finite make the products not finite.
 
@@ -121,21 +122,27 @@ def moments(
         A guess of the mean; default: that of the first rows.
     single : bool
         Whether to multiply in float32 and sum panels in float64: products to eight digits.
+    products : callable
+        Sums the products about a shift where X and Y are only the first rows; default: theirs.
     """
     panel_type = np.float32 if single else np.float64
     roots = None if weights is None else np.sqrt(weights)
     width = X.shape[1] + Y.shape[1]
+
+    def about(shift: Array) -> Array:
+        if products is not None:
+            return products(shift)
+        return raw_products(X, Y, roots, shift, panel_type)
+
     if not center:
-        products = raw_products(X, Y, roots, np.zeros(width), panel_type)
-        weight = float(products[-1, -1])
-        return Moments(weight, np.zeros(width), products[:-1, :-1], single)
+        raw = about(np.zeros(width))
+        return Moments(float(raw[-1, -1]), np.zeros(width), raw[:-1, :-1], single)
     again = shift is None
     shift = first_shift(X, Y, weights) if shift is None else shift
     if single:
         shift = shift.astype(np.float32).astype(np.float64)
     while True:
-        products = raw_products(X, Y, roots, shift, panel_type)
-        found, far = about_means(products, shift, single)
+        found, far = about_means(about(shift), shift, single)
         if not (again and far):
             return found
         shift, again = found.mean, False

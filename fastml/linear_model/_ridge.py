@@ -12,10 +12,13 @@ from sklearn.base import _fit_context
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import unchanged_on_error
 from ..core.validation import Array
+from ..data import Blocks
+from ..execution import Plan, over_blocks, table_of
 from ._dense import checked_rows, set_solution, solved
 from ._least_squares import Solution
 from ._partial_fit import PartialFit
 from ._predicting import targets
+from ._table import plan_of, solve_table
 
 _SOLVERS = ("auto", "cholesky", "svd")
 
@@ -61,6 +64,10 @@ class Ridge(PartialFit, linear_model.Ridge):  # type: ignore[misc]
     array([1.])
     """
 
+    def _plan(self, X: Blocks) -> Plan:
+        """Return what a fit of blocks does with rows."""
+        return plan_of(X)
+
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Ridge:
         """Fit the model.
@@ -89,7 +96,18 @@ class Ridge(PartialFit, linear_model.Ridge):  # type: ignore[misc]
         elif self.solver not in _SOLVERS:
             reason = f"solver={self.solver!r}"
         if reason is None:
+            table = table_of(X, y, sample_weight)
             with unchanged_on_error(self):
+                if table is not None:
+                    wide = table.y is not None and table.y.ndim == 2
+                    alpha = self._penalties(table.y.shape[1] if wide else 1)  # type: ignore[union-attr]
+                    sums = solve_table(self, table, alpha, self.fit_intercept)
+                    if sums is not None:
+                        table = sums[0]
+                        set_solution(self, table.X.dtype, not wide, *sums[1:], self.fit_intercept)
+                        self._set_rest(sums[1])
+                        self.__dict__.pop("_seen", None)
+                        return self
                 rows, y_, weights = checked_rows(self, X, y, sample_weight)
                 alpha = self._penalties(1 if y_.ndim == 1 else y_.shape[1])
                 if weights is not None and (weights < 0).any():
@@ -120,6 +138,7 @@ class Ridge(PartialFit, linear_model.Ridge):  # type: ignore[misc]
         if solution.coef.shape[1] == 1:  # as scikit-learn's Ridge has it, also of (n, 1) targets
             self.coef_ = vars(self)["coef_"].reshape(-1)
 
+    @over_blocks
     def predict(self, X: ArrayLike) -> Array:
         """Return the predicted targets.
 

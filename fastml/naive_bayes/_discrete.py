@@ -11,8 +11,12 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from ..core.classes import check_classes, name_classes
 from ..core.validation import Array, check_compressed, check_finite
+from ..data import Blocks, Table
+from ..execution import Plan, over_blocks, set_features
 from ._counting import add_sparse, compressed, counted, kind, score_dense, score_sparse
 from ._fitting import FitsInPieces
+from ._moments import block_rows
+from ._passes import counts_of
 
 _ALL_ONES = np.empty(0)
 
@@ -34,6 +38,18 @@ class CountingNB(FitsInPieces):
 
     def _begin(self, n_features: int) -> None:
         self._init_counters(len(self.classes_), n_features)  # type: ignore[attr-defined]
+
+    def _plan(self, X: Blocks) -> Plan:
+        """Return what a fit of blocks does with rows; of two classes, for how many is not known."""
+        return Plan([("counts", 1)], block_rows(X.shape[1], 2), 2 * 8 * (X.shape[1] + 1))
+
+    def _fit_table(self, table: Table) -> None:
+        """Count the rows of a table."""
+        set_features(self, table.X)
+        found = counts_of(table, self._threshold(), type(self).__name__)
+        self.classes_, sums, weights, negative = found
+        self._init_counters(len(self.classes_), table.X.shape[1])  # type: ignore[attr-defined]
+        self._take(self.feature_count_ + sums, weights, negative)
 
     def _checked(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
@@ -80,6 +96,10 @@ class CountingNB(FitsInPieces):
             if not np.isfinite(found).all():
                 self._check_numbers(X)
             feature_count = self.feature_count_ + found
+        self._take(feature_count, class_count, negative)
+
+    def _take(self, feature_count: Array, class_count: Array, negative: bool) -> None:
+        """Set counts, of which the classes' are added, and what follows from them."""
         if negative and self._positive:
             raise ValueError(f"Negative values in data passed to {type(self).__name__} (input X).")
         self.feature_count_ = feature_count
@@ -99,6 +119,7 @@ class CountingNB(FitsInPieces):
         """Return the weight of each class and feature, and the bias of each class."""
         raise NotImplementedError
 
+    @over_blocks
     def predict(self, X: ArrayLike) -> Array:
         """Return the likeliest class of each row.
 
@@ -120,6 +141,7 @@ class CountingNB(FitsInPieces):
         labels = self._scores(X, labels=True)
         return name_classes(self.classes_, labels)
 
+    @over_blocks
     def predict_joint_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the joint probability of each row and class.
 

@@ -15,6 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from ..core.classes import number_classes
 from ..core.estimator import unchanged_on_error
 from ..core.validation import Array
+from ..data import Table
+from ..execution import over_blocks, table_of
 
 
 class FitsInPieces:
@@ -24,6 +26,9 @@ class FitsInPieces:
     #: scikit-learn's, or an estimator's own: rows to predict, checked; their logarithms.
     _check_X: Callable[[Any], Any]  # noqa: N815
     _joint_log_likelihood: Callable[[Any], Any]
+
+    #: Fits rows that need not be in memory, where an estimator can.
+    _fit_table: Callable[[Table], None] | None = None
 
     def _checked(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
@@ -62,7 +67,11 @@ class FitsInPieces:
         TypeError, ValueError
             On bad input, in scikit-learn's words; the estimator is then as it was.
         """
+        table = None if self._fit_table is None else table_of(X, y, sample_weight)
         with unchanged_on_error(self):
+            if table is not None and self._fit_table is not None:
+                self._fit_table(table)
+                return self
             data, targets, weights = self._checked(X, y, sample_weight, reset=True)
             self.classes_, numbers = number_classes(targets)
             self._begin(data.shape[1])
@@ -117,6 +126,7 @@ class FitsInPieces:
             self._add(data, numbers, weights)
         return self
 
+    @over_blocks
     def predict_joint_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the joint probability of each row and class.
 
@@ -132,6 +142,7 @@ class FitsInPieces:
         check_is_fitted(self)
         return np.asarray(self._joint_log_likelihood(self._check_X(X)))
 
+    @over_blocks
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the probability of each class for each row.
 
@@ -147,6 +158,7 @@ class FitsInPieces:
         joint = self.predict_joint_log_proba(X)
         return np.asarray(joint - logsumexp(joint, axis=1, keepdims=True))
 
+    @over_blocks
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of each class for each row.
 

@@ -14,11 +14,14 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from ..core.classes import check_classes, name_classes
 from ..core.estimator import samples
 from ..core.validation import Array, check_finite, readable
+from ..data import Blocks, Table
+from ..execution import Plan, over_blocks, set_features
 from ..kernels.naive_bayes import gaussian
 from ..reference.naive_bayes import gaussian_constants
 from ._fitting import FitsInPieces
 from ._likelihood import joint_log_likelihood, likeliest_class
-from ._moments import RunningMoments
+from ._moments import RunningMoments, block_rows
+from ._passes import moments_of
 
 _ALL_ONES = np.empty(0)
 
@@ -88,6 +91,11 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
         )
         return readable(data), targets, weights
 
+    def _plan(self, X: Blocks) -> Plan:
+        """Return what a fit of blocks does with rows; of two classes, for how many is not known."""
+        passes = [("moments, and once more where there are weights", 2)]
+        return Plan(passes, block_rows(X.shape[1], 2), 4 * 8 * (X.shape[1] + 1))
+
     def _priors(self, counts: Array) -> Array:
         if self.priors is None:
             return np.asarray(counts / counts.sum())
@@ -99,6 +107,13 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
         if (priors < 0).any():
             raise ValueError("Priors must be non-negative.")
         return priors
+
+    def _fit_table(self, table: Table) -> None:
+        """Fit the rows of a table."""
+        table = table.of_floats()
+        self.classes_, running = moments_of(table, type(self).__name__)
+        set_features(self, table.X)
+        self._settle(running, np.empty((0, 0)))
 
     def _begin(self, n_features: int) -> None:
         self._moments = RunningMoments(len(self.classes_), n_features)
@@ -133,6 +148,7 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
 
     # --- prediction ------------------------------------------------------------------------
 
+    @over_blocks
     def predict(self, X: ArrayLike) -> Array:
         """Return the likeliest class of each row.
 

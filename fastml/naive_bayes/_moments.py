@@ -159,6 +159,18 @@ class RunningMoments:
             self._before = self._relative()
             self._tree, self._blocks = TreeSum(merge), 0
 
+    def take(self, origins: Array, nodes: TreeSum[Moments], n_rows: int) -> None:
+        """Take the moments of so many first rows, of which ``nodes`` are those of all blocks."""
+        self._origins, self._tree = origins, nodes
+        self._blocks = self._grid.n_blocks(n_rows)
+        if n_rows % self._grid.block_rows:
+            self._before = self._relative()
+            self._tree, self._blocks = TreeSum(merge), 0
+
+    def take_together(self, unweighted: RunningMoments) -> None:
+        """Take the moments of all rows as one class, each weighing one."""
+        self._unweighted = unweighted
+
     def _find_origins(self, X: Array, classes: Array) -> None:
         """Take the first row of every class that has none yet."""
         for rows in (slice(0, _FIRST_ROWS), slice(None)):

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel
-from ..machine.team import finish_ticket, take_phased_ticket, wait_for
+from ..machine.jit import allocating_kernel, inner_kernel, kernel
+from ..machine.team import finish_ticket, take_phased_ticket, take_ticket, wait_for
 from ..ops.exact import squared_distance
 from ..ops.pack import pack_panel, panel_size, rows_per_block
 from ..ops.scratch import aligned_zeros, copy_elements
@@ -61,6 +61,20 @@ class DrawWork(NamedTuple):
     totals: np.ndarray
     weights: np.ndarray
     closest: np.ndarray
+
+
+@allocating_kernel
+def draw_work(X, draw):
+    """Return working memory for blocks of rows of X."""
+    height = rows_per_block(X)
+    return DrawWork(
+        aligned_zeros(X, panel_size(X)),
+        np.empty(height, np.int64),
+        aligned_zeros(X, draw.points.size // X.shape[1] * height),
+        aligned_zeros(X, draw.potentials.shape[1] * height),
+        aligned_zeros(X, height),
+        aligned_zeros(X, height),
+    )
 
 
 @inner_kernel
@@ -219,18 +233,9 @@ def choose_rows(samples, uniforms, block_rows, first, last, draw, state):
     draw : IN/OUT Draw
     state : IN/OUT the team's state, zero at the start
     """
-    X = samples.X
-    n_samples = X.shape[0]
-    height = rows_per_block(X)
+    n_samples = samples.X.shape[0]
     n_blocks = (n_samples + block_rows - 1) // block_rows
-    work = DrawWork(
-        aligned_zeros(X, panel_size(X)),
-        np.empty(height, np.int64),
-        aligned_zeros(X, draw.points.size // X.shape[1] * height),
-        aligned_zeros(X, draw.potentials.shape[1] * height),
-        aligned_zeros(X, height),
-        aligned_zeros(X, height),
-    )
+    work = draw_work(samples.X, draw)
     while True:
         ticket = take_phased_ticket(state, (n_blocks, 1))
         cluster = first + ticket.step
@@ -246,3 +251,70 @@ def choose_rows(samples, uniforms, block_rows, first, last, draw, state):
             center = draw.chosen[cluster]
             draw_candidates(samples, center, block_rows, column, uniforms[cluster], draw)
         finish_ticket(state)
+
+
+@allocating_kernel
+def weigh_blocks(samples, centers, block_rows, draw, state):
+    """Count centres into the closest distances and weigh candidates, as a member of a team.
+
+    What :func:`choose_rows` does of blocks, for rows that are not all there: one ticket a block.
+
+    Parameters
+    ----------
+    samples : IN Samples
+    centers : IN (n_centers, n_features) of X's type, those to count in, at least one
+    block_rows : int, rows of a block
+    draw : Draw; ``closest`` is IN/OUT; of ``points`` the candidates are IN; ``potentials``
+        (n_blocks, 1 + n_candidates) are OUT
+    state : IN/OUT the team's state, zero at the start
+    """
+    X = samples.X
+    n_samples, n_features = X.shape
+    n_columns = draw.points.size // n_features
+    work = draw_work(X, draw)
+    points = aligned_zeros(X, draw.points.size)
+    for i in range(points.size):
+        points[i] = draw.points[i]
+    own = Draw(draw.chosen, draw.candidates, points, draw.closest, draw.potentials)
+    while True:
+        block = take_ticket(state)
+        start = block * block_rows
+        if start >= n_samples:
+            return
+        stop = min(start + block_rows, n_samples)
+        for j in range(centers.shape[0]):
+            for p in range(n_features):
+                points[p * n_columns] = centers[j, p]
+            weigh_block(samples, start, stop, own, own.potentials[block], work)
+        finish_ticket(state)
+
+
+@kernel
+def choose_and_descend(cluster, n_blocks, uniforms, draw, blocks, remainders):
+    """Choose the best candidate, and find the blocks the candidates for the next one are in.
+
+    Parameters
+    ----------
+    cluster, n_blocks : int
+    uniforms : IN (n_candidates,) from [0, 1)
+    draw : Draw; ``potentials`` are IN/OUT, of ``chosen`` the cluster's is OUT
+    blocks, remainders : OUT (n_candidates,) int64 and float64
+    """
+    column = choose_candidate(cluster, draw, n_blocks)
+    nodes = draw.potentials
+    whole = nodes[nodes.shape[0] - 1, column]
+    for j in range(uniforms.size):
+        blocks[j], remainders[j] = descend(nodes, n_blocks, column, uniforms[j] * whole)
+
+
+@kernel
+def draw_in_block(samples, closest, remainder):
+    """Return the row of a block at which the running potential reaches ``remainder``.
+
+    Parameters
+    ----------
+    samples : IN Samples, of which the last row is the centre chosen last, and no row of the block
+    closest : IN (n_samples,), see ``draw_row``
+    """
+    last = samples.X.shape[0] - 1
+    return draw_row(samples, closest, last, 0, last, remainder)

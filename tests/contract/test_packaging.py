@@ -172,7 +172,8 @@ FAMILIES = sorted(
 KERNELS = [["machine"], ["tile"], ["ops"], FAMILIES]
 FASTML = [
     ["core"],
-    ["data", "execution"],
+    ["data"],
+    ["execution"],
     FAMILIES,
     ["functional"],
     ["inspection"],

@@ -1,0 +1,123 @@
+"""The fit of the k-means estimator where X is blocks."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from ..core.callbacks import FitTask
+from ..core.checkpoint import Checkpoint
+from ..core.validation import Array
+from ..data import Table
+from ..execution import set_features
+from ._lloyd import Clustering, Reason
+from ._plusplus import moderate_exponent
+from ._table_draws import Chances
+from ._table_fit import Scaled, Seen, TableRun, look_at
+from ._table_seeding import plusplus_rows
+
+
+class TableFit:
+    """A fit of ``KMeans`` over a table.
+
+    Parameters
+    ----------
+    estimator : KMeans
+    table : Table
+    deadline : float
+        Value of ``time.monotonic`` at which to stop.
+    """
+
+    def __init__(self, estimator: Any, table: Table, deadline: float) -> None:
+        if estimator.metric == "cosine":
+            raise ValueError(
+                "metric='cosine' works on arrays in memory: scale the rows to unit length and use "
+                "the Euclidean one, or pass an array."
+            )
+        if any(isinstance(c, Checkpoint) for c in getattr(estimator, "_skl_callbacks", [])):
+            raise ValueError("A Checkpoint works on arrays in memory: pass an array.")
+        self._estimator, self._deadline = estimator, deadline
+        self._given = table
+        table = table.of_floats().for_many_passes()
+        k = estimator.n_clusters
+        if table.n_rows < k:
+            raise ValueError(f"n_samples={table.n_rows} should be >= n_clusters={k}.")
+        set_features(estimator, table.X)
+        self._random = check_random_state(estimator.random_state)
+        self._init = estimator._checked_init(np.empty((1, table.X.shape[1]), table.X.dtype))
+        self.n_runs = estimator._n_runs(10)
+        self._seen: Seen = look_at(table, type(estimator).__name__, bool(estimator.tol))
+        self.exponent = self._seen.exponent
+        if self.exponent:
+            weights = Scaled(table.weights.astype(np.float64), -self.exponent)  # type: ignore[union-attr]
+            table = Table(table.X, table.y, weights)
+            table.seen = True
+        self.table = table
+
+    def best(self) -> Clustering:
+        """Run k-means from each start; return the run of least inertia."""
+        estimator = self._estimator
+        tol = estimator.tol * self._seen.variance if estimator.tol else 0.0
+        bounded = estimator.algorithm != "lloyd" and estimator.n_clusters > 1
+        runs = TableRun.of(
+            self.table, estimator.n_clusters, max_iter=estimator.max_iter, tol=tol, bounded=bounded
+        )
+        best: Clustering | None = None
+        so_far: list[Any] = []
+        task = FitTask(
+            estimator, self.n_runs * estimator.max_iter, {"X": self._given.X},
+            lambda: {"cluster_centers_": so_far[0].points.copy(), "n_iter_": so_far[0].n_iter},
+            "iteration",
+        )  # fmt: skip
+        with task.running():
+            for number in range(self.n_runs):
+                centers = self._start()
+                if estimator.verbose:
+                    print("Initialization complete")
+                stop, n_iter, model = False, 0, None
+                for model in runs.models(centers):
+                    so_far[:] = [model]
+                    if model.n_iter == n_iter:  # part of an iteration
+                        continue
+                    n_iter = model.n_iter
+                    with task.epoch() as iteration:
+                        if estimator.verbose:
+                            print(f"Iteration {n_iter - 1}.")
+                    stop = iteration.stop
+                    if stop or time.monotonic() >= self._deadline:
+                        break
+                assert model is not None
+                found = runs.finish(model)
+                if best is None or found.inertia < best.inertia:
+                    best = found
+                late = time.monotonic() >= self._deadline
+                going = model.reason in (Reason.GOING, Reason.EMPTY_CLUSTER)
+                if late and (going or number < self.n_runs - 1):
+                    estimator._warn_of_time(model.n_iter)
+                if stop or late:
+                    break
+        assert best is not None
+        estimator._warn_of_fewer_clusters(best)
+        return best
+
+    def _start(self) -> Array:
+        """Return centres to start from."""
+        init, table, k = self._init, self.table, self._estimator.n_clusters
+        if isinstance(init, np.ndarray):
+            return init.copy()
+        if callable(init):
+            given = init(np.asarray(table.X), k, random_state=self._random)
+            found: Array = self._estimator._checked_centers(table.X, given)
+            return found
+        if init == "random":
+            chances = Chances(table)
+            self._estimator._check_weighing(chances.n_weighing)
+            return np.asarray(table.X[chances.different(k, self._random)])
+        exponent = moderate_exponent(self._seen.largest, table.X.dtype)
+        moderate = table
+        if exponent:
+            moderate = Table(Scaled(table.X, -exponent), table.y, table.weights)
+        return np.asarray(table.X[plusplus_rows(moderate, k, self._random)])

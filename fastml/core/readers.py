@@ -1,0 +1,114 @@
+"""Threads that read ahead while the caller computes.
+
+They only wait for disks and decompress: kernels are run by :mod:`.crew`.  A reader is a daemon that
+ends with its generator; a caller that is interrupted or forked owes it nothing.
+"""
+
+from __future__ import annotations
+
+import mmap
+from _thread import stack_size, start_new_thread
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import copy_context
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+import numpy as np
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+#: Of a reader: the system's eight megabytes would count against a limit of memory.
+_STACK_BYTES = 1 << 20
+#: The caller looks this often, in seconds, whether it was interrupted.
+_PATIENCE = 0.1
+
+
+def ring(n_buffers: int, n_bytes: int) -> list[Any]:
+    """Return buffers of bytes that the system has back as soon as they are dropped.
+
+    Memory of the allocator might stay with it, in pieces.
+    """
+    if not hasattr(mmap, "MAP_PRIVATE"):
+        return [np.empty(n_bytes, np.uint8) for _ in range(n_buffers)]
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    maps = [mmap.mmap(-1, max(n_bytes, 1), flags=flags) for _ in range(n_buffers)]
+    return [np.frombuffer(memory, np.uint8) for memory in maps]
+
+
+def read_ahead(
+    jobs: Iterable[Job], read: Callable[[Job, Any], Result], buffers: list[Any], n_threads: int
+) -> Iterator[Result]:
+    """Yield ``read(job, buffer)`` of every job, in order, the next ones read meanwhile.
+
+    A result may use its buffer until the next one is asked for.
+
+    Parameters
+    ----------
+    jobs : iterable
+    read : callable
+        Called by the threads, each time with a buffer nobody else has.
+    buffers : list
+        As many jobs as there are buffers are at work or waiting at most.
+    n_threads : int
+        With one, jobs are read in order.
+
+    Raises
+    ------
+    BaseException
+        What ``read`` raised, at the turn of its job.
+    """
+    todo: SimpleQueue[Any] = SimpleQueue()
+    done: SimpleQueue[Any] = SimpleQueue()
+    waiting = iter(enumerate(jobs))
+    started = 0
+
+    def work() -> None:
+        while (order := todo.get()) is not None:
+            number, job, buffer = order
+            try:
+                done.put((number, read(job, buffer), buffer, None))
+            except BaseException as error:
+                done.put((number, None, buffer, error))
+
+    def ask(buffer: Any) -> bool:
+        nonlocal started
+        number, job = next(waiting, (None, None))
+        if number is None:
+            return False
+        if started < n_threads:
+            before = stack_size(_STACK_BYTES)
+            try:
+                start_new_thread(copy_context().run, (work,))
+                started += 1
+            except (RuntimeError, MemoryError):  # no more threads to be had
+                pass
+            finally:
+                stack_size(before)
+        if started:
+            todo.put((number, job, buffer))
+        else:
+            done.put((number, read(job, buffer), buffer, None))  # type: ignore[arg-type]
+        return True
+
+    found: dict[int, tuple[Any, Any, Any]] = {}
+    try:
+        left = sum([ask(buffer) for buffer in buffers])
+        number = 0
+        while left:
+            while number not in found:
+                try:
+                    at, *rest = done.get(timeout=_PATIENCE)
+                except Empty:
+                    continue
+                found[at] = (rest[0], rest[1], rest[2])
+            result, buffer, error = found.pop(number)
+            if error is not None:
+                raise error
+            yield result
+            number += 1
+            del result
+            left += ask(buffer) - 1
+    finally:
+        for _ in range(started):
+            todo.put(None)

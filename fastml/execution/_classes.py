@@ -1,0 +1,59 @@
+"""The classes of targets that are read some at a time."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core.classes import check_classes, number_classes
+from ..core.validation import Array
+from ..data import Part, Table
+from ._engine import sum_over
+
+_BLOCK_ROWS = 1 << 16
+
+
+class Classes(NamedTuple):
+    """Sorted classes, the first row of each, and how many rows each has."""
+
+    values: Array
+    rows: Array
+    counts: Array
+
+
+class ClassesPass:
+    """Finds the classes of some targets."""
+
+    def statistics(self, part: Part, model: Any) -> Classes:
+        """Return the classes of a piece."""
+        y = np.asarray(part.y)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y[:, 0]
+        check_classes(y)
+        values, numbers = number_classes(y)
+        rows = np.zeros(len(values), np.int64)
+        rows[numbers[::-1]] = np.arange(part.stop - 1, part.start - 1, -1)  # the first is the last
+        return Classes(values, rows, np.bincount(numbers, minlength=len(values)))
+
+    def merge(self, a: Classes, b: Classes) -> Classes:
+        """Return the classes of both; rows of the first come first."""
+        values, at, inverse = np.unique(
+            np.concatenate([a.values, b.values]), return_index=True, return_inverse=True
+        )
+        counts = np.zeros(len(values), np.int64)
+        np.add.at(counts, inverse, np.concatenate([a.counts, b.counts]))
+        return Classes(values, np.concatenate([a.rows, b.rows])[at], counts)
+
+    def finish(self, statistics: Classes, model: Any) -> Classes:
+        """Return the classes of all targets."""
+        return statistics
+
+
+def find_classes(table: Table) -> Classes:
+    """Return the classes of a table's targets."""
+    if table.y is None:
+        raise ValueError("This estimator requires y to be passed, but the target y is None.")
+    if table.y.ndim != 1 and table.y.shape[1] != 1:
+        raise ValueError(f"y should be a 1d array, got an array of shape {table.y.shape} instead.")
+    return sum_over(Table(None, table.y), _BLOCK_ROWS, ClassesPass()).total()

@@ -1,0 +1,175 @@
+"""Where passes run: the engine in force, and what every engine does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from ..core.memory import limited_memory, memory_limit, parse_bytes
+from ..core.passes import Grid, Pass, TreeSum
+from ..data import Table, as_table, is_blocks
+
+Model = TypeVar("Model")
+S = TypeVar("S")
+
+#: Bytes of a piece that is read at once, about, and buffers of that size.
+PIECE_BYTES, BUFFERS = 12 << 20, 3
+#: Bytes a row that a pass may need besides: labels, class numbers and the like.
+_ROW_OVERHEAD = 32
+#: What a pass may keep of each row: a label and a limit, or a distance.
+STATE_BYTES = 8
+
+
+class Placement(NamedTuple):
+    """Rows as an engine goes through them.
+
+    table : Table
+    grid : Grid
+    most_blocks : int, blocks of a piece at most
+    states : dict, of each piece by its first block: what passes may keep, see ``Part.state``
+    check : str or None, the estimator whose X must be finite
+    """
+
+    table: Table
+    grid: Grid
+    most_blocks: int
+    states: dict[int, dict[str, Any]]
+    check: str | None
+
+
+class Engine(Protocol):
+    """Goes through rows: three methods, so that another one can follow."""
+
+    def place(self, table: Table, grid: Grid, check: str | None = None) -> Placement:
+        """Return how rows are gone through."""
+
+    def step(self, placement: Placement, fit: Pass[Any, S], model: Any) -> TreeSum[S]:
+        """Make one pass and return the statistics of all pieces."""
+
+    def close(self) -> None:
+        """Let go of whatever is held."""
+
+
+_in_context: ContextVar[Engine | None] = ContextVar("fastml_engine", default=None)
+
+
+def piece_bytes() -> int:
+    """Return the bytes of a piece: an eighth of the limit, or less."""
+    limit = memory_limit()
+    return PIECE_BYTES if limit is None else min(PIECE_BYTES, limit // (2 * BUFFERS + 2))
+
+
+def most_blocks(table: Table, grid: Grid) -> int:
+    """Return the blocks of a piece: a power of two."""
+    blocks = piece_bytes() // ((table.row_bytes + _ROW_OVERHEAD) * grid.block_rows)
+    return 1 << max(0, int(blocks).bit_length() - 1)
+
+
+def current_engine() -> Engine:
+    """Return the engine in force: this machine's, unless another one was entered."""
+    found = _in_context.get()
+    if found is None:
+        from .local import LocalEngine
+
+        found = LocalEngine()
+    return found
+
+
+@contextmanager
+def engine(client: Any = None, *, memory_limit: int | str | None = None) -> Iterator[None]:
+    """Have fits run somewhere else, or under a limit, within a ``with`` block.
+
+    Results are the same bits wherever they run.
+
+    Parameters
+    ----------
+    client : dask.distributed.Client, default=None
+        Whose workers share the passes; this process makes them by default.
+    memory_limit : int or str, default=None
+        Bytes, or text like "4GB", that a fit or a prediction of blocks takes at most on top of
+        what was there before it, in this process and in each worker; by default that of the
+        environment variable ``FASTML_MEMORY_LIMIT``, else none.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the client is none, or the limit no size of at least 1 MiB.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> import numpy as np
+    >>> X = fastml.blocks(np.arange(200.0).reshape(100, 2))
+    >>> with fastml.engine(memory_limit="64MB"):
+    ...     model = fastml.KMeans(2, random_state=0).fit(X)
+    >>> model.cluster_centers_.shape
+    (2, 2)
+    """
+    limit = None if memory_limit is None else parse_bytes(memory_limit)
+    chosen: Engine | None = None
+    if client is not None:
+        from .dask import DaskEngine
+
+        chosen = DaskEngine(client, limit)
+    token = _in_context.set(chosen)
+    try:
+        with limited_memory(limit):
+            yield
+    finally:
+        _in_context.reset(token)
+        if chosen is not None:
+            chosen.close()
+
+
+def table_of(X: Any, y: Any = None, sample_weight: Any = None) -> Table | None:
+    """Return the table of a fit by passes, or None if it works on arrays in memory.
+
+    Arrays are cut into pieces only where a cluster is to work on them.
+    """
+    if not (is_blocks(X) or _in_context.get() is not None):
+        return None
+    return as_table(X, y, sample_weight)
+
+
+class Passes:
+    """Passes over a table in blocks of one size, which may keep what they know of rows.
+
+    Parameters
+    ----------
+    table : Table
+    block_rows : int
+        Rows of a reduction block.
+    check : str, default=None
+        The estimator whose X must be finite, where that is not known yet.
+    """
+
+    def __init__(self, table: Table, block_rows: int, check: str | None = None) -> None:
+        self._engine = current_engine()
+        self._placement = self._engine.place(table, Grid(block_rows), check)
+
+    def run(self, fit: Any, model: Any) -> Any:
+        """Make one pass and return the next model."""
+        total = self._engine.step(self._placement, fit, model).total()
+        return fit.finish(total, model)
+
+
+def sum_over(
+    table: Table, block_rows: int, fit: Pass[Any, S], model: Any = None, check: str | None = None
+) -> TreeSum[S]:
+    """Make one pass over a table and return the statistics of its pieces.
+
+    Parameters
+    ----------
+    block_rows : int
+        Rows of a reduction block.
+    check : str, default=None
+        The estimator whose X must be finite, where that is not known yet.
+    """
+    found = current_engine()
+    return found.step(found.place(table, Grid(block_rows), check), fit, model)

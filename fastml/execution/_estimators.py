@@ -1,0 +1,108 @@
+"""What estimators do at the door where X is blocks: names of features, predictions in chunks."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import tempfile
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..core.memory import memory_limit
+from ..core.passes import Piece
+from ..core.readers import read_ahead, ring
+from ..core.validation import Array
+from ..data import Blocks, Table, as_table, is_blocks
+from ._engine import BUFFERS, piece_bytes
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def set_features(estimator: Any, X: Blocks) -> None:
+    """Set ``n_features_in_`` and, where the columns have names, ``feature_names_in_``."""
+    estimator.n_features_in_ = X.shape[1]
+    if X.columns is None:
+        vars(estimator).pop("feature_names_in_", None)
+    else:
+        estimator.feature_names_in_ = np.array(X.columns, object)
+
+
+def check_features(estimator: Any, X: Blocks) -> None:
+    """Raise ValueError unless X has the features the estimator was fitted with."""
+    expected = getattr(estimator, "n_features_in_", X.shape[1])
+    if X.shape[1] != expected:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting {expected} "
+            "features as input."
+        )
+    names = vars(estimator).get("feature_names_in_")
+    if names is not None and X.columns is not None and list(names) != X.columns:
+        raise ValueError(
+            "The feature names should match those that were passed during fit.\n"
+            f"{X.name} has {X.columns}, expected {list(names)}."
+        )
+
+
+def room(shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return an array for results: in a file without a name where it would break the limit."""
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    limit = memory_limit()
+    if limit is None or size <= limit // 8 or np.dtype(dtype).hasobject:
+        return np.empty(shape, dtype)
+    return in_file(shape, dtype)
+
+
+def in_file(shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return an array of zeros in a file without a name: memory the system can write out."""
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    with tempfile.TemporaryFile(prefix="fastml-") as file:
+        file.truncate(max(size, 1))
+        return np.asarray(np.memmap(file, dtype, "r+", 0, shape))
+
+
+def in_chunks(table: Table, call: Callable[[Array], Array]) -> Array:
+    """Return what a function gives for all rows of X, called with some at a time.
+
+    Parameters
+    ----------
+    table : Table
+    call : callable
+        Takes rows; what it gives for a row does not depend on the others.
+    """
+    X, rows = table.X, max(1, piece_bytes() // table.row_bytes)
+    starts = range(0, table.n_rows, rows)
+    pieces = [Piece(0, 1, start, min(start + rows, table.n_rows)) for start in starts]
+    buffers: list[Any] = [None]
+    if X.view(0, 0) is None:
+        buffers = ring(BUFFERS, min(rows, len(X)) * table.row_bytes)
+    found: Array | None = None
+    for part in read_ahead(pieces, table.read, buffers, table.readers):
+        some = np.asarray(call(part.X))
+        if found is None:
+            found = room((len(X), *some.shape[1:]), some.dtype)
+        found[part.start : part.stop] = some
+    assert found is not None
+    return found
+
+
+def over_blocks(method: Method) -> Method:
+    """Have a method that maps the rows of X take blocks, too."""
+
+    @functools.wraps(method)
+    def mapped(self: Any, X: Any, *args: Any, **options: Any) -> Any:
+        if not is_blocks(X):
+            return method(self, X, *args, **options)
+        return map_blocks(lambda plain, rows: method(plain, rows, *args, **options), self, X)
+
+    return mapped  # type: ignore[return-value]
+
+
+def map_blocks(method: Callable[..., Array], estimator: Any, X: Any) -> Array:
+    """Return what a method gives for blocks, called with some of the rows at a time."""
+    table = as_table(X)
+    check_features(estimator, table.X)
+    plain = copy.copy(estimator)  # what it was when the call began, and without names to compare
+    vars(plain).pop("feature_names_in_", None)
+    return in_chunks(table, lambda rows: method(plain, rows))

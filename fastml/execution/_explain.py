@@ -1,0 +1,67 @@
+"""What a fit of blocks would read, and the memory it would take."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ..core.memory import in_words, memory_limit
+from ..core.passes import Grid
+from ..data import Blocks, Table
+from ._engine import BUFFERS, STATE_BYTES, most_blocks
+
+
+class Plan(NamedTuple):
+    """What a fit does with rows: an estimator's ``_plan(X)`` returns it.
+
+    passes : list of (str, int), what for, and how many at most
+    block_rows : int, rows of a reduction block of the widest pass
+    sums : int, bytes of the statistics of a piece
+    keeps : bool, whether rows carry something from pass to pass
+    results : int, bytes of results for every row
+    """
+
+    passes: list[tuple[str, int]]
+    block_rows: int
+    sums: int
+    keeps: bool = False
+    results: int = 0
+
+
+def explain(X: Blocks, model: Any) -> None:
+    """Print what a fit would read, and the memory it would take.
+
+    Parameters
+    ----------
+    X : Blocks
+    model : estimator
+    """
+    name, limit = type(model).__name__, memory_limit()
+    bound = "no limit" if limit is None else f"a limit of {in_words(limit)}"
+    print(f"{name} of {X!r}, {in_words(X.nbytes)} in memory, {bound}")
+    if not hasattr(model, "_plan"):
+        print("  needs all rows at once, as an array")
+        print(f"  memory: at least {in_words(X.nbytes)}")
+        if limit is not None and X.nbytes > limit:
+            print("  which the limit does not allow")
+        return
+    plan: Plan = model._plan(X)
+    table = Table(X)
+    for what, count in plan.passes:
+        print(f"  {what}: {count} {'pass' if count == 1 else 'passes'}")
+    total = sum(count for _, count in plan.passes)
+    print(f"  to read: {in_words(total * X.nbytes)} at most")
+    if X.slow and total > 2:
+        print(f"  written once to a raw file: {in_words(X.nbytes)}")
+    blocks = most_blocks(table, Grid(plan.block_rows))
+    piece = min(blocks * plan.block_rows, len(X)) * table.row_bytes
+    ring = 0 if table.in_place else BUFFERS * piece
+    state = STATE_BYTES * len(X) if plan.keeps else 0
+    spilled = limit is not None and state > limit // 8
+    results = 0 if limit is not None and plan.results > limit // 8 else plan.results
+    peak = ring + 3 * plan.sums + results + (0 if spilled else state)
+    print(f"  pieces of {in_words(piece)}, {'used in place' if not ring else 'read ahead'}")
+    if state:
+        print(f"  kept of the rows: {in_words(state)}, {'in a file' if spilled else 'in memory'}")
+    if plan.results:
+        print(f"  results: {in_words(plan.results)}, {'in memory' if results else 'in a file'}")
+    print(f"  memory: about {in_words(peak)}")

@@ -1,0 +1,256 @@
+"""Passes on the workers of a Dask cluster: one pure task a worker and pass.
+
+A task is a function of its arguments alone: which rows, what of them, the model so far.  What a
+worker keeps between tasks, opened sources, cache files, labels of rows, is made again wherever it
+is missing.  So a worker that dies costs the work since the last pass of its rows, not the fit, and
+the bits do not know.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+import uuid
+import warnings
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from .._version import __version__
+from ..core.memory import limited_memory
+from ..core.passes import Grid, Pass, Piece, TreeSum
+from ..core.threads import num_threads
+from ..data import Blocks, Table
+from ._engine import Placement, most_blocks
+from .local import LocalEngine
+
+S = TypeVar("S")
+
+#: Seconds between looks at whether anything still lives; without workers for so long, give up.
+_LOOK, _PATIENCE = 0.5, 60.0
+#: How often a task is sent again that took its workers down with it.
+_ATTEMPTS = 4
+#: Seconds for workers to say what they are.
+_ANSWER = 5.0
+#: Fits of which a worker keeps what it opened.
+_KEPT_FITS = 3
+
+#: Workers that were asked already, by client.
+_compared: set[tuple[str, str]] = set()
+#: In a worker: what it opened and knows, by placement and first row.
+_kept: dict[tuple[str, int], Placement] = {}
+
+
+class Share(NamedTuple):
+    """The rows of one task: pieces that follow each other, and a table that has them."""
+
+    worker: str
+    pieces: list[Piece]
+    table: Table
+
+
+class SharedPlacement(NamedTuple):
+    """Rows as the workers go through them, see ``Placement``."""
+
+    name: str
+    grid: Grid
+    shares: list[Share]
+    check: str | None
+    table: Table
+    steps: list[int]
+
+
+class DaskEngine:
+    """Has the workers of a cluster make the passes.
+
+    Parameters
+    ----------
+    client : dask.distributed.Client
+    limit : int or None
+        Bytes of each worker.
+    """
+
+    def __init__(self, client: Any, limit: int | None) -> None:
+        if not hasattr(client, "submit") or not hasattr(client, "scheduler_info"):
+            raise TypeError(
+                f"client must be a dask.distributed.Client, got {type(client).__name__} instead."
+            )
+        self._client, self._limit = client, limit
+        self._names: list[str] = []
+        self._compare_workers()
+
+    def workers(self) -> dict[str, int]:
+        """Return the workers' addresses and threads, in a fixed order."""
+        found = self._client.scheduler_info(n_workers=-1)["workers"]
+        return {address: int(found[address]["nthreads"]) for address in sorted(found)}
+
+    def _compare_workers(self) -> None:
+        """Warn where workers would compute other bits than this process."""
+        from distributed import wait
+
+        here = fingerprint()
+        futures = [
+            self._client.submit(fingerprint, workers=[address], pure=False)
+            for address in self.workers()
+            if (self._client.id, address) not in _compared
+        ]
+        try:
+            if futures:
+                wait(futures, timeout=_ANSWER)  # type: ignore[no-untyped-call]
+        except TimeoutError:
+            pass  # some are busy, or gone: they are asked next time
+        answers = [future.result() for future in futures if future.status == "finished"]
+        self._client.cancel(futures)
+        _compared.update((self._client.id, address) for address in self.workers())
+        for found in answers:
+            if found != here:
+                warnings.warn(
+                    f"A worker differs from this process, {found} from {here}: results may differ "
+                    "in their last bits.",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
+                return
+
+    def place(self, table: Table, grid: Grid, check: str | None = None) -> Any:
+        """Return how rows are shared: ranges that follow each other, by the workers' threads."""
+        for part in table.parts:
+            check_sendable(part)
+        workers = self.workers()
+        most = most_blocks(table, grid)
+        pieces = table.pieces(grid, most)
+        total, at, sharers = sum(workers.values()), 0, []
+        done = 0
+        for address, threads in workers.items():
+            done += threads
+            end = max(at, round(len(pieces) * done / total))
+            if end > at:
+                mine = pieces[at:end]
+                sharers.append(Share(address, mine, table.cut(mine[0].start, mine[-1].stop)))
+            at = end
+        if not sharers:  # nobody is there yet: whoever comes
+            sharers = [Share("", pieces, table.cut(0, table.n_rows))]
+        seen = None if table.seen else check
+        self._names.append(uuid.uuid4().hex)
+        return SharedPlacement(self._names[-1], grid, sharers, seen, table, [0])
+
+    def step(self, placement: Any, fit: Pass[Any, S], model: Any) -> TreeSum[S]:
+        """Make one pass and return the statistics of all pieces."""
+        name, grid, shares, check, table, steps = placement
+        steps[0] += 1
+        futures = [
+            self._submit(f"{name}-{steps[0]}-{number}", share, (name, grid, fit, model, check))
+            for number, share in enumerate(shares)
+        ]
+        tree: TreeSum[S] = TreeSum(fit.merge)
+        try:
+            for nodes in self._results(futures, shares, (name, grid, fit, model, check)):
+                for first, count, statistics in nodes:
+                    tree.add(first, count, statistics)
+        finally:
+            self._client.cancel(futures)
+        if check is not None:
+            table.seen = True
+        return tree
+
+    def close(self) -> None:
+        """Have workers forget what they keep, those that are there."""
+        from distributed import fire_and_forget
+
+        if not self._names or self._client.status != "running":
+            return
+        for address in self.workers():
+            task = self._client.submit(forget, self._names, workers=[address], pure=False)
+            fire_and_forget(task)  # type: ignore[no-untyped-call]
+
+    def _submit(self, key: str, share: Share, order: Any) -> Any:
+        pinned = {"workers": [share.worker], "allow_other_workers": True} if share.worker else {}
+        return self._client.submit(
+            nodes_of, share.table, share.pieces, order, self._limit, key=f"fastml-{key}",
+            retries=2, **pinned,
+        )  # fmt: skip
+
+    def _results(
+        self, futures: list[Any], shares: list[Share] | None = None, order: Any = None
+    ) -> list[Any]:
+        """Return the results of tasks; give up where nobody is left to do them."""
+        from distributed import KilledWorker, wait
+
+        alone = attempts = 0
+        started = time.monotonic()
+        while True:
+            try:
+                wait(futures, timeout=_LOOK)  # type: ignore[no-untyped-call]
+                try:
+                    return list(self._client.gather(futures, errors="raise"))
+                except KilledWorker:
+                    if shares is None or attempts >= _ATTEMPTS:
+                        raise
+                    attempts += 1
+                    for i, future in enumerate(futures):
+                        if future.status == "error":
+                            key = f"{future.key}-{attempts}".removeprefix("fastml-")
+                            futures[i] = self._submit(key, shares[i], order)
+            except TimeoutError:
+                pass
+            if self._client.status != "running":
+                raise ConnectionError("The client lost its connection to the scheduler.")
+            if self.workers():
+                started, alone = time.monotonic(), 0
+            elif time.monotonic() - started > _PATIENCE:
+                raise TimeoutError(f"The cluster had no workers for {_PATIENCE:.0f} seconds.")
+            alone += 1
+
+
+def check_sendable(part: Any) -> None:
+    """Raise TypeError for rows that another process cannot read."""
+    if isinstance(part, Blocks):
+        part = part.spec()[1]
+    if isinstance(part, tuple | list):
+        for inner in part:
+            check_sendable(inner)
+
+
+def fingerprint() -> dict[str, Any]:
+    """Return what decides bits: versions, and what the processor can do."""
+    from ..kernels.machine import host
+
+    return {
+        "fastml": __version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "processor": f"{host.host().cpu} {sorted(host.host().features)}",
+    }
+
+
+def nodes_of(
+    table: Table, pieces: list[Piece], order: Any, limit: int | None
+) -> list[tuple[int, int, Any]]:
+    """Return the statistics of pieces, merged as far as the tree allows: a task of a worker."""
+    from distributed import get_worker
+
+    name, grid, fit, model, check = order
+    threads = get_worker().state.nthreads
+    with num_threads(threads), limited_memory(limit):
+        key = name, pieces[0].start
+        placement = _kept.get(key)
+        if placement is None:
+            most = max(piece.n_blocks for piece in pieces)
+            placement = Placement(table.settled(), grid, most, {}, check)
+            _forget_old(name)
+            _kept[key] = placement
+        return LocalEngine().run(placement, pieces, fit, model).nodes()
+
+
+def forget(names: list[str]) -> None:
+    """Let go of what is kept for placements: a task of a worker."""
+    for key in [key for key in list(_kept) if key[0] in names]:
+        _kept.pop(key, None)
+
+
+def _forget_old(name: str) -> None:
+    names = list(dict.fromkeys(kept for kept, _ in list(_kept)))
+    for old in names[: max(0, len(names) - _KEPT_FITS + 1)]:
+        if old != name:
+            for key in [key for key in list(_kept) if key[0] == old]:
+                _kept.pop(key, None)

@@ -1,0 +1,129 @@
+"""Least squares of rows that are not all there: the same bits as in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.validation import Array, check_finite, contiguous
+from ..data import Blocks, Part, Table
+from ..execution import Plan, set_features, sum_over
+from ..kernels.ops.gram import BLOCK_ROWS
+from ._dense import MOST_DOUBLE_COLUMNS
+from ._least_squares import Solution, by_cholesky, solve
+from ._moments import _FIRST_ROWS, Moments, moments, raw_products
+
+
+class Targets(Blocks):
+    """Targets as a matrix of float64.
+
+    Parameters
+    ----------
+    base : Blocks (n_samples,) or (n_samples, n_targets)
+    """
+
+    def __init__(self, base: Blocks) -> None:
+        width = base.shape[1] if base.ndim == 2 else 1
+        super().__init__((len(base), width), np.float64, base.name)
+        self._base, self.readers, self.forward = base, base.readers, base.forward
+
+    def _read(self, start: int, stop: int, out: Array) -> None:
+        out[...] = self._base.read(start, stop).reshape(out.shape)
+
+    def spec(self) -> Any:
+        return Targets, (self._base,)
+
+
+class ProductsPass:
+    """Sums the products of columns about a vector.
+
+    Parameters
+    ----------
+    name : str
+        The estimator, whose targets must be finite.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def statistics(self, part: Part, model: Array) -> Array:
+        """Return the products of the rows of a piece; ``model`` is the vector."""
+        Y = np.ascontiguousarray(part.y, np.float64).reshape(len(part.X), -1)
+        check_finite(Y, "y", self._name)
+        roots = np.sqrt(part.weights) if part.weights.size else None
+        return raw_products(contiguous(part.X), Y, roots, model, np.float64)
+
+    def merge(self, a: Array, b: Array) -> Array:
+        """Return the sums of both."""
+        return np.asarray(a + b)
+
+    def finish(self, statistics: Array, model: Array) -> Array:
+        """Return the sums of all rows."""
+        return statistics
+
+
+def plan_of(X: Blocks) -> Plan:
+    """Return what a fit of blocks does with rows."""
+    passes = [("products, and once more where the first rows lie apart", 2)]
+    return Plan(passes, BLOCK_ROWS, 8 * (X.shape[1] + 2) ** 2)
+
+
+def first_rows(table: Table) -> Any:
+    """Return the rows whose mean is the first guess of all rows' mean, see ``first_shift``."""
+    if table.weights is None:
+        return slice(_FIRST_ROWS)
+    found = np.empty(0, np.int64)
+    for width in (64 * _FIRST_ROWS, 1 << 20):
+        start = 0
+        while start < table.n_rows and len(found) < _FIRST_ROWS:
+            stop = min(start + width, table.n_rows)
+            found = np.append(found, start + np.flatnonzero(table.weights.read(start, stop)))
+            start = stop
+            if width == 64 * _FIRST_ROWS:
+                break
+        if len(found):
+            return found[:_FIRST_ROWS]
+    return slice(_FIRST_ROWS)
+
+
+def solve_table(
+    estimator: Any, table: Table, alpha: Array, center: bool
+) -> tuple[Table, Solution, Moments] | None:
+    """Return the table of floats, the solution and the moments; None where squares overflow.
+
+    None also where the fit of an array would do something else than sum products once, so that
+    its bits were others: fewer rows than features, or many features of float32.
+
+    Parameters
+    ----------
+    alpha : ndarray (1,) or (n_targets,)
+        Penalties.
+    """
+    name = type(estimator).__name__
+    if table.y is None:
+        raise ValueError("This estimator requires y to be passed, but the target y is None.")
+    given, table = table, table.of_floats()
+    table = Table(table.X, Targets(given.y), given.weights)  # type: ignore[arg-type]
+    set_features(estimator, table.X)
+    d = table.X.shape[1]
+    refined = table.X.dtype == np.float32 and d > MOST_DOUBLE_COLUMNS
+    if table.n_rows <= d or refined:
+        return None
+    rows = first_rows(table)
+    assert table.y is not None
+
+    def products(shift: Array) -> Array:
+        found: Array = sum_over(table, BLOCK_ROWS, ProductsPass(name), shift, name).total()
+        return found
+
+    found = moments(table.X[rows], table.y[rows], None, center=center, products=products)
+    if not np.isfinite(found.products).all() or not found.weight > 0:
+        return None
+    solution = None
+    if table.n_rows > d or alpha.any():
+        solution = by_cholesky(found, d, alpha)
+    if solution is None:  # in the order of the weights: they are all needed
+        weights = None if table.weights is None else table.weights[:].astype(np.float64)
+        solution = solve(table.X, table.y, weights, found, alpha)  # type: ignore[arg-type]
+    return Table(table.X, given.y, given.weights), solution, found

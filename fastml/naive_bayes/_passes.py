@@ -1,0 +1,127 @@
+"""Naive Bayes over pieces of rows, wherever they lie: the same bits as in memory."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core.classes import number_classes
+from ..core.passes import TreeSum
+from ..core.validation import Array
+from ..data import Part, Table
+from ..execution import find_classes, sum_over
+from ..kernels.naive_bayes.moments import Moments
+from ._counting import counted, kind
+from ._moments import RunningMoments, block_rows, blocks_a_ticket, find_moments, merge
+
+
+class MomentsPass:
+    """Finds the moments of classes.
+
+    Parameters
+    ----------
+    classes : ndarray (n_classes,) or None
+        The classes; None for all rows as one class, each weighing one.
+    origins : ndarray (n_classes, n_features) of float64
+        What the means are distances from.
+    """
+
+    def __init__(self, classes: Array | None, origins: Array) -> None:
+        self._classes, self._origins = classes, origins
+
+    def statistics(self, part: Part, model: Any) -> Moments:
+        """Return the moments of the classes within a piece."""
+        if self._classes is None:
+            numbers, weights = np.zeros(len(part.X), np.int32), np.empty(0)
+        else:
+            numbers, weights = numbers_of(part.y, self._classes), part.weights
+        width = blocks_a_ticket(part.n_blocks)
+        tree = TreeSum(merge)
+        for i, found in enumerate(find_moments(part.X, numbers, weights, self._origins, width)):
+            tree.add(i * width, width, found)
+        return tree.total()
+
+    def merge(self, a: Moments, b: Moments) -> Moments:
+        """Return the moments of two groups of rows; those of the second are overwritten."""
+        return merge(a, b)
+
+    def finish(self, statistics: Moments, model: Any) -> Moments:
+        """Return the moments of all rows."""
+        return statistics
+
+
+def numbers_of(y: Array, classes: Array) -> Array:
+    """Return the numbers of the classes of targets, all of which must be known."""
+    _, numbers = number_classes(np.asarray(y).reshape(len(y)), classes)
+    if (numbers < 0).any():
+        raise ValueError("y changed while it was in use: it holds a class it did not.")
+    return numbers
+
+
+def moments_of(table: Table, name: str) -> tuple[Array, RunningMoments]:
+    """Return the classes of a table and the moments of their rows.
+
+    Parameters
+    ----------
+    table : Table of floats
+    name : str, the estimator
+    """
+    n_features = table.X.shape[1]
+    classes, rows, _ = find_classes(table)
+    origins = table.X[rows].astype(np.float64)
+    rows_a_block = block_rows(n_features, len(classes))
+    nodes = sum_over(table, rows_a_block, MomentsPass(classes, origins), check=name)
+    running = RunningMoments(len(classes), n_features)
+    running.take(origins, nodes, table.n_rows)
+    if table.weights is not None:
+        first = table.X.read(0, 1).astype(np.float64)
+        nodes = sum_over(Table(table.X), block_rows(n_features, 1), MomentsPass(None, first))
+        together = RunningMoments(1, n_features)
+        together.take(first, nodes, table.n_rows)
+        running.take_together(together)
+    return classes, running
+
+
+class Counts(NamedTuple):
+    """Sums of the rows of each class, flat, and whether a number was negative."""
+
+    totals: Array
+    negative: bool
+
+
+class CountsPass:
+    """Sums the features of each class.
+
+    Parameters
+    ----------
+    classes : ndarray (n_classes,)
+    threshold : float, see ``_counting.counted``
+    """
+
+    def __init__(self, classes: Array, threshold: float) -> None:
+        self._classes, self._threshold = classes, threshold
+
+    def statistics(self, part: Part, model: Any) -> Counts:
+        """Return the sums of a piece."""
+        sums, weights, negative = counted(
+            kind(part.X), numbers_of(part.y, self._classes), part.weights, len(self._classes),
+            self._threshold,
+        )  # fmt: skip
+        return Counts(np.column_stack([sums, weights]), negative)
+
+    def merge(self, a: Counts, b: Counts) -> Counts:
+        """Return the sums of both."""
+        return Counts(a.totals + b.totals, a.negative or b.negative)
+
+    def finish(self, statistics: Counts, model: Any) -> Counts:
+        """Return the sums of all rows."""
+        return statistics
+
+
+def counts_of(table: Table, threshold: float, name: str) -> tuple[Array, Array, Array, bool]:
+    """Return classes, the sums of their rows, their weights, and whether a number was negative."""
+    classes = find_classes(table).values
+    rows = block_rows(table.X.shape[1], len(classes))
+    found = sum_over(table, rows, CountsPass(classes, threshold), check=name).total()
+    return classes, found.totals[:, :-1], found.totals[:, -1], found.negative

@@ -1,0 +1,150 @@
+"""A real cluster of processes on this machine: the same bits, also where workers are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from block_fits import FITS, problem, same
+from row_sources import open_as
+
+import fastml
+
+distributed = pytest.importorskip("distributed")
+
+
+def cluster(n_workers, threads=1):
+    return distributed.LocalCluster(
+        n_workers=n_workers, threads_per_worker=threads, processes=True, dashboard_address=":0",
+        memory_limit=0, silence_logs=50,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def client():
+    with cluster(2) as workers, distributed.Client(workers) as client:
+        yield client
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("kind", ["array", "npy_files", "parquet", "hdf5", "memmap", "factory"])
+def test_the_same_bits(fit, kind, client, tmp_path):
+    X, y, w = problem()
+    expected = FITS[fit](X, y, w)
+    with fastml.engine(client, memory_limit="1 MiB"):
+        same(FITS[fit](open_as(kind, X, 509, tmp_path), y, w), expected)
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_arrays_are_taken_as_they_are(fit, client):
+    X, y, w = problem("float64")
+    with fastml.engine(client):
+        same(FITS[fit](X, y, w), FITS[fit](X, y, w))
+
+
+@pytest.mark.parametrize(("n_workers", "threads"), [(1, 2), (3, 1)])
+def test_any_number_of_workers(n_workers, threads, tmp_path):
+    X, y, w = problem()
+    rows = open_as("npy", X, 1, tmp_path)
+    with cluster(n_workers, threads) as workers, distributed.Client(workers) as client:
+        for fit in FITS.values():
+            with fastml.engine(client, memory_limit="1 MiB"):
+                same(fit(rows, y, w), fit(X, y, w))
+
+
+def test_collections_of_dask(client):
+    import dask.array as da
+
+    X, y, _ = problem()
+    rows = da.from_array(X, chunks=(1009, 2))
+    rows = da.concatenate([rows[:0], rows[rows[:, 0] > -1e9]])  # empty, and of unknown length
+    expected = FITS["gaussian"](X, y, None)
+    same(FITS["gaussian"](rows, y, None), expected)
+    with fastml.engine(client):
+        same(FITS["gaussian"](rows, da.from_array(y, chunks=77), None), expected)
+    np.testing.assert_array_equal(expected.predict(rows), expected.predict(X))
+
+
+def test_what_a_worker_raises_is_raised(client, tmp_path):
+    X, y, w = problem("float64")
+    X[7000, 2] = np.inf
+    model = FITS["gaussian"](np.nan_to_num(X, posinf=0.0), y, w)
+    before = dict(vars(model))
+    with (
+        fastml.engine(client),
+        pytest.raises(ValueError, match=r"(?s)infinity.*row 7000, column 2 of .*X\.npy"),
+    ):
+        model.fit(open_as("npy", X, 1, tmp_path), y, w)
+    assert vars(model) == before
+    with fastml.engine(client), pytest.raises(TypeError, match="other processes cannot read it"):
+        model.fit(open_as("iterator", X, 100, tmp_path), y, w)
+
+
+def test_a_killed_worker_costs_no_bit(tmp_path):
+    X, y, w = problem()
+    np.save(tmp_path / "X.npy", X)
+    rows, slow = fastml.blocks(tmp_path / "X.npy"), SlowRows(str(tmp_path / "X.npy"))
+    expected = FITS["gaussian"](rows, y, w)
+    random = np.random.default_rng(0)
+    with cluster(2) as workers, distributed.Client(workers) as client:
+        with fastml.engine(client, memory_limit="1 MiB"):
+            same(FITS["gaussian"](slow, y, w), expected)
+        for _ in range(3):
+            client.wait_for_workers(2, timeout=60)
+            victim = random.choice([nanny.pid for nanny in workers.workers.values()])
+            seconds = random.uniform(0.05, 0.8)
+            killer = threading.Timer(seconds, os.kill, (int(victim), signal.SIGKILL))
+            killer.start()
+            started = time.monotonic()
+            with fastml.engine(client, memory_limit="1 MiB"):
+                same(FITS["gaussian"](slow, y, w), expected)
+            assert time.monotonic() - started < 100
+            killer.join()
+
+
+def SlowRows(path):  # noqa: N802
+    """Return rows of which each read takes a while, also where they are sent."""
+    from fastml.data import Blocks
+
+    class Rows(Blocks):
+        def __init__(self, path):
+            self.inner = fastml.blocks(path)
+            super().__init__(self.inner.shape, self.inner.dtype, path)
+
+        def _read(self, start, stop, out):
+            time.sleep(0.2 if stop - start > 1 else 0)
+            self.inner.read(start, stop, out)
+
+        def spec(self):
+            return Rows, (self.name,)
+
+    return Rows(path)
+
+
+def kept():
+    from fastml.execution.dask import _kept
+
+    return len(_kept)
+
+
+def test_workers_keep_nothing_of_fits_that_have_ended(client):
+    X, y, w = problem()
+    with fastml.engine(client):
+        FITS["gaussian"](X, y, w)
+        assert sum(client.run(kept).values()) > 0
+    deadline = time.monotonic() + 30
+    while sum(client.run(kept).values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_what_is_no_client_is_refused():
+    with (
+        pytest.raises(TypeError, match=r"must be a dask\.distributed\.Client, got str"),
+        fastml.engine("tcp://somewhere"),
+    ):
+        pass

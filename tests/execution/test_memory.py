@@ -1,0 +1,67 @@
+"""A fit stays below its limit, where the system enforces it."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: Fits once on a little, so that what is loaded and compiled is there, then has the system refuse
+#: more memory than the limit on top.  RLIMIT_DATA counts every private page, not the page cache.
+CHILD = """
+import hashlib, resource, sys, threading
+sys.path.insert(0, {support!r})
+import numpy as np, fastml
+from pathlib import Path
+
+limit, path = {limit}, {path!r}
+def data():
+    (line,) = [l for l in Path("/proc/self/status").read_text().splitlines() if "VmData" in l]
+    return int(line.split()[1]) * 1024
+def fit(X):
+    y = np.arange(len(X), dtype=np.int8) % 3
+    a = fastml.KMeans(16, init={init}, max_iter=8, tol=1e-9, random_state=0).fit(X)
+    b = fastml.GaussianNB().fit(X, y)
+    c = a.predict(X)
+    return a.cluster_centers_, a.labels_, b.theta_, b.var_, c
+with fastml.engine(memory_limit=limit):
+    fit(fastml.blocks(np.load(path, mmap_mode="r")[:50_000]))
+    fit(fastml.blocks(path)[:50_000])
+    resource.setrlimit(resource.RLIMIT_DATA, (data() + limit, -1))
+    found = fit(fastml.blocks(path))
+digest = hashlib.sha256()
+for array in found:
+    digest.update(array.data)
+print(digest.hexdigest())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc")
+@pytest.mark.parametrize("init", ["np.arange(160.0).reshape(16, 10) / 50", "'k-means++'"])
+def test_the_limit_is_kept(init, tmp_path):
+    n_rows = 1_500_000 if init.startswith("np") else 500_000
+    X = np.random.default_rng(0).normal(size=(n_rows, 10)).astype(np.float32)
+    np.save(tmp_path / "X.npy", X)
+    limit = X.nbytes // 4 if init.startswith("np") else X.nbytes
+    code = CHILD.format(support=str(ROOT), limit=limit, path=str(tmp_path / "X.npy"), init=init)
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    y = np.arange(n_rows, dtype=np.int8) % 3
+    start = eval(init)
+    a = fastml.KMeans(16, init=start, max_iter=8, tol=1e-9, random_state=0).fit(X)
+    b = fastml.GaussianNB().fit(X, y)
+    found = (a.cluster_centers_, a.labels_, b.theta_, b.var_, a.predict(X))
+    digest = hashlib.sha256()
+    for array in found:
+        digest.update(array.data)
+    assert run.stdout.strip() == digest.hexdigest()

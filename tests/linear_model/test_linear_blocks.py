@@ -1,0 +1,67 @@
+"""Least squares of rows that are not all in memory, where it is not easy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from block_fits import same
+
+import fastml
+
+
+def problem(n=9001, d=6, seed=0):
+    random = np.random.default_rng(seed)
+    X = random.normal(size=(n, d)) + 1e6
+    Y = X @ random.normal(size=(d, 2)) + random.normal(size=(n, 2))
+    return X, Y, random.uniform(0, 2, n)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("trouble", ["none", "dependent", "far", "light", "few"])
+def test_hard_columns(weighted, trouble):
+    X, Y, w = problem()
+    if trouble == "dependent":
+        X[:, 3] = X[:, 1] + X[:, 2]
+    elif trouble == "far":  # the first rows say nothing of the mean
+        X[:300] -= 1e6
+    elif trouble == "light":
+        w[:8000] = 0
+    elif trouble == "few":
+        X, Y, w = X[:5], Y[:5], w[:5]
+    w = w if weighted else None
+    for model in (
+        fastml.LinearRegression(),
+        fastml.LinearRegression(fit_intercept=False),
+        fastml.Ridge(alpha=[0.1, 10.0]),
+        fastml.Ridge(alpha=0.0),
+    ):
+        for y in (Y, Y[:, 0]):
+            if np.ndim(getattr(model, "alpha", 0)) and y.ndim == 1:
+                continue
+            expected = type(model)(**model.get_params()).fit(X, y, w)
+            with fastml.engine(memory_limit="1 MiB"):
+                same(model.fit(fastml.blocks(X), fastml.blocks(y), w), expected)
+                assert model.computed_by_ == "fastml"
+
+
+def test_what_is_scikit_learns_needs_the_rows_in_memory():
+    X, Y, _ = problem(40_000)
+    for model in (fastml.LinearRegression(positive=True), fastml.Ridge(solver="lsqr")):
+        expected = type(model)(**model.get_params()).fit(X, Y[:, 0])
+        same(model.fit(fastml.blocks(X), Y[:, 0]), expected)
+        with (
+            fastml.engine(memory_limit="1 MiB"),
+            pytest.raises(ValueError, match="above the limit"),
+        ):
+            model.fit(fastml.blocks(X), Y[:, 0])
+
+
+def test_what_is_wrong_is_named():
+    X, Y, _ = problem(900)
+    Y[700, 1] = np.nan
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        fastml.LinearRegression().fit(fastml.blocks(X), Y)
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        fastml.Ridge().fit(fastml.blocks(X), None)
+    with pytest.raises(ValueError, match="number of penalties do not correspond"):
+        fastml.Ridge(alpha=[1.0, 2.0, 3.0]).fit(fastml.blocks(X), Y)

@@ -1,0 +1,95 @@
+"""Fits of blocks to compare with fits of arrays, attribute by attribute."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+
+import fastml
+
+#: Several reduction blocks of every fit, the last one short.
+N, D = 40_009, 7
+
+
+def problem(dtype="float32"):
+    random = np.random.default_rng(0)
+    y = random.integers(0, 5, N)
+    X = random.normal(size=(N, D)) * [1e-3, 1, 1e3, 1, 1, 1e2, 1] + 1e4 * (1 + (y % 3)[:, None])
+    w = random.uniform(0, 2, N) * 10.0 ** random.integers(-6, 7, N)
+    w[random.random(N) < 0.1] = 0
+    return X.astype(dtype), y, w
+
+
+def gaussian(X, y, w):
+    return fastml.GaussianNB().fit(X, y, w)
+
+
+def multinomial(X, y, w):
+    return fastml.MultinomialNB().fit(X, np.array(["a", "b", "c", "dd", "e"])[y], w)
+
+
+def bernoulli(X, y, w):
+    return fastml.BernoulliNB(binarize=1.2e4).fit(X, y, w)
+
+
+def kmeans(X, y, w):
+    return fastml.KMeans(11, random_state=0, max_iter=6).fit(X, sample_weight=w)
+
+
+def kmeans_from_rows(X, y, w):
+    """Several runs, an empty cluster, no tolerance."""
+    model = fastml.KMeans(30, init="random", n_init=2, tol=0, max_iter=4, random_state=1)
+    return model.fit(X, sample_weight=w)
+
+
+def kmeans_from_centers(X, y, w):
+    centers = np.vstack([np.linspace(1e4, 3e4, 7)[:, None] * np.ones(D), np.full((2, D), 1e9)])
+    return fastml.KMeans(9, init=centers, algorithm="lloyd", max_iter=9).fit(X, sample_weight=w)
+
+
+def linear(X, y, w):
+    return fastml.LinearRegression().fit(X, y, w)
+
+
+def ridge(X, y, w):
+    return fastml.Ridge(alpha=1e-3, fit_intercept=False).fit(X, y, w)
+
+
+FITS = {
+    fit.__name__: fit
+    for fit in (
+        gaussian,
+        multinomial,
+        bernoulli,
+        kmeans,
+        kmeans_from_rows,
+        kmeans_from_centers,
+        linear,
+        ridge,
+    )
+}
+#: Whose predictions are made of some rows at a time.
+PREDICTING = list(FITS)
+#: Attributes that tell how, not what.
+HOW = {"feature_names_in_", "n_scored_", "n_decided_"}
+
+
+def attributes(model):
+    """Return every fitted attribute as bytes."""
+    found = {}
+    for name, value in vars(model).items():
+        if name.endswith("_") and not name.startswith("_") and name not in HOW:
+            plain = isinstance(value, np.ndarray | float | np.number)
+            found[name] = (
+                (str(np.asarray(value).dtype), np.shape(value), np.asarray(value).tobytes())
+                if plain else pickle.dumps(value)
+            )  # fmt: skip
+    return found
+
+
+def same(model, expected):
+    found, wanted = attributes(model), attributes(expected)
+    assert found.keys() == wanted.keys()
+    different = [name for name in found if found[name] != wanted[name]]
+    assert not different
