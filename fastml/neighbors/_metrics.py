@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..core.validation import Array
+from ..core.validation import Array, all_finite
 from ..reference.neighbors import unit_rows
 from ._search import Base, nearest_of_any_type, within
 from ._tree import Tree
@@ -46,6 +46,8 @@ def prepare(X: Array, metric: str, algorithm: str) -> Metric:
     algorithm : {'auto', 'brute', 'kd_tree'}
     """
     tree = algorithm == "kd_tree" or (algorithm == "auto" and tree_pays(*X.shape))
+    # Where finite numbers were assumed and are not there, brute force says so.
+    tree = tree and all_finite(np.ascontiguousarray(X).reshape(-1))
     if metric != "cosine":
         return Euclidean(Tree.of(X) if tree else Base.of(X), metric == "sqeuclidean")
     units = unit_rows(X)

@@ -212,9 +212,14 @@ def by_definition(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, 
         order = np.lexsort((numbers, together))[:, :n_neighbors]
         numbers = np.take_along_axis(numbers, order, axis=1)
         together = np.take_along_axis(together, order, axis=1)
-    if (numbers == NOBODY).any():  # where finite numbers were assumed
-        raise ValueError("A query has too few neighbors: X or the queries contain NaN.")
+    require_found(numbers)
     return together, numbers
+
+
+def require_found(indices: Array) -> None:
+    """Raise ValueError if a neighbour is nobody: finite numbers were assumed and are not there."""
+    if (indices == NOBODY).any():
+        raise ValueError("A query has too few neighbors: X or the queries contain NaN.")
 
 
 def nearest_of_any_type(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]:

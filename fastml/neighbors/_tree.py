@@ -7,9 +7,10 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from ..core.threads import new_state, run_team, team_size
-from ..core.validation import Array, readable
+from ..core.validation import Array, all_finite, readable
 from ..kernels.neighbors import kdtree, tree_radius, tree_search
 from ..kernels.ops.top import NOBODY
+from ._search import require_found
 
 #: Levels of the tree whose cuts are tickets of their own, at most.
 _SHARED_LEVELS = 6
@@ -41,12 +42,14 @@ class Tree(NamedTuple):
         Raises
         ------
         ValueError
-            If X is no matrix of float32 or float64 with at least one row and column.
+            If X is no finite matrix of float32 or float64 with at least one row and column.
         """
         good = X.ndim == 2 and min(X.shape) >= 1 and X.dtype in (np.float32, np.float64)
         if not good:
             raise ValueError(f"Expected a matrix of float32 or float64, got {X.shape}, {X.dtype}.")
         rows = np.array(X, dtype=X.dtype.newbyteorder("="), order="C")
+        if not all_finite(rows.reshape(-1)):
+            raise ValueError("X contains NaN or infinity.")
         n_samples, n_features = rows.shape
         levels = kdtree.levels_for(n_samples)
         shared = min(levels, _SHARED_LEVELS)
@@ -85,7 +88,7 @@ class Tree(NamedTuple):
         Raises
         ------
         ValueError
-            If the queries or the number do not fit the tree.
+            If the queries or the number do not fit the tree, or a query holds NaN.
         """
         n_samples, n_features = self.X.shape
         if queries.ndim != 2 or queries.shape[1] != n_features:
@@ -99,6 +102,7 @@ class Tree(NamedTuple):
             rows = slice(start, start + step)
             wide = np.ascontiguousarray(queries[rows], dtype=np.float64)
             self._search(readable(wide), squares[rows], indices[rows])
+        require_found(indices)
         return squares, indices
 
     def _search(self, queries: Array, squares: Array, indices: Array) -> None:

@@ -183,9 +183,9 @@ def test_what_is_not_finite_is_found(dtype, n_samples, number):
     random = np.random.default_rng(0)
     X = random.normal(size=(n_samples, 5)).astype(dtype)
     centers = random.normal(size=(6, 5)).astype(dtype)
-    assert _nearest.label(X, centers) is not None
+    assert _nearest.nearest_labels(X, centers) is not None
     X[-1, 3] = number
-    assert _nearest.label(X, centers) is None
+    assert _nearest.nearest_labels(X, centers) is None
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

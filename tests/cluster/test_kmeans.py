@@ -127,7 +127,9 @@ def test_same_clustering_as_scikit_learn(dtype):
     X = blobs(3000, 8, 6, dtype, seed=2)
     start = X[:6].copy()
     ours = fit(X, start)
-    theirs = sklearn.cluster.KMeans(6, init=start, n_init=1, tol=0.0).fit(X)
+    # In float64: of float32 it adds float32 sums, in an order that its threads decide.
+    theirs = sklearn.cluster.KMeans(6, init=start.astype(float), n_init=1, tol=0.0)
+    theirs.fit(X.astype(float))
     np.testing.assert_array_equal(ours.labels_, theirs.labels_)
     assert ours.n_iter_ == theirs.n_iter_
     assert_close("mean", ours.cluster_centers_, theirs.cluster_centers_, dtype)

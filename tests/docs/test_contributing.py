@@ -53,5 +53,6 @@ def test_paths_named_in_the_guides_exist():
     for guide in guides:
         text = guide.read_text(encoding="utf-8")
         for path in re.findall(r"`((?:fastml|tests|kernels|bench|docs)/[\w./]+)`", text):
-            if path not in ("kernels/ops/leaky.py", "kernels/machine/atomics.py"):
+            made = path.startswith("docs/generated/")  # by building the site
+            if not made and path not in ("kernels/ops/leaky.py", "kernels/machine/atomics.py"):
                 assert (ROOT / path).exists(), f"{guide.name} names {path}"

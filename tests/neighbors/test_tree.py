@@ -158,8 +158,10 @@ def test_rows_within_radii(squared, dtype):
 
 
 @pytest.mark.checked
-def test_numbers_that_become_none_under_way_touch_nothing():
-    """Queries are checked before; the kernels stay within their arrays whatever they hold then."""
+def test_numbers_that_become_none_under_way_touch_nothing(monkeypatch):
+    """Numbers are checked before; the kernels stay within their arrays whatever they hold then."""
+    monkeypatch.setattr(_tree, "all_finite", lambda x: True)
+    monkeypatch.setattr(_tree, "require_found", lambda indices: None)
     X = np.random.default_rng(9).normal(size=(700, 3))
     queries = np.full((70, 3), np.nan)
     queries[::3, 0] = np.inf
@@ -176,6 +178,10 @@ def test_numbers_that_become_none_under_way_touch_nothing():
 
 def test_what_does_not_fit_is_refused():
     tree = _tree.Tree.of(np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="X contains NaN or infinity"):
+        _tree.Tree.of(np.full((3, 2), np.inf))
+    with pytest.raises(ValueError, match="too few neighbors"):
+        tree.nearest(np.full((1, 2), np.nan), 1)
     with pytest.raises(ValueError, match="Expected a matrix of float32 or float64"):
         _tree.Tree.of(np.zeros((3, 1), int))
     with pytest.raises(ValueError, match="Expected 2 features"):

@@ -99,7 +99,7 @@ def test_epochs_of_unequal_length(steps):
 
 
 def test_workspaces_without_room(steps):
-    arrays = [steps.gradient, steps._room(3), steps._sums, steps._block_sums]
+    arrays = [steps.gradient, steps._block_panels(3), steps._sums, steps._block_sums]
     bundles.Workspace.checked(arrays, steps._network, steps._plan, 3)
     for i in range(4):
         short = [array[:-1] if i == j else array for j, array in enumerate(arrays)]
