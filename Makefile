@@ -33,7 +33,7 @@ PROCESSES ?= 4
 # Which tests: those scikit-learn wrote run in full before a merge (MARKED= runs all).
 MARKED ?= not borrowed
 test: lint
-	$(VENV_PYTHON) -m pytest -n auto --maxprocesses $(PROCESSES) -m "$(MARKED)"
+	$(VENV_PYTHON) -m pytest -n auto --maxprocesses $(PROCESSES) --dist worksteal -m "$(MARKED)"
 
 HOURS ?= 1
 SHORT ?=

@@ -40,13 +40,18 @@ class Moments(NamedTuple):
     single: bool
 
 
-def first_shift(X: Array, Y: Array, weights: Array | None) -> Array:
-    """Return the mean of the first rows that count, exact for constant columns."""
-    chosen: Any = slice(_FIRST_ROWS)
+def first_rows(weights: Array | None) -> Any:
+    """Return the numbers of the first rows that count, given the first block's weights."""
     if weights is not None:
         chosen = np.flatnonzero(weights[: kernel.BLOCK_ROWS])[:_FIRST_ROWS]
-        if not len(chosen):
-            chosen = slice(_FIRST_ROWS)
+        if len(chosen):
+            return chosen
+    return slice(_FIRST_ROWS)
+
+
+def first_shift(X: Array, Y: Array, weights: Array | None) -> Array:
+    """Return the mean of the first rows that count, exact for constant columns."""
+    chosen = first_rows(weights)
     # In one memory order, which decides the order NumPy adds in.
     some = np.ascontiguousarray(np.hstack([np.asarray(X[chosen], np.float64), Y[chosen]]))
     return np.asarray(some[0] + (some - some[0]).mean(axis=0))

@@ -12,7 +12,7 @@ from ..execution import Plan, set_features, sum_over
 from ..kernels.ops.gram import BLOCK_ROWS
 from ._dense import MOST_DOUBLE_COLUMNS
 from ._least_squares import Solution, by_cholesky, solve
-from ._moments import _FIRST_ROWS, Moments, moments, raw_products
+from ._moments import Moments, first_rows, moments, raw_products
 
 
 class Targets(Blocks):
@@ -69,24 +69,6 @@ def plan_of(X: Blocks) -> Plan:
     return Plan(passes, BLOCK_ROWS, 8 * (X.shape[1] + 2) ** 2)
 
 
-def first_rows(table: Table) -> Any:
-    """Return the rows whose mean is the first guess of all rows' mean, see ``first_shift``."""
-    if table.weights is None:
-        return slice(_FIRST_ROWS)
-    found = np.empty(0, np.int64)
-    for width in (64 * _FIRST_ROWS, 1 << 20):
-        start = 0
-        while start < table.n_rows and len(found) < _FIRST_ROWS:
-            stop = min(start + width, table.n_rows)
-            found = np.append(found, start + np.flatnonzero(table.weights.read(start, stop)))
-            start = stop
-            if width == 64 * _FIRST_ROWS:
-                break
-        if len(found):
-            return found[:_FIRST_ROWS]
-    return slice(_FIRST_ROWS)
-
-
 def solve_table(
     estimator: Any, table: Table, alpha: Array, center: bool
 ) -> tuple[Table, Solution, Moments] | None:
@@ -110,8 +92,9 @@ def solve_table(
     refined = table.X.dtype == np.float32 and d > MOST_DOUBLE_COLUMNS
     if table.n_rows <= d or refined:
         return None
-    rows = first_rows(table)
     assert table.y is not None
+    first = table.weights
+    rows = first_rows(None if first is None else first.read(0, min(BLOCK_ROWS, table.n_rows)))
 
     def products(shift: Array) -> Array:
         found: Array = sum_over(table, BLOCK_ROWS, ProductsPass(name), shift, name).total()
