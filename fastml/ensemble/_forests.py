@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import is_
 from typing import Any, Self
 
 import joblib
 import numpy as np
 import sklearn.ensemble
 from joblib.parallel import get_active_backend
+from scipy.sparse import issparse
 from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
 
 from ..core.estimator import unchanged_on_error
 from ..core.threads import get_num_threads
-from ..core.validation import Array
+from ..core.validation import Array, check_compressed, is_plain
 from ..tree import DecisionTreeClassifier, DecisionTreeRegressor
 from ..tree._documentation import documented
 from ..tree._estimator import EXACT, ExactTree, Shared
+from ..tree._predictor import Predictor, looked_up
 
 
 @contextmanager
@@ -88,22 +91,51 @@ class ExactForest:
     def _mean(self, X: Any) -> Array | None:
         """Return the mean of the trees' values, added in the order of the trees, or None."""
         me: Any = self
+        state = vars(self)
+        if "estimators_" not in state:
+            check_is_fitted(self)
         if me.n_outputs_ != 1:
             return None
-        X = me._validate_X_predict(X)
-        total = None
-        for tree in me.estimators_:
-            leaves = tree._leaves(X, False)
-            if leaves is None:
-                return None
-            values = tree._values()[leaves]
-            total = values if total is None else np.add(total, values, out=total)
-        return None if total is None else total / len(me.estimators_)
+        plain = is_plain(X, np.float32) and X.shape[1] == me.n_features_in_
+        checked = not plain or "feature_names_in_" in state
+        if checked:
+            X = me._validate_X_predict(X)
+        if X.shape[0] == 0:
+            return None
+        if issparse(X):
+            check_compressed(X)
+        predictor, values = self._predictor()
+        total, finite = looked_up(predictor, X, values, False)
+        if not finite:
+            if not checked:
+                me._validate_X_predict(X)
+            if np.isnan(X.data if issparse(X) else X).any():
+                total, _ = looked_up(predictor, X, values, True)
+        total /= len(me.estimators_)
+        return total
+
+    def _predictor(self) -> tuple[Predictor, Array]:
+        """Return all trees laid out, and the values at their nodes; made anew for other trees."""
+        me: Any = self
+        trees = [tree._grown() for tree in me.estimators_]
+        held = vars(self).get("_held")
+        if held is None or len(held[0]) != len(trees) or not all(map(is_, held[0], trees)):
+            arrays = [tree._arrays() for tree in me.estimators_]
+            predictor = Predictor(arrays, np.float32)
+            starts = np.cumsum([0, *(len(each.features) for each in arrays)])
+            values = np.concatenate([
+                each.values[predictor.names[start : start + len(each.features)]]
+                for start, each in zip(starts, arrays, strict=False)
+            ])  # fmt: skip
+            held = trees, predictor, values
+            vars(self)["_held"] = held
+        return held[1], held[2]
 
     def __getstate__(self) -> dict[str, Any]:
         base: Any = super()
         state = dict(base.__getstate__())
         state.pop("_shared", None)
+        state.pop("_held", None)
         return state
 
 
@@ -150,7 +182,6 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
         -------
         shares : ndarray (n_samples, n_classes) of float64
         """
-        check_is_fitted(self)
         shares = self._mean(X)
         return super().predict_proba(X) if shares is None else shares
 
@@ -198,6 +229,5 @@ class RandomForestRegressor(ExactForest, sklearn.ensemble.RandomForestRegressor)
         -------
         y : ndarray (n_samples,) of float64
         """
-        check_is_fitted(self)
         means = self._mean(X)
         return super().predict(X) if means is None else means[:, 0]

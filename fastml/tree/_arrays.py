@@ -222,3 +222,34 @@ def from_sklearn(tree: Any) -> TreeArrays:
         np.array(tree.value[:, 0, :]),
         int(tree.max_depth),
     )
+
+
+def packed(tree: TreeArrays) -> dict[str, Any]:
+    """Return a tree for a pickle: whole numbers in short types, nothing that follows."""
+    state = tree._asdict()
+    for name in ("features", "rows"):
+        most = state[name].max()
+        kind = next(kind for kind in "bhiq" if most <= np.iinfo(kind).max)
+        state[name] = state[name].astype(kind)
+    if np.array_equal(tree.lefts, _in_preorder(tree)):
+        state["lefts"] = None
+    if np.array_equal(tree.weights, tree.rows):
+        state["weights"] = None
+    return state
+
+
+def unpacked(state: dict[str, Any]) -> TreeArrays:
+    """Return the tree of :func:`packed`."""
+    tree = TreeArrays(**state)
+    tree = tree._replace(features=tree.features.astype(np.int32), rows=tree.rows.astype(np.int64))
+    if tree.lefts is None:
+        tree = tree._replace(lefts=_in_preorder(tree))
+    if tree.weights is None:
+        tree = tree._replace(weights=tree.rows.astype(np.float64))
+    return tree
+
+
+def _in_preorder(tree: TreeArrays) -> Array:
+    """Return the left children of a tree where each is next to its parent."""
+    following = np.arange(1, len(tree.rights) + 1)
+    return np.where(tree.rights >= 0, following, -1).astype(np.int32)

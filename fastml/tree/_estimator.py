@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import math
 from numbers import Integral
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import _fit_context, is_classifier
-from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.base import _fit_context, clone, is_classifier
+from sklearn.tree._tree import ccp_pruning_path
+from sklearn.utils import Bunch, check_random_state, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from ..core.delegation import fit_as_scikit_learn
 from ..core.estimator import unchanged_on_error
 from ..core.validation import Array, check_compressed, readable
 from ..kernels.tree.problem import ENTROPY, Limits, Table
 from ._arrays import (
-    TreeArrays,
     best_first,
     class_arrays,
-    from_sklearn,
-    paths,
+    packed,
     to_sklearn,
+    unpacked,
     value_arrays,
     with_impurities,
 )
 from ._codes import make_table
 from ._grow import Grower
-from ._predictor import Predictor, make_predictor
+from ._prediction import TreePrediction, refuse_long_indices
+from ._predictor import leaves_of
+from ._pruning import prune, with_leaves
 from ._targets import CRITERIA, NotExact, class_targets, value_targets
 
 EXACT = "fastml"
@@ -39,17 +42,6 @@ _MOST_DENSE = 1 << 26
 #: Elements of a sparse X that are made dense at a time for prediction.
 _DENSE_BLOCK = 1 << 20
 _EPSILON = float(np.finfo(np.float64).eps)
-
-
-class Fitted(NamedTuple):
-    """A tree of the exact builder.
-
-    arrays : TreeArrays
-    dtype : the element type of X, which its splits were decided in
-    """
-
-    arrays: TreeArrays
-    dtype: Any
 
 
 class Shared:
@@ -65,7 +57,7 @@ class Shared:
         return self._held[1]
 
 
-class ExactTree:
+class ExactTree(TreePrediction):
     """Mixin before a decision tree of scikit-learn."""
 
     #: How many trees each builder grew in this process: for tests.
@@ -79,7 +71,7 @@ class ExactTree:
             if state.get("_fitted") is None:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute 'tree_'")
             n_classes = state.get("n_classes_", 1) if is_classifier(self) else 1
-            state["_tree"] = to_sklearn(state["_fitted"].arrays, state["n_features_in_"], n_classes)
+            state["_tree"] = to_sklearn(state["_fitted"], state["n_features_in_"], n_classes)
         return state["_tree"]
 
     @tree_.setter
@@ -147,13 +139,13 @@ class ExactTree:
                 ExactTree.grown[EXACT] += 1
                 me.computed_by_ = EXACT
             else:
-                shared = vars(self).pop("_shared", None)
-                base: Any = super()
-                base._fit(X, y, sample_weight, check_input, missing_values_in_feature_mask)
-                if shared is not None:
-                    me._shared = shared
+                fit_as_scikit_learn(
+                    self, reason,
+                    lambda copied: super()._fit(
+                        X, y, sample_weight, check_input, missing_values_in_feature_mask
+                    ),
+                )  # fmt: skip
                 ExactTree.grown["scikit-learn"] += 1
-                me.computed_by_ = f"scikit-learn: {reason}"
         return self
 
     def _checked(self, X: Any, y: Any) -> tuple[Array, Array, Array | None]:
@@ -164,7 +156,7 @@ class ExactTree:
         X, y = validate_data(self, X, y, validate_separately=(check_X, check_y))
         missing = me._compute_missing_values_in_feature_mask(X)
         if issparse(X):
-            _refuse_long_indices(X)
+            refuse_long_indices(X)
             check_compressed(X)
             X = X.toarray(order="C")
         if me.criterion == "poisson":
@@ -226,19 +218,19 @@ class ExactTree:
             arrays = class_arrays(nodes, targets, scale)
         else:
             arrays = value_arrays(nodes, targets, scale)
-            predictor = make_predictor(arrays, X.dtype.type)
-            leaves = predictor.names[predictor.leaves(X, missing is not None)]
+            leaves = leaves_of(arrays, X, missing is not None)
             arrays = with_impurities(arrays, leaves, y, weights, targets.criterion)
         if me.max_leaf_nodes is not None:
             arrays = best_first(arrays, me.max_leaf_nodes)
+        if me.ccp_alpha > 0:
+            arrays = with_leaves(arrays, prune(arrays, me.ccp_alpha)[0])
         state = vars(self)
-        state["_fitted"] = Fitted(arrays, X.dtype.type)
+        state["_fitted"] = arrays
         state["_tree"] = None
         state["_predictors"] = {}
         me.n_features_in_, me.n_outputs_, me.max_features_ = d, 1, max_features
         if classification:
             me.classes_, me.n_classes_ = classes, np.intp(len(classes))
-        me._prune_tree()
 
     def _limits(
         self, n: int, max_features: int, weights: Array | None, targets: Any, scale: Any
@@ -261,179 +253,47 @@ class ExactTree:
             gain,
         )
 
-    # Prediction
-
-    def _rows(self, X: Any, check_input: bool) -> tuple[Array, bool] | None:
-        """Return X as the fast prediction takes it, and whether it may hold NaN; None if not."""
-        state = vars(self)
-        me: Any = self
-        if me.n_outputs_ != 1:
-            return None
-        fitted = state.get("_fitted")
-        dtype = fitted.dtype if fitted is not None else np.float32
-        # One row would spend its time in scikit-learn's validation otherwise.
-        plain = (
-            type(X) is np.ndarray
-            and X.dtype.type is dtype
-            and X.dtype.isnative
-            and X.ndim == 2
-            and X.shape[1] == me.n_features_in_
-            and "feature_names_in_" not in state
-        )
-        if plain:
-            pass
-        elif issparse(X):
-            if fitted is None:
-                return None
-            X = validate_data(
-                self, X, dtype=[np.float64, np.float32], reset=False, ensure_all_finite=False,
-                accept_sparse="csr",
-            )  # fmt: skip
-            _refuse_long_indices(X)
-            check_compressed(X)
-        elif not check_input:
-            if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.type not in (
-                np.float32, np.float64,
-            ):  # fmt: skip
-                return None
-            me._validate_X_predict(X, check_input=False)
-        else:
-            allowed = [np.float64, np.float32] if dtype is np.float64 else np.float32
-            X = validate_data(
-                self, X, dtype=allowed, reset=False, ensure_all_finite=False, accept_sparse="csr"
-            )
-        if fitted is None and X.dtype != np.float32:
-            X = X.astype(np.float32)
-        if X.shape[0] == 0:
-            return None
-        missing = False
-        with np.errstate(over="ignore", invalid="ignore"):
-            total = X.sum()
-        if not np.isfinite(total):
-            if check_input:
-                missing = me._compute_missing_values_in_feature_mask(X) is not None
-            else:
-                missing = bool(np.isnan(total))
-        return X, missing
-
-    def _predictor(self, dtype: Any) -> Predictor:
-        state = vars(self)
-        found = state.setdefault("_predictors", {})
-        if dtype not in found:
-            fitted = state.get("_fitted")
-            arrays = fitted.arrays if fitted is not None else from_sklearn(state["_tree"])
-            found[dtype] = make_predictor(arrays, dtype)
-        predictor: Predictor = found[dtype]
-        return predictor
-
-    def _leaves(self, X: Any, check_input: bool) -> Array | None:
-        """Return the number of each row's leaf, as scikit-learn numbers nodes, or None."""
-        rows = self._rows(X, check_input)
-        if rows is None:
-            return None
-        predictor = self._predictor(rows[0].dtype.type)
-        if not issparse(rows[0]):
-            return np.asarray(predictor.names[predictor.leaves(*rows)])
-        X, missing = rows
-        height = max(_DENSE_BLOCK // X.shape[1], 1)
-        found = [
-            predictor.leaves(X[start : start + height].toarray(), missing)
-            for start in range(0, X.shape[0], height)
-        ]
-        return np.asarray(predictor.names[np.concatenate(found)])
-
-    def _values(self) -> Array:
-        fitted = vars(self).get("_fitted")
-        if fitted is not None:
-            values: Array = fitted.arrays.values
-        else:
-            values = self.tree_.value[:, 0, :]
-        return values
-
-    def apply(self, X: Any, check_input: bool = True) -> Array:
-        """Return the leaf each row ends in.
+    def cost_complexity_pruning_path(self, X: Any, y: Any, sample_weight: Any = None) -> Bunch:
+        """Return what each step of pruning costs, from the whole tree to its root.
 
         Parameters
         ----------
         X : array-like or sparse matrix (n_samples, n_features)
             The rows.
-        check_input : bool, default=True
-            Whether X is checked; False only for what has been.
+        y : array-like (n_samples,) or (n_samples, n_outputs)
+            The classes, or the numbers to predict.
+        sample_weight : array-like (n_samples,), default=None
+            Weights of the rows; all 1 by default.
 
         Returns
         -------
-        leaves : ndarray (n_samples,) of int64
+        path : sklearn.utils.Bunch
+            ``ccp_alphas``, what was lost for each leaf in a step, and ``impurities``, the sum over
+            the leaves that were left: two ndarrays, the first element for the whole tree.
         """
-        check_is_fitted(self)
-        leaves = self._leaves(X, check_input)
-        if leaves is None:
-            base: Any = super()
-            leaves = base.apply(X, check_input)
-        return leaves
-
-    def predict(self, X: Any, check_input: bool = True) -> Array:
-        """Return the class or the mean of the leaf each row ends in.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix (n_samples, n_features)
-            The rows.
-        check_input : bool, default=True
-            Whether X is checked; False only for what has been.
-
-        Returns
-        -------
-        y : ndarray (n_samples,)
-        """
-        check_is_fitted(self)
-        leaves = self._leaves(X, check_input)
-        me: Any = self
-        if leaves is None:
-            base: Any = super()
-            predicted: Array = base.predict(X, check_input)
-        elif is_classifier(self):
-            found = vars(self).setdefault("_predictors", {})
-            if "labels" not in found:
-                found["labels"] = me.classes_[np.argmax(self._values(), axis=1)]
-            predicted = found["labels"][leaves]
-        else:
-            predicted = self._values()[:, 0][leaves]
-        return predicted
-
-    def decision_path(self, X: Any, check_input: bool = True) -> Any:
-        """Return which nodes each row passes.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix (n_samples, n_features)
-            The rows.
-        check_input : bool, default=True
-            Whether X is checked; False only for what has been.
-
-        Returns
-        -------
-        indicator : sparse matrix (n_samples, n_nodes)
-            1 where the row passes the node.
-        """
-        check_is_fitted(self)
-        leaves = self._leaves(X, check_input)
-        fitted = vars(self).get("_fitted")
-        if leaves is None or fitted is None:
-            base: Any = super()
-            return base.decision_path(X, check_input)
-        return paths(fitted.arrays, leaves)
+        whole: Any = clone(self)
+        whole.set_params(ccp_alpha=0.0).fit(X, y, sample_weight)
+        arrays = vars(whole).get("_fitted")
+        if arrays is None:
+            return Bunch(**ccp_pruning_path(whole.tree_))
+        _, alphas, impurities = prune(arrays, math.inf)
+        return Bunch(ccp_alphas=alphas, impurities=impurities)
 
     def __getstate__(self) -> dict[str, Any]:
         base: Any = super()
         state = dict(base.__getstate__())
         state.pop("_predictors", None)
         state.pop("_shared", None)
+        if state.get("_fitted") is not None:
+            state["_fitted"] = packed(state["_fitted"])
+            state["_tree"] = None
         return state
 
-
-def _refuse_long_indices(X: Any) -> None:
-    if X.indices.dtype != np.intc or X.indptr.dtype != np.intc:
-        raise ValueError("No support for np.int64 index based sparse matrices")
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if state.get("_fitted") is not None:
+            state = {**state, "_fitted": unpacked(state["_fitted"])}
+        base: Any = super()
+        base.__setstate__(state)
 
 
 def _max_features(wanted: Any, d: int) -> int:

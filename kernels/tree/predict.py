@@ -1,8 +1,11 @@
-"""Which leaf each row ends in.
+"""Which leaf each row ends in, and what stands there.
 
 Siblings are neighbours and a leaf is its own left child with an infinite threshold, so a step is
-``node = child[node] + (x > threshold[node])`` without a branch; sixteen rows go down together,
-which hides the wait for memory.
+``node = child + (x > threshold)`` without a branch; sixteen rows go down together, which hides the
+wait for memory.  A node is 8 bytes where X is float32 and the numbers of features and of nodes fit
+into 32 bits together, else 16.
+
+Rows are read once anyhow, so whether their numbers are finite is seen on the way.
 """
 
 from __future__ import annotations
@@ -11,75 +14,127 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel
+from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
+from ..ops.flat import load_up_to
+from ..tile import fill, lane_sum, lanes, multiply_add
 
-_TOGETHER = 16
-#: Rows a ticket.
-BLOCK_ROWS = 4096
+#: Rows that go down together.
+TOGETHER = 16
 
 
 class Compact(NamedTuple):
-    """A tree made for prediction; ``fastml.tree._predictor`` makes and checks it.
+    """Trees made for prediction; ``fastml.tree._predictor`` makes and checks it.
 
-    thresholds : (n_nodes,) of X's type, rounded down to it; infinite for a leaf
-    features, children : (n_nodes,) int32; the left child, the right one behind it
+    Node i of a tree that begins at ``root`` is number v = root + i of all.
+
+    thresholds : (2 * n_nodes,) float32 or float64; that of v at 2 v; infinite for a leaf
+    links : the same memory, as unsigned integers as wide; at 2 v + 1 the feature in the lower
+        ``shift`` bits, and above it the left child, counted from the root; the right one is next
+    shift : int
     missing_right : (n_nodes,) uint8, 1 where missing values go right
+    roots : (n_trees,) int64, where each tree begins
     """
 
     thresholds: Any
-    features: Any
-    children: Any
+    links: Any
+    shift: int
     missing_right: Any
+    roots: Any
+
+
+@inner_kernel
+def _descend(trees, root, values, column_step, missing, count, offsets, node):
+    """Set node[j] to the leaf of the row that begins at values[offsets[j]], for ``count`` rows."""
+    thresholds, links, missing_right = trees.thresholds, trees.links, trees.missing_right
+    shift = links.dtype.type(trees.shift)
+    one = links.dtype.type(1)
+    mask = (one << shift) - one
+    for j in range(count):
+        node[j] = 0
+    moved = True
+    while moved:
+        change = np.uint32(0)
+        if missing:
+            for j in range(count):
+                at = np.uint64(root + node[j])
+                link = links[np.uint64(2) * at + np.uint64(1)]
+                x = values[np.uint64(offsets[j] + np.int64(link & mask) * column_step)]
+                right = np.uint32(x > thresholds[np.uint64(2) * at])
+                if x != x:
+                    right = np.uint32(missing_right[at])
+                to = np.uint32(link >> shift) + right
+                change |= to ^ node[j]
+                node[j] = to
+        else:
+            for _ in range(2):
+                change = np.uint32(0)
+                for j in range(count):
+                    at = np.uint64(2) * np.uint64(root + node[j])
+                    link = links[at + np.uint64(1)]
+                    x = values[np.uint64(offsets[j] + np.int64(link & mask) * column_step)]
+                    to = np.uint32(link >> shift) + np.uint32(x > thresholds[at])
+                    change |= to ^ node[j]
+                    node[j] = to
+        moved = change != 0
+
+
+@inner_kernel
+def _sum_of_zeros(values, first, stop):
+    """Return 0 if all elements from ``first`` to ``stop`` are finite, else NaN."""
+    total = fill(values, 0.0, 1, 1)
+    for i in range(first, stop, lanes(values)):
+        total = multiply_add(load_up_to(values, i, stop - i), 0.0, total)
+    return lane_sum(total)
 
 
 @allocating_kernel
-def find_leaves(state, tree, values, row_step, column_step, missing, out):
-    """Set out[i] to the node row i ends in, as a member of a team.
+def add_leaves(block_rows, state, trees, table, values, steps, missing, finite, out):
+    """Set each row of ``out`` to the sum of what stands at its leaves, as a member of a team.
+
+    The trees are added in their order, the first is copied.
 
     Parameters
     ----------
+    block_rows : int, rows a ticket, a multiple of TOGETHER
     state : IN/OUT the team's state, zero at the start
-    tree : Compact
-    values, row_step, column_step : X[i, j] is values[i * row_step + j * column_step]
-    missing : bool, whether X may hold NaN
-    out : OUT (n_rows,) int32
+    trees : Compact
+    table : IN (n_nodes * width,) int64 or float64, ``width`` numbers a node
+    values, steps : X[i, j] is values[i * steps[0] + j * steps[1]]
+    missing : bool, whether X may hold NaN; if not, it goes anywhere
+    finite : IN/OUT (n_blocks,) of X's type, zero; where rows are next to each other NaN is added
+        if some number of a block is not finite
+    out : OUT (n_rows * width,) of the type of ``table``
     """
-    n_rows = out.size
-    node = np.zeros(_TOGETHER, np.int32)
-    offsets = np.zeros(_TOGETHER, np.int64)
+    width = table.size // trees.missing_right.size
+    n_rows = out.size // width
+    row_step, column_step = steps
+    node = np.zeros(TOGETHER, np.uint32)
+    offsets = np.zeros(TOGETHER, np.int64)
     while True:
-        start = take_ticket(state) * BLOCK_ROWS
+        block = take_ticket(state)
+        start = block * block_rows
         if start >= n_rows:
             return
-        stop = min(start + BLOCK_ROWS, n_rows)
-        for first in range(start, stop, _TOGETHER):
-            count = min(_TOGETHER, stop - first)
-            for j in range(_TOGETHER):
-                node[j] = 0
-                offsets[j] = (first + min(j, count - 1)) * row_step
-            moved = True
-            while moved:
-                change = np.int32(0)
-                if missing:
-                    for j in range(_TOGETHER):
-                        at = np.int64(node[j])
-                        x = values[offsets[j] + tree.features[at] * column_step]
-                        right = np.int32(x > tree.thresholds[at])
-                        if x != x:
-                            right = np.int32(tree.missing_right[at])
-                        to = tree.children[at] + right
-                        change |= to ^ node[j]
-                        node[j] = to
+        stop = min(start + block_rows, n_rows)
+        for tree in range(trees.roots.size):
+            root = trees.roots[tree]
+            for first in range(start, stop, TOGETHER):
+                count = min(TOGETHER, stop - first)
+                if tree == 0 and column_step == 1:
+                    last = (first + count) * row_step
+                    finite[block] += _sum_of_zeros(values, first * row_step, last)
+                for j in range(count):
+                    offsets[j] = (first + j) * row_step
+                if count == TOGETHER:
+                    _descend(trees, root, values, column_step, missing, TOGETHER, offsets, node)
                 else:
-                    for _ in range(2):
-                        change = np.int32(0)
-                        for j in range(_TOGETHER):
-                            at = np.int64(node[j])
-                            x = values[offsets[j] + tree.features[at] * column_step]
-                            to = tree.children[at] + np.int32(x > tree.thresholds[at])
-                            change |= to ^ node[j]
-                            node[j] = to
-                moved = change != 0
-            for j in range(count):
-                out[first + j] = node[j]
+                    _descend(trees, root, values, column_step, missing, count, offsets, node)
+                for j in range(count):
+                    source, target = (root + node[j]) * width, (first + j) * width
+                    if tree == 0:
+                        for k in range(width):
+                            out[target + k] = table[source + k]
+                    else:
+                        for k in range(width):
+                            out[target + k] += table[source + k]
