@@ -9,15 +9,16 @@ import numpy as np
 from scipy.sparse import issparse
 
 from ..core.threads import new_state, run_team, team_size
-from ..core.validation import Array, all_finite, readable
-from ..kernels.tree.predict import TOGETHER, Compact
+from ..core.validation import Array, readable
+from ..kernels.tree.predict import TOGETHER, Compact, add_leaves
 
 #: Elements of a sparse X that are made dense at a time.
 _DENSE_BLOCK = 1 << 20
 #: Nanoseconds a row takes for a level, on one thread.
 _NANOSECONDS_A_LEVEL = 2.0
-#: Rows a ticket; fewer where there are many trees, so that a ticket is short.
-_MOST_ROWS, _LEAST_ROWS, _ROWS_OF_TREES = 4096, 256, 1 << 19
+#: Rows a ticket: so many elements of X, which a second cache holds, and rows times trees, so that
+#: a ticket is short.
+_LEAST_ROWS, _ELEMENTS, _ROWS_OF_TREES = 256, 1 << 17, 1 << 19
 
 
 class Predictor:
@@ -89,9 +90,9 @@ class Predictor:
             If X has too few features, or is of another type.
         """
         n, d = X.shape
-        if not X.dtype.isnative:
-            X = X.astype(X.dtype.newbyteorder("="))
-        if d < self._n_features or X.dtype != self._dtype:
+        if X.dtype is not self._dtype and X.dtype.newbyteorder("=") == self._dtype:
+            X = X.astype(self._dtype)
+        if d < self._n_features or X.dtype is not self._dtype:
             raise ValueError(
                 f"X has {d} features of {X.dtype}, but the tree needs {self._n_features} of "
                 f"{self._dtype}."
@@ -101,21 +102,18 @@ class Predictor:
             X, rows = np.ascontiguousarray(X), True
         X = readable(X)
         flat = (X if rows else X.T).reshape(-1)
-        n_trees = len(self._trees.roots)
-        height = max(min(_MOST_ROWS, _ROWS_OF_TREES // n_trees), _LEAST_ROWS)
+        height = max(min(_ELEMENTS // d, _ROWS_OF_TREES // len(self._trees.roots)), _LEAST_ROWS)
         n_blocks = -(-n // height)
-        finite = np.zeros(n_blocks, self._dtype)
+        finite = np.empty(n_blocks, self._dtype)
         out = np.empty((n, *table.shape[1:]), table.dtype)
         members = 1
         if n > TOGETHER:
             members = min(team_size(_NANOSECONDS_A_LEVEL * n * self._depth), n_blocks)
-        from ..kernels.tree.predict import add_leaves
-
         run_team(
-            add_leaves, members, height, new_state(), self._trees, table.reshape(-1), flat,
-            (d, 1) if rows else (1, n), missing, finite, out.reshape(-1),
+            add_leaves, members, height, new_state(), self._trees, table.reshape(-1), flat, rows,
+            missing, finite, out.reshape(-1),
         )  # fmt: skip
-        return out, not finite.any() and (rows or all_finite(flat))
+        return out, finite.item(0) == 0 if n_blocks == 1 else not finite.any()
 
 
 def _lay_out(tree: Any, thresholds: Array, links: Array, shift: int, names: Array) -> None:
