@@ -78,14 +78,14 @@ def contiguous(X: Array) -> Array:
 
 def check_finite(X: Array, name: str = "X", estimator: str | None = None) -> None:
     """Raise ValueError, as scikit-learn does, if an array of floats holds NaN or infinity."""
+    if X.size < _FEW_ELEMENTS and X.dtype.kind == "f" and isfinite(np.vdot(X, X)):
+        return  # twice as fast as np.isfinite
     if X.dtype.kind in "biu":
         return
     if X.size >= _MANY_ELEMENTS and X.dtype.isnative and X.itemsize in (4, 8):
         flat = X.T if X.flags.f_contiguous else X
         if flat.flags.c_contiguous and all_finite(readable(flat).reshape(-1)):
             return
-    if X.size < _FEW_ELEMENTS and isfinite(np.vdot(X, X)):  # twice as fast as np.isfinite
-        return
     with np.errstate(over="ignore", invalid="ignore"):  # its sum of finite numbers may overflow
         assert_all_finite(X, estimator_name=estimator, input_name=name)
 

@@ -288,9 +288,11 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
             codes = z.argmax(axis=1)
         elif z.shape[1] > 1:
             return (z > 0).astype(np.int64)
+        elif len(self.classes_) > 1:
+            codes = (z[:, 0] > 0).astype(np.intp)
         else:
-            codes = ((z[:, 0] > 0) & (len(self.classes_) > 1)).astype(np.intp)
-        return np.asarray(self.classes_[codes])
+            codes = np.zeros(len(z), np.intp)
+        return self.classes_.take(codes)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
