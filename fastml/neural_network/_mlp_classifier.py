@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
+from ..core.estimator import keep_parameters
 from ..core.validation import Array
 from ._documentation import documented
 from ._perceptron import BasePerceptron, partial_fit_is_available
@@ -64,6 +65,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
+    class_weight: Mapping[Any, float] | str | None
     classes_: Array
     _class_weights: Array | None
 
@@ -98,35 +100,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         max_time: float | None = None,
         record_gradients: bool = False,
     ) -> None:
-        super().__init__(
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            solver=solver,
-            alpha=alpha,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            power_t=power_t,
-            max_iter=max_iter,
-            shuffle=shuffle,
-            random_state=random_state,
-            tol=tol,
-            verbose=verbose,
-            warm_start=warm_start,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            n_iter_no_change=n_iter_no_change,
-            max_fun=max_fun,
-            weight_init=weight_init,
-            max_time=max_time,
-            record_gradients=record_gradients,
-        )
-        self.class_weight = class_weight
+        keep_parameters(self, locals())
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(
@@ -292,7 +266,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
             codes = (z[:, 0] > 0).astype(np.intp)
         else:
             codes = np.zeros(len(z), np.intp)
-        return self.classes_.take(codes)
+        return np.asarray(self.classes_.take(codes))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -10,6 +10,7 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
+from ..core.estimator import keep_parameters
 from ..core.validation import Array
 from ._documentation import documented
 from ._perceptron import BasePerceptron, partial_fit_is_available
@@ -59,6 +60,8 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         "loss": [StrOptions({"squared_error", "poisson"})],
     }
 
+    loss: str
+
     def __init__(
         self,
         loss: str = "squared_error",
@@ -90,35 +93,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         max_time: float | None = None,
         record_gradients: bool = False,
     ) -> None:
-        super().__init__(
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            solver=solver,
-            alpha=alpha,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            power_t=power_t,
-            max_iter=max_iter,
-            shuffle=shuffle,
-            random_state=random_state,
-            tol=tol,
-            verbose=verbose,
-            warm_start=warm_start,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            n_iter_no_change=n_iter_no_change,
-            max_fun=max_fun,
-            weight_init=weight_init,
-            max_time=max_time,
-            record_gradients=record_gradients,
-        )
-        self.loss = loss
+        keep_parameters(self, locals())
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(
