@@ -14,14 +14,15 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
+from ..core.documentation import documented
 from ..core.estimator import keep_parameters
 from ..core.validation import Array
-from ._documentation import documented
+from ._documentation import ATTRIBUTES, PARAMETERS, REFERENCES
 from ._perceptron import BasePerceptron, partial_fit_is_available
 from ._targets import Classes
 
 
-@documented
+@documented(PARAMETERS, attributes=ATTRIBUTES, references=REFERENCES)
 class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
     """Multi-layer perceptron for two classes, many classes or many labels.
 
@@ -32,13 +33,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
     Parameters
     ----------
-    hidden_layer_sizes : array-like of int, default=(100,)
-        Units of each hidden layer; empty for logistic regression.
-    {parameters of every perceptron}
-    class_weight : dict, 'balanced' or None, default=None
-        Weights of the classes, multiplied into those of the samples; 'balanced' weighs each
-        class by the inverse of its share.
-    {parameters of every perceptron here}
+    {parameters}
 
     Attributes
     ----------
@@ -48,7 +43,11 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         The mean loss of each epoch, as its batches met it.
     validation_scores_, validation_loss_curve_ : list of float or None
         Accuracy and mean loss on the validation data after each epoch, where there is any.
-    {attributes of every perceptron, references}
+    {attributes}
+
+    References
+    ----------
+    {references}
 
     Examples
     --------

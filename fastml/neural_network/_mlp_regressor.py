@@ -10,14 +10,15 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
+from ..core.documentation import documented
 from ..core.estimator import keep_parameters
 from ..core.validation import Array
-from ._documentation import documented
+from ._documentation import ATTRIBUTES, PARAMETERS, REFERENCES
 from ._perceptron import BasePerceptron, partial_fit_is_available
 from ._targets import Numbers
 
 
-@documented
+@documented(PARAMETERS, attributes=ATTRIBUTES, references=REFERENCES)
 class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
     """Multi-layer perceptron for one real output or several.
 
@@ -28,12 +29,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
 
     Parameters
     ----------
-    loss : {'squared_error', 'poisson'}, default='squared_error'
-        Half the squared error; or half the Poisson deviance, for targets that are not negative.
-    hidden_layer_sizes : array-like of int, default=(100,)
-        Units of each hidden layer; empty for linear regression.
-    {parameters of every perceptron}
-    {parameters of every perceptron here}
+    {parameters}
 
     Attributes
     ----------
@@ -42,7 +38,11 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         over outputs, while training lowers their sum.
     validation_scores_, validation_loss_curve_ : list of float or None
         R² and mean loss on the validation data after each epoch, where there is any.
-    {attributes of every perceptron, references}
+    {attributes}
+
+    References
+    ----------
+    {references}
 
     Examples
     --------
