@@ -7,6 +7,8 @@ import warnings
 from math import isfinite
 from typing import Any
 
+import numpy as np
+
 from ..core.callbacks import FitTask
 from ..core.validation import Array, is_finite
 from ..kernels.neural_network.bundles import Samples
