@@ -6,12 +6,13 @@ from typing import Any
 
 import sklearn.tree
 
+from ..core.documentation import documented
 from ..core.validation import Array
-from ._documentation import documented
+from ._documentation import PARAMETERS
 from ._estimator import ExactTree
 
 
-@documented
+@documented(PARAMETERS)
 class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  # type: ignore[misc]
     """A decision tree for classes: :class:`sklearn.tree.DecisionTreeClassifier`, exact and fast.
 
@@ -63,7 +64,7 @@ class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  #
         return super().predict_proba(X, check_input) if shares is None else shares
 
 
-@documented
+@documented(PARAMETERS)
 class DecisionTreeRegressor(ExactTree, sklearn.tree.DecisionTreeRegressor):  # type: ignore[misc]
     """A decision tree for numbers: :class:`sklearn.tree.DecisionTreeRegressor`, exact and fast.
 
