@@ -19,8 +19,8 @@ from scipy.sparse import issparse
 from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
 
+from ..core.delegation import fit_copy
 from ..core.documentation import documented
-from ..core.estimator import unchanged_on_error
 from ..core.threads import get_num_threads
 from ..core.validation import Array, check_compressed, is_plain
 from ..tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -72,32 +72,37 @@ class ExactForest:
         -------
         self : estimator
         """
-        me: Any = self
-        with unchanged_on_error(self):
-            vars(self)["_shared"] = Shared()
-            try:
-                base: Any = super()
-                with _side_by_side():
-                    base.fit(X, y, sample_weight)
-            finally:
-                vars(self).pop("_shared", None)
+
+        def theirs(copied: Any) -> None:
+            copied._shared = Shared()
+            if "estimators_" in vars(copied):  # a warm start adds to the list
+                copied.estimators_ = list(copied.estimators_)
+            base: Any = super()
+            with _side_by_side():
+                base.fit(X, y, sample_weight)
             others = set()
-            for tree in me.estimators_:
+            for tree in copied.estimators_:
                 vars(tree).pop("_shared", None)
                 others.add(tree.computed_by_)
             others.discard(EXACT)
-            me.computed_by_ = min(others) if others else EXACT
+            del copied._shared
+            copied.computed_by_ = min(others) if others else EXACT
+
+        fit_copy(self, theirs)
         return self
 
-    def _mean(self, X: Any) -> Array | None:
-        """Return the mean of the trees' values, added in the order of the trees, or None."""
+    def _mean(self, X: Any) -> tuple[Array, Any] | None:
+        """Return the mean of the trees' values, added in the order of the trees, and the classes.
+
+        None where scikit-learn's code is needed.
+        """
         me: Any = self
-        state = vars(self)
+        state = dict(vars(self))  # another fit may put other trees into their place meanwhile
         if "estimators_" not in state:
             check_is_fitted(self)
-        if me.n_outputs_ != 1:
+        if state["n_outputs_"] != 1:
             return None
-        plain = is_plain(X, np.float32) and X.shape[1] == me.n_features_in_
+        plain = is_plain(X, np.float32) and X.shape[1] == state["n_features_in_"]
         checked = not plain or "feature_names_in_" in state
         if checked:
             X = me._validate_X_predict(X)
@@ -105,24 +110,23 @@ class ExactForest:
             return None
         if issparse(X):
             check_compressed(X)
-        predictor, values = self._predictor()
+        predictor, values = self._predictor(state)
         total, finite = looked_up(predictor, X, values, False)
         if not finite:
             if not checked:
                 me._validate_X_predict(X)
             if np.isnan(X.data if issparse(X) else X).any():
                 total, _ = looked_up(predictor, X, values, True)
-        total /= len(me.estimators_)
-        return total
+        total /= len(state["estimators_"])
+        return total, state.get("classes_")
 
-    def _predictor(self) -> tuple[Predictor, Array]:
+    def _predictor(self, state: dict[str, Any]) -> tuple[Predictor, Array]:
         """Return all trees laid out, and the values at their nodes; made anew for other trees."""
-        me: Any = self
-        trees = [tree._grown() for tree in me.estimators_]
-        held = vars(self).get("_held")
+        trees = [vars(tree)["_fitted"] for tree in state["estimators_"]]
+        held = state.get("_held")
         if held is None or len(held[0]) != len(trees) or not all(map(is_, held[0], trees)):
-            arrays = [tree._arrays() for tree in me.estimators_]
-            predictor = Predictor(arrays, np.float32)
+            arrays = [tree.arrays for tree in trees]
+            predictor = Predictor(arrays, trees[0].n_features, np.float32)
             starts = np.cumsum([0, *(len(each.features) for each in arrays)])
             values = np.concatenate([
                 each.values[predictor.names[start : start + len(each.features)]]
@@ -183,8 +187,26 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
         -------
         shares : ndarray (n_samples, n_classes) of float64
         """
-        shares = self._mean(X)
-        return super().predict_proba(X) if shares is None else shares
+        found = self._mean(X)
+        return super().predict_proba(X) if found is None else found[0]
+
+    def predict(self, X: Any) -> Array:
+        """Return the class with the largest mean of the trees' shares; of equal ones the first.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        y : ndarray (n_samples,)
+        """
+        found = self._mean(X)
+        answers: Array = (
+            super().predict(X) if found is None else found[1].take(found[0].argmax(axis=1))
+        )
+        return answers
 
 
 @documented(PARAMETERS)
@@ -230,5 +252,5 @@ class RandomForestRegressor(ExactForest, sklearn.ensemble.RandomForestRegressor)
         -------
         y : ndarray (n_samples,) of float64
         """
-        means = self._mean(X)
-        return super().predict(X) if means is None else means[:, 0]
+        found = self._mean(X)
+        return super().predict(X) if found is None else found[0][:, 0]

@@ -231,7 +231,7 @@ def packed(tree: TreeArrays) -> dict[str, Any]:
         most = state[name].max()
         kind = next(kind for kind in "bhiq" if most <= np.iinfo(kind).max)
         state[name] = state[name].astype(kind)
-    if np.array_equal(tree.lefts, _in_preorder(tree)):
+    if np.array_equal(tree.lefts, _in_preorder(tree.rights)):
         state["lefts"] = None
     if np.array_equal(tree.weights, tree.rows):
         state["weights"] = None
@@ -240,16 +240,17 @@ def packed(tree: TreeArrays) -> dict[str, Any]:
 
 def unpacked(state: dict[str, Any]) -> TreeArrays:
     """Return the tree of :func:`packed`."""
-    tree = TreeArrays(**state)
-    tree = tree._replace(features=tree.features.astype(np.int32), rows=tree.rows.astype(np.int64))
-    if tree.lefts is None:
-        tree = tree._replace(lefts=_in_preorder(tree))
-    if tree.weights is None:
-        tree = tree._replace(weights=tree.rows.astype(np.float64))
-    return tree
+    rows = state["rows"].astype(np.int64)
+    rights, lefts, weights = state["rights"], state["lefts"], state["weights"]
+    return TreeArrays(**{
+        **state,
+        "features": state["features"].astype(np.int32),
+        "rows": rows,
+        "lefts": _in_preorder(rights) if lefts is None else lefts,
+        "weights": rows.astype(np.float64) if weights is None else weights,
+    })  # fmt: skip
 
 
-def _in_preorder(tree: TreeArrays) -> Array:
+def _in_preorder(rights: Array) -> Array:
     """Return the left children of a tree where each is next to its parent."""
-    following = np.arange(1, len(tree.rights) + 1)
-    return np.where(tree.rights >= 0, following, -1).astype(np.int32)
+    return np.where(rights >= 0, np.arange(1, len(rights) + 1), -1).astype(np.int32)

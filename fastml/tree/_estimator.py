@@ -14,20 +14,17 @@ from sklearn.utils import Bunch, check_random_state, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from ..core.delegation import fit_as_scikit_learn
-from ..core.estimator import unchanged_on_error
+from ..core.delegation import fit_as_scikit_learn, fit_copy
 from ..core.validation import Array, check_compressed, readable
 from ..kernels.tree.problem import ENTROPY, Limits, Table
 from ._arrays import (
     best_first,
     class_arrays,
-    packed,
-    to_sklearn,
-    unpacked,
     value_arrays,
     with_impurities,
 )
 from ._codes import make_table
+from ._fitted import Fitted
 from ._grow import Grower
 from ._prediction import TreePrediction, refuse_long_indices
 from ._predictor import leaves_of
@@ -66,19 +63,14 @@ class ExactTree(TreePrediction):
     @property
     def tree_(self) -> Any:
         """The tree as scikit-learn's ``Tree``, made when first asked for."""
-        state = vars(self)
-        if state.get("_tree") is None:
-            if state.get("_fitted") is None:
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute 'tree_'")
-            n_classes = state.get("n_classes_", 1) if is_classifier(self) else 1
-            state["_tree"] = to_sklearn(state["_fitted"], state["n_features_in_"], n_classes)
-        return state["_tree"]
+        fitted = vars(self).get("_fitted")
+        if fitted is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'tree_'")
+        return fitted.tree
 
     @tree_.setter
     def tree_(self, tree: Any) -> None:
-        vars(self)["_tree"] = tree
-        vars(self)["_fitted"] = None
-        vars(self)["_predictors"] = {}
+        vars(self)["_fitted"] = Fitted(tree.n_features, tree=tree)
 
     def _reason(self, X: Any, y: Any) -> str | None:
         """Return why scikit-learn's builder is needed, or None."""
@@ -126,26 +118,23 @@ class ExactTree(TreePrediction):
         check_input: bool = True,
         missing_values_in_feature_mask: Any = None,
     ) -> Any:
-        me: Any = self
-        with unchanged_on_error(self):
-            reason = self._reason(X, y)
-            if reason is None:
-                try:
-                    mask = missing_values_in_feature_mask
-                    self._fit_exactly(X, y, sample_weight, check_input, mask)
-                except NotExact as limit:
-                    reason = str(limit)
-            if reason is None:
-                ExactTree.grown[EXACT] += 1
-                me.computed_by_ = EXACT
-            else:
-                fit_as_scikit_learn(
-                    self, reason,
-                    lambda copied: super()._fit(
-                        X, y, sample_weight, check_input, missing_values_in_feature_mask
-                    ),
-                )  # fmt: skip
-                ExactTree.grown["scikit-learn"] += 1
+        def exactly(copied: Any) -> None:
+            copied._fit_exactly(X, y, sample_weight, check_input, missing_values_in_feature_mask)
+            copied.computed_by_ = EXACT
+
+        def theirs(copied: Any) -> None:
+            base: Any = super()
+            base._fit(X, y, sample_weight, check_input, missing_values_in_feature_mask)
+
+        reason = self._reason(X, y)
+        if reason is None:
+            try:
+                fit_copy(self, exactly)
+            except NotExact as limit:
+                reason = str(limit)
+        if reason is not None:
+            fit_as_scikit_learn(self, reason, theirs)
+        ExactTree.grown[EXACT if reason is None else "scikit-learn"] += 1
         return self
 
     def _checked(self, X: Any, y: Any) -> tuple[Array, Array, Array | None]:
@@ -224,10 +213,7 @@ class ExactTree(TreePrediction):
             arrays = best_first(arrays, me.max_leaf_nodes)
         if me.ccp_alpha > 0:
             arrays = with_leaves(arrays, prune(arrays, me.ccp_alpha)[0])
-        state = vars(self)
-        state["_fitted"] = arrays
-        state["_tree"] = None
-        state["_predictors"] = {}
+        me._fitted = Fitted(d, arrays, classes=classes if classification else None)
         me.n_features_in_, me.n_outputs_, me.max_features_ = d, 1, max_features
         if classification:
             me.classes_, me.n_classes_ = classes, np.intp(len(classes))
@@ -273,27 +259,16 @@ class ExactTree(TreePrediction):
         """
         whole: Any = clone(self)
         whole.set_params(ccp_alpha=0.0).fit(X, y, sample_weight)
-        arrays = vars(whole).get("_fitted")
-        if arrays is None:
+        if not whole._fitted.exact:
             return Bunch(**ccp_pruning_path(whole.tree_))
-        _, alphas, impurities = prune(arrays, math.inf)
+        _, alphas, impurities = prune(whole._fitted.arrays, math.inf)
         return Bunch(ccp_alphas=alphas, impurities=impurities)
 
     def __getstate__(self) -> dict[str, Any]:
         base: Any = super()
         state = dict(base.__getstate__())
-        state.pop("_predictors", None)
         state.pop("_shared", None)
-        if state.get("_fitted") is not None:
-            state["_fitted"] = packed(state["_fitted"])
-            state["_tree"] = None
         return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        if state.get("_fitted") is not None:
-            state = {**state, "_fitted": unpacked(state["_fitted"])}
-        base: Any = super()
-        base.__setstate__(state)
 
 
 def _max_features(wanted: Any, d: int) -> int:

@@ -27,6 +27,7 @@ class Predictor:
     Parameters
     ----------
     trees : sequence of TreeArrays
+    n_features : int
     dtype : float32 or float64
         A threshold is rounded down to float32 where nodes are 8 bytes, which decides every row of
         that type alike.
@@ -46,12 +47,14 @@ class Predictor:
 
     __slots__ = ("_depth", "_dtype", "_n_features", "_trees", "names", "tables")
 
-    def __init__(self, trees: Sequence[Any], dtype: Any) -> None:
+    def __init__(self, trees: Sequence[Any], n_features: int, dtype: Any) -> None:
         self._dtype = np.dtype(dtype)
         self._depth = sum(tree.depth + 1 for tree in trees)
-        self._n_features = max(int(tree.features.max(initial=-1)) + 1 for tree in trees)
+        self._n_features = n_features
+        if any(tree.features.max(initial=-1) >= n_features for tree in trees):
+            raise ValueError(f"tree_ is no tree: it needs more than {n_features} features.")
         sizes = [len(tree.features) for tree in trees]
-        bits = max(self._n_features - 1, 1).bit_length()
+        bits = max(n_features - 1, 1).bit_length()
         small = self._dtype == np.float32 and bits + int(max(sizes)).bit_length() <= 32
         shift = bits if small else 32
         kind: Any = np.float32 if small else np.float64
@@ -87,12 +90,12 @@ class Predictor:
         Raises
         ------
         ValueError
-            If X has too few features, or is of another type.
+            If X has other features, or is of another type.
         """
         n, d = X.shape
         if X.dtype is not self._dtype and X.dtype.newbyteorder("=") == self._dtype:
             X = X.astype(self._dtype)
-        if d < self._n_features or X.dtype is not self._dtype:
+        if d != self._n_features or X.dtype is not self._dtype:
             raise ValueError(
                 f"X has {d} features of {X.dtype}, but the tree needs {self._n_features} of "
                 f"{self._dtype}."
@@ -151,7 +154,7 @@ def leaves_of(tree: Any, X: Array, missing: bool) -> Array:
     -------
     leaves : ndarray (n_samples,) of int64
     """
-    predictor = Predictor([tree], X.dtype.type)
+    predictor = Predictor([tree], X.shape[1], X.dtype.type)
     return predictor.add(X, predictor.names, missing)[0]
 
 
