@@ -34,8 +34,9 @@ from ..tile import (
 )
 from .margins import add_row_sums, hold_weights, margins, outputs_in_rows, panel_rows, pitch_of
 
-#: What is made of margins: residuals and losses of two classes, of many, or nothing: margins are
-#: residuals where targets are columns with the weight -1, and the loss is half their squares.
+#: How margins become residuals and losses: by the logistic function of two classes, by softmax of
+#: many, or not at all.  For the last, targets are further columns of the rows, with the weight -1,
+#: so that margins are residuals already; the loss is half their squares.
 TWO_CLASSES, MANY_CLASSES, RESIDUALS = range(3)
 
 

@@ -110,7 +110,7 @@ def score_panel(panel, n_features, n_columns, parameters):
 @inner_kernel
 def needed_lead(best, second, margin):
     """Return by how much the best score must lead to be decisive (a tile)."""
-    # The constants are rounded: a little less than nothing is nothing.
+    # Rounded constants may leave a sum of squares a little below zero.
     away = maximum(second * -1.0 + margin[3], 0.0)
     error = multiply_add(away, margin[0], square_root(away) * margin[1]) + margin[2]
     # A score of minus infinity is beaten by all that are not huge themselves.

@@ -26,7 +26,7 @@ def activate(code, x, start, stop):
     elif code == RELU:
         zero = fill(x, 0.0, VECTORS, 1)
         for i in range(start, stop, height):
-            # The second of two that do not compare: NaN stays NaN.
+            # Where numbers do not compare, maximum takes the second: NaN stays NaN.
             store(x, i, 0, maximum(zero, load(x, i, 0, VECTORS, 1)))
     elif code == TANH:
         for i in range(start, stop, height):
