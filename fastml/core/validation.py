@@ -122,6 +122,25 @@ def check_compressed(X: Any, name: str = "X") -> None:
         raise ValueError(f"{name} is a damaged sparse matrix: entries lie outside of {X.shape}.")
 
 
+def check_sparse(X: Any, name: str = "X") -> None:
+    """Raise ValueError if X is a sparse matrix whose entries lie outside of it.
+
+    Before anything else is done with it: SciPy's own conversions follow wild indices to the end.
+    """
+    from scipy.sparse import issparse
+
+    if not issparse(X) or X.ndim != 2:
+        return
+    if X.format in ("csr", "csc"):
+        check_compressed(X, name)
+    elif X.format == "coo" and X.nnz:
+        for places, size in zip(X.coords, X.shape, strict=True):
+            if len(places) != len(X.data) or not (places.min() >= 0 and places.max() < size):
+                raise ValueError(
+                    f"{name} is a damaged sparse matrix: entries lie outside of {X.shape}."
+                )
+
+
 def matrix(X: ArrayLike, name: str, dtype: type[np.floating[Any]], *, finite: bool = True) -> Array:
     """Return X as a finite native float matrix, copied only where type or byte order ask."""
     if is_plain(X, dtype):

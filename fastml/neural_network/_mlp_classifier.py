@@ -15,7 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
 from ..core.documentation import documented
-from ..core.estimator import keep_parameters
+from ..core.estimator import as_of_now, keep_parameters
 from ..core.validation import Array
 from ._documentation import ATTRIBUTES, PARAMETERS, REFERENCES
 from ._perceptron import BasePerceptron, partial_fit_is_available
@@ -204,6 +204,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         -------
         y : ndarray (n_samples,), or (n_samples, n_labels) of 0 and 1
         """
+        self = as_of_now(self)
         data, network = self._checked_rows(X)
         return self._decided(network.outputs(data), network.architecture.output)
 
@@ -220,6 +221,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         -------
         probabilities : ndarray (n_samples, n_classes)
         """
+        self = as_of_now(self)
         data, network = self._checked_rows(X)
         if len(self.classes_) == 1:
             return np.ones((len(data), 1), data.dtype)
@@ -240,6 +242,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         -------
         log_probabilities : ndarray (n_samples, n_classes)
         """
+        self = as_of_now(self)
         data, network = self._checked_rows(X)
         if len(self.classes_) == 1:
             return np.zeros((len(data), 1), data.dtype)
