@@ -16,12 +16,14 @@ from ._style import COLOURS, FAINT, INK, plain
 
 #: How much of its colour a card has, where the classes are even and where there is one.
 _FAINTEST, _FULLEST = 0.06, 0.5
-#: Of a card, in inches; what lies between two side by side, of a card; between two levels.
-_WIDTH, _GAP, _LEVEL = 1.3, 0.1, 1.3
-_HEIGHT = 0.56  # of a level
+_FAINTEST_WAY = 0.3
+#: Inches from one end to the next, and from level to level.
+_WIDTH, _LEVEL = 1.3, 1.3
+#: Of that: cards that ask, which are 1.5 apart at least, the others, and how high they are.
+_ASKS, _ENDS, _HEIGHT = 1.35, 0.9, 0.56
 #: Points: the widest way, for all rows; letters.
 _WIDEST, _LETTERS = 26.0, 9.5
-_LONGEST_NAME = 24
+_LONGEST_NAME = 22
 
 
 class TreeDisplay:
@@ -188,20 +190,20 @@ class TreeDisplay:
         if ax is None:
             size = max(5.0, n_across * _WIDTH + 1.3), max(2.0, n_levels * _LEVEL + 0.5)
             _, ax = plt.subplots(figsize=size, layout="constrained")
-        colours = self._colours(list(depths))
+        colours, ways = (self._colours(list(depths), least) for least in (_FAINTEST, _FAINTEST_WAY))
         for node in depths:
             if node and depths[node]:
                 parent = self._parent(node)
                 share = self.n_rows[node] / self.n_rows[0]
                 ax.plot(
                     [places[parent], places[node]], [-depths[parent], -depths[node]],
-                    color=colours[node], linewidth=max(1.0, _WIDEST * share),
+                    color=ways[node], linewidth=max(1.0, _WIDEST * share),
                     solid_capstyle="butt", zorder=1,
                 )  # fmt: skip
-        letters = []
+        letters: list[tuple[Any, float]] = []
         for node, depth in depths.items():
             cut = depth == self.max_depth and self.children_left[node] >= 0
-            width = 1 - _GAP
+            width = _ASKS if self.children_left[node] >= 0 and not cut else _ENDS
             ax.add_patch(
                 FancyBboxPatch(
                     (places[node] - width / 2, -depth - _HEIGHT / 2), width, _HEIGHT,
@@ -210,12 +212,11 @@ class TreeDisplay:
                     linestyle=(0, (3, 2)) if cut else "-", zorder=2,
                 )
             )  # fmt: skip
-            letters.append(
-                ax.text(
-                    places[node], -depth, self._text(node, cut), ha="center", va="center",
-                    fontsize=_LETTERS, color=INK, linespacing=1.25, zorder=3,
-                )
+            text = ax.text(
+                places[node], -depth, self._text(node, cut), ha="center", va="center",
+                fontsize=_LETTERS, color=INK, linespacing=1.25, zorder=3,
             )  # fmt: skip
+            letters.append((text, width))
         ax.set_xlim(-0.55, n_across - 0.45)
         ax.set_ylim(-n_levels + 0.5, 0.5)
         ax.set_axis_off()
@@ -267,8 +268,8 @@ class TreeDisplay:
                 stack += [int(self.children_left[each]), int(self.children_right[each])]
         return count
 
-    def _colours(self, nodes: list[int]) -> dict[int, Any]:
-        """Return the colour of each card."""
+    def _colours(self, nodes: list[int], faintest: float) -> dict[int, Any]:
+        """Return the colour of each card, or of the way there."""
         values = self.values[nodes]
         if self.class_names is None:
             low, high = float(values.min()), float(values.max())
@@ -278,7 +279,7 @@ class TreeDisplay:
             winners, least = values.argmax(axis=1), 1.0 / values.shape[1]
             strengths = (values.max(axis=1) - least) / ((1.0 - least) or 1.0)
         return {
-            node: _tint(COLOURS[c % len(COLOURS)], _FAINTEST + (_FULLEST - _FAINTEST) * strength)
+            node: _tint(COLOURS[c % len(COLOURS)], faintest + (_FULLEST - faintest) * strength)
             for node, c, strength in zip(nodes, winners, strengths, strict=True)
         }
 
@@ -352,12 +353,19 @@ def _percent(value: float) -> str:
     return "100%" if value == 100 else f"{min(value, 99.9):.3g}%"
 
 
-def _fit(ax: Any, letters: list[Any]) -> None:
-    """Make all letters so small that the longest text fits into its card."""
+def _fit(ax: Any, letters: list[tuple[Any, float]]) -> None:
+    """Make all letters so small that every text fits into its card, as wide as it says."""
     ax.figure.draw_without_rendering()
-    corner = ax.transData.transform([(0.0, 0.0), (0.94 * (1 - _GAP), 0.9 * _HEIGHT)])
-    width, height = corner[1] - corner[0]
-    extents = [text.get_window_extent() for text in letters]
-    scale = min(min(width / each.width, height / each.height) for each in extents)
-    for text in letters:
-        text.set_fontsize(min(_LETTERS, _LETTERS * scale))
+    corners = ax.transData.transform([(0.0, 0.0), (0.94, 0.9 * _HEIGHT)])
+    width, height = corners[1] - corners[0]
+    size = _LETTERS
+    for _ in range(4):  # small letters do not shrink in proportion
+        scale = 1.0
+        for text, card in letters:
+            extent = text.get_window_extent()
+            scale = min(scale, card * width / extent.width, height / extent.height)
+        size *= scale
+        for text, _ in letters:
+            text.set_fontsize(size)
+        if scale == 1.0:
+            return
