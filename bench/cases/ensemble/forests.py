@@ -16,7 +16,7 @@ _KIND, _NAME = "28 normal, 2 classes", "RandomForestClassifier"
 #: Forests draw other rows and features; on the rows they saw all are nearly always right.
 _APART = 0.02
 #: Of the votes on rows that were not fitted, on average: trees are other trees.
-_VOTES_APART = 0.1
+_VOTES_APART = 0.2
 
 
 def check_fit(name: str, truth: Any, answer: Any, inputs: Any) -> None:
