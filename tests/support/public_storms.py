@@ -31,6 +31,7 @@ class Jobs:
         self.X = random.normal(size=(2000, 9)).astype("float32")
         self.y = (self.X[:, 0] * self.X[:, 1] > 0).astype(int)
         self.names = ["k_means", "mini_batches", "classifier", "labels", "elementwise", "dense"]
+        self.names += ["tree", "forest"]
         self.expected = {name: self.bits(name) for name in self.names}
 
     def bits(self, name, model=None):
@@ -44,6 +45,12 @@ class Jobs:
         if name == "classifier":
             model = fastml.MLPClassifier((24, 9), random_state=0, max_iter=3).fit(X, self.y)
             return b"".join(W.tobytes() for W in model.coefs_) + model.predict_proba(X).tobytes()
+        if name == "tree":
+            model = fastml.DecisionTreeClassifier().fit(X, self.y)
+            return model.apply(X).tobytes() + model.predict_proba(X).tobytes()
+        if name == "forest":
+            model = fastml.RandomForestRegressor(3, random_state=0).fit(X, X[:, 2])
+            return model.predict(X).tobytes()
         if name == "labels":
             return fastml.nearest_centroid(X, X[:60]).tobytes()
         if name == "elementwise":
@@ -142,6 +149,8 @@ def interrupts(rounds):
     fresh = {
         "k_means": lambda: fastml.KMeans(20, n_init=1, random_state=0, max_iter=15),
         "classifier": lambda: fastml.MLPClassifier((24, 9), random_state=0, max_iter=3),
+        "tree": fastml.DecisionTreeClassifier,
+        "forest": lambda: fastml.RandomForestClassifier(3, random_state=0),
     }
     small = {name: make().fit(jobs.X[:99], jobs.y[:99]) for name, make in fresh.items()}
     large = {name: make().fit(jobs.X, jobs.y) for name, make in fresh.items()}
@@ -165,7 +174,7 @@ def interrupts(rounds):
             caught += 1
         if fitted or hasattr(model, "n_features_in_"):
             labels = model.predict(jobs.X)
-            if name == "k_means" or model.n_iter_ > 0:
+            if name != "classifier" or model.n_iter_ > 0:
                 assert any((labels == right).all() for right in known[name]), name
         else:
             assert not [key for key in vars(model) if key.endswith("_")], vars(model)
