@@ -16,7 +16,7 @@ from bench.peers import trees
 def test_scores_that_are_off_are_refused():
     work = Labelled(np.zeros((6000, 2)), np.zeros(6000, int))
     fitting.check(FASTML, 0.9, 0.9015, work)
-    with pytest.raises(AssertionError, match="instead of 0.91"):
+    with pytest.raises(AssertionError, match=r"instead of 0\.91"):
         fitting.check(FASTML, 0.91, 0.9, work)
     fitting.check("LightGBM, one round", 0.91, 0.8, work)
     with pytest.raises(AssertionError, match="LightGBM"):
