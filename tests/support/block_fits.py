@@ -56,6 +56,18 @@ def ridge(X, y, w):
     return fastml.Ridge(alpha=1e-3, fit_intercept=False).fit(X, y, w)
 
 
+def logistic(X, y, w):
+    """Two classes: steps from the minimum of a sample."""
+    return fastml.LogisticRegression(C=1e-3).fit(X, y > 2, w)
+
+
+def logistic_of_many(X, y, w):
+    """Classes that are words, and weights that are multiplied by theirs."""
+    model = fastml.LogisticRegression(class_weight="balanced", max_iter=300)
+    w = w if w is None else np.minimum(w, 2)
+    return model.fit(X, np.array(["a", "b", "c", "dd", "e"])[y], w)
+
+
 FITS = {
     fit.__name__: fit
     for fit in (
@@ -67,6 +79,8 @@ FITS = {
         kmeans_from_centers,
         linear,
         ridge,
+        logistic,
+        logistic_of_many,
     )
 }
 #: Whose predictions are made of some rows at a time.
