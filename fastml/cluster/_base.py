@@ -28,7 +28,8 @@ from ..execution import map_blocks, over_blocks
 from ..kernels.ops import moments
 from ._distances import distances_to
 from ._nearest import nearest_labels, weighted_inertia
-from ._plusplus import choose_rows, moderate_weights
+from ._parallel import parallel_rows_of
+from ._plusplus import choose_rows, moderate_samples, moderate_weights
 from ._table_fit import inertia_of
 
 ALL_ONES = np.empty(0)
@@ -301,7 +302,7 @@ class BaseKMeans(
                 )
             return 1
         if self.n_init == "auto":
-            return 1 if self.init == "k-means++" else runs_if_not_careful
+            return 1 if self.init in ("k-means++", "k-means||") else runs_if_not_careful
         return int(self.n_init)
 
     def _checkpoint(
@@ -350,6 +351,9 @@ class BaseKMeans(
             return init.copy()
         if init == "k-means++":
             rows = choose_rows(X, self.n_clusters, weights, random_state, deadline=deadline)
+        elif init == "k-means||":
+            moderate = moderate_samples(X), moderate_weights(weights)[0]
+            rows = parallel_rows_of(*moderate, self.n_clusters, random_state)
         else:
             chances = np.full(len(X), 1 / len(X))
             if weights.size:

@@ -43,9 +43,25 @@ def kmeans_from_rows(X, y, w):
     return model.fit(X, sample_weight=w)
 
 
+def kmeans_from_candidates(X, y, w):
+    return fastml.KMeans(13, init="k-means||", random_state=0, max_iter=3).fit(X, sample_weight=w)
+
+
 def kmeans_from_centers(X, y, w):
     centers = np.vstack([np.linspace(1e4, 3e4, 7)[:, None] * np.ones(D), np.full((2, D), 1e9)])
     return fastml.KMeans(9, init=centers, algorithm="lloyd", max_iter=9).fit(X, sample_weight=w)
+
+
+def minibatch(X, y, w):
+    model = fastml.MiniBatchKMeans(9, batch_size=500, tol=1e-9, random_state=0, max_iter=1)
+    return model.fit(X, sample_weight=w)
+
+
+def minibatch_from_rows(X, y, w):
+    model = fastml.MiniBatchKMeans(
+        5, init="random", compute_labels=False, random_state=1, reassignment_ratio=0.1, max_iter=1
+    )
+    return model.fit(X, sample_weight=w)
 
 
 def linear(X, y, w):
@@ -76,6 +92,9 @@ FITS = {
         bernoulli,
         kmeans,
         kmeans_from_rows,
+        kmeans_from_candidates,
+        minibatch,
+        minibatch_from_rows,
         kmeans_from_centers,
         linear,
         ridge,
