@@ -272,7 +272,7 @@ class BaseKMeans(
             raise ValueError("Input X contains NaN or infinity.")
         return labels
 
-    def _checked_centers(self, X: Array, centers: ArrayLike) -> Array:
+    def _checked_centers(self, X: Any, centers: ArrayLike) -> Array:
         checked: Array = check_array(centers, dtype=X.dtype, order="C", copy=True)
         if checked.shape[0] != self.n_clusters:
             raise ValueError(
@@ -286,7 +286,7 @@ class BaseKMeans(
             )
         return checked
 
-    def _checked_init(self, X: Array) -> Any:
+    def _checked_init(self, X: Any) -> Any:
         if isinstance(self.init, str) or callable(self.init):
             return self.init
         return self._checked_centers(X, self.init)
@@ -352,8 +352,10 @@ class BaseKMeans(
         if init == "k-means++":
             rows = choose_rows(X, self.n_clusters, weights, random_state, deadline=deadline)
         elif init == "k-means||":
-            moderate = moderate_samples(X), moderate_weights(weights)[0]
-            rows = parallel_rows_of(*moderate, self.n_clusters, random_state)
+            count = self.n_clusters
+            rows = parallel_rows_of(
+                moderate_samples(X), moderate_weights(weights)[0], count, random_state
+            )
         else:
             chances = np.full(len(X), 1 / len(X))
             if weights.size:

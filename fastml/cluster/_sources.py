@@ -96,7 +96,7 @@ class TableSource:
         self._table = table.settled()
 
     def __len__(self) -> int:
-        return self.shape[0]
+        return self._table.n_rows
 
     def take(self, rows: Array | slice) -> tuple[Array, Array]:
         """Return rows by number, or all, and their weights, (0,) for weights of one."""

@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
 from ..core.validation import Array
+from ..execution import over_blocks
 from ._documentation import documented
 from ._perceptron import BasePerceptron, partial_fit_is_available
 from ._targets import Classes
@@ -79,7 +80,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         learning_rate_init: float = 1e-3,
         power_t: float = 0.5,
         max_iter: int = 200,
-        shuffle: bool = True,
+        shuffle: bool | str = True,
         random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
         verbose: bool = False,
@@ -218,6 +219,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         _check_partial_fit_first_call(holder, classes)
         return np.asarray(holder.classes_)
 
+    @over_blocks
     def predict(self, X: ArrayLike) -> Array:
         """Return the most probable class of each row, or the labels more probable than not.
 
@@ -234,6 +236,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         data, network = self._checked_rows(X)
         return self._decided(network.outputs(data), network.architecture.output)
 
+    @over_blocks
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of each class, or of each label.
 
@@ -254,6 +257,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
             return network.outputs(data, activated=True)
         return network.both_probabilities(data)
 
+    @over_blocks
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the probabilities, finite for every finite z.
 

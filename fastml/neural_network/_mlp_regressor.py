@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from ..core.validation import Array
+from ..execution import over_blocks
 from ._documentation import documented
 from ._perceptron import BasePerceptron, partial_fit_is_available
 from ._targets import Numbers
@@ -72,7 +73,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         learning_rate_init: float = 1e-3,
         power_t: float = 0.5,
         max_iter: int = 200,
-        shuffle: bool = True,
+        shuffle: bool | str = True,
         random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
         verbose: bool = False,
@@ -192,6 +193,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
             Numbers(self.loss), X, y, sample_weight, goes_on=goes_on, incremental=True
         )
 
+    @over_blocks
     def predict(self, X: ArrayLike) -> Array:
         """Return the prediction for each row.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 import fastml
 
@@ -84,6 +86,28 @@ def logistic_of_many(X, y, w):
     return model.fit(X, np.array(["a", "b", "c", "dd", "e"])[y], w)
 
 
+def perceptron_by_passes(X, y, w):
+    w = w if w is None else np.minimum(w, 2)
+    model = fastml.MLPClassifier(
+        (5,), solver="lbfgs", class_weight="balanced", max_iter=4, max_fun=9, random_state=0
+    )
+    return quietly(model, X, np.array(["a", "b", "c", "dd", "e"])[y], w)
+
+
+def perceptron_by_blocks(X, y, w):
+    w = w if w is None else np.minimum(w, 2)
+    model = fastml.MLPRegressor(
+        hidden_layer_sizes=4, shuffle="blocks", max_iter=2, batch_size=333, random_state=0
+    )
+    return quietly(model, X, y, w)
+
+
+def quietly(model, X, y, w):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(X, y, sample_weight=w)
+
+
 FITS = {
     fit.__name__: fit
     for fit in (
@@ -100,18 +124,26 @@ FITS = {
         ridge,
         logistic,
         logistic_of_many,
+        perceptron_by_passes,
+        perceptron_by_blocks,
     )
 }
+#: What runs on a cluster.
+SHARED = [name for name in FITS if name != "perceptron_by_blocks"]
 #: Whose predictions are made of some rows at a time.
 PREDICTING = list(FITS)
 #: Attributes that tell how, not what.
 HOW = {"feature_names_in_", "n_scored_", "n_decided_"}
 
+#: Fitted attributes that are properties.
+PROPERTIES = ("cluster_centers_", "coefs_", "intercepts_", "gradient_norms_")
+
 
 def attributes(model):
     """Return every fitted attribute as bytes."""
     found = {}
-    for name, value in vars(model).items():
+    given = {name: getattr(model, name) for name in PROPERTIES if hasattr(model, name)}
+    for name, value in (vars(model) | given).items():
         if name.endswith("_") and not name.startswith("_") and name not in HOW:
             plain = isinstance(value, np.ndarray | float | np.number)
             found[name] = (
