@@ -298,7 +298,7 @@ class BaseKMeans(
                     "Explicit initial center position passed: performing only one init in "
                     f"{type(self).__name__} instead of n_init={self.n_init}.",
                     RuntimeWarning,
-                    stacklevel=3,
+                    stacklevel=6,
                 )
             return 1
         if self.n_init == "auto":

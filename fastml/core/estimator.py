@@ -16,6 +16,21 @@ from .validation import Array, check_finite, is_plain, readable
 #: away itself, after a fit that raised too.
 _NOTES_OF_CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
+_NO_PARAMETERS = ("self", "__class__")
+
+
+def keep_parameters(estimator: object, arguments: dict[str, Any]) -> None:
+    """Keep what a constructor was given, each under its own name, as scikit-learn wants it.
+
+    Parameters
+    ----------
+    estimator : object
+    arguments : dict
+        What ``locals()`` returns at the beginning of ``__init__``.
+    """
+    given = {name: value for name, value in arguments.items() if name not in _NO_PARAMETERS}
+    vars(estimator).update(given)
+
 
 @contextmanager
 def unchanged_on_error(estimator: object) -> Iterator[None]:

@@ -13,6 +13,9 @@ from ._factor import Factor
 from ._logistic_passes import LossPass, Point, Products, ProductsPass, Slope, SoftmaxPass
 from ._moments import first_shift
 
+#: What is added to every class's share of the curvature.
+_LEAST_SHARE = 1e-10
+
 
 class Rows(Protocol):
     """Rows of class numbers and weights that passes go over, in memory or not."""
@@ -138,7 +141,9 @@ class Problem:
         penalty = np.tile(self.penalty[:used], n_blocks)
         if S is not None:
             penalty *= len(S) - 1 or 1
-            mixed = np.linalg.inv(S + np.full_like(S, 1 / len(S) ** 2) * (len(S) > 1))
+            # Classes that are decided leave eigenvalues that rounding makes negative.
+            definite = S + _LEAST_SHARE * np.eye(len(S))
+            mixed = np.linalg.inv(definite + np.full_like(S, 1 / len(S) ** 2) * (len(S) > 1))
         ridge = 1e-15
         while not (factor := Factor(H + np.diag(penalty), ridge)).definite:
             if not ridge < 1:  # numbers overflow
