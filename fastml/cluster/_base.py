@@ -165,7 +165,7 @@ class BaseKMeans(
                 return labels
         if is_blocks(X):
             check_is_fitted(self)
-            return map_blocks(type(self).predict, self, X)
+            return np.asarray(map_blocks(type(self).predict, self, X))
         data, points = self._samples_and_centers(X)
         return self._nearest(data, points)
 

@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from ..core.estimator import unchanged_on_error
 from ..core.validation import Array, check_compressed, readable
+from ..execution import over_blocks
 from ..kernels.tree.problem import ENTROPY, Limits, Table
 from ._arrays import (
     TreeArrays,
@@ -350,6 +351,7 @@ class ExactTree:
             values = self.tree_.value[:, 0, :]
         return values
 
+    @over_blocks
     def apply(self, X: Any, check_input: bool = True) -> Array:
         """Return the leaf each row ends in.
 
@@ -371,6 +373,7 @@ class ExactTree:
             leaves = base.apply(X, check_input)
         return leaves
 
+    @over_blocks
     def predict(self, X: Any, check_input: bool = True) -> Array:
         """Return the class or the mean of the leaf each row ends in.
 
