@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, column_or_1d, validat
 
 from ..core.classes import check_classes, number_classes
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
-from ..core.estimator import unchanged_on_error
+from ..core.estimator import as_of_now, fitted_at_once
 from ..core.validation import Array, check_finite, contiguous
 from ..data import Blocks
 from ..execution import Plan, over_blocks, table_of
@@ -129,11 +129,11 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         reason = self._reason(X, y, sample_weight)
         if reason is None:
             table = table_of(X, y, sample_weight)
-            with unchanged_on_error(self):
+            with fitted_at_once(self) as twin:
                 if table is not None:
-                    reason = self._minimise(*rows_of(self, table))
+                    reason = twin._minimise(*rows_of(twin, table))
                 else:
-                    reason = self._fit_dense(X, y, sample_weight)
+                    reason = twin._fit_dense(X, y, sample_weight)
         if reason is not None:
             fit_as_scikit_learn(
                 self,
@@ -192,14 +192,14 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
                 "The classes are perfectly separated and nothing is penalised: there is no "
                 "minimum, coefficients would grow for ever. Set C to a finite number.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         elif not found.converged:
             warnings.warn(
                 f"{self.solver} failed to converge after {found.n_iter} iteration(s): increase "
                 "the number of iterations (max_iter).",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         self.classes_ = classes
         self.coef_ = np.ascontiguousarray(found.W[:, :-1], rows.dtype)
@@ -221,6 +221,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         -------
         margins : ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
+        self = as_of_now(self)
         found = targets(self, X)
         if found is None:
             return np.asarray(super().decision_function(X))
@@ -239,6 +240,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         -------
         y : ndarray of shape (n_samples,)
         """
+        self = as_of_now(self)
         found = predicted(self, X, labels)
         if found is None:
             return np.asarray(super().predict(X))
@@ -257,6 +259,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
         """
+        self = as_of_now(self)
         found = predicted(self, X, probabilities)
         return np.asarray(super().predict_proba(X)) if found is None else found
 

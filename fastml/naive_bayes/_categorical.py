@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight, check_non_negative
 
 from ..core.classes import check_classes
 from ..core.documentation import documented
+from ..core.estimator import as_of_now
 from ..core.passes import TreeSum
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, readable
@@ -135,6 +136,27 @@ class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: i
                 np.log(alpha) - np.log((counts + alpha).sum(axis=1))
                 for counts in self.category_count_
             ]
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the likeliest class of each row.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        labels : ndarray (n_samples,)
+            The first class on ties.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, in scikit-learn's words.
+        """
+        self = as_of_now(self)
+        return np.asarray(super().predict(X))
 
     def _joint_log_likelihood(self, X: Array) -> Array:
         tables = [

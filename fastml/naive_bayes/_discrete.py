@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..core.classes import check_classes, name_classes
+from ..core.estimator import as_of_now
 from ..core.validation import Array, check_compressed, check_finite
 from ..data import Blocks, Table
 from ..execution import Plan, over_blocks, set_features
@@ -138,6 +139,7 @@ class CountingNB(FitsInPieces):
         TypeError, ValueError
             On bad input, in scikit-learn's words.
         """
+        self = as_of_now(self)
         labels = self._scores(X, labels=True)
         return name_classes(self.classes_, labels)
 
@@ -154,7 +156,7 @@ class CountingNB(FitsInPieces):
         -------
         logarithms : ndarray (n_samples, n_classes) of float64
         """
-        return self._scores(X, labels=False)
+        return as_of_now(self)._scores(X, labels=False)
 
     def _scores(self, X: ArrayLike, *, labels: bool) -> Array:
         check_is_fitted(self)

@@ -15,7 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
 from ..core.documentation import documented
-from ..core.estimator import keep_parameters
+from ..core.estimator import as_of_now, keep_parameters
 from ..core.validation import Array
 from ..execution import over_blocks
 from ._documentation import ATTRIBUTES, PARAMETERS, REFERENCES
@@ -206,6 +206,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         -------
         y : ndarray (n_samples,), or (n_samples, n_labels) of 0 and 1
         """
+        self = as_of_now(self)
         data, network = self._checked_rows(X)
         return self._decided(network.outputs(data), network.architecture.output)
 
@@ -223,6 +224,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         -------
         probabilities : ndarray (n_samples, n_classes)
         """
+        self = as_of_now(self)
         data, network = self._checked_rows(X)
         if len(self.classes_) == 1:
             return np.ones((len(data), 1), data.dtype)
@@ -244,6 +246,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         -------
         log_probabilities : ndarray (n_samples, n_classes)
         """
+        self = as_of_now(self)
         data, network = self._checked_rows(X)
         if len(self.classes_) == 1:
             return np.zeros((len(data), 1), data.dtype)

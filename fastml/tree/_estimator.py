@@ -368,10 +368,8 @@ class ExactTree:
         """
         check_is_fitted(self)
         leaves = self._leaves(X, check_input)
-        if leaves is None:
-            base: Any = super()
-            leaves = base.apply(X, check_input)
-        return leaves
+        base: Any = super()
+        return base.apply(X, check_input) if leaves is None else leaves
 
     @over_blocks
     def predict(self, X: Any, check_input: bool = True) -> Array:
