@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from block_fits import FITS, SHARED, problem, same
+from block_fits import FITS, SHARED, WIDELY, problem, same
 from row_sources import open_as
 
 import fastml
@@ -30,8 +30,11 @@ def client():
         yield client
 
 
-@pytest.mark.parametrize("fit", SHARED)
-@pytest.mark.parametrize("kind", ["array", "npy_files", "parquet", "hdf5", "memmap", "factory"])
+@pytest.mark.parametrize(
+    ("kind", "fit"),
+    [(k, f) for k in ("npy_files", "parquet") for f in SHARED]
+    + [(k, f) for k in ("array", "hdf5", "memmap", "factory") for f in SHARED if f in WIDELY],
+)
 def test_the_same_bits(fit, kind, client, tmp_path):
     X, y, w = problem()
     expected = FITS[fit](X, y, w)
