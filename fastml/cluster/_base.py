@@ -19,7 +19,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ..core.checkpoint import CheckpointFile, ResumableMixin, open_checkpoint
-from ..core.estimator import samples
+from ..core.estimator import as_of_now, samples
 from ..core.passes import tree_sum
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, check_finite, is_plain
@@ -164,7 +164,7 @@ class BaseKMeans(
             if labels is not None:
                 return labels
         if is_blocks(X):
-            check_is_fitted(self)
+            check_is_fitted(as_of_now(self))  # another thread may be fitting
             return np.asarray(map_blocks(type(self).predict, self, X))
         data, points = self._samples_and_centers(X)
         return self._nearest(data, points)
@@ -232,7 +232,7 @@ class BaseKMeans(
             Never above 0 unless weights are negative.
         """
         if is_blocks(X):
-            check_is_fitted(self)
+            check_is_fitted(as_of_now(self))  # another thread may be fitting
             return -inertia_of(self, as_table(X, None, sample_weight))
         data, points = self._samples_and_centers(X)
         weights = np.array(_check_sample_weight(sample_weight, data, dtype=np.float64))
@@ -256,7 +256,7 @@ class BaseKMeans(
 
     def _samples_and_centers(self, X: ArrayLike) -> tuple[Array, Array]:
         """Return X, checked, and the centres it was checked against."""
-        check_is_fitted(self)
+        check_is_fitted(as_of_now(self))  # another thread may be fitting
         points = self._fitted_centers.points
         data = samples(self, X, dtype=points.dtype)
         if data.shape[1] != points.shape[1]:  # another thread is fitting

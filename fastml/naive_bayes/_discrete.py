@@ -11,7 +11,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from ..core.classes import check_classes, name_classes
 from ..core.estimator import as_of_now
-from ..core.validation import Array, check_compressed, check_finite
+from ..core.validation import Array, check_compressed, check_finite, check_sparse
 from ..data import Blocks, Table
 from ..execution import Plan, over_blocks, set_features
 from ._counting import add_sparse, compressed, counted, kind, score_dense, score_sparse
@@ -55,6 +55,7 @@ class CountingNB(FitsInPieces):
     def _checked(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> tuple[Any, Array, Array]:
+        check_sparse(X)
         data, targets = validate_data(
             self, X, y, reset=reset, accept_sparse="csr", ensure_all_finite=False
         )
@@ -160,6 +161,7 @@ class CountingNB(FitsInPieces):
 
     def _scores(self, X: ArrayLike, *, labels: bool) -> Array:
         check_is_fitted(self)
+        check_sparse(X)
         data = validate_data(self, X, reset=False, accept_sparse="csr", ensure_all_finite=False)
         if not labels or scipy.sparse.issparse(data):  # labels show what is not finite
             self._check_numbers(data)
