@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
-from sklearn.callback import with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state
@@ -20,8 +19,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..core.callbacks import FitTask
 from ..core.estimator import samples, unchanged_on_error
+from ..core.sklearn_compat import with_callbacks
 from ..core.validation import Array
-from ..data import Blocks, Table
+from ..data import Blocks, Table, is_sparse, sparse_samples
 from ..execution import Plan, table_of
 from ._base import BaseKMeans, as_given, checked_weights, mean_variance
 from ._bundles import block_rows
@@ -156,7 +156,7 @@ class KMeans(BaseKMeans):
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             float32 stays float32; other types become float64.
         y : None, default=None
             Ignored; part of scikit-learn's interface.
@@ -174,8 +174,13 @@ class KMeans(BaseKMeans):
             estimator is then as it was.
         """
         deadline = np.inf if self.max_time is None else time.monotonic() + self.max_time
-        table = table_of(X, None, sample_weight)
         with unchanged_on_error(self):
+            if is_sparse(X):
+                rows = sparse_samples(self, X, reset=True)
+                if sample_weight is not None:
+                    sample_weight = checked_weights(sample_weight, rows)
+                X = rows
+            table = table_of(X, None, sample_weight)
             if table is not None:
                 self._fit_table(table, deadline)
                 return self

@@ -13,6 +13,7 @@ from ..functional import dense_backward
 from ..kernels.neural_network.bundles import Samples
 from ..neural_network._network import Network
 from ..neural_network._perceptron import BasePerceptron, require_perceptron
+from ..neural_network._sparse import as_arrays
 
 #: The delta of the first hidden layer over that of the last below which gradients vanish, and
 #: above which they explode.
@@ -130,6 +131,7 @@ def gradient_flow(
     network = estimator._fitted_network()
     layers = network.architecture
     samples = estimator._known_samples(X, y, layers)
+    samples, _ = as_arrays(samples, np.arange(len(samples.X)))
     activations = network.activations(samples.X)
     deltas, gradients = _backward(network, samples, activations)
     slopes = [

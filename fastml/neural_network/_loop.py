@@ -145,7 +145,8 @@ class TrainingLoop:
         history = self.history
         if not (np.isfinite(loss) and np.isfinite(self.parameters).all()):
             numbers = self.samples.Y if self.architecture.output == "identity" else None
-            cause = likely_cause(self.samples.X, numbers, self.estimator)
+            X = getattr(self.samples.X, "matrix", self.samples.X)
+            cause = likely_cause(X, numbers, self.estimator)
             raise diverged(history.n_iter, cause)
         if not history.early_stopping:
             self.kept[...] = self.parameters

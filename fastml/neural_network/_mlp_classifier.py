@@ -140,7 +140,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             float32 is trained in float32; other types become float64.
         y : array-like (n_samples,) or (n_samples, n_labels)
             Classes, or an indicator matrix of labels.
@@ -223,7 +223,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             Finite real numbers, as many features as in ``fit``; converted to the element type
             of the network.
 
@@ -239,7 +239,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             Finite real numbers, as many features as in ``fit``; converted to the element type
             of the network.
 
@@ -259,7 +259,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             Finite real numbers, as many features as in ``fit``; converted to the element type
             of the network.
 

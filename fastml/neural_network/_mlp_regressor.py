@@ -132,7 +132,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             float32 is trained in float32; other types become float64.
         y : array-like (n_samples,) or (n_samples, n_outputs)
             Finite real numbers, converted to X's element type; not negative for ``'poisson'``.
@@ -197,7 +197,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             Finite real numbers, as many features as in ``fit``; converted to the element type
             of the network.
 

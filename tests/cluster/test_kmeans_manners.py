@@ -89,7 +89,7 @@ BAD_FITS = {
     "one dimension": ({}, GOOD[0], ValueError, "Expected 2D array, got 1D array instead"),
     "complex": ({}, GOOD.astype(complex), ValueError, "Complex data not supported"),
     "text": ({}, [["a", "b"]] * 9, ValueError, "could not convert string to float"),
-    "sparse": ({}, sparse.csr_matrix(GOOD), TypeError, "[Ss]parse data was passed"),
+    "NaN, sparse": ({}, sparse.csr_matrix(with_value(np.nan)), ValueError, "X contains NaN"),
     "too few samples": (
         {"n_clusters": 31},
         GOOD,
