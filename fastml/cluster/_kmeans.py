@@ -7,11 +7,10 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state
@@ -19,7 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..core.callbacks import FitTask
 from ..core.estimator import samples, unchanged_on_error
-from ..core.sklearn_compat import with_callbacks
+from ..core.sklearn_compat import fit_context, with_callbacks
 from ..core.validation import Array
 from ..data import Blocks, Table, is_sparse, sparse_samples
 from ..execution import Plan, table_of
@@ -127,14 +126,14 @@ class KMeans(BaseKMeans):
         n_clusters: int = 8,
         *,
         init: str | ArrayLike | Callable[..., ArrayLike] = "k-means++",
-        n_init: str | int = "auto",
+        n_init: Literal["auto"] | int = "auto",
         max_iter: int = 300,
         tol: float = 1e-4,
         verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
         copy_x: bool = True,
-        algorithm: str = "auto",
-        metric: str = "euclidean",
+        algorithm: Literal["auto", "lloyd", "elkan"] = "auto",
+        metric: Literal["euclidean", "cosine"] = "euclidean",
         max_time: float | None = None,
     ) -> None:
         self.n_clusters = n_clusters
@@ -149,8 +148,8 @@ class KMeans(BaseKMeans):
         self.metric = metric
         self.max_time = max_time
 
-    @with_callbacks  # type: ignore[untyped-decorator]
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Cluster the rows of X.
 

@@ -7,18 +7,17 @@ import time
 import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..core.callbacks import FitTask
 from ..core.checkpoint import CheckpointFile, State
 from ..core.estimator import unchanged_on_error
-from ..core.sklearn_compat import with_callbacks
+from ..core.sklearn_compat import fit_context, with_callbacks
 from ..core.validation import Array
 from ._base import ALL_ONES, BaseKMeans, as_given, checked_weights, to_be_seen
 from ._batches import Progress, RunningMeans, labels_and_inertia, row_drawer
@@ -158,7 +157,7 @@ class MiniBatchKMeans(BaseKMeans):
         tol: float = 0.0,
         max_no_improvement: int | None = 10,
         init_size: int | None = None,
-        n_init: str | int = "auto",
+        n_init: Literal["auto"] | int = "auto",
         reassignment_ratio: float = 0.01,
         max_time: float | None = None,
     ) -> None:
@@ -176,8 +175,8 @@ class MiniBatchKMeans(BaseKMeans):
         self.reassignment_ratio = reassignment_ratio
         self.max_time = max_time
 
-    @with_callbacks  # type: ignore[untyped-decorator]
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Cluster the rows of X.
 
@@ -230,7 +229,7 @@ class MiniBatchKMeans(BaseKMeans):
                 file.remove()
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None
     ) -> Self:

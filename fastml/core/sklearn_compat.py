@@ -1,17 +1,24 @@
-"""What older versions of scikit-learn lack: callbacks, which came with 1.9.
+"""scikit-learn's decorators with their types, and its callbacks for versions that have none.
 
-Below that, estimators of fastml that have callbacks still take them, under the same rules:
-``set_callbacks``, and objects with ``setup``, ``teardown``, ``on_fit_task_begin`` and
-``on_fit_task_end``.  Nothing hands them on from a meta-estimator to those inside it.
+Callbacks came with scikit-learn 1.9.  Below that, estimators of fastml that have callbacks still
+take them, under the same rules: ``set_callbacks``, and objects with ``setup``, ``teardown``,
+``on_fit_task_begin`` and ``on_fit_task_end``.  Nothing hands them on from a meta-estimator to those
+inside it.
 """
 
 from __future__ import annotations
 
 import copy
 import inspect
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
 
-__all__ = ["CallbackSupportMixin", "with_callbacks"]
+from sklearn.base import _fit_context
+from sklearn.utils.metaestimators import available_if as _available_if
+
+__all__ = ["CallbackSupportMixin", "available_if", "fit_context", "with_callbacks"]
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class Context:
@@ -135,16 +142,28 @@ class _Callbacks:
         return clone
 
 
-def _as_it_is(fit: Any) -> Any:
-    return fit
+def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Method]:
+    """Return scikit-learn's decorator of a fit: it looks at the parameters first."""
+    found: Callable[[Method], Method] = _fit_context(
+        prefer_skip_nested_validation=prefer_skip_nested_validation
+    )
+    return found
 
 
-CallbackSupportMixin: Any = _Callbacks
-with_callbacks: Any = _as_it_is
+def available_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]:
+    """Return scikit-learn's decorator of a method that not every estimator has."""
+    found: Callable[[Method], Method] = _available_if(check)
+    return found
+
+
+def with_callbacks(fit: Method) -> Method:
+    """Have the callbacks of a fit torn down when it ends, where they are scikit-learn's."""
+    decorated: Method = fit if _theirs is None else _theirs.with_callbacks(fit)
+    return decorated
+
+
 try:
     import sklearn.callback as _theirs
 except ImportError:
-    pass
-else:
-    CallbackSupportMixin = _theirs.CallbackSupportMixin
-    with_callbacks = _theirs.with_callbacks
+    _theirs = None
+CallbackSupportMixin: Any = _Callbacks if _theirs is None else _theirs.CallbackSupportMixin

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +18,7 @@ from ..core.checkpoint import CheckpointFile, ResumableMixin, open_checkpoint
 from ..core.estimator import unchanged_on_error
 from ..core.validation import Array
 from ..kernels.neural_network.bundles import Samples
-from ._architecture import ACTIVATIONS, Architecture
+from ._architecture import ACTIVATIONS, Activation, Architecture
 from ._initial import hidden_activations, hidden_widths, initial_parameters
 from ._loop import TrainingLoop
 from ._messages import warn_not_converged
@@ -124,11 +124,11 @@ class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self,
         *,
         hidden_layer_sizes: ArrayLike,
-        activation: str | list[str],
-        solver: str,
+        activation: Activation | list[Activation],
+        solver: Literal["lbfgs", "sgd", "adam"],
         alpha: float,
-        batch_size: int | str,
-        learning_rate: str,
+        batch_size: int | Literal["auto"],
+        learning_rate: Literal["constant", "invscaling", "adaptive"],
         learning_rate_init: float,
         power_t: float,
         max_iter: int,
@@ -146,7 +146,7 @@ class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
         epsilon: float,
         n_iter_no_change: float,
         max_fun: int,
-        weight_init: str,
+        weight_init: Literal["glorot", "he", "auto"],
         max_time: float | None,
         record_gradients: bool,
     ) -> None:

@@ -83,9 +83,9 @@ def test_two_classes_many_labels_and_one_class(large):
 @pytest.mark.parametrize("loss", ["squared_error", "poisson"])
 def test_a_regressor_of_sparse_rows_is_that_of_their_array(loss, large):
     X, y, w = problem()
-    options = {"random_state": 0, "max_iter": 4, "loss": loss}
-    expected = fastml.MLPRegressor((13,), **options)
-    found = fastml.MLPRegressor((13,), **options)
+    options = {"random_state": 0, "max_iter": 4, "hidden_layer_sizes": (13,)}
+    expected = fastml.MLPRegressor(loss, **options)
+    found = fastml.MLPRegressor(loss, **options)
     expected.fit(X, y, w, validation_data=(X[:90], y[:90]))
     found.fit(sparse.csr_array(X), y, w, validation_data=(sparse.csr_array(X[:90]), y[:90]))
     same(found, expected)
@@ -160,8 +160,8 @@ def test_a_checkpoint_goes_on_where_it_was(tmp_path, large):
 
 def test_divergence_names_its_cause(large):
     X, y, _ = problem()
-    model = fastml.MLPRegressor((5,), solver="sgd", learning_rate_init=1e3, random_state=0)
-    with pytest.raises(ValueError, match="of X"):
+    model = fastml.MLPRegressor(hidden_layer_sizes=(5,), solver="sgd", random_state=0)
+    with pytest.raises(ValueError, match="X holds numbers as large"):
         model.fit(sparse.csr_array(1e300 * X), y)
 
 
