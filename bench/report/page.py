@@ -120,7 +120,7 @@ def results_markdown(result: Result) -> str:
             lines += ["", f"## {title}", "", *make(result[key])]
     if result["size"] == "full" and (verdicts := target_lines(result)):
         lines += ["", "## Targets", "", *verdicts]
-    if len(results.comparable(result)) > 1:
+    if len(results.comparable(result)) >= pictures.FEWEST_OF_A_TREND:
         lines += ["", "## Over time", "", "![Trend](plots/trend.svg)"]
     return "\n".join(lines) + "\n"
 
