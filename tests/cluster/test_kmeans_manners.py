@@ -27,7 +27,8 @@ def blobs(n_samples, n_features, n_clusters, dtype="float64", seed=0, spread=1.0
 @parametrize_with_checks(
     [fastml.KMeans(n_clusters=3, max_iter=20)],
     expected_failed_checks=lambda _: {
-        "check_sample_weight_equivalence_on_dense_data": "other rows are drawn at the start"
+        "check_sample_weight_equivalence_on_dense_data": "other rows are drawn at the start",
+        "check_sample_weight_equivalence_on_sparse_data": "other rows are drawn at the start",
     },
 )
 def test_conventions(estimator, check):
