@@ -19,7 +19,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ..core.checkpoint import Checkpoint, CheckpointFile, ResumableMixin, open_checkpoint
-from ..core.estimator import samples
+from ..core.estimator import as_of_now, samples
 from ..core.passes import tree_sum
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, check_finite, is_plain
@@ -170,7 +170,7 @@ class BaseKMeans(
                 return labels
         X = self._if_sparse(X)
         if is_blocks(X):
-            check_is_fitted(self)
+            check_is_fitted(as_of_now(self))  # another thread may be fitting
             return map_blocks(type(self).predict, self, X)
         data, points = self._samples_and_centers(X)
         return self._nearest(data, points)
@@ -216,7 +216,7 @@ class BaseKMeans(
         """
         X = self._if_sparse(X)
         if is_blocks(X):
-            check_is_fitted(self)
+            check_is_fitted(as_of_now(self))  # another thread may be fitting
             return map_blocks(type(self).transform, self, X)
         data, points = self._samples_and_centers(X)
         if self._spherical:
@@ -242,7 +242,7 @@ class BaseKMeans(
         """
         X = self._if_sparse(X)
         if is_blocks(X):
-            check_is_fitted(self)
+            check_is_fitted(as_of_now(self))  # another thread may be fitting
             return -inertia_of(self, as_table(X, None, sample_weight))
         data, points = self._samples_and_centers(X)
         weights = np.array(_check_sample_weight(sample_weight, data, dtype=np.float64))
@@ -252,7 +252,7 @@ class BaseKMeans(
         """Return X as it is, or if it is sparse with its zeros: an array, or blocks of rows."""
         if not is_sparse(X):
             return X
-        check_is_fitted(self)
+        check_is_fitted(as_of_now(self))  # another thread may be fitting
         return sparse_samples(self, X, dtype=self._fitted_centers.points.dtype)
 
     @property
@@ -273,7 +273,7 @@ class BaseKMeans(
 
     def _samples_and_centers(self, X: ArrayLike) -> tuple[Array, Array]:
         """Return X, checked, and the centres it was checked against."""
-        check_is_fitted(self)
+        check_is_fitted(as_of_now(self))  # another thread may be fitting
         points = self._fitted_centers.points
         data = samples(self, X, dtype=points.dtype)
         if data.shape[1] != points.shape[1]:  # another thread is fitting
@@ -315,7 +315,7 @@ class BaseKMeans(
                     "Explicit initial center position passed: performing only one init in "
                     f"{type(self).__name__} instead of n_init={self.n_init}.",
                     RuntimeWarning,
-                    stacklevel=3,
+                    stacklevel=6,
                 )
             return 1
         if self.n_init == "auto":

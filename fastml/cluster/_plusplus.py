@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import _check_sample_weight, check_array
 
 from ..core.threads import new_state, run_team, team_size
-from ..core.validation import Array
+from ..core.validation import Array, check_sparse
 from ..data import is_sparse
 from ..kernels.cluster import plusplus
 from ._bundles import seeding_draw, seeding_samples
@@ -172,6 +172,7 @@ def kmeans_plusplus(
     >>> sorted(indices.tolist())[-1]
     2
     """
+    check_sparse(X)
     data: Any = check_array(X, dtype=[np.float64, np.float32], accept_sparse="csr")
     weights = np.empty(0)
     if sample_weight is not None:

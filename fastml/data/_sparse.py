@@ -10,7 +10,7 @@ import scipy.sparse
 from sklearn.utils.validation import validate_data
 
 from ..core.threads import new_state, run_team, team_size
-from ..core.validation import check_compressed, readable
+from ..core.validation import check_sparse, readable
 from ..kernels.ops import compressed
 from ._blocks import Array, Blocks
 
@@ -38,8 +38,8 @@ class SparseRows(Blocks):
     def __init__(self, matrix: Any, name: str = "X") -> None:
         if matrix.ndim != 2 or matrix.dtype.kind not in "biuf":
             raise ValueError(f"{name} is {matrix.ndim}-D of {matrix.dtype}, expected real rows.")
+        check_sparse(matrix, name)
         rows = matrix.tocsr()
-        check_compressed(rows, name)
         single = rows.dtype == np.float32
         super().__init__(rows.shape, np.float32 if single else np.float64, name)
         self.matrix = rows.astype(self.dtype, copy=False)
@@ -128,6 +128,7 @@ def sparse_samples(
     TypeError, ValueError
         On bad input, in scikit-learn's words.
     """
+    check_sparse(X)
     kinds = list(dtype) if isinstance(dtype, tuple) else dtype
     checked = validate_data(estimator, X, accept_sparse="csr", reset=reset, dtype=kinds)
     return array_if_few(SparseRows(checked))

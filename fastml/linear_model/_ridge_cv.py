@@ -14,7 +14,7 @@ from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
-from ..core.estimator import unchanged_on_error
+from ..core.estimator import as_of_now, fitted_at_once
 from ..core.passes import tree_sum
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_finite, contiguous
@@ -190,8 +190,8 @@ class RidgeCV(linear_model.RidgeCV):  # type: ignore[misc]
         """
         reason = self._reason(X, y, sample_weight, params)
         if reason is None:
-            with unchanged_on_error(self):
-                reason = self._fit_dense(X, y, sample_weight)
+            with fitted_at_once(self) as twin:
+                reason = twin._fit_dense(X, y, sample_weight)
         if reason is not None:
             fit_as_scikit_learn(
                 self, reason, lambda copied: super().fit(X, y, sample_weight, **params)
@@ -249,5 +249,6 @@ class RidgeCV(linear_model.RidgeCV):  # type: ignore[misc]
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
+        self = as_of_now(self)
         found = targets(self, X)
         return np.asarray(super().predict(X)) if found is None else found

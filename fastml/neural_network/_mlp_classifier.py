@@ -13,15 +13,17 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
+from ..core.documentation import documented
+from ..core.estimator import as_of_now, keep_parameters
 from ..core.sklearn_compat import available_if, fit_context
 from ..core.validation import Array
 from ._architecture import Activation
-from ._documentation import documented
+from ._documentation import ATTRIBUTES, PARAMETERS, REFERENCES
 from ._perceptron import BasePerceptron, partial_fit_is_available
 from ._targets import Classes
 
 
-@documented
+@documented(PARAMETERS, attributes=ATTRIBUTES, references=REFERENCES)
 class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
     """Multi-layer perceptron for two classes, many classes or many labels.
 
@@ -32,13 +34,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
     Parameters
     ----------
-    hidden_layer_sizes : array-like of int, default=(100,)
-        Units of each hidden layer; empty for logistic regression.
-    {parameters of every perceptron}
-    class_weight : dict, 'balanced' or None, default=None
-        Weights of the classes, multiplied into those of the samples; 'balanced' weighs each
-        class by the inverse of its share.
-    {parameters of every perceptron here}
+    {parameters}
 
     Attributes
     ----------
@@ -48,7 +44,11 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         The mean loss of each epoch, as its batches met it.
     validation_scores_, validation_loss_curve_ : list of float or None
         Accuracy and mean loss on the validation data after each epoch, where there is any.
-    {attributes of every perceptron, references}
+    {attributes}
+
+    References
+    ----------
+    {references}
 
     Examples
     --------
@@ -65,6 +65,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
+    class_weight: Mapping[Any, float] | str | None
     classes_: Array
     _class_weights: Array | None
 
@@ -99,35 +100,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         max_time: float | None = None,
         record_gradients: bool = False,
     ) -> None:
-        super().__init__(
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            solver=solver,
-            alpha=alpha,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            power_t=power_t,
-            max_iter=max_iter,
-            shuffle=shuffle,
-            random_state=random_state,
-            tol=tol,
-            verbose=verbose,
-            warm_start=warm_start,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            n_iter_no_change=n_iter_no_change,
-            max_fun=max_fun,
-            weight_init=weight_init,
-            max_time=max_time,
-            record_gradients=record_gradients,
-        )
-        self.class_weight = class_weight
+        keep_parameters(self, locals())
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -232,6 +205,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         -------
         y : ndarray (n_samples,), or (n_samples, n_labels) of 0 and 1
         """
+        self = as_of_now(self)
         data, network = self._checked_rows(X)
         return self._decided(network.outputs(data), network.architecture.output)
 
@@ -248,6 +222,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         -------
         probabilities : ndarray (n_samples, n_classes)
         """
+        self = as_of_now(self)
         data, network = self._checked_rows(X)
         if len(self.classes_) == 1:
             return np.ones((len(data), 1), data.dtype)
@@ -268,6 +243,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         -------
         log_probabilities : ndarray (n_samples, n_classes)
         """
+        self = as_of_now(self)
         data, network = self._checked_rows(X)
         if len(self.classes_) == 1:
             return np.zeros((len(data), 1), data.dtype)
@@ -289,9 +265,11 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
             codes = z.argmax(axis=1)
         elif z.shape[1] > 1:
             return (z > 0).astype(np.int64)
+        elif len(self.classes_) > 1:
+            codes = (z[:, 0] > 0).astype(np.intp)
         else:
-            codes = ((z[:, 0] > 0) & (len(self.classes_) > 1)).astype(np.intp)
-        return np.asarray(self.classes_[codes])
+            codes = np.zeros(len(z), np.intp)
+        return np.asarray(self.classes_.take(codes))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -9,15 +9,17 @@ from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 
+from ..core.documentation import documented
+from ..core.estimator import keep_parameters
 from ..core.sklearn_compat import available_if, fit_context
 from ..core.validation import Array
 from ._architecture import Activation
-from ._documentation import documented
+from ._documentation import ATTRIBUTES, PARAMETERS, REFERENCES
 from ._perceptron import BasePerceptron, partial_fit_is_available
 from ._targets import Numbers
 
 
-@documented
+@documented(PARAMETERS, attributes=ATTRIBUTES, references=REFERENCES)
 class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
     """Multi-layer perceptron for one real output or several.
 
@@ -28,12 +30,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
 
     Parameters
     ----------
-    loss : {'squared_error', 'poisson'}, default='squared_error'
-        Half the squared error; or half the Poisson deviance, for targets that are not negative.
-    hidden_layer_sizes : array-like of int, default=(100,)
-        Units of each hidden layer; empty for linear regression.
-    {parameters of every perceptron}
-    {parameters of every perceptron here}
+    {parameters}
 
     Attributes
     ----------
@@ -42,7 +39,11 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         over outputs, while training lowers their sum.
     validation_scores_, validation_loss_curve_ : list of float or None
         R² and mean loss on the validation data after each epoch, where there is any.
-    {attributes of every perceptron, references}
+    {attributes}
+
+    References
+    ----------
+    {references}
 
     Examples
     --------
@@ -59,6 +60,8 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         **BasePerceptron._parameter_constraints,
         "loss": [StrOptions({"squared_error", "poisson"})],
     }
+
+    loss: str
 
     def __init__(
         self,
@@ -91,35 +94,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         max_time: float | None = None,
         record_gradients: bool = False,
     ) -> None:
-        super().__init__(
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            solver=solver,
-            alpha=alpha,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            power_t=power_t,
-            max_iter=max_iter,
-            shuffle=shuffle,
-            random_state=random_state,
-            tol=tol,
-            verbose=verbose,
-            warm_start=warm_start,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            n_iter_no_change=n_iter_no_change,
-            max_fun=max_fun,
-            weight_init=weight_init,
-            max_time=max_time,
-            record_gradients=record_gradients,
-        )
-        self.loss = loss
+        keep_parameters(self, locals())
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(

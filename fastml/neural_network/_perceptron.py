@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +18,7 @@ from ..core.checkpoint import CheckpointFile, ResumableMixin, open_checkpoint
 from ..core.estimator import unchanged_on_error
 from ..core.validation import Array
 from ..kernels.neural_network.bundles import Samples
-from ._architecture import ACTIVATIONS, Activation, Architecture
+from ._architecture import ACTIVATIONS, Architecture
 from ._initial import hidden_activations, hidden_widths, initial_parameters
 from ._loop import TrainingLoop
 from ._messages import warn_not_converged
@@ -102,6 +102,33 @@ class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
         "record_gradients": ["boolean"],
     }
 
+    hidden_layer_sizes: ArrayLike
+    activation: str | list[str]
+    solver: str
+    alpha: float
+    batch_size: int | str
+    learning_rate: str
+    learning_rate_init: float
+    power_t: float
+    max_iter: int
+    shuffle: bool
+    random_state: int | np.random.RandomState | None
+    tol: float
+    verbose: bool
+    warm_start: bool
+    momentum: float
+    nesterovs_momentum: bool
+    early_stopping: bool
+    validation_fraction: float
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    n_iter_no_change: float
+    max_fun: int
+    weight_init: str
+    max_time: float | None
+    record_gradients: bool
+
     loss_: float
     best_loss_: float | None
     loss_curve_: list[float]
@@ -118,64 +145,6 @@ class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
     _network: Network
     #: What a user assigned to ``coefs_`` and ``intercepts_`` before any fit.
     _given_arrays: dict[str, list[Any]]
-
-    @abstractmethod
-    def __init__(
-        self,
-        *,
-        hidden_layer_sizes: ArrayLike,
-        activation: Activation | list[Activation],
-        solver: Literal["lbfgs", "sgd", "adam"],
-        alpha: float,
-        batch_size: int | Literal["auto"],
-        learning_rate: Literal["constant", "invscaling", "adaptive"],
-        learning_rate_init: float,
-        power_t: float,
-        max_iter: int,
-        shuffle: bool,
-        random_state: int | np.random.RandomState | None,
-        tol: float,
-        verbose: bool,
-        warm_start: bool,
-        momentum: float,
-        nesterovs_momentum: bool,
-        early_stopping: bool,
-        validation_fraction: float,
-        beta_1: float,
-        beta_2: float,
-        epsilon: float,
-        n_iter_no_change: float,
-        max_fun: int,
-        weight_init: Literal["glorot", "he", "auto"],
-        max_time: float | None,
-        record_gradients: bool,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.weight_init = weight_init
-        self.max_time = max_time
-        self.record_gradients = record_gradients
 
     # --- training ------------------------------------------------------------------------
 

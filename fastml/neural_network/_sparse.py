@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from ..core.estimator import samples, samples_and_targets
-from ..core.validation import Array
+from ..core.validation import Array, check_sparse
 from ..data import SparseRows, array_if_few, is_sparse, sparse_samples
 from ..kernels.neural_network.bundles import Samples, require
 
@@ -69,6 +69,7 @@ def checked_rows_and_targets(
     """Return what :func:`core.estimator.samples_and_targets` does, X maybe :class:`SparseRows`."""
     if not is_sparse(X):
         return samples_and_targets(estimator, X, y, reset=reset, dtype=dtype, y_numeric=y_numeric)
+    check_sparse(X)
     kinds = list(dtype) if isinstance(dtype, tuple) else dtype
     rows, targets = validate_data(
         estimator, X, y, accept_sparse="csr", multi_output=True, y_numeric=y_numeric, reset=reset,

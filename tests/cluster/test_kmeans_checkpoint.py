@@ -162,7 +162,7 @@ def test_killed_at_random_moments(kind, tmp_path):
                     time.sleep(0.001)
                 time.sleep(random.uniform(0, 0.05))
                 process.kill()
-            process.wait(timeout=300)
+            process.wait(timeout=900)
         n_written += path.exists()
         if process.returncode == 0:
             break
