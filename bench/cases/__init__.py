@@ -2,8 +2,9 @@
 
 Every module below is found by itself.  One with ``cases(size)`` has cases to measure, in the
 order of the report; one with ``TARGETS`` says what they aim at, one with ``ACCOUNTS`` why some stay
-under the machine's limit; one with ``MEMORY`` or ``FIRST_FITS`` says which fits are watched for
-memory, and what a fresh process is asked first.
+under the machine's limit; one with ``DRAWN`` has kinds of shapes that are drawn by lot; one with
+``MEMORY`` or ``FIRST_FITS`` says which fits are watched for memory, and what a fresh process is
+asked first.
 """
 
 from __future__ import annotations

@@ -55,8 +55,8 @@ def measure(size: Size) -> Limits:
         for dtype in ("float32", "float64"):
             for name, kernel, vectors, share, counted in (
                 ("flops", kernels.multiply_adds, kernels.CHAINS, 1, 2.0),
-                ("exponentials", kernels.exponentials, kernels.VECTORS, 8, 1.0),
-                ("divisions", kernels.divisions, kernels.VECTORS, 8, 1.0),
+                ("exponentials", kernels.exponentials, kernels.HELD, 8, 1.0),
+                ("divisions", kernels.divisions, kernels.HELD, 8, 1.0),
             ):
                 held = np.empty(_TICKETS * vectors * lanes_of(dtype), dtype)
                 run = partial(_run, kernel, threads, turns // share, _TICKETS, held)

@@ -78,8 +78,8 @@ def contiguous(X: Array) -> Array:
 
 def check_finite(X: Array, name: str = "X", estimator: str | None = None) -> None:
     """Raise ValueError, as scikit-learn does, if an array of floats holds NaN or infinity."""
-    if X.size < _FEW_ELEMENTS and X.dtype.kind == "f" and is_finite(X):
-        return
+    if X.size < _FEW_ELEMENTS and X.dtype.kind == "f" and isfinite(np.vdot(X, X)):
+        return  # as in is_finite; a call more would show in the time of one row
     if X.dtype.kind in "biu":
         return
     if X.size >= _MANY_ELEMENTS and X.dtype.isnative and X.itemsize in (4, 8):

@@ -68,7 +68,7 @@ class Table:
         self.n_rows = counts[0]
         #: Whether the rows of X were seen to be finite.
         self.seen = False
-        #: How often they were gone through.
+        #: How many passes have been made over them.
         self.passes = 0
         #: Whether slow sources are worth a cache file, and for which rows.
         self.many, self.range = False, (0, self.n_rows)

@@ -11,7 +11,7 @@ from ..core.validation import Array
 from ..kernels.neural_network import bundles, train
 from ..kernels.neural_network.dense import sums_by_output
 from ..kernels.neural_network.optimizer import GRADIENT
-from ..kernels.tile import N, lanes_of
+from ..kernels.tile import COLUMNS, lanes_of
 from ._architecture import Architecture
 from ._sparse import as_arrays, rows_a_call
 
@@ -170,7 +170,7 @@ def _block_size(architecture: Architecture, transposed: int) -> int:
     """Return the elements of a block's workspace; tiles may read N vectors past the last."""
     height = architecture.height
     deltas = int(architecture.table[:, bundles.N_OUT].sum()) * height
-    return architecture.forward_size + deltas + transposed + N * height
+    return architecture.forward_size + deltas + transposed + COLUMNS * height
 
 
 def _layer_table(architecture: Architecture, summed_blocks: int) -> tuple[Array, int]:
@@ -199,7 +199,9 @@ def _weight_tickets(layers: Array, most_rows: int) -> Array:
         [
             (layer, first, min(first + at_once, n_in))
             for layer, (n_in, n_out) in enumerate(layers[:, : bundles.N_OUT + 1].tolist())
-            for at_once in [min(most_rows, max(N, _WEIGHTS_A_TICKET // n_out // N * N))]
+            for at_once in [
+                min(most_rows, max(COLUMNS, _WEIGHTS_A_TICKET // n_out // COLUMNS * COLUMNS))
+            ]
             for first in range(0, n_in, at_once)
         ],
         np.int64,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -76,9 +75,8 @@ class Network:
 
     def current(self) -> Network:
         """Return this network, or another one where a user has replaced arrays of its lists."""
-        same = len(self.coefs) + len(self.intercepts) == len(self._arrays)
-        arrays = chain(self.coefs, self.intercepts)
-        if same and all(map(operator.is_, arrays, self._arrays)):
+        arrays = [*self.coefs, *self.intercepts]
+        if len(arrays) == len(self._arrays) and all(map(operator.is_, arrays, self._arrays)):
             return self
         return self.replaced(self.coefs, self.intercepts)
 

@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 import sklearn.cluster
+from callbacks import Stop
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -175,30 +176,6 @@ def test_verbose_tells_every_iteration(capsys):
     assert sum("strict convergence" in line for line in said) == 2
     inertias = [float(line.split("inertia ")[1][:-1]) for line in said if "inertia" in line]
     assert min(inertias) == pytest.approx(model.inertia_)
-
-
-class Stop:
-    """A callback that asks to stop after a number of iterations."""
-
-    def __init__(self, after):
-        self.left = after
-        self.scores = []
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
-
-    def on_fit_task_end(self, estimator, context, *, X, fitted_estimator):
-        if context.parent is None:
-            return False
-        self.scores.append(fitted_estimator.score(X))
-        self.left -= 1
-        return self.left == 0
 
 
 def test_a_callback_sees_every_iteration_and_may_stop():
