@@ -7,25 +7,25 @@ import time
 import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
-from sklearn.callback import with_callbacks
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..core.callbacks import FitTask
 from ..core.checkpoint import Checkpoint, CheckpointFile, State
-from ..core.estimator import samples, unchanged_on_error
+from ..core.estimator import unchanged_on_error
+from ..core.sklearn_compat import fit_context, with_callbacks
 from ..core.validation import Array
-from ..data import Blocks
+from ..data import Blocks, is_sparse
 from ..execution import Plan, table_of
 from ._base import ALL_ONES, BaseKMeans, as_given, checked_weights
 from ._batches import Progress, RunningMeans, labels_and_inertia
 from ._resuming import batches_state, restore_batches
 from ._sources import ArraySource, Source, TableSource, plan_of
+from ._sparse import in_memory, samples_or_rows
 
 
 class Resume(NamedTuple):
@@ -159,7 +159,7 @@ class MiniBatchKMeans(BaseKMeans):
         tol: float = 0.0,
         max_no_improvement: int | None = 10,
         init_size: int | None = None,
-        n_init: str | int = "auto",
+        n_init: Literal["auto"] | int = "auto",
         reassignment_ratio: float = 0.01,
         max_time: float | None = None,
     ) -> None:
@@ -177,14 +177,14 @@ class MiniBatchKMeans(BaseKMeans):
         self.reassignment_ratio = reassignment_ratio
         self.max_time = max_time
 
-    @with_callbacks  # type: ignore[untyped-decorator]
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Cluster the rows of X.
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             float32 stays float32; other types become float64.
         y : None, default=None
             Ignored; part of scikit-learn's interface.
@@ -231,7 +231,7 @@ class MiniBatchKMeans(BaseKMeans):
                 file.remove()
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -239,7 +239,7 @@ class MiniBatchKMeans(BaseKMeans):
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             The batch.  The first one chooses the start, and must have ``n_clusters`` rows.
         y : None, default=None
             Ignored; part of scikit-learn's interface.
@@ -257,12 +257,13 @@ class MiniBatchKMeans(BaseKMeans):
         """
         with unchanged_on_error(self):
             if hasattr(self, "cluster_centers_"):
-                data = samples(self, X, dtype=self._fitted_centers.points.dtype)
+                dtype = self._fitted_centers.points.dtype
+                data = in_memory(samples_or_rows(self, X, dtype=dtype))
                 weights = checked_weights(sample_weight, data)
                 random_state = self._random_state
                 means = RunningMeans.resumed(self._fitted_centers.points, self._means, self._counts)
             else:
-                data = samples(self, X, reset=True)
+                data = in_memory(samples_or_rows(self, X, reset=True))
                 weights = checked_weights(sample_weight, data)
                 random_state = check_random_state(self.random_state)
                 self._check_against(data)
@@ -280,9 +281,9 @@ class MiniBatchKMeans(BaseKMeans):
 
     def _source(self, X: Any, sample_weight: Any) -> Source:
         """Return what batches are drawn from."""
-        table = table_of(X, None, sample_weight)
+        table = None if is_sparse(X) else table_of(X, None, sample_weight)
         if table is None:
-            data = samples(self, X, reset=True)
+            data = samples_or_rows(self, X, reset=True)
             return ArraySource(data, checked_weights(sample_weight, data))
         if any(isinstance(c, Checkpoint) for c in getattr(self, "_skl_callbacks", [])):
             raise ValueError("A Checkpoint works on arrays in memory: pass an array.")

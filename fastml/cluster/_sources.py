@@ -10,10 +10,10 @@ import numpy as np
 from ..core.validation import Array
 from ..data import Table
 from ..execution import Plan, room, set_features
-from ..kernels.cluster import minibatch
-from ._base import as_given, mean_variance
-from ._batches import labels_and_inertia, row_drawer
+from ._base import to_be_seen
+from ._batches import row_drawer
 from ._plusplus import moderate_weights
+from ._sparse import in_memory, labels_of_all, take_rows, variance_of
 from ._table_draws import Chances
 from ._table_fit import Scaled, label_table, look_at, spread_rows
 
@@ -22,11 +22,11 @@ _CHUNK = 1 << 16
 
 
 class ArraySource:
-    """Rows of an array.
+    """Rows of an array, or sparse ones that are too many to be an array.
 
     Parameters
     ----------
-    X : ndarray (n_samples, n_features)
+    X : ndarray (n_samples, n_features) or SparseRows
     weights : ndarray (n_samples,) of float64, or (0,) for weights of one
 
     Attributes
@@ -34,7 +34,7 @@ class ArraySource:
     exponent : int, weights are 2**exponent times those that count here
     """
 
-    def __init__(self, X: Array, weights: Array) -> None:
+    def __init__(self, X: Any, weights: Array) -> None:
         self.X = X
         self.weights, self.exponent = moderate_weights(weights)
         self.shape, self.dtype = X.shape, X.dtype
@@ -43,21 +43,22 @@ class ArraySource:
         return len(self.X)
 
     @property
-    def given(self) -> Array:
-        """X as the user passed it."""
-        return as_given(self.X).view()
+    def given(self) -> Any:
+        """X as callbacks may look at it."""
+        return to_be_seen(self.X)
 
     def take(self, rows: Array | slice) -> tuple[Array, Array]:
         """Return rows by number, or all, and their weights, (0,) for weights of one."""
-        return self.X[rows], self.weights[rows] if self.weights.size else self.weights
+        X = in_memory(self.X) if isinstance(rows, slice) else self.X[rows]
+        return X, self.weights[rows] if self.weights.size else self.weights
 
     def fill(self, rows: Array, batch: Array) -> None:
         """Write rows by number."""
-        minibatch.gather_rows(self.X, rows, batch)
+        take_rows(self.X, rows, batch)
 
     def variance(self) -> float:
         """Return the mean of the features' variances."""
-        return mean_variance(self.X)
+        return variance_of(self.X)
 
     def drawer(self, random_state: np.random.RandomState) -> Callable[[int], Array]:
         """Return a function that draws rows, with chances proportional to their weights."""
@@ -70,7 +71,7 @@ class ArraySource:
 
     def labels(self, points: Array) -> tuple[Array, float]:
         """Return the nearest centre of every row, and the inertia."""
-        return labels_and_inertia(self.X, points, self.weights)
+        return labels_of_all(self.X, points, self.weights)
 
 
 class TableSource:

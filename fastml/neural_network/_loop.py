@@ -148,7 +148,8 @@ class TrainingLoop:
         if not (isfinite(loss) and is_finite(self.parameters)):
             some = self.some_samples()
             numbers = some.Y if self.architecture.output == "identity" else None
-            cause = likely_cause(some.X, numbers, self.estimator)
+            X = getattr(some.X, "matrix", some.X)
+            cause = likely_cause(X, numbers, self.estimator)
             raise diverged(history.n_iter, cause)
         if not history.early_stopping:
             self.kept[...] = self.parameters

@@ -17,11 +17,11 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from ..core.estimator import samples, samples_and_targets
 from ..core.validation import Array, check_finite
 from ..data import Table
 from ..execution import class_totals, find_classes, numbers_of
 from ..kernels.neural_network.bundles import Samples
+from ._sparse import checked_rows, checked_rows_and_targets, checked_samples
 
 
 def two_classes(y: Any) -> Array | None:
@@ -137,7 +137,7 @@ class Numbers(Targets):
         self, estimator: Any, X: Any, y: Any, sample_weight: Any, dtype: Any, *, reset: bool
     ) -> Samples:
         """Return what can be trained on, after every check."""
-        data, target = samples_and_targets(
+        data, target = checked_rows_and_targets(
             estimator, X, y, dtype=dtype, reset=reset, y_numeric=True
         )
         if target.ndim == 2 and target.shape[1] == 1:
@@ -147,7 +147,7 @@ class Numbers(Targets):
                 "Some value(s) of y are out of the valid range of the loss 'HalfPoissonLoss'."
             )
         Y = np.array(target.reshape(len(data), -1), dtype=data.dtype, order="C")
-        return Samples.checked(data, Y, _sample_weight(sample_weight, data))
+        return checked_samples(data, Y, _sample_weight(sample_weight, data))
 
     def encoder(self, table: Table) -> Encoder:
         """Return what makes targets of samples of a table's."""
@@ -196,10 +196,10 @@ class Classes(Targets):
         """Return what can be trained on, after every check."""
         classes = two_classes(y)
         if classes is not None:
-            data = samples(estimator, X, dtype=dtype, reset=reset)
+            data = checked_rows(estimator, X, dtype=dtype, reset=reset)
             check_consistent_length(data, y)
         else:
-            data, y = samples_and_targets(estimator, X, y, dtype=dtype, reset=reset)
+            data, y = checked_rows_and_targets(estimator, X, y, dtype=dtype, reset=reset)
             if issparse(y):
                 y = y.toarray()
             if y.ndim == 2 and y.shape[1] == 1:
@@ -211,7 +211,7 @@ class Classes(Targets):
         self._meet(classes)
         Y = np.ascontiguousarray(self._encoded(y), dtype=data.dtype)
         weights = self._weighted(Y, _sample_weight(sample_weight, data))
-        return Samples.checked(data, Y, weights)
+        return checked_samples(data, Y, weights)
 
     def encoder(self, table: Table) -> Encoder:
         """Return what makes targets of samples of a table's."""
