@@ -346,11 +346,8 @@ class ExactTree:
 
     def _values(self) -> Array:
         fitted = vars(self).get("_fitted")
-        if fitted is not None:
-            values: Array = fitted.arrays.values
-        else:
-            values = self.tree_.value[:, 0, :]
-        return values
+        found = self.tree_.value[:, 0, :] if fitted is None else fitted.arrays.values
+        return np.asarray(found)
 
     @over_blocks
     def apply(self, X: Any, check_input: bool = True) -> Array:
