@@ -16,13 +16,14 @@ import numpy as np
 import sklearn.ensemble
 from joblib.parallel import get_active_backend
 from scipy.sparse import issparse
-from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
 
 from ..core.delegation import fit_copy
 from ..core.documentation import documented
+from ..core.sklearn_compat import fit_context
 from ..core.threads import get_num_threads
 from ..core.validation import Array, check_compressed, is_plain
+from ..execution import over_blocks
 from ..tree import DecisionTreeClassifier, DecisionTreeRegressor
 from ..tree._documentation import PARAMETERS
 from ..tree._estimator import EXACT, ExactTree, Shared
@@ -55,7 +56,7 @@ class ExactForest:
         tree._shared = vars(self)["_shared"]
         return tree
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Grow the forest.
 
@@ -175,6 +176,7 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
 
     _tree_type = DecisionTreeClassifier
 
+    @over_blocks
     def predict_proba(self, X: Any) -> Array:
         """Return the mean of the trees' shares of each class.
 
@@ -190,6 +192,7 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
         found = self._mean(X)
         return super().predict_proba(X) if found is None else found[0]
 
+    @over_blocks
     def predict(self, X: Any) -> Array:
         """Return the class with the largest mean of the trees' shares; of equal ones the first.
 
@@ -240,6 +243,7 @@ class RandomForestRegressor(ExactForest, sklearn.ensemble.RandomForestRegressor)
 
     _tree_type = DecisionTreeRegressor
 
+    @over_blocks
     def predict(self, X: Any) -> Array:
         """Return the mean of the trees' predictions.
 

@@ -8,13 +8,14 @@ from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import _fit_context, clone, is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.tree._tree import ccp_pruning_path
 from sklearn.utils import Bunch, check_random_state, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ..core.delegation import fit_as_scikit_learn, fit_copy
+from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_compressed, readable
 from ..kernels.tree.problem import ENTROPY, Limits, Table
 from ._arrays import (
@@ -87,7 +88,7 @@ class ExactTree(TreePrediction):
             return "y has several outputs"
         return None
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, check_input: bool = True) -> Self:
         """Grow the tree.
 

@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..core.validation import Array, check_compressed
+from ..execution import over_blocks
 from ._arrays import paths
 from ._fitted import ANSWERS, NODES, VALUES, Fitted
 from ._predictor import looked_up
@@ -94,6 +95,7 @@ class TreePrediction:
             found = classes.take(found)
         return found, fitted
 
+    @over_blocks
     def apply(self, X: Any, check_input: bool = True) -> Array:
         """Return the leaf each row ends in.
 
@@ -112,6 +114,7 @@ class TreePrediction:
         base: Any = super()
         return base.apply(X, check_input) if found is None else found[0]
 
+    @over_blocks
     def predict(self, X: Any, check_input: bool = True) -> Array:
         """Return the class or the mean of the leaf each row ends in.
 

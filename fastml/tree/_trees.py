@@ -8,6 +8,7 @@ import sklearn.tree
 
 from ..core.documentation import documented
 from ..core.validation import Array
+from ..execution import over_blocks
 from ._documentation import PARAMETERS
 from ._estimator import ExactTree
 
@@ -46,6 +47,7 @@ class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  #
     'fastml'
     """
 
+    @over_blocks
     def predict_proba(self, X: Any, check_input: bool = True) -> Array:
         """Return the share of each class in the leaf a row ends in.
 
