@@ -35,7 +35,8 @@ def test_an_interrupt_leaves_the_model_as_it_was(kind, seconds):
         "forest": lambda: RandomForestClassifier(50, random_state=0),
     }[kind]
     model = make().fit(X[:500], y[:500])
-    before, predicted = dict(vars(model)), model.predict(X[:500])
+    predicted = model.predict(X[:500])
+    before = dict(vars(model))
 
     def interrupt(number, frame):
         raise KeyboardInterrupt
