@@ -49,7 +49,7 @@ def epoch(widths: list[int], rows: int, batch: int, dtype: str, *, headline: boo
         ways["scikit-learn"] = sklearn.epoch()
     ways["torch"] = torch.epoch()
     # Compiling takes half a minute a network: where eager torch is not hopeless.
-    if headline and rows * multiply_adds(widths) > 2e10:
+    if headline and rows * multiply_adds(widths) > 1e10:
         ways["torch compiled"] = torch.epoch(compiled)
     n = max(rows // batch, 1) * batch
     tracked = int(min(n, max(batch, _REFERENCE / multiply_adds(widths) // batch * batch)))
