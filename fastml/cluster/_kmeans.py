@@ -6,20 +6,19 @@ import time
 import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
-from sklearn.callback import with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..core.estimator import unchanged_on_error
-from ..data import Blocks
+from ..core.sklearn_compat import fit_context, with_callbacks
+from ..data import Blocks, is_sparse, sparse_samples
 from ..execution import Plan, table_of
 from ._array_fit import ArrayFit
-from ._base import BaseKMeans
+from ._base import BaseKMeans, checked_weights
 from ._bundles import block_rows
 from ._lloyd import Clustering
 from ._table_kmeans import TableFit
@@ -121,14 +120,14 @@ class KMeans(BaseKMeans):
         n_clusters: int = 8,
         *,
         init: str | ArrayLike | Callable[..., ArrayLike] = "k-means++",
-        n_init: str | int = "auto",
+        n_init: Literal["auto"] | int = "auto",
         max_iter: int = 300,
         tol: float = 1e-4,
         verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
         copy_x: bool = True,
-        algorithm: str = "auto",
-        metric: str = "euclidean",
+        algorithm: Literal["auto", "lloyd", "elkan"] = "auto",
+        metric: Literal["euclidean", "cosine"] = "euclidean",
         max_time: float | None = None,
     ) -> None:
         self.n_clusters = n_clusters
@@ -143,14 +142,14 @@ class KMeans(BaseKMeans):
         self.metric = metric
         self.max_time = max_time
 
-    @with_callbacks  # type: ignore[untyped-decorator]
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Cluster the rows of X.
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             float32 stays float32; other types become float64.
         y : None, default=None
             Ignored; part of scikit-learn's interface.
@@ -168,8 +167,13 @@ class KMeans(BaseKMeans):
             estimator is then as it was.
         """
         deadline = np.inf if self.max_time is None else time.monotonic() + self.max_time
-        table = table_of(X, None, sample_weight)
         with unchanged_on_error(self):
+            if is_sparse(X):
+                rows = sparse_samples(self, X, reset=True)
+                if sample_weight is not None:
+                    sample_weight = checked_weights(sample_weight, rows)
+                X = rows
+            table = table_of(X, None, sample_weight)
             fit: ArrayFit | TableFit
             if table is None:
                 fit = ArrayFit(self, X, sample_weight, deadline)

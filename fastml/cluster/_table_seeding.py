@@ -90,14 +90,19 @@ class WeighingPass:
         return potentials
 
 
-def plusplus_rows(table: Table, n_clusters: int, random_state: np.random.RandomState) -> Array:
+def plusplus_rows(
+    table: Table,
+    n_clusters: int,
+    random_state: np.random.RandomState,
+    n_local_trials: int | None = None,
+) -> Array:
     """Return the rows greedy k-means++ starts from, as ``_plusplus.choose_rows`` does.
 
     Parameters
     ----------
     table : Table of moderate numbers and weights
     """
-    n_candidates = 2 + int(np.log(n_clusters))
+    n_candidates = 2 + int(np.log(n_clusters)) if n_local_trials is None else n_local_trials
     chances = Chances(table)
     chosen = np.empty(n_clusters, np.int64)
     chosen[0] = chances.one(random_state)

@@ -12,6 +12,7 @@ from ..core.validation import check_finite, readable
 from ._arrays import Sliced, package_of
 from ._blocks import Array, Blocks, Selected
 from ._cache import cached, some_rows
+from ._sparse import SparseRows, is_sparse
 
 #: Weights of one.
 ALL_ONES = np.empty(0)
@@ -226,6 +227,8 @@ def as_blocks(rows: Any, name: str) -> Blocks:
     if is_blocks(rows):
         found: Blocks = blocks(rows)
         return found
+    if is_sparse(rows):
+        return SparseRows(rows, name)
     return Sliced(np.asarray(rows), name)
 
 

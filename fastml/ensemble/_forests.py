@@ -14,11 +14,11 @@ import joblib
 import numpy as np
 import sklearn.ensemble
 from joblib.parallel import get_active_backend
-from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
 
 from ..core.documentation import documented
 from ..core.estimator import unchanged_on_error
+from ..core.sklearn_compat import fit_context
 from ..core.threads import get_num_threads
 from ..core.validation import Array
 from ..tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -52,7 +52,7 @@ class ExactForest:
         tree._shared = vars(self)["_shared"]
         return tree
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Grow the forest.
 

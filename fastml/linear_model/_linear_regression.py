@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import linalg
 from sklearn import linear_model
-from sklearn.base import _fit_context
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import as_of_now, fitted_at_once
+from ..core.sklearn_compat import fit_context
 from ..core.validation import Array
 from ..data import Blocks
 from ..execution import Plan, over_blocks, table_of
@@ -69,7 +69,7 @@ class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: igno
     (array([ 2., -1.]), 3.0)
     """
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> LinearRegression:
         """Fit the model.
 

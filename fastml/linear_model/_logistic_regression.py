@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn import linear_model
-from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
@@ -16,6 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, column_or_1d, validat
 from ..core.classes import check_classes, number_classes
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import as_of_now, fitted_at_once
+from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_finite, contiguous
 from ._logistic_fit import fit_logistic
 from ._predict import labels, probabilities
@@ -93,7 +93,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
             return "callbacks"
         return unsupported_input(X, y, sample_weight)
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> LogisticRegression:
         """Fit the model.
 

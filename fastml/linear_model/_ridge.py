@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn import linear_model
-from sklearn.base import _fit_context
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import as_of_now, fitted_at_once
+from ..core.sklearn_compat import fit_context
 from ..core.validation import Array
 from ..data import Blocks
 from ..execution import Plan, over_blocks, table_of
@@ -68,7 +68,7 @@ class Ridge(PartialFit, linear_model.Ridge):  # type: ignore[misc]
         """Return what a fit of blocks does with rows."""
         return plan_of(X)
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Ridge:
         """Fit the model.
 

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import linalg
 from sklearn import linear_model
-from sklearn.base import _fit_context
 from sklearn.metrics import mean_squared_error, r2_score
 from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -17,6 +16,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import as_of_now, fitted_at_once
 from ..core.passes import tree_sum
+from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_finite, contiguous
 from ._dense import checked_rows, set_solution
 from ._least_squares import solve, solve_from
@@ -164,7 +164,7 @@ class RidgeCV(linear_model.RidgeCV):  # type: ignore[misc]
             return "alphas that are not positive"
         return unsupported_input(X, y, sample_weight)
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None, **params: Any) -> RidgeCV:
         """Choose a penalty and fit with it.
 

@@ -8,12 +8,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
-from sklearn.base import _fit_context
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
 from ..core.classes import number_classes
 from ..core.estimator import as_of_now, fitted_at_once
+from ..core.sklearn_compat import fit_context
 from ..core.validation import Array
 from ..data import Table
 from ..execution import over_blocks, table_of
@@ -44,7 +44,7 @@ class FitsInPieces:
         """Add rows, given the numbers of their classes, and set what follows from them."""
         raise NotImplementedError
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model of each class.
 
@@ -78,7 +78,7 @@ class FitsInPieces:
             twin._add(data, numbers, weights)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
         X: ArrayLike,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from ..kernels.neural_network import bundles, loss
 from ..kernels.ops import activation
 from ..kernels.tile import VECTORS, lanes_of
 
+Activation = Literal["identity", "logistic", "tanh", "relu"]
 ACTIVATIONS = {
     "identity": activation.IDENTITY,
     "logistic": activation.LOGISTIC,

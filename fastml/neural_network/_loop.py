@@ -146,7 +146,8 @@ class TrainingLoop:
         history = self.history
         if not (isfinite(loss) and is_finite(self.parameters)):
             numbers = self.samples.Y if self.architecture.output == "identity" else None
-            cause = likely_cause(self.samples.X, numbers, self.estimator)
+            X = getattr(self.samples.X, "matrix", self.samples.X)
+            cause = likely_cause(X, numbers, self.estimator)
             raise diverged(history.n_iter, cause)
         if not history.early_stopping:
             self.kept[...] = self.parameters

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import log_softmax
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
 from ..core.documentation import documented
 from ..core.estimator import as_of_now, keep_parameters
+from ..core.sklearn_compat import available_if, fit_context
 from ..core.validation import Array
+from ._architecture import Activation
 from ._documentation import ATTRIBUTES, PARAMETERS, REFERENCES
 from ._perceptron import BasePerceptron, partial_fit_is_available
 from ._targets import Classes
@@ -71,12 +72,12 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
     def __init__(
         self,
         hidden_layer_sizes: ArrayLike = (100,),
-        activation: str | list[str] = "relu",
+        activation: Activation | list[Activation] = "relu",
         *,
-        solver: str = "adam",
+        solver: Literal["lbfgs", "sgd", "adam"] = "adam",
         alpha: float = 1e-4,
-        batch_size: int | str = "auto",
-        learning_rate: str = "constant",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
         learning_rate_init: float = 1e-3,
         power_t: float = 0.5,
         max_iter: int = 200,
@@ -94,14 +95,14 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
-        class_weight: Mapping[Any, float] | str | None = None,
-        weight_init: str = "glorot",
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        weight_init: Literal["glorot", "he", "auto"] = "glorot",
         max_time: float | None = None,
         record_gradients: bool = False,
     ) -> None:
         keep_parameters(self, locals())
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
         X: ArrayLike,
@@ -113,7 +114,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             float32 is trained in float32; other types become float64.
         y : array-like (n_samples,) or (n_samples, n_labels)
             Classes, or an indicator matrix of labels.
@@ -143,8 +144,8 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         targets = Classes(self.class_weight, known, all_present=True)
         return self._train(targets, X, y, sample_weight, validation_data, goes_on=goes_on)
 
-    @available_if(partial_fit_is_available)  # type: ignore[untyped-decorator]
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @available_if(partial_fit_is_available)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
         X: ArrayLike,
@@ -196,7 +197,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             Finite real numbers, as many features as in ``fit``; converted to the element type
             of the network.
 
@@ -213,7 +214,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             Finite real numbers, as many features as in ``fit``; converted to the element type
             of the network.
 
@@ -234,7 +235,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             Finite real numbers, as many features as in ``fit``; converted to the element type
             of the network.
 

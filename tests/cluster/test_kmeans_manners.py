@@ -22,7 +22,8 @@ from fastml import reference
 @parametrize_with_checks(
     [fastml.KMeans(n_clusters=3, max_iter=20)],
     expected_failed_checks=lambda _: {
-        "check_sample_weight_equivalence_on_dense_data": "other rows are drawn at the start"
+        "check_sample_weight_equivalence_on_dense_data": "other rows are drawn at the start",
+        "check_sample_weight_equivalence_on_sparse_data": "other rows are drawn at the start",
     },
 )
 def test_conventions(estimator, check):
@@ -84,7 +85,7 @@ BAD_FITS = {
     "one dimension": ({}, GOOD[0], ValueError, "Expected 2D array, got 1D array instead"),
     "complex": ({}, GOOD.astype(complex), ValueError, "Complex data not supported"),
     "text": ({}, [["a", "b"]] * 9, ValueError, "could not convert string to float"),
-    "sparse": ({}, sparse.csr_matrix(GOOD), TypeError, "[Ss]parse data was passed"),
+    "NaN, sparse": ({}, sparse.csr_matrix(with_value(np.nan)), ValueError, "X contains NaN"),
     "too few samples": (
         {"n_clusters": 31},
         GOOD,
