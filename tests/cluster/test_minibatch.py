@@ -200,7 +200,7 @@ def test_rows_are_drawn_by_their_weights():
     numbers = GivenNumbers(0.0, 0.24, 0.25, 0.74, 0.75, 1 - 2.0**-53)
     even = row_drawer(4, np.empty(0), numbers)
     assert even(6).tolist() == [0, 0, 1, 2, 3, 3]
-    by_weight = row_drawer(6, np.array([0.0, 1.0, 0.0, 2.0, 1.0, 0.0]), numbers)
+    by_weight = row_drawer(6, np.cumsum([0.0, 1.0, 0.0, 2.0, 1.0, 0.0]), numbers)
     assert by_weight(6).tolist() == [1, 1, 3, 3, 4, 4]
 
 
