@@ -25,10 +25,11 @@ from ._initial import hidden_activations, hidden_widths, initial_parameters
 from ._loop import TrainingLoop
 from ._messages import warn_not_converged
 from ._network import Network
+from ._plan import needs_arrays, plan_of
 from ._resuming import Resuming
 from ._samples import draft_of, known_samples, of_features, split, validation_samples
 from ._sparse import checked_rows, described
-from ._table import TableSamples, needs_arrays, plan_of
+from ._table import TableSamples
 from ._targets import Targets
 from ._training import train
 
