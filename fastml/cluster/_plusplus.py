@@ -45,7 +45,7 @@ def moderate_factor(largest: float) -> int:
     return int(np.frexp(largest)[1])
 
 
-def _moderate_samples(X: Array) -> Array:
+def moderate_samples(X: Array) -> Array:
     """Return X times a power of two that keeps squares of differences in its type's range.
 
     X itself but for extreme data: the rows chosen are the same wherever no square leaves the range.
@@ -90,7 +90,7 @@ def choose_rows(
         return chosen
     uniforms = np.zeros((n_clusters, n_candidates))
     uniforms[:-1] = random_state.uniform(size=(n_clusters - 1, n_candidates))
-    X = _moderate_samples(X)
+    X = moderate_samples(X)
     samples = seeding_samples(X, sample_weight)
     draw = seeding_draw(X, n_clusters, n_candidates, int(chosen[0]), BLOCK_ROWS)
     n_blocks = -(-n_samples // BLOCK_ROWS)

@@ -21,6 +21,7 @@ from ..core.estimator import unchanged_on_error
 from ..core.sklearn_compat import fit_context
 from ..core.threads import get_num_threads
 from ..core.validation import Array
+from ..execution import over_blocks
 from ..tree import DecisionTreeClassifier, DecisionTreeRegressor
 from ..tree._documentation import PARAMETERS
 from ..tree._estimator import EXACT, ExactTree, Shared
@@ -139,6 +140,7 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
 
     _tree_type = DecisionTreeClassifier
 
+    @over_blocks
     def predict_proba(self, X: Any) -> Array:
         """Return the mean of the trees' shares of each class.
 
@@ -187,6 +189,7 @@ class RandomForestRegressor(ExactForest, sklearn.ensemble.RandomForestRegressor)
 
     _tree_type = DecisionTreeRegressor
 
+    @over_blocks
     def predict(self, X: Any) -> Array:
         """Return the mean of the trees' predictions.
 

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..core.documentation import documented
 from ..core.validation import Array
+from ..execution import over_blocks
 from ._documentation import PARAMETERS
 from ._estimator import ExactTree
 
@@ -47,6 +48,7 @@ class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  #
     'fastml'
     """
 
+    @over_blocks
     def predict_proba(self, X: Any, check_input: bool = True) -> Array:
         """Return the share of each class in the leaf a row ends in.
 
