@@ -26,7 +26,7 @@ axes[1].set_title("1,797 handwritten digits, 64 pixels", loc="left")
 plt.show()
 
 # %%
-# The wines come from three growers: the curve bends at three, where the silhouette is highest. The
-# digits are of ten kinds, and nothing bends at ten, where the silhouette is past its height: a 7 with
-# a bar and one without are two clusters, not one. An elbow is a hint where there is one; where there
-# is none, the data have no number of clusters to be found.
+# The wines come from three growers: the curve bends at three, where the silhouette is highest.
+# The digits are of ten kinds, and nothing bends at ten, where the silhouette is past its height: a
+# 7 with a bar and one without are two clusters, not one. An elbow is a hint where there is one;
+# where there is none, the data have no number of clusters to be found.
