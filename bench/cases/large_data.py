@@ -13,6 +13,7 @@ import numpy as np
 
 from ..harness.case import FASTML, Case, Row
 from ..harness.sizes import Size
+from ..harness.targets import Target
 from ..harness.workloads import blobs
 from ..peers import from_fastml
 
@@ -163,3 +164,7 @@ def cases(size: Size) -> list[Case]:
             check=check_epochs,
         )
     ]
+
+
+#: A fit of a file takes no longer than 1.25 times what is longer: the array's fit, or reading.
+TARGETS = [Target("fits of a file", name, (ARRAY, READING), 0.8, slowest=True) for name in FITS]
