@@ -363,6 +363,8 @@ def test_demo_writes_its_pictures_and_says_where(tmp_path, monkeypatch, capsys):
     assert main(["demo", "--output", str(tmp_path / "made" / "here")]) == 0
     printed = capsys.readouterr().out
     assert str(tmp_path / "made" / "here") in printed
+    assert "MB below a limit of 1.0 MB" in printed
+    assert "the same bits as of the array" in " ".join(printed.split())
     for name in (
         "photograph.png",
         "breast-cancer.png",

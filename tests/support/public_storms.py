@@ -183,6 +183,57 @@ def interrupts(rounds):
     return rounds, caught
 
 
+def refits(rounds):
+    """While two threads fit one estimator to data of two widths, two predict by either fit."""
+    random = np.random.default_rng(SEED)
+    narrow = random.normal(size=(300, 4)), np.arange(300) % 3
+    wide = random.normal(size=(200, 7)), np.arange(200) % 2
+    kinds = [
+        lambda: fastml.KMeans(3, n_init=1, random_state=0),
+        lambda: fastml.MiniBatchKMeans(3, n_init=1, random_state=0, max_iter=3),
+        lambda: fastml.MLPClassifier((4,), max_iter=2, random_state=0),
+        fastml.GaussianNB, fastml.LinearRegression, fastml.Ridge, fastml.LogisticRegression,
+    ]  # fmt: skip
+    answers, wrong = 0, []
+    for make in kinds:
+        expected = [(X, make().fit(X, y).predict(X)) for X, y in (narrow, wide)]
+        model = make().fit(*narrow)
+
+        def fit(data, model=model):
+            for _ in range(rounds):
+                try:
+                    model.fit(*data)
+                except ValueError as error:  # two fits of one k-means at once may be refused
+                    if "cluster_centers_ has shape" not in str(error):
+                        wrong.append(error)
+
+        def predict(model=model, expected=expected):
+            nonlocal answers
+            for _ in range(3 * rounds):
+                for X, right in expected:
+                    try:
+                        found = model.predict(X)
+                    except ValueError as error:
+                        if "features" not in str(error) and "columns" not in str(error):
+                            wrong.append(error)
+                        continue
+                    except BaseException as error:
+                        wrong.append(error)
+                        continue
+                    answers += 1
+                    if not np.array_equal(found, right):
+                        wrong.append(f"{type(model).__name__} predicts by no fit")
+
+        threads = [threading.Thread(target=fit, args=(data,)) for data in (narrow, wide)]
+        threads += [threading.Thread(target=predict) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not wrong, wrong[:3]
+    return rounds, answers
+
+
 def scarcity(rounds):
     """As another user, who may have one more thread, or none: the limit is the system's own."""
     import resource
