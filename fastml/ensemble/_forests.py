@@ -22,7 +22,7 @@ from ..core.delegation import fit_copy
 from ..core.documentation import documented
 from ..core.sklearn_compat import fit_context
 from ..core.threads import get_num_threads
-from ..core.validation import Array, check_compressed, is_plain
+from ..core.validation import Array, check_compressed, check_sparse, is_plain
 from ..execution import over_blocks
 from ..tree import DecisionTreeClassifier, DecisionTreeRegressor
 from ..tree._documentation import PARAMETERS
@@ -89,8 +89,14 @@ class ExactForest:
             del copied._shared
             copied.computed_by_ = min(others) if others else EXACT
 
+        check_sparse(X)
         fit_copy(self, theirs)
         return self
+
+    def _validate_X_predict(self, X: Any) -> Any:  # noqa: N802 (scikit-learn's name)
+        check_sparse(X)
+        base: Any = super()
+        return base._validate_X_predict(X)
 
     def _mean(self, X: Any) -> tuple[Array, Any] | None:
         """Return the mean of the trees' values, added in the order of the trees, and the classes.
@@ -123,7 +129,7 @@ class ExactForest:
 
     def _predictor(self, state: dict[str, Any]) -> tuple[Predictor, Array]:
         """Return all trees laid out, and the values at their nodes; made anew for other trees."""
-        trees = [vars(tree)["_fitted"] for tree in state["estimators_"]]
+        trees = [vars(tree)["_fitted"].now() for tree in state["estimators_"]]
         held = state.get("_held")
         if held is None or len(held[0]) != len(trees) or not all(map(is_, held[0], trees)):
             arrays = [tree.arrays for tree in trees]

@@ -208,6 +208,19 @@ def to_sklearn(arrays: TreeArrays, n_features: int, n_classes: int) -> Any:
     return tree
 
 
+def same(arrays: TreeArrays, tree: Any) -> bool:
+    """Say whether scikit-learn's tree decides and answers as the arrays do."""
+    inner = arrays.features >= 0
+    return bool(
+        np.array_equal(tree.children_left, arrays.lefts)
+        and np.array_equal(tree.children_right, arrays.rights)
+        and np.array_equal(tree.feature[inner], arrays.features[inner])
+        and np.array_equal(tree.threshold, arrays.thresholds)
+        and np.array_equal(tree.missing_go_to_left, arrays.sides)
+        and np.array_equal(tree.value[:, 0, :], arrays.values, equal_nan=True)
+    )
+
+
 def from_sklearn(tree: Any) -> TreeArrays:
     """Return the arrays of scikit-learn's tree."""
     return TreeArrays(

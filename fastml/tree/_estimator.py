@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ..core.delegation import fit_as_scikit_learn, fit_copy
 from ..core.sklearn_compat import fit_context
-from ..core.validation import Array, check_compressed, readable
+from ..core.validation import Array, check_compressed, check_sparse, readable
 from ..kernels.tree.problem import ENTROPY, Limits, Table
 from ._arrays import (
     best_first,
@@ -76,6 +76,7 @@ class ExactTree(TreePrediction):
     def _reason(self, X: Any, y: Any) -> str | None:
         """Return why scikit-learn's builder is needed, or None."""
         me: Any = self
+        check_sparse(X)
         if issparse(X) and X.shape[0] * X.shape[1] > _MOST_DENSE:
             return "X is sparse"
         if me.splitter != "best":

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.validation import Array
-from ._arrays import TreeArrays, from_sklearn, packed, to_sklearn, unpacked
+from ._arrays import TreeArrays, from_sklearn, packed, same, to_sklearn, unpacked
 from ._predictor import Predictor
 
 #: What may stand at the nodes: their numbers, the shares of the classes or the mean, and what
@@ -32,7 +32,9 @@ class Fitted:
         For classes.
     """
 
-    __slots__ = ("_arrays", "_predictors", "_tree", "classes", "exact", "n_features")
+    __slots__ = (
+        "_arrays", "_edited", "_known", "_predictors", "_tree", "classes", "exact", "n_features",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -47,6 +49,18 @@ class Fitted:
         self._arrays = arrays
         self._tree = tree
         self._predictors: dict[Any, Predictor] = {}
+        #: What predictions rest on; and what follows when somebody has written into the tree.
+        self._known: TreeArrays | None = arrays
+        self._edited: Fitted | None = None
+
+    def now(self) -> Fitted:
+        """Return this, or the tree that was handed out if somebody has written into it."""
+        if self._tree is None or self._known is None or same(self._known, self._tree):
+            return self
+        found = self._edited
+        if found is None or not (found._known is None or same(found._known, self._tree)):
+            found = self._edited = Fitted(self.n_features, tree=self._tree)
+        return found
 
     @property
     def tree(self) -> Any:
@@ -64,7 +78,8 @@ class Fitted:
     def predictor(self, dtype: Any) -> Predictor:
         """Return the tree laid out for rows of a type."""
         if dtype not in self._predictors:
-            self._predictors[dtype] = Predictor([self.arrays], self.n_features, dtype)
+            arrays = self._known = self.arrays
+            self._predictors[dtype] = Predictor([arrays], self.n_features, dtype)
         return self._predictors[dtype]
 
     def table(self, predictor: Predictor, what: str, classes: Array | None = None) -> Array:
@@ -77,20 +92,23 @@ class Fitted:
             return predictor.names
         if what not in tables:
             values = self.arrays.values[predictor.names]
-            if what == ANSWERS and classes is not None:
-                values = np.argmax(values, axis=1)
-                values = classes[values] if classes.dtype == np.int64 else values
-            elif what == ANSWERS:
-                values = values[:, 0]
+            if what == ANSWERS:
+                values = values[:, 0] if classes is None else np.argmax(values, axis=1)
             tables[what] = np.ascontiguousarray(values)
         table: Array = tables[what]
-        return table
+        if what != ANSWERS or classes is None or classes.dtype != np.int64:
+            return table
+        known, named = tables.get("named", (None, None))
+        if known is None or not np.array_equal(known, classes):  # somebody has renamed them
+            named = classes[table]
+            tables["named"] = classes.copy(), named
+        return np.asarray(named)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {"n_features": self.n_features, "classes": self.classes}
-        if self._arrays is None:
-            return {**state, "tree": self._tree}
-        return {**state, "arrays": packed(self._arrays)}
+        me = self.now()
+        state, arrays = {"n_features": me.n_features, "classes": me.classes}, me._arrays
+        tree = {"tree": me._tree} if arrays is None else {"arrays": packed(arrays)}
+        return {**state, **tree}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         arrays = state.pop("arrays", None)

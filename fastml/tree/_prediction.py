@@ -9,7 +9,8 @@ from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..core.validation import Array, check_compressed
+from ..core.estimator import as_of_now
+from ..core.validation import Array, check_compressed, check_sparse
 from ..execution import over_blocks
 from ._arrays import paths
 from ._fitted import ANSWERS, NODES, VALUES, Fitted
@@ -42,6 +43,7 @@ class TreePrediction:
         ):
             return X
         if issparse(X):
+            check_sparse(X)
             if not fitted.exact:
                 return None
             X = validate_data(
@@ -69,19 +71,20 @@ class TreePrediction:
 
         With the tree that was asked: another fit may put a new one into its place meanwhile.
         """
-        me: Any = self
-        fitted: Any = vars(self).get("_fitted")
+        me: Any = as_of_now(self)
+        fitted: Any = vars(me).get("_fitted")
         if fitted is None:
-            check_is_fitted(self)
+            check_is_fitted(me)
+        fitted = fitted.now()
         if me.n_outputs_ != 1:
             return None
-        X = self._rows(X, fitted, check_input)
+        X = me._rows(X, fitted, check_input)
         if X is None:
             return None
         predictor = fitted.predictor(X.dtype.type)
         classes = None
         if what == ANSWERS and isinstance(self, ClassifierMixin):
-            classes = fitted.classes if fitted.exact else me.classes_
+            classes = me.classes_
         table = fitted.table(predictor, what, classes)
         found, finite = looked_up(predictor, X, table, False)
         if not finite:
