@@ -11,6 +11,7 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import take_ticket
+from ..ops.histogram import ask_for_codes
 from ..ops.partition import sort_pairs
 from .bound import bound_inside
 from .criterion import WORK_ROWS, add_row, better, rows_in, score
@@ -97,6 +98,7 @@ def look_inside(state, table, targets, limits, level, jobs, least, histograms, f
         spare_ids = np.empty(count + 1, np.int32)
         got = 0
         for i in range(level.starts[node], level.stops[node]):
+            ask_for_codes(table.codes, level.rows, i, f, f + 1)
             r = level.rows[i]
             b = table.codes[r, f] >> shift
             if b < n_bins and alive[b] == 1:
@@ -248,6 +250,7 @@ def divide(state, table, level, nodes, found, thresholds, rows_out):
         # First how many go left: the rows on the right begin behind them.
         below, above = -np.inf, np.inf
         for i in range(level.starts[node], level.stops[node]):
+            ask_for_codes(table.codes, level.rows, i, f, f + 1)
             r = level.rows[i]
             code = np.int64(table.codes[r, f])
             b = code >> shift
@@ -267,6 +270,7 @@ def divide(state, table, level, nodes, found, thresholds, rows_out):
         # The second pass writes the right half; the left one stands.
         behind = front + n_left
         for i in range(level.starts[node], level.stops[node]):
+            ask_for_codes(table.codes, level.rows, i, f, f + 1)
             r = level.rows[i]
             code = np.int64(table.codes[r, f])
             b = code >> shift
