@@ -136,7 +136,7 @@ def _two_weighted(targets, items, total, memory):
     n = items.size
     both = np.int64(0)
     for i in range(n):
-        both += memory.amounts[np.int64(items[i] & ID_MASK)]
+        both += memory.amounts[np.uint64(items[i] & ID_MASK)]
         memory.first[i] = both
     f0, f1 = float(targets.factors[0]), float(targets.factors[1])
     total_zero, total_one = total[0], total[1]
@@ -167,7 +167,7 @@ def _classes(targets, items, total, memory):
         all_squares += total[k] * total[k]
     if targets.weights.size == 0:
         for i in range(n):
-            k = np.int64((items[i] >> CLASS_SHIFT) & _CLASS_MASK)
+            k = np.uint64((items[i] >> CLASS_SHIFT) & _CLASS_MASK)
             squares += 2 * tally[k] + 1
             mixed += total[k]
             tally[k] += 1
@@ -176,8 +176,8 @@ def _classes(targets, items, total, memory):
             memory.weights[i] = i + 1
     else:
         for i in range(n):
-            k = np.int64((items[i] >> CLASS_SHIFT) & _CLASS_MASK)
-            row = memory.row_weights[np.int64(items[i] & ID_MASK)]
+            k = np.uint64((items[i] >> CLASS_SHIFT) & _CLASS_MASK)
+            row = memory.row_weights[np.uint64(items[i] & ID_MASK)]
             squares += row * (2 * tally[k] + row)
             mixed += row * total[k]
             tally[k] += row
@@ -202,7 +202,7 @@ def _squares(targets, items, memory):
     n = items.size
     amount, weight = np.int64(0), np.int64(0)
     for i in range(n):
-        amount += memory.amounts[np.int64(items[i] & ID_MASK)]
+        amount += memory.amounts[np.uint64(items[i] & ID_MASK)]
         memory.first[i] = amount
     if targets.weights.size == 0:
         weight = np.int64(n)
@@ -210,7 +210,7 @@ def _squares(targets, items, memory):
             memory.weights[i] = i + 1
     else:
         for i in range(n):
-            weight += memory.row_weights[np.int64(items[i] & ID_MASK)]
+            weight += memory.row_weights[np.uint64(items[i] & ID_MASK)]
             memory.weights[i] = weight
     whole = float(weight)
     mean = float(amount) / whole

@@ -34,7 +34,7 @@ from .sorted_lists import (
     MISSING,
     PACKED_CLASSES,
     RANK_SHIFT,
-    SMALL_ROWS,
+    SortMemory,
     sort_feature,
 )
 
@@ -103,7 +103,7 @@ class Workspace(NamedTuple):
     classes : (most,) int32, of the rows of a small node, by their ids
     goes_left : (most,) uint8, by ids
     spare : (most,) uint32
-    sorting : what :func:`sort_feature` needs
+    sorting : SortMemory
     tops : (n_features,) float64, the best score of each feature of a node
     total : (size,) int64, statistics of the node at hand
     scan : ScanMemory; scratch : Scratch; stack : Stack
@@ -113,7 +113,7 @@ class Workspace(NamedTuple):
     classes: Any
     goes_left: Any
     spare: Any
-    sorting: Any
+    sorting: SortMemory
     tops: Any
     total: Any
     scan: ScanMemory
@@ -193,10 +193,9 @@ def new_workspace(table, targets, roots, drawing):
     for i in range(roots.starts.size):
         most = max(most, roots.stops[i] - roots.starts[i])
     scratch = new_scratch(size)
-    sorting = (
-        np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int32),
-        np.empty(most, np.int32), np.empty(256, np.int32),
-        np.empty(most, table.values.dtype), np.empty(most, table.values.dtype),
+    sorting = SortMemory(
+        np.empty(most, np.uint32), np.empty(most, table.values.dtype),
+        np.empty(most, table.values.dtype), np.empty(512, np.uint32),
     )  # fmt: skip
     scan = ScanMemory(
         np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64),
@@ -349,7 +348,7 @@ def part_lists(table, rows, node, split, features, work):
         side = 1 if n_left > items.size - n_left else 0
     for j in range(features.size):
         f = np.int64(features[j])
-        partition_list(work.lists[f], node.start, node.stop, ID_MASK, work.goes_left, work.spare)
+        partition_list(work.lists[f, node.start : node.stop], ID_MASK, work.goes_left, work.spare)
     return threshold, side, n_left
 
 
