@@ -15,7 +15,7 @@ from ..machine.jit import inner_kernel
 from ..ops.partition import sort_pairs
 
 #: Most rows of a small node, and the parts of an item.
-SMALL_ROWS = 2048
+SMALL_ROWS = 4096
 ID_MASK = np.uint32(0xFFF)
 CLASS_SHIFT, RANK_SHIFT = np.uint32(12), np.uint32(16)
 MISSING = np.uint32(0xFFFF)
