@@ -6,7 +6,6 @@ import numpy as np
 
 from ..machine.jit import inner_kernel
 
-
 # Places are unsigned: the compiler would otherwise ask at every access whether one counts from the
 # end, and no longer see that accesses follow each other.
 _ONE = np.uint64(1)

@@ -50,13 +50,13 @@ class Place(NamedTuple):
     sides : int, 2 if missing values are tried on both
     """
 
-    node: int
-    slot: int
-    feature: int
-    shift: int
-    at: int
-    n_bins: int
-    hole: int
+    node: Any
+    slot: Any
+    feature: Any
+    shift: Any
+    at: Any
+    n_bins: Any
+    hole: Any
     sides: int
 
 

@@ -152,7 +152,7 @@ def _two_weighted(targets, items, total, memory):
 
 @inner_kernel
 def _classes(targets, items, total, memory):
-    """Sums of squares on the left as rows are added; on the right by (T - L)**2 = T**2 - 2TL + L**2.
+    """Sums of squares on the left as rows are added; (T - L)**2 = T**2 - 2TL + L**2 on the right.
 
     All of it in integers, below 2**62.
     """
@@ -161,10 +161,10 @@ def _classes(targets, items, total, memory):
     squares, mixed, weight, whole, all_squares = (
         np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(0),
     )  # fmt: skip
-    for k in range(targets.n_classes):
-        tally[k] = 0
-        whole += total[k]
-        all_squares += total[k] * total[k]
+    for j in range(targets.n_classes):
+        tally[j] = 0
+        whole += total[j]
+        all_squares += total[j] * total[j]
     if targets.weights.size == 0:
         for i in range(n):
             k = np.uint64((items[i] >> CLASS_SHIFT) & _CLASS_MASK)

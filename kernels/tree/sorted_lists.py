@@ -55,7 +55,7 @@ def _insert(items, count):
 
 @inner_kernel
 def _scatter(items, count, shift, counters, out):
-    """Write items to ``out`` in the order of a byte, stable; counters are set to where each begins."""
+    """Write items to ``out`` in the order of a byte; each value's counter is where it begins."""
     for i in range(np.uint64(count)):
         digit = np.uint64((items[i] >> shift) & _BYTE)
         to = counters[digit]

@@ -14,21 +14,13 @@ import numpy as np
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
 from ..ops.partition import partition_list
-from .criterion import add_row, better, own_score, rows_in, score, weight_in
+from .best_split import Node, find_split
+from .criterion import own_score, rows_in, weight_in
 from .draws import child_key, draw_order
 from .level import Scratch, new_scratch
 from .problem import POISSON
 from .refine import middle
-from .scans import (
-    ANY,
-    ScanMemory,
-    doubtful,
-    scan_any,
-    score_rows,
-    take_amounts,
-    top_score,
-    walk_of,
-)
+from .scans import ScanMemory, take_amounts, walk_of
 from .sorted_lists import (
     ID_MASK,
     MISSING,
@@ -119,24 +111,6 @@ class Workspace(NamedTuple):
     scan: ScanMemory
     scratch: Scratch
     stack: Stack
-
-
-class Node(NamedTuple):
-    """A node about to be split.
-
-    start, stop : int, where it is in the lists
-    walk : int, how lists are walked
-    total : (size,) int64
-    features : (n,) int32, those that may vary
-    most : int, how many of them it looks at: more only until a split is found
-    """
-
-    start: int
-    stop: int
-    walk: int
-    total: Any
-    features: Any
-    most: int
 
 
 @inner_kernel
@@ -233,81 +207,6 @@ def begin_tree(table, targets, rows, mixed, work, drawing):
 
 
 @inner_kernel
-def find_split(targets, limits, rows, node, work):
-    """Find the best split of a node, its statistics on the left in ``work.scratch.best``.
-
-    First the best score of every feature; then, of the features and rows that may be the best,
-    what the integers say.
-
-    Returns
-    -------
-    score, feature, position, side : feature -1 if there is none
-    """
-    n = node.stop - node.start
-    first, stop = max(limits.min_samples_leaf, 1) - 1, n - max(limits.min_samples_leaf, 1)
-    best, feature, position, side = -np.inf, np.int64(-1), np.int64(-1), 0
-    top, looked = 0.0, 0
-    for j in range(node.features.size):
-        if j >= node.most and (feature >= 0 or top > 0.0):
-            break
-        looked = j + 1
-        f = np.int64(node.features[j])
-        items = work.lists[f, node.start : node.stop]
-        work.tops[j] = 0.0
-        if items[0] >> RANK_SHIFT == items[n - 1] >> RANK_SHIFT or first >= stop:
-            continue
-        if node.walk != ANY and items[n - 1] >> RANK_SHIFT != MISSING:
-            score_rows(targets, node.walk, items, node.total, work.scan)
-            work.tops[j] = top_score(work.scan, first, stop)
-            top = max(top, work.tops[j])
-            continue
-        value, at, where = scan_any(
-            targets, limits, rows, items, node.total, work.scan, work.scratch.inside
-        )
-        if at >= 0 and is_better(targets, node, value, f, best, feature, work):
-            best, feature, position, side = value, f, at, where
-            for k in range(targets.size):
-                work.scratch.best[k] = work.scratch.inside[k]
-    if top == 0.0:
-        return best, feature, position, side
-    least = doubtful(targets, node.walk, node.total, n, top)
-    for j in range(looked):
-        if work.tops[j] < least:
-            continue
-        f = np.int64(node.features[j])
-        items = work.lists[f, node.start : node.stop]
-        score_rows(targets, node.walk, items, node.total, work.scan)
-        inside = work.scratch.inside
-        for k in range(targets.size):
-            inside[k] = 0
-        done = 0
-        for i in range(first, stop):
-            if work.scan.scores[i] < least:
-                continue
-            while done <= i:
-                add_row(targets, np.int64(rows[np.int64(items[done] & ID_MASK)]), inside)
-                done += 1
-            value = score(targets, inside, node.total)
-            if is_better(targets, node, value, f, best, feature, work):
-                best, feature, position, side = value, f, i, 0
-                for k in range(targets.size):
-                    work.scratch.best[k] = inside[k]
-    return best, feature, position, side
-
-
-@inner_kernel
-def is_better(targets, node, value, f, best, feature, work):
-    """Whether a split by feature f, its statistics in ``scratch.inside``, beats the best so far."""
-    if feature < 0:
-        return value > -np.inf
-    scratch = work.scratch
-    verdict = better(
-        targets, node.total, value, scratch.inside, best, scratch.best, scratch.work
-    )
-    return verdict > 0 or (verdict == 0 and f < feature)
-
-
-@inner_kernel
 def varying(node, work, out):
     """Write the features that vary in a node, and return how many do."""
     count = np.int64(0)
@@ -325,7 +224,7 @@ def part_lists(table, rows, node, split, features, work):
 
     Parameters
     ----------
-    split : (feature, position, side)
+    split : Best
     features : IN (n,) int32, whose lists are parted
 
     Returns
@@ -334,7 +233,7 @@ def part_lists(table, rows, node, split, features, work):
     side : int, where missing values go
     n_left : int
     """
-    feature, position, side = split
+    feature, position, side = split.feature, split.position, split.side
     items = work.lists[feature, node.start : node.stop]
     n_left = mark_left(items, position, side == 1, work.goes_left)
     if position + 1 == items.size or items[position + 1] >> RANK_SHIFT == MISSING:
@@ -406,19 +305,18 @@ def grow_tree(table, targets, limits, rows, root, work, grown):
             node = Node(start, stop, walk, total, stack.order, limits.max_features)
         else:
             node = Node(start, stop, walk, total, candidates, d)
-        best, feature, position, side = find_split(targets, limits, rows, node, work)
-        if feature < 0:
+        split = find_split(targets, limits, rows, node, work)
+        if split.feature < 0:
             continue
-        if limits.min_gain > 0.0 and best - own_score(targets, total) < limits.min_gain:
+        if limits.min_gain > 0.0 and split.score - own_score(targets, total) < limits.min_gain:
             continue
         listed = candidates
         if not drawing:
             n_active = varying(node, work, stack.active[depth + 1])
             stack.n_active[depth + 1] = n_active
             listed = stack.active[depth + 1, :n_active]
-        split = (feature, position, side)
         threshold, side, n_left = part_lists(table, rows, node, split, listed, work)
-        grown.features[at] = feature
+        grown.features[at] = split.feature
         grown.thresholds[at] = threshold
         grown.sides[at] = side
         # The right child is done last, so it is pushed first.
