@@ -18,11 +18,12 @@ _LINE_BYTES = 64
 
 @inner_kernel
 def ask_for_codes(codes, rows, i, first, last):
-    """Ask for the codes [first, last) of a row some places behind the i-th of a list."""
+    """Ask for the codes [first, last) of a row some places behind the i-th of a list; return it."""
     row = np.int64(rows[min(i + _AHEAD, rows.size - 1)])
     for column in range(first, last, _LINE_BYTES // codes.itemsize):
         prefetch(codes, row, column)
     prefetch(codes, row, last - 1)
+    return row
 
 
 @inner_kernel
@@ -47,8 +48,11 @@ def count_classes(codes, rows, classes, weights, features, starts, shifts, size,
     for j in range(n):
         low = min(low, np.int64(features[j]))
         high = max(high, np.int64(features[j]) + 1)
+    class_line, weight_line = classes.reshape(1, classes.size), weights.reshape(1, weights.size)
     for i in range(rows.size):
-        ask_for_codes(codes, rows, i, low, high)
+        ahead = ask_for_codes(codes, rows, i, low, high)
+        prefetch(class_line, 0, ahead)
+        prefetch(weight_line, 0, ahead)
         row = np.uint64(rows[i])
         k = np.uint64(classes[row])
         if unit:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..machine.jit import inner_kernel
 from .criterion import add_row, better, score
+from .draws import draw_one
 from .scans import ANY, doubtful, scan_any, score_rows, top_score
 from .sorted_lists import ID_MASK, MISSING, RANK_SHIFT
 
@@ -22,8 +23,9 @@ class Node(NamedTuple):
     start, stop : int, where it is in the lists
     walk : int, how lists are walked
     total : (size,) int64
-    features : (n,) int32, those that may vary
-    most : int, how many of them it looks at: more only until a split is found
+    features : (n,) int32, those that may vary; the first ``most`` are in order
+    most : int, how many of them it looks at: more are drawn only until a split is found
+    key : uint64, for draws
     """
 
     start: Any
@@ -32,6 +34,7 @@ class Node(NamedTuple):
     total: Any
     features: Any
     most: int
+    key: Any
 
 
 class Best(NamedTuple):
@@ -113,6 +116,8 @@ def find_split(targets, limits, rows, node, work):
     for j in range(node.features.size):
         if j >= node.most and (best.feature >= 0 or top > 0.0):
             break
+        if j >= node.most:
+            draw_one(node.key, node.features, j)
         looked = j + 1
         f = np.int64(node.features[j])
         items = work.lists[f, node.start : node.stop]

@@ -23,6 +23,8 @@ MISSING = np.uint32(0xFFFF)
 PACKED_CLASSES = 16
 #: So few rows are sorted by insertion, and values by so many moves a row.
 _FEW, _MOVES = 40, 4
+#: With so many codes a row, values are read only where codes are equal.
+_CODES_A_ROW = 4
 _ONE = np.uint32(1)
 _BYTE, _NEXT_BYTE = np.uint32(0xFF), np.uint32(8)
 
@@ -89,14 +91,18 @@ def _sort_by_rank(items, count, two_bytes, memory):
 
 
 @inner_kernel
-def _sort_by_value(table, f, rows, items, count, memory):
-    """Sort items that are in the order of their codes by value, and rank them anew."""
-    values = memory.values
-    for i in range(np.uint64(count)):
+def _take_values(table, f, rows, items, values):
+    """Set the value of each item."""
+    for i in range(np.uint64(items.size)):
         row = np.int64(rows[np.uint64(items[i] & ID_MASK)])
         values[i] = table.values[np.uint64(row * table.row_step + f * table.column_step)]
+
+
+@inner_kernel
+def _sort_by_value(items, values, memory):
+    """Sort items that are nearly in order by value: by insertion, while they move little."""
     moves = np.int64(0)
-    for i in range(1, count):
+    for i in range(1, items.size):
         value, item = values[np.uint64(i)], items[np.uint64(i)]
         j = i
         while j > 0 and values[np.uint64(j - 1)] > value:
@@ -106,15 +112,44 @@ def _sort_by_value(table, f, rows, items, count, memory):
         values[np.uint64(j)] = value
         items[np.uint64(j)] = item
         moves += i - j
-        if moves > _MOVES * count:  # too many to a code
-            sort_pairs(values, items, count, memory.other_values, memory.items)
-            break
-    rank = np.uint32(0)
+        if moves > _MOVES * items.size:
+            sort_pairs(values, items, items.size, memory.other_values, memory.items)
+            return
+
+
+@inner_kernel
+def _rank_anew(items, values, rank):
+    """Give items the ranks from ``rank`` on by their values, and return the last one."""
     rest = (_ONE << RANK_SHIFT) - _ONE
-    for i in range(np.uint64(count)):
+    for i in range(np.uint64(items.size)):
         if i > 0:
             rank += np.uint32(values[i] != values[i - np.uint64(1)])
         items[i] = (items[i] & rest) | (rank << RANK_SHIFT)
+    return rank
+
+
+@inner_kernel
+def _sort_runs(table, f, rows, items, memory):
+    """Sort items in the order of their codes by value, where codes are seldom equal."""
+    n = items.size
+    rank = np.uint32(0)
+    rest = (_ONE << RANK_SHIFT) - _ONE
+    start = np.int64(0)
+    while start < n:
+        code = items[np.uint64(start)] >> RANK_SHIFT
+        stop = start + 1
+        while stop < n and items[np.uint64(stop)] >> RANK_SHIFT == code:
+            stop += 1
+        if stop == start + 1:
+            items[np.uint64(start)] = (items[np.uint64(start)] & rest) | (rank << RANK_SHIFT)
+        else:
+            run = items[start:stop]
+            values = memory.values[: stop - start]
+            _take_values(table, f, rows, run, values)
+            _sort_by_value(run, values, memory)
+            rank = _rank_anew(run, values, rank)
+        rank += _ONE
+        start = stop
 
 
 @inner_kernel
@@ -152,6 +187,10 @@ def sort_feature(table, f, rows, mixed, local_classes, memory, out):
         _insert(out, known)
     else:
         _sort_by_rank(out, known, table.n_codes[f] > 256, memory)
-    if mixed:
-        _sort_by_value(table, f, rows, out, known, memory)
+    if mixed and known * _CODES_A_ROW < table.n_codes[f]:
+        _sort_runs(table, f, rows, out[:known], memory)
+    elif mixed:
+        _take_values(table, f, rows, out[:known], memory.values)
+        _sort_by_value(out[:known], memory.values, memory)
+        _rank_anew(out[:known], memory.values, np.uint32(0))
     return (out[0] >> RANK_SHIFT) == (out[rows.size - 1] >> RANK_SHIFT)

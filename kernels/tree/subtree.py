@@ -301,10 +301,10 @@ def grow_tree(table, targets, limits, rows, root, work, grown):
         ):
             continue
         if drawing:
-            draw_order(key, stack.order)
-            node = Node(start, stop, walk, total, stack.order, limits.max_features)
+            draw_order(key, stack.order, limits.max_features)
+            node = Node(start, stop, walk, total, stack.order, limits.max_features, key)
         else:
-            node = Node(start, stop, walk, total, candidates, d)
+            node = Node(start, stop, walk, total, candidates, d, key)
         split = find_split(targets, limits, rows, node, work)
         if split.feature < 0:
             continue
@@ -347,7 +347,9 @@ def grow_subtrees(state, table, targets, limits, roots, grown):
     mixed = np.zeros(d, np.uint8)
     for f in range(d):
         for code in range(table.n_codes[f]):
-            mixed[f] |= table.mixed[f, code]
+            if table.mixed[f, code] == 1:
+                mixed[f] = 1
+                break
     nothing = np.zeros(targets.size, np.int64)
     while True:
         ticket = take_ticket(state)
