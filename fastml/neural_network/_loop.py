@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 import warnings
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from ..core.callbacks import FitTask
-from ..core.validation import Array
+from ..core.validation import Array, is_finite
 from ..kernels.neural_network.bundles import Samples
 from ._architecture import Architecture
 from ._history import History
@@ -20,6 +21,7 @@ from ._network import Network
 from ._optimizer import Optimizer
 from ._resuming import Resuming
 from ._stochastic import run_epochs
+from ._table import TableSamples
 from ._targets import Targets
 
 
@@ -35,9 +37,9 @@ class TrainingLoop:
     architecture : Architecture
     parameters : ndarray (n_parameters,)
         To start from; trained in place.
-    samples : Samples
+    samples : Samples or TableSamples
     rows : ndarray of int64
-        The samples to train on.
+        The samples to train on: of a table all.
     held_out : Samples or None
         To validate with.
     before : dict
@@ -56,7 +58,7 @@ class TrainingLoop:
         targets: Targets,
         architecture: Architecture,
         parameters: Array,
-        samples: Samples,
+        samples: Samples | TableSamples,
         rows: Array,
         held_out: Samples | None,
         *,
@@ -143,9 +145,11 @@ class TrainingLoop:
             If the loss or a parameter is not finite; what was kept is then the epoch before.
         """
         history = self.history
-        if not (np.isfinite(loss) and np.isfinite(self.parameters).all()):
-            numbers = self.samples.Y if self.architecture.output == "identity" else None
-            cause = likely_cause(self.samples.X, numbers, self.estimator)
+        if not (isfinite(loss) and is_finite(self.parameters)):
+            some = self.some_samples()
+            numbers = some.Y if self.architecture.output == "identity" else None
+            X = getattr(some.X, "matrix", some.X)
+            cause = likely_cause(X, numbers, self.estimator)
             raise diverged(history.n_iter, cause)
         if not history.early_stopping:
             self.kept[...] = self.parameters
@@ -154,6 +158,10 @@ class TrainingLoop:
             print(f"Iteration {history.n_iter}, loss = {loss:.8f}")
         if self.held_out is not None:
             self._validate(self.held_out)
+
+    def some_samples(self) -> Samples:
+        """Return the samples, of a table the first."""
+        return self.samples.first if isinstance(self.samples, TableSamples) else self.samples
 
     def _validate(self, held_out: Samples) -> None:
         z = Network(self.architecture, self.parameters).outputs(held_out.X)
@@ -166,13 +174,14 @@ class TrainingLoop:
         """Return a mean loss over ``rows``, given the sum over outputs, as it is reported."""
         output = self.architecture.output
         if output == "exp":
-            weights = self.samples.weights_of(rows)
-            summed += poisson_constant(self.samples.Y[rows], weights, batch_size)
+            samples = self.some_samples()
+            summed += poisson_constant(samples.Y[rows], samples.weights_of(rows), batch_size)
         return reported(output, summed, self.architecture.widths[-1])
 
     def record_gradient(self, gradient: Array, rows: Array) -> None:
         """Record the norms of the loss's gradient by each layer's weights, summed over ``rows``."""
-        self.history.add_norms(self.architecture.views(gradient)[0], self.samples, rows)
+        norms = self.architecture.views(gradient)[0]
+        self.history.add_norms(norms, self.some_samples(), rows)
 
     def out_of_time(self) -> bool:
         """Say whether ``max_time`` is over, and warn if it is."""

@@ -8,13 +8,15 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import _fit_context, is_classifier
+from sklearn.base import is_classifier
 from sklearn.utils import check_random_state, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..core.estimator import unchanged_on_error
+from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_compressed, readable
+from ..execution import over_blocks
 from ..kernels.tree.problem import ENTROPY, Limits, Table
 from ._arrays import (
     TreeArrays,
@@ -103,7 +105,7 @@ class ExactTree:
             return "y has several outputs"
         return None
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, check_input: bool = True) -> Self:
         """Grow the tree.
 
@@ -344,12 +346,10 @@ class ExactTree:
 
     def _values(self) -> Array:
         fitted = vars(self).get("_fitted")
-        if fitted is not None:
-            values: Array = fitted.arrays.values
-        else:
-            values = self.tree_.value[:, 0, :]
-        return values
+        found = self.tree_.value[:, 0, :] if fitted is None else fitted.arrays.values
+        return np.asarray(found)
 
+    @over_blocks
     def apply(self, X: Any, check_input: bool = True) -> Array:
         """Return the leaf each row ends in.
 
@@ -366,11 +366,10 @@ class ExactTree:
         """
         check_is_fitted(self)
         leaves = self._leaves(X, check_input)
-        if leaves is None:
-            base: Any = super()
-            leaves = base.apply(X, check_input)
-        return leaves
+        base: Any = super()
+        return base.apply(X, check_input) if leaves is None else leaves
 
+    @over_blocks
     def predict(self, X: Any, check_input: bool = True) -> Array:
         """Return the class or the mean of the leaf each row ends in.
 
