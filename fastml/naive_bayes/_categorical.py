@@ -69,7 +69,7 @@ class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: i
     min_categories: Any
     _unseen: list[Array]
 
-    def _checked(
+    def _checked_rows(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> tuple[Array, Array, Array]:
         data, targets = self._check_X_y(X, y, reset=reset)

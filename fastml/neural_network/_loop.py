@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import time
-import warnings
 from math import isfinite
 from typing import Any
 
-import numpy as np
-
-from ..core.callbacks import FitTask
 from ..core.validation import Array, is_finite
 from ..kernels.neural_network.bundles import Samples
 from ._architecture import Architecture
 from ._history import History
-from ._lbfgs import minimize
 from ._loss import mean_loss, poisson_constant, reported
-from ._messages import DivergenceError, diverged, likely_cause, warn_out_of_time
+from ._messages import diverged, likely_cause, warn_out_of_time
 from ._network import Network
 from ._optimizer import Optimizer
-from ._resuming import Resuming
-from ._stochastic import run_epochs
 from ._table import TableSamples
 from ._targets import Targets
 
@@ -46,8 +39,6 @@ class TrainingLoop:
         The fitted attributes training goes on from; empty for a new start.
     features : dict
         The fitted attributes that tell of the columns of X.
-    resuming : Resuming
-        Where to go on from, and what is written to go on from later.
     incremental : bool
         Whether to train for one epoch only.
     """
@@ -64,13 +55,12 @@ class TrainingLoop:
         *,
         before: dict[str, Any],
         features: dict[str, Any],
-        resuming: Resuming,
         incremental: bool,
     ) -> None:
         self.estimator, self.targets = estimator, targets
         self.architecture, self.parameters = architecture, parameters
         self.samples, self.rows, self.held_out = samples, rows, held_out
-        self.features, self.resuming, self.incremental = features, resuming, incremental
+        self.features, self.incremental = features, incremental
         self.max_iter: int = 1 if incremental else estimator.max_iter
         early_stopping = bool(estimator.early_stopping) and held_out is not None
         self.history = History(
@@ -88,39 +78,6 @@ class TrainingLoop:
         elif estimator.solver != "lbfgs":
             self.optimizer = Optimizer(estimator, architecture)
         self.started = time.monotonic()
-
-    def run(
-        self, random_state: np.random.RandomState, data: dict[str, Any]
-    ) -> DivergenceError | None:
-        """Train.
-
-        Parameters
-        ----------
-        random_state : RandomState
-            Shuffles the samples.
-        data : dict
-            What callbacks may ask for.
-
-        Returns
-        -------
-        error : DivergenceError or None
-            To be told when the estimator holds what the last finite epoch left.
-        """
-        task = FitTask(self.estimator, self.max_iter, data, self.attributes)
-        try:
-            with task.running():
-                if self.estimator.solver == "lbfgs":
-                    minimize(self, task)
-                else:
-                    run_epochs(self, random_state, task)
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=2)
-            return None  # to be gone on with, where there is a checkpoint
-        except DivergenceError as error:
-            self.resuming.forget()
-            return error
-        self.resuming.forget()
-        return None
 
     def attributes(self) -> dict[str, Any]:
         """Return the fitted attributes of an estimator whose training stops here."""

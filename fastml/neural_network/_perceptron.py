@@ -25,11 +25,13 @@ from ._initial import hidden_activations, hidden_widths, initial_parameters
 from ._loop import TrainingLoop
 from ._messages import warn_not_converged
 from ._network import Network
+from ._plan import needs_arrays, plan_of
 from ._resuming import Resuming
 from ._samples import draft_of, known_samples, of_features, split, validation_samples
 from ._sparse import checked_rows, described
-from ._table import TableSamples, needs_arrays, plan_of
+from ._table import TableSamples
 from ._targets import Targets
+from ._training import train
 
 
 def partial_fit_is_available(estimator: Any) -> bool:
@@ -211,10 +213,11 @@ class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
             loop = TrainingLoop(
                 self, targets, architecture, parameters, data, rows, held_out,
                 before=dict(vars(self)) if goes_on else {}, features=of_features(draft),
-                resuming=resuming, incremental=incremental,
+                incremental=incremental,
             )  # fmt: skip
             metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
-            diverged = loop.run(random_state, {"X": X, "y": y, "metadata": metadata})
+            given = {"X": X, "y": y, "metadata": metadata}
+            diverged = train(loop, resuming, random_state, given)
             fitted = loop.attributes()
             self.__dict__.update(fitted)
             for name in {"gradient_norms_", "feature_names_in_", "_given_arrays"} - fitted.keys():

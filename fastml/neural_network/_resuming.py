@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ..core.checkpoint import (
@@ -18,9 +16,7 @@ from ..core.checkpoint import (
 from ..core.validation import Array
 from ._blockwise import TableEpochs
 from ._epochs import RunAhead
-
-if TYPE_CHECKING:
-    from ._loop import TrainingLoop
+from ._loop import TrainingLoop
 
 
 class Resuming:

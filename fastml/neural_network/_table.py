@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..core.passes import Piece
-from ..data import Blocks, Part, Table
-from ..execution import Plan, set_features
+from ..data import Part, Table
+from ..execution import set_features
 from ..kernels.neural_network.bundles import Samples
 from ._targets import Encoder, Targets
 
@@ -65,30 +65,3 @@ def samples_of(part: Part, encoder: Encoder) -> Samples:
     weights = part.weights.astype(part.X.dtype) if part.weights.size else None
     Y, weights = encoder(np.asarray(part.y), weights, part.X.dtype)
     return Samples.checked(part.X, Y, weights)
-
-
-def needs_arrays(estimator: Any) -> str:
-    """Return what asks for arrays in memory, or nothing."""
-    if estimator.solver != "lbfgs":
-        if estimator.shuffle not in (False, "blocks"):
-            return "shuffle=True"
-        if estimator.early_stopping:
-            return "early_stopping"
-    if estimator.record_gradients:
-        return "record_gradients"
-    if getattr(estimator, "loss", "squared_error") == "poisson":
-        return "loss='poisson'"
-    return ""
-
-
-def plan_of(estimator: Any, X: Blocks) -> Plan:
-    """Return what a fit of blocks does with rows."""
-    from ._blockwise import rows_shuffled
-    from ._objective import rows_summed
-
-    d = X.shape[1]
-    parameters = 8 * (sum(np.atleast_1d(estimator.hidden_layer_sizes)) + 1) * (d + 1)
-    if estimator.solver == "lbfgs":
-        passes = [("losses and gradients", estimator.max_fun)]
-        return Plan(passes, rows_summed(d), parameters)
-    return Plan([("epochs", estimator.max_iter)], rows_shuffled(*X.shape), parameters)

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from block_fits import FITS, SHARED, WIDELY, problem, same
+from block_fits import FITS, SHARED, WIDELY, problem, quietly, same
 from row_sources import open_as
 
 import fastml
@@ -47,6 +47,23 @@ def test_arrays_are_taken_as_they_are(fit, client):
     X, y, w = problem("float64")
     with fastml.engine(client):
         same(FITS[fit](X, y, w), FITS[fit](X, y, w))
+
+
+def test_many_centers_and_coefficients(client, tmp_path):
+    """Arrays so large that Dask sends them apart from the rest, and they arrive read-only."""
+    random = np.random.default_rng(0)
+    X = random.normal(size=(4000, 60)).astype(np.float32)
+    y = random.integers(0, 9, 4000)
+    rows = open_as("npy", X, 1, tmp_path)
+    for model in (
+        fastml.KMeans(300, init="k-means||", max_iter=3, random_state=0),
+        fastml.LogisticRegression(),
+        fastml.GaussianNB(),
+        fastml.MLPClassifier((90,), solver="lbfgs", max_iter=2, max_fun=4, random_state=0),
+    ):
+        expected = quietly(type(model)(**model.get_params()), X, y, None)
+        with fastml.engine(client, memory_limit="2 MiB"):
+            same(quietly(model, rows, y, None), expected)
 
 
 @pytest.mark.parametrize(("n_workers", "threads"), [(1, 2), (3, 1)])
