@@ -97,6 +97,7 @@ def test_votes_and_means_are_the_definitions(weights, algorithm, threads, offset
         fastml.set_num_threads(before)
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("weights", ["uniform", "distance"])
 @pytest.mark.parametrize("several", [False, True])
 def test_radius_estimators_are_scikit_learns(weights, several):
