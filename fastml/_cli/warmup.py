@@ -30,6 +30,7 @@ def _k_means(X: Any) -> None:
     model = fastml.KMeans(n_clusters=2, n_init=1, max_iter=5, random_state=0).fit(X)
     model.predict(X)
     model.predict(X[:1])
+    model.predict(scipy.sparse.csr_array(X))
     model.transform(X)
     model.score(X)
     fastml.KMeans(n_clusters=2, init=X[:2], n_init=1).fit(X, sample_weight=np.ones(len(X)))
@@ -83,6 +84,23 @@ def _naive_bayes(X: Any) -> None:
     fastml.CategoricalNB().fit(whole, y).predict(whole)
 
 
+def _trees(X: Any) -> None:
+    tall = np.tile(X, (40, 1))
+    tall += np.arange(len(tall), dtype=X.dtype)[:, None] % 7
+    rows = np.asarray(tall, order="F" if X.flags.f_contiguous else "C")
+    weights = 1.0 + np.arange(len(rows)) % 2
+    for make, y in (
+        (fastml.DecisionTreeClassifier, np.arange(len(rows)) % 2),
+        (fastml.DecisionTreeClassifier, np.arange(len(rows)) % 3),
+        (fastml.DecisionTreeRegressor, rows[:, 0]),
+    ):
+        make().fit(rows, y).predict(rows)
+        model = make(max_leaf_nodes=9, ccp_alpha=1e-9).fit(rows, y, weights)
+        model.apply(rows)
+        model.predict(rows)
+    fastml.RandomForestClassifier(2, random_state=0).fit(X, np.arange(len(X)) % 2).predict(X)
+
+
 def _linear(X: Any) -> None:
     y = np.arange(len(X)) % 2
     for model in (fastml.LinearRegression(), fastml.RidgeCV()):
@@ -122,6 +140,7 @@ def paths() -> Iterator[tuple[str, Callable[[], None]]]:
         "nearest neighbours": _neighbours,
         "naive Bayes": _naive_bayes,
         "linear models": _linear,
+        "trees": _trees,
     }
     generator = np.random.default_rng(0)
     for dtype in (np.float32, np.float64):

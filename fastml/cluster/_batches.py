@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.validation import Array
 from ..kernels.cluster import minibatch
+from ..kernels.cluster.centers import prepare_centers
 from ..kernels.cluster.minibatch import BatchSums
 from ._bundles import batch_sums, block_rows, prepared_centers
 from ._nearest import weighted_inertia, write_labels
@@ -40,6 +41,7 @@ class RunningMeans:
         self.points = points
         self.counts = np.zeros(len(points))
         self.means = points.astype(np.float64)
+        self._centers = prepared_centers(points)
         self._batch_sums: tuple[int, BatchSums] | None = None
 
     @classmethod
@@ -72,7 +74,8 @@ class RunningMeans:
             If a row holds NaN or infinity, or the means overflow.
         """
         labels = np.empty(len(batch), np.int32)
-        if write_labels(batch, prepared_centers(self.points), labels) < 0:
+        prepare_centers(self._centers)
+        if write_labels(batch, self._centers, labels) < 0:
             raise ValueError("Input X contains NaN or infinity.")
         rows = block_rows(batch.shape[1], len(self.points))
         if self._batch_sums is None or self._batch_sums[0] != len(batch):
@@ -142,12 +145,18 @@ class Progress:
 
 
 def row_drawer(
-    n_samples: int, weights: Array, random_state: np.random.RandomState
+    n_samples: int, running: Array, random_state: np.random.RandomState
 ) -> Callable[[int], Array]:
-    """Return a function that draws rows, with chances proportional to their weights."""
-    if not weights.size:
+    """Return a function that draws rows, with chances proportional to their weights.
+
+    Parameters
+    ----------
+    n_samples : int
+    running : ndarray (n_samples,), the weights' running sum, or (0,) for weights of one; changed
+    random_state : RandomState
+    """
+    if not running.size:
         return lambda size: (random_state.random_sample(size) * n_samples).astype(np.int64)
-    running = np.cumsum(weights)
     running /= running[-1]
     # To the right of equal values, so that rows of weight zero are never drawn.
     return lambda size: running.searchsorted(random_state.random_sample(size), side="right")

@@ -76,7 +76,8 @@ def write_labels(X: Array, centers: Centers, labels: Array, distances: Array | N
         min(team_size(nanoseconds), len(decisions)),
         X, centers, rows, new_state(), labels, wanted, decisions,
     )  # fmt: skip
-    return max(int(decisions.sum()), -1)
+    of_tickets: list[int] = decisions.tolist()  # sooner added than NumPy begins to
+    return max(sum(of_tickets), -1)
 
 
 def _measure(X: Array, points: Array, labels: Array, weights: Array, distances: Array) -> Array:

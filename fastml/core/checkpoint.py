@@ -23,6 +23,7 @@ import io
 import json
 import math
 import os
+import stat
 import tempfile
 import time
 import warnings
@@ -32,9 +33,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from sklearn.callback import CallbackSupportMixin
 
 from .._version import __version__
+from .sklearn_compat import CallbackSupportMixin
 from .validation import Array
 
 #: Raise the number with every change of the layout or of what a state holds.
@@ -282,6 +283,8 @@ class CheckpointFile:
             If the file is damaged, of another version, or of another fit.
         """
         try:
+            if not stat.S_ISREG(self._path.stat().st_mode):  # a device may have no end
+                raise ValueError(f"The checkpoint {self._path} is no file.")
             content = self._path.read_bytes()
         except FileNotFoundError:
             return None

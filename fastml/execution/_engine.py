@@ -14,7 +14,7 @@ from ..data import Table, as_table, is_blocks
 Model = TypeVar("Model")
 S = TypeVar("S")
 
-#: Bytes of a piece that is read at once, about, and buffers of that size.
+#: About so many bytes are read as one piece, into so many buffers.
 PIECE_BYTES, BUFFERS = 12 << 20, 3
 #: Bytes a row that a pass may need besides: labels, class numbers and the like.
 _ROW_OVERHEAD = 32
@@ -127,12 +127,17 @@ def engine(client: Any = None, *, memory_limit: int | str | None = None) -> Iter
             chosen.close()
 
 
+def on_cluster() -> bool:
+    """Say whether the workers of a cluster make the passes."""
+    return _in_context.get() is not None
+
+
 def table_of(X: Any, y: Any = None, sample_weight: Any = None) -> Table | None:
     """Return the table of a fit by passes, or None if it works on arrays in memory.
 
     Arrays are cut into pieces only where a cluster is to work on them.
     """
-    if not (is_blocks(X) or _in_context.get() is not None):
+    if not (is_blocks(X) or on_cluster()):
         return None
     return as_table(X, y, sample_weight)
 

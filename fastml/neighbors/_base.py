@@ -13,7 +13,8 @@ from sklearn.neighbors._base import NeighborsBase
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..core.estimator import unchanged_on_error
-from ..core.validation import Array, check_finite
+from ..core.validation import Array, check_finite, check_sparse
+from ..execution import over_blocks
 from ._metrics import Metric, prepare
 from ._votes import ALL_ONES, Voters, weigh
 
@@ -26,6 +27,7 @@ def why_not(estimator: Any, X: Any) -> str:
     if isinstance(X, KDTree | BallTree | NeighborsBase):
         return f"X is a fitted {type(X).__name__}"  # whose search, if it is ours, is taken over
     if scipy.sparse.issparse(X):
+        check_sparse(X)
         return "X is sparse"
     if estimator.algorithm not in ("auto", "brute", "kd_tree"):
         return f"algorithm={estimator.algorithm!r}"
@@ -83,6 +85,7 @@ class FastSearch:
         """Return what finds the neighbours of queries, or None where scikit-learn does."""
         if not scipy.sparse.issparse(X):
             return getattr(self, "_search", None)
+        check_sparse(X)
         if self._search is not None and self.algorithm == "kd_tree":
             raise ValueError(
                 "kd_tree does not support sparse matrices. Densify the data, or set "
@@ -105,6 +108,7 @@ class FastNeighbors(FastSearch):
     weights: Any
     n_samples_fit_: int
 
+    @over_blocks
     def kneighbors(
         self,
         X: ArrayLike | None = None,
@@ -179,6 +183,7 @@ class FastRadius(FastSearch):
     weights: Any
     n_samples_fit_: int
 
+    @over_blocks
     def radius_neighbors(
         self,
         X: ArrayLike | None = None,

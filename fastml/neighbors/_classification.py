@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ..core.validation import Array
+from ..execution import over_blocks
 from ._base import FastNeighbors, FastRadius
 from ._documentation import documented
 from ._metrics import Metric
@@ -37,6 +38,7 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
     array(['a'], dtype='<U1')
     """
 
+    @over_blocks
     def predict(self, X: ArrayLike | None) -> Array:
         """Return the class with the most votes for each row.
 
@@ -53,6 +55,7 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
             return np.asarray(super().predict(X))
         return stacked([classes.take(labels) for classes, labels, _ in self._votes(X, False)], self)
 
+    @over_blocks
     def predict_proba(self, X: ArrayLike | None) -> Any:
         """Return the share of the votes of each class for each row.
 
@@ -99,6 +102,7 @@ class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsCla
     array(['a'], dtype='<U1')
     """
 
+    @over_blocks
     def predict(self, X: ArrayLike | None) -> Array:
         """Return the class with the most votes for each row.
 
@@ -128,6 +132,7 @@ class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsCla
             columns.append(labels)
         return stacked(columns, self)
 
+    @over_blocks
     def predict_proba(self, X: ArrayLike | None) -> Any:
         """Return the share of the votes of each class for each row.
 

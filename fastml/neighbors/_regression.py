@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ..core.validation import Array
+from ..execution import over_blocks
 from ._base import FastNeighbors, FastRadius
 from ._documentation import documented
 
@@ -33,6 +34,7 @@ class KNeighborsRegressor(FastNeighbors, sklearn.neighbors.KNeighborsRegressor):
     array([1.5])
     """
 
+    @over_blocks
     def predict(self, X: ArrayLike | None) -> Array:
         """Return the mean of the neighbours' targets for each row.
 
@@ -65,6 +67,7 @@ class RadiusNeighborsRegressor(FastRadius, sklearn.neighbors.RadiusNeighborsRegr
     array([1.5])
     """
 
+    @over_blocks
     def predict(self, X: ArrayLike | None) -> Array:
         """Return the mean of the targets within the radius for each row.
 

@@ -24,6 +24,7 @@ STORMS = (
     ("storms.py", "scarcity", 150),
     ("public_storms.py", "scarcity", 3),
     ("public_storms.py", "callers", 10),
+    ("public_storms.py", "refits", 6),
     ("storms.py", "forks", 15),
     ("public_storms.py", "forks", 8),
     ("public_storms.py", "spawned", 6),
@@ -36,7 +37,7 @@ STORMS = (
 )
 
 
-def run(script: str, storm: str, rounds: int, seed: int, seconds: int = 200) -> tuple[bool, str]:
+def run(script: str, storm: str, rounds: int, seed: int, seconds: int = 900) -> tuple[bool, str]:
     """Run one storm; return whether it passed, and its last words."""
     environment = {
         **os.environ,
