@@ -181,7 +181,7 @@ class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsCla
                 warnings.warn(
                     f"Outlier label {self.outlier_label_[k]} is not in training classes. All class "
                     "probabilities of outliers will be assigned with 0.",
-                    stacklevel=3,
+                    stacklevel=4,
                 )
             found.append((classes, labels, table))
         return found

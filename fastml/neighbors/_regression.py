@@ -93,6 +93,6 @@ class RadiusNeighborsRegressor(FastRadius, sklearn.neighbors.RadiusNeighborsRegr
         if alone.any():
             warnings.warn(
                 "One or more samples have no neighbors within specified radius; predicting NaN.",
-                stacklevel=2,
+                stacklevel=3,
             )
         return means
