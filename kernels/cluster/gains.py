@@ -149,7 +149,7 @@ def score_selected(rows, count, centers, spent, work):
         used = min(height, count - first)
         for i in range(used, height):
             selected[first + i] = selected[first]
-        pack_rows(X, selected, first, panel, 0)
+        pack_rows(X, selected, first, 0, panel, 0)
         soon = first + _PANELS_AHEAD * height
         prefetch_rows(X, selected, soon, min(soon + height, count))
         norms, best, index, second = score_panel(panel, centers)

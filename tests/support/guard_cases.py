@@ -314,7 +314,9 @@ def within_a_radius(draw: Draw) -> list[Any]:
     X, queries = draw.array(n, d), draw.array(draw.rows(), d)
     model = fastml.NearestNeighbors(radius=float(draw.random.uniform(0, 2 * d**0.5))).fit(X)
     distances, indices = model.radius_neighbors(queries)
-    return [*distances, *indices]
+    voted = fastml.RadiusNeighborsClassifier(np.inf, weights="distance").fit(X, draw.labels(n, 3))
+    means = fastml.RadiusNeighborsRegressor(np.inf).fit(X, X)
+    return [*distances, *indices, voted.predict_proba(queries), means.predict(queries)]
 
 
 def trees(draw: Draw) -> list[Any]:
