@@ -12,7 +12,7 @@ from sklearn.neighbors import BallTree, KDTree
 from sklearn.neighbors._base import NeighborsBase
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..core.estimator import unchanged_on_error
+from ..core.estimator import as_of_now, unchanged_on_error
 from ..core.validation import Array, check_finite, check_sparse
 from ..execution import over_blocks
 from ._metrics import Metric, prepare
@@ -139,6 +139,7 @@ class FastNeighbors(FastSearch):
         TypeError, ValueError
             On bad input, in scikit-learn's words.
         """
+        self = as_of_now(self)
         check_is_fitted(self)
         search = self._search_for(X)
         if search is None:
@@ -217,6 +218,7 @@ class FastRadius(FastSearch):
         TypeError, ValueError
             On bad input, in scikit-learn's words.
         """
+        self = as_of_now(self)
         check_is_fitted(self)
         search = self._search_for(X)
         if search is None:

@@ -10,6 +10,7 @@ import sklearn.neighbors
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from ..core.estimator import as_of_now
 from ..core.validation import Array
 from ..execution import over_blocks
 from ._base import FastNeighbors, FastRadius
@@ -51,6 +52,7 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
         -------
         labels : ndarray (n_queries,) or (n_queries, n_outputs)
         """
+        self = as_of_now(self)
         if getattr(self, "_search", None) is None:
             return np.asarray(super().predict(X))
         return stacked([classes.take(labels) for classes, labels, _ in self._votes(X, False)], self)
@@ -68,6 +70,7 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
         -------
         shares : ndarray (n_queries, n_classes) of float64, or a list of them for several outputs
         """
+        self = as_of_now(self)
         if getattr(self, "_search", None) is None:
             return super().predict_proba(X)
         shares = [table for _, _, table in self._votes(X, True)]
@@ -120,6 +123,7 @@ class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsCla
         ValueError
             If nobody votes for a row and there is no ``outlier_label``.
         """
+        self = as_of_now(self)
         check_is_fitted(self)
         search = self._search_for(X)
         if search is None:
@@ -151,6 +155,7 @@ class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsCla
         ValueError
             If nobody votes for a row and there is no ``outlier_label``.
         """
+        self = as_of_now(self)
         check_is_fitted(self)
         search = self._search_for(X)
         if search is None:

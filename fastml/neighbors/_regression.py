@@ -9,6 +9,7 @@ import sklearn.neighbors
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from ..core.estimator import as_of_now
 from ..core.validation import Array
 from ..execution import over_blocks
 from ._base import FastNeighbors, FastRadius
@@ -48,6 +49,7 @@ class KNeighborsRegressor(FastNeighbors, sklearn.neighbors.KNeighborsRegressor):
         means : ndarray (n_queries,) or (n_queries, n_outputs) of float64
             Sums in the order of the neighbours, over the sum of the weights.
         """
+        self = as_of_now(self)
         if getattr(self, "_search", None) is None:
             return np.asarray(super().predict(X))
         return self._voters(X).average(self._y)
@@ -82,6 +84,7 @@ class RadiusNeighborsRegressor(FastRadius, sklearn.neighbors.RadiusNeighborsRegr
             Sums in the order of the rows, over the sum of the weights; NaN, with a warning, where
             there is none.
         """
+        self = as_of_now(self)
         check_is_fitted(self)
         search = self._search_for(X)
         if search is None:
