@@ -10,7 +10,7 @@ import numpy as np
 from ..core.validation import Array
 from ..kernels.cluster import minibatch
 from ..kernels.cluster.minibatch import BatchSums
-from ._bundles import batch_sums, block_rows, prepared_centers
+from ._bundles import batch_sums, block_rows
 from ._nearest import weighted_inertia, write_labels
 
 
@@ -23,7 +23,7 @@ def labels_and_inertia(X: Array, points: Array, weights: Array) -> tuple[Array, 
         If a row holds NaN or infinity, or the sum overflows for weights of one.
     """
     labels = np.empty(len(X), np.int32)
-    if write_labels(X, prepared_centers(points), labels) < 0:
+    if write_labels(X, points, labels) < 0:
         raise ValueError("Input X contains NaN or infinity.")
     return labels, weighted_inertia(X, points, labels, weights)
 
@@ -72,7 +72,7 @@ class RunningMeans:
             If a row holds NaN or infinity, or the means overflow.
         """
         labels = np.empty(len(batch), np.int32)
-        if write_labels(batch, prepared_centers(self.points), labels) < 0:
+        if write_labels(batch, self.points, labels) < 0:
             raise ValueError("Input X contains NaN or infinity.")
         rows = block_rows(batch.shape[1], len(self.points))
         if self._batch_sums is None or self._batch_sums[0] != len(batch):

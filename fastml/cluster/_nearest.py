@@ -10,7 +10,6 @@ from ..core.passes import tree_sum
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.cluster import nearest
-from ..kernels.cluster.centers import Centers
 from ._bundles import check_array, check_samples, prepared_centers
 
 #: Work of a ticket: enough to outweigh taking it, little enough to share evenly.
@@ -44,16 +43,17 @@ def nearest_labels(X: Array, points: Array, distances: Array | None = None) -> A
             raise ValueError(f"X has shape {X.shape}, expected (n_samples, {points.shape[1]}).")
         decided = nearest.nearest_of_few(X, points, labels)
     else:
-        decided = write_labels(X, prepared_centers(points), labels, distances)
+        decided = write_labels(X, points, labels, distances)
     return labels if decided >= 0 else None
 
 
-def write_labels(X: Array, centers: Centers, labels: Array, distances: Array | None = None) -> int:
+def write_labels(X: Array, points: Array, labels: Array, distances: Array | None = None) -> int:
     """Label every row of X with its nearest centre.
 
     Parameters
     ----------
     X : ndarray (n_samples, n_features), of the centres' type; any strides
+    points : ndarray (n_clusters, n_features), C-contiguous: the centres
     labels : ndarray (n_samples,) of int32, written
     distances : ndarray (n_samples,), written, or None
 
@@ -63,10 +63,11 @@ def write_labels(X: Array, centers: Centers, labels: Array, distances: Array | N
         Rows decided in float64, or -1 if a row holds NaN or infinity (labels are then
         unspecified).
     """
-    check_samples(X, centers.points.shape[1], centers.points.dtype)
+    check_samples(X, points.shape[1], points.dtype)
     check_array("labels", labels, (len(X),), np.int32)
+    centers = prepared_centers(points, X)
     n_samples, n_features = X.shape
-    n_clusters = len(centers.points)
+    n_clusters = len(points)
     rows = rows_per_ticket(n_features, n_clusters)
     decisions = np.zeros(-(-n_samples // rows), np.int64)
     wanted = _NOTHING[X.dtype.type] if distances is None else distances
