@@ -46,6 +46,14 @@ def _chosen(size: sizes.Size, only: list[str]) -> list[Case]:
     return [case for case in every if not only or any(part in case.id for part in only)]
 
 
+def _by_group(chosen: list[Case], took: dict[str, float]) -> dict[str, float]:
+    """Return the seconds each group took, checks included."""
+    seconds: dict[str, float] = {}
+    for case in chosen:
+        seconds[case.group] = round(seconds.get(case.group, 0.0) + took[case.id], 1)
+    return seconds
+
+
 def main() -> int:
     """Run everything; return 0 unless a row failed or gave a wrong result."""
     arguments = _arguments()
@@ -77,11 +85,13 @@ def main() -> int:
                 display.say(name)
                 more[name] = module.measure(size)
     result = {**results.condensed(outcomes, size.name, limit), **more}
+    result["seconds"] = _by_group(chosen, took)
     _keep(result, arguments)
     print("\n".join(report.brief(result)))
-    longest = sorted(took, key=took.__getitem__, reverse=True)[:3]
-    said = "; ".join(f"{name}, {took[name]:.0f} s" for name in longest)
-    print(f"It took {time.monotonic() - start:.0f} s, longest: {said}.")
+    print(f"It took {time.monotonic() - start:.0f} s. Longest:")
+    for what, seconds in (("cases", took), ("groups", result["seconds"])):
+        longest = sorted(seconds, key=seconds.__getitem__, reverse=True)[:8]
+        print(f"  {what}: " + "; ".join(f"{name}, {seconds[name]:.0f} s" for name in longest))
     return int(any(case["wrong"] for case in result["cases"]))
 
 

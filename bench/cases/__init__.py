@@ -1,8 +1,10 @@
 """The cases: one folder a family, and beside them what goes across families.
 
 Every module below is found by itself.  One with ``cases(size)`` has cases to measure, in the
-order of the report; one with ``TARGETS`` says what they aim at; one with ``MEMORY`` or
-``FIRST_FITS`` says which fits are watched for memory, and what a fresh process is asked first.
+order of the report; one with ``TARGETS`` says what they aim at, one with ``ACCOUNTS`` why some stay
+under the machine's limit; one with ``DRAWN`` has kinds of shapes that are drawn by lot; one with
+``MEMORY`` or ``FIRST_FITS`` says which fits are watched for memory, and what a fresh process is
+asked first.
 """
 
 from __future__ import annotations

@@ -74,9 +74,8 @@ def entry_of(case: Case, outcome: Outcome, limits: Limits) -> dict[str, Any]:
         entry["flops"] = cost.flops
         entry["bytes"] = cost.read + cost.written
         entry["dtype"] = case.dtype
-        entry["plain_limit" if case.plain else "limit"] = _rounded(
-            least_seconds(cost, case.dtype, limits)
-        )
+        seconds, entry["bound"] = least_seconds(cost, case.dtype, limits)
+        entry["plain_limit" if case.plain else "limit"] = _rounded(seconds)
     if outcome.reference:
         n, small = outcome.reference
         rows = times_of(small)

@@ -25,7 +25,7 @@ _TRIAL = 0.03
 #: A call of so long has told how long it takes on all threads, if it did not compile.
 _LONG = 0.5
 #: One of so long is not tried on one thread.
-_TOO_LONG = 4.0
+_TOO_LONG = 1.0
 #: A call shorter than this has a warm-up call before each turn: the rows before have filled
 #: the caches with other things and sent threads to sleep.  To a longer one it does not matter.
 _WARM_UP = 0.05

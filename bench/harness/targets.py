@@ -31,6 +31,19 @@ class Target:
     tried: str = ""
 
 
+@dataclass(frozen=True)
+class Account:
+    """Why rows stay under the machine's limit.
+
+    group, case : the group, and how the names of the cases begin
+    why : where the rest of the time goes, as measured
+    """
+
+    group: str
+    case: str
+    why: str
+
+
 def reached(target: Target, case: dict[str, Any]) -> float | None:
     """Return the ratio or share a case came to, or None if it says nothing about it."""
     rows = case["rows"]

@@ -5,46 +5,55 @@ from __future__ import annotations
 from fastml.kernels.machine.jit import kernel
 from fastml.kernels.machine.team import take_ticket
 from fastml.kernels.ops.elementwise import decaying_exponential
-from fastml.kernels.tile import M, N, fill, lanes, load, multiply_add, store, store_past_cache
+from fastml.kernels.tile import (
+    COLUMNS,
+    VECTORS,
+    fill,
+    lanes,
+    load,
+    multiply_add,
+    store,
+    store_past_cache,
+)
 
 #: Vectors of multiply-adds held at once, and of the other operations: enough independent
 #: chains to keep the units busy.
-CHAINS, VECTORS = M * N, 8
+CHAINS, HELD = VECTORS * COLUMNS, 8
 #: What every chain comes to in the end: x = x / 2 + 1, x = exp(-x), x = 1 / (1 + x).
 ENDS = {"flops": 2.0, "exponentials": 0.567143290409784, "divisions": 0.618033988749895}
 
 
 @kernel
 def multiply_adds(turns, tickets, state, out):
-    """Multiply and add in registers alone: M x N chains, as many as the kernels keep.
+    """Multiply and add in registers alone: VECTORS x COLUMNS chains, as many as the kernels keep.
 
     Parameters
     ----------
     turns : int, multiply-adds of each vector in a ticket
     tickets : int
     state : IN/OUT the team's state, zero at the start
-    out : OUT (tickets * M * N * lanes,) so that nothing can be left out
+    out : OUT (tickets * VECTORS * COLUMNS * lanes,) so that nothing can be left out
     """
-    size = M * N * lanes(out)
+    size = VECTORS * COLUMNS * lanes(out)
     while True:
         ticket = take_ticket(state)
         if ticket >= tickets:
             return
-        tile = fill(out, 0.0, M, N)
+        tile = fill(out, 0.0, VECTORS, COLUMNS)
         for _ in range(turns):
             tile = multiply_add(tile, 0.5, 1.0)
-        store(out, ticket * size, M * lanes(out), tile)
+        store(out, ticket * size, VECTORS * lanes(out), tile)
 
 
 @kernel
 def exponentials(turns, tickets, state, out):
     """Apply the library's own exponential in registers alone, as above."""
-    size = VECTORS * lanes(out)
+    size = HELD * lanes(out)
     while True:
         ticket = take_ticket(state)
         if ticket >= tickets:
             return
-        tile = fill(out, 0.5, VECTORS, 1)
+        tile = fill(out, 0.5, HELD, 1)
         for _ in range(turns):
             tile = decaying_exponential(tile * -1.0)
         store(out, ticket * size, 0, tile)
@@ -53,12 +62,12 @@ def exponentials(turns, tickets, state, out):
 @kernel
 def divisions(turns, tickets, state, out):
     """Divide in registers alone, as above."""
-    size = VECTORS * lanes(out)
+    size = HELD * lanes(out)
     while True:
         ticket = take_ticket(state)
         if ticket >= tickets:
             return
-        one = fill(out, 1.0, VECTORS, 1)
+        one = fill(out, 1.0, HELD, 1)
         tile = one
         for _ in range(turns):
             tile = one / (one + tile)

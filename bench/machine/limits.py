@@ -17,6 +17,9 @@ _TICKETS = 64
 
 Limits = dict[str, dict[str, float]]
 
+#: What binds a piece of work that runs as fast as the machine can.
+ARITHMETIC, MEMORY = "arithmetic", "memory"
+
 
 def _run(kernel: Any, threads: int, *arguments: Any) -> None:
     """Run a kernel whose team's state stands before its arrays."""
@@ -52,8 +55,8 @@ def measure(size: Size) -> Limits:
         for dtype in ("float32", "float64"):
             for name, kernel, vectors, share, counted in (
                 ("flops", kernels.multiply_adds, kernels.CHAINS, 1, 2.0),
-                ("exponentials", kernels.exponentials, kernels.VECTORS, 8, 1.0),
-                ("divisions", kernels.divisions, kernels.VECTORS, 8, 1.0),
+                ("exponentials", kernels.exponentials, kernels.HELD, 8, 1.0),
+                ("divisions", kernels.divisions, kernels.HELD, 8, 1.0),
             ):
                 held = np.empty(_TICKETS * vectors * lanes_of(dtype), dtype)
                 run = partial(_run, kernel, threads, turns // share, _TICKETS, held)
@@ -76,8 +79,8 @@ def best_of(a: Limits, b: Limits) -> Limits:
     return {key: {name: max(a[key][name], b[key][name]) for name in a[key]} for key in a}
 
 
-def least_seconds(cost: Cost, dtype: str, limits: Limits) -> float:
-    """Return the least time a cost can take on all threads: the longest of three.
+def least_seconds(cost: Cost, dtype: str, limits: Limits) -> tuple[float, str]:
+    """Return the least time a cost can take on all threads, the longest of three, and which.
 
     Multiply-adds and exponentials share their units, so their times add up; divisions have a
     unit of their own; so has memory.  A byte written goes together with a byte read at the
@@ -90,4 +93,4 @@ def least_seconds(cost: Cost, dtype: str, limits: Limits) -> float:
     paired = min(cost.read, cost.written)
     memory = 2 * paired / speeds["copy"]
     memory += (cost.read - paired) / speeds["read"] + (cost.written - paired) / speeds["copy"]
-    return max(arithmetic, divisions, memory)
+    return max((arithmetic, ARITHMETIC), (divisions, ARITHMETIC), (memory, MEMORY))

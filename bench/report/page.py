@@ -8,9 +8,10 @@ from typing import Any
 from ..harness import results
 from ..harness.results import ROOT, Result
 from . import pictures, tables
+from .curves import FEWEST_RESULTS
 from .losses import loss_lines
 from .readme import readme_table, with_table
-from .targets import target_lines
+from .targets import account_lines, target_lines
 from .text import table
 
 RESULTS = ROOT / "bench" / "RESULTS.md"
@@ -120,7 +121,9 @@ def results_markdown(result: Result) -> str:
             lines += ["", f"## {title}", "", *make(result[key])]
     if result["size"] == "full" and (verdicts := target_lines(result)):
         lines += ["", "## Targets", "", *verdicts]
-    if len(results.comparable(result)) > 1:
+    if result["size"] == "full" and (accounts := account_lines(result)):
+        lines += ["", "## Under the machine's limit", "", *accounts]
+    if len(results.comparable(result)) >= FEWEST_RESULTS:
         lines += ["", "## Over time", "", "![Trend](plots/trend.svg)"]
     return "\n".join(lines) + "\n"
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .. import cases
 from ..harness import targets
 from ..harness.results import Result
-from ..harness.targets import Target
+from ..harness.targets import Account, Target
+from ..machine.limits import ARITHMETIC, MEMORY
 from .text import ratio, share, table
+
+#: Shares of the limit from which on nothing has to be explained, by what binds the work.
+_ENOUGH = {ARITHMETIC: 0.85, MEMORY: 0.65}
 
 
 def target_lines(result: Result, wanted: list[Target] | None = None) -> list[str]:
     """Return a table of the targets, and below it what was tried for those that are missed."""
-    rows = []
+    rows: list[list[str]] = []
+    n_kept = 0
     notes: dict[str, list[str]] = {}
     every = cases.collected("TARGETS") if wanted is None else wanted
     for target, case, found in targets.verdicts(result, every):
@@ -19,6 +26,7 @@ def target_lines(result: Result, wanted: list[Target] | None = None) -> list[str
         shown = share if shares else ratio
         rival = target.rival if isinstance(target.rival, str) else target.rival[0]
         verdict = "kept"
+        n_kept += found >= target.wanted
         if found < target.wanted:
             verdict = f"**missed**: {100 * (1 - found / target.wanted):.0f} % short"
             best = None if shares else targets.possible(found, case)
@@ -30,7 +38,33 @@ def target_lines(result: Result, wanted: list[Target] | None = None) -> list[str
         rows.append([f"{target.group}: {case['name']}", aim, shown(found).strip("*"), verdict])
     if not rows:
         return []
-    lines = table(["", "target, at least", "reached", "verdict"], rows)
+    lines = [f"{n_kept} of {len(rows)} are kept.", ""]
+    lines += table(["", "target, at least", "reached", "verdict"], rows)
     for tried, names in notes.items():
         lines += ["", f"- {'; '.join(dict.fromkeys(names))}: {tried}"]
     return lines
+
+
+def account_lines(result: Result, known: list[Account | Target] | None = None) -> list[str]:
+    """Return a table of the cases under the limit, and where their time goes."""
+    if known is None:
+        known = [*cases.collected("ACCOUNTS"), *cases.collected("TARGETS")]
+    rows = []
+    for case in result["cases"]:
+        enough = _ENOUGH.get(case.get("bound", ""), 0.0)
+        if case["group"] != "scaling" and case.get("share", 1.0) < enough:
+            named = f"{case['group']}: {case['name']}"
+            rows.append([named, case["bound"], share(case["share"]), _why(case, known) or "—"])
+    head = ["", "bound by", "share of limit", "where the rest goes"]
+    return table(head, rows) if rows else []
+
+
+def _why(case: dict[str, Any], known: list[Account | Target]) -> str:
+    """Return what is known about a case that stays under the limit."""
+    said = [
+        entry.why if isinstance(entry, Account) else entry.tried
+        for entry in known
+        if isinstance(entry, Account) or entry.rival == targets.LIMIT
+        if entry.group == case["group"] and case["name"].startswith(entry.case)
+    ]
+    return " ".join(dict.fromkeys(said)).strip()

@@ -30,6 +30,7 @@ def _k_means(X: Any) -> None:
     model = fastml.KMeans(n_clusters=2, n_init=1, max_iter=5, random_state=0).fit(X)
     model.predict(X)
     model.predict(X[:1])
+    model.predict(scipy.sparse.csr_array(X))
     model.transform(X)
     model.score(X)
     fastml.KMeans(n_clusters=2, init=X[:2], n_init=1).fit(X, sample_weight=np.ones(len(X)))

@@ -18,13 +18,13 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ..core.checkpoint import CheckpointFile, ResumableMixin, open_checkpoint
-from ..core.estimator import samples
+from ..core.checkpoint import Checkpoint, CheckpointFile, ResumableMixin, open_checkpoint
+from ..core.estimator import as_of_now, samples
 from ..core.passes import tree_sum
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, check_finite, is_plain
-from ..data import as_table, is_blocks
-from ..execution import map_blocks, over_blocks
+from ..data import as_table, is_blocks, is_sparse, sparse_samples
+from ..execution import map_blocks
 from ..kernels.ops import moments
 from ._distances import distances_to
 from ._nearest import nearest_labels, weighted_inertia
@@ -32,6 +32,7 @@ from ._plusplus import choose_rows, moderate_weights
 from ._table_fit import inertia_of
 
 ALL_ONES = np.empty(0)
+NO_CHECKPOINT = "A Checkpoint works on arrays in memory: pass an array."
 _NUMBERS_A_BLOCK = 100_000
 
 
@@ -59,8 +60,13 @@ def checked_weights(sample_weight: ArrayLike | None, X: Array) -> Array:
 
 def as_given(X: Array) -> Array:
     """Return X as the user passed it: read-only again where kernels have an alias."""
-    given: Array = getattr(X.base, "owner", X)
+    given: Array = getattr(getattr(X, "base", None), "owner", X)
     return given
+
+
+def to_be_seen(X: Any) -> Any:
+    """Return X as callbacks may look at it."""
+    return X if is_blocks(X) else as_given(X).view()
 
 
 class FittedCenters(NamedTuple):
@@ -143,7 +149,7 @@ class BaseKMeans(
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             In the units of the training data.
 
         Returns
@@ -162,8 +168,9 @@ class BaseKMeans(
             labels = nearest_labels(plain, fitted.points)
             if labels is not None:
                 return labels
+        X = self._if_sparse(X)
         if is_blocks(X):
-            check_is_fitted(self)
+            check_is_fitted(as_of_now(self))  # another thread may be fitting
             return map_blocks(type(self).predict, self, X)
         data, points = self._samples_and_centers(X)
         return self._nearest(data, points)
@@ -175,7 +182,7 @@ class BaseKMeans(
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             float32 stays float32; other types become float64.
         y : None, default=None
             Ignored; part of scikit-learn's interface.
@@ -190,13 +197,12 @@ class BaseKMeans(
         labels: Array = self.fit(X, sample_weight=sample_weight).labels_
         return labels
 
-    @over_blocks
     def transform(self, X: ArrayLike) -> Array:
         """Return the distance of each row to each centre.
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             In the units of the training data.
 
         Returns
@@ -208,6 +214,10 @@ class BaseKMeans(
             round-off of itself (2**-24 for float32, 2**-53 for float64), whatever the offset and
             scale of the data.
         """
+        X = self._if_sparse(X)
+        if is_blocks(X):
+            check_is_fitted(as_of_now(self))  # another thread may be fitting
+            return map_blocks(type(self).transform, self, X)
         data, points = self._samples_and_centers(X)
         if self._spherical:
             points = normalize(points)
@@ -218,7 +228,7 @@ class BaseKMeans(
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             In the units of the training data.
         y : None, default=None
             Ignored; part of scikit-learn's interface.
@@ -230,12 +240,20 @@ class BaseKMeans(
         score : float
             Never above 0 unless weights are negative.
         """
+        X = self._if_sparse(X)
         if is_blocks(X):
-            check_is_fitted(self)
+            check_is_fitted(as_of_now(self))  # another thread may be fitting
             return -inertia_of(self, as_table(X, None, sample_weight))
         data, points = self._samples_and_centers(X)
         weights = np.array(_check_sample_weight(sample_weight, data, dtype=np.float64))
         return -weighted_inertia(data, points, self._nearest(data, points), weights)
+
+    def _if_sparse(self, X: Any) -> Any:
+        """Return X as it is, or if it is sparse with its zeros: an array, or blocks of rows."""
+        if not is_sparse(X):
+            return X
+        check_is_fitted(as_of_now(self))  # another thread may be fitting
+        return sparse_samples(self, X, dtype=self._fitted_centers.points.dtype)
 
     @property
     def _spherical(self) -> bool:
@@ -255,7 +273,7 @@ class BaseKMeans(
 
     def _samples_and_centers(self, X: ArrayLike) -> tuple[Array, Array]:
         """Return X, checked, and the centres it was checked against."""
-        check_is_fitted(self)
+        check_is_fitted(as_of_now(self))  # another thread may be fitting
         points = self._fitted_centers.points
         data = samples(self, X, dtype=points.dtype)
         if data.shape[1] != points.shape[1]:  # another thread is fitting
@@ -297,7 +315,7 @@ class BaseKMeans(
                     "Explicit initial center position passed: performing only one init in "
                     f"{type(self).__name__} instead of n_init={self.n_init}.",
                     RuntimeWarning,
-                    stacklevel=3,
+                    stacklevel=6,
                 )
             return 1
         if self.n_init == "auto":
@@ -309,6 +327,10 @@ class BaseKMeans(
     ) -> CheckpointFile | None:
         """Return the file of a fit that begins, or None if nobody wants one."""
         if not hasattr(self, "_skl_callbacks"):
+            return None
+        if is_blocks(X):
+            if any(isinstance(c, Checkpoint) for c in self._skl_callbacks):
+                raise ValueError(NO_CHECKPOINT)
             return None
         settings = self.get_params(deep=False)
         for name in ("max_time", "verbose", "copy_x"):  # which decide no bit
@@ -324,6 +346,11 @@ class BaseKMeans(
             ConvergenceWarning,
             stacklevel=6,
         )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def _check_weighing(self, n_weighing: int) -> None:
         if n_weighing < self.n_clusters:

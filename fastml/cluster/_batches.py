@@ -9,8 +9,9 @@ import numpy as np
 
 from ..core.validation import Array
 from ..kernels.cluster import minibatch
+from ..kernels.cluster.centers import prepare_centers
 from ..kernels.cluster.minibatch import BatchSums
-from ._bundles import batch_sums, block_rows
+from ._bundles import batch_sums, block_rows, prepared_centers
 from ._nearest import weighted_inertia, write_labels
 
 
@@ -40,6 +41,7 @@ class RunningMeans:
         self.points = points
         self.counts = np.zeros(len(points))
         self.means = points.astype(np.float64)
+        self._centers = prepared_centers(points)
         self._batch_sums: tuple[int, BatchSums] | None = None
 
     @classmethod
@@ -72,7 +74,8 @@ class RunningMeans:
             If a row holds NaN or infinity, or the means overflow.
         """
         labels = np.empty(len(batch), np.int32)
-        if write_labels(batch, self.points, labels) < 0:
+        prepare_centers(self._centers)
+        if write_labels(batch, self.points, labels, centers=self._centers) < 0:
             raise ValueError("Input X contains NaN or infinity.")
         rows = block_rows(batch.shape[1], len(self.points))
         if self._batch_sums is None or self._batch_sums[0] != len(batch):

@@ -21,7 +21,7 @@ from ..kernels.cluster.minibatch import BatchSums
 from ..kernels.cluster.plusplus import Draw, Samples
 from ..kernels.ops.certify import MARGIN_SIZE
 from ..kernels.ops.sums import levels_for, tree_size
-from ..kernels.tile import N, lanes_of
+from ..kernels.tile import COLUMNS, lanes_of
 
 #: Work of a reduction block: enough to outweigh taking a ticket, little enough to share evenly.
 _WORK_PER_BLOCK = 400_000
@@ -215,7 +215,7 @@ def seeding_draw(X: Array, n_clusters: int, n_candidates: int, first: int, rows:
     """Return a draw whose first centre is row ``first``, in blocks of so many rows."""
     if not 0 <= first < len(X):
         raise ValueError(f"row {first} is none of the {len(X)} of X.")
-    n_columns = -(-(1 + n_candidates) // N) * N
+    n_columns = -(-(1 + n_candidates) // COLUMNS) * COLUMNS
     return Draw(
         np.full(n_clusters, first, np.int64),
         np.full(n_candidates, first, np.int64),

@@ -7,7 +7,7 @@ import numpy as np
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.cluster import distances
-from ..kernels.tile import N
+from ..kernels.tile import COLUMNS
 from ._bundles import check_array, check_samples, padded_clusters
 from ._nearest import rows_per_ticket
 
@@ -15,9 +15,9 @@ from ._nearest import rows_per_ticket
 def packed_centers(points: Array) -> Array:
     """Return centres tile by tile, those of a tile side by side; zeros where they pad."""
     k, d = points.shape
-    whole = k // N * N
+    whole = k // COLUMNS * COLUMNS
     packed = np.zeros(padded_clusters(k) * d, points.dtype)
-    packed[: whole * d] = points[:whole].reshape(-1, N, d).transpose(0, 2, 1).reshape(-1)
+    packed[: whole * d] = points[:whole].reshape(-1, COLUMNS, d).transpose(0, 2, 1).reshape(-1)
     packed[whole * d :].reshape(d, -1)[:, : k - whole] = points[whole:].T
     return packed
 

@@ -5,29 +5,22 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
-from sklearn.callback import with_callbacks
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import normalize
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ..core.callbacks import FitTask
-from ..core.estimator import samples, unchanged_on_error
-from ..core.validation import Array
-from ..data import Blocks, Table
+from ..core.estimator import unchanged_on_error
+from ..core.sklearn_compat import fit_context, with_callbacks
+from ..data import Blocks, is_sparse, sparse_samples
 from ..execution import Plan, table_of
-from ._base import BaseKMeans, as_given, checked_weights, mean_variance
+from ._array_fit import ArrayFit
+from ._base import BaseKMeans, checked_weights
 from ._bundles import block_rows
-from ._lloyd import Clustering, LloydRun, Reason, advance_until
-from ._plusplus import moderate_weights
-from ._resuming import Runs
+from ._lloyd import Clustering
 from ._table_kmeans import TableFit
 
 
@@ -127,14 +120,14 @@ class KMeans(BaseKMeans):
         n_clusters: int = 8,
         *,
         init: str | ArrayLike | Callable[..., ArrayLike] = "k-means++",
-        n_init: str | int = "auto",
+        n_init: Literal["auto"] | int = "auto",
         max_iter: int = 300,
         tol: float = 1e-4,
         verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
         copy_x: bool = True,
-        algorithm: str = "auto",
-        metric: str = "euclidean",
+        algorithm: Literal["auto", "lloyd", "elkan"] = "auto",
+        metric: Literal["euclidean", "cosine"] = "euclidean",
         max_time: float | None = None,
     ) -> None:
         self.n_clusters = n_clusters
@@ -149,14 +142,14 @@ class KMeans(BaseKMeans):
         self.metric = metric
         self.max_time = max_time
 
-    @with_callbacks  # type: ignore[untyped-decorator]
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Cluster the rows of X.
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             float32 stays float32; other types become float64.
         y : None, default=None
             Ignored; part of scikit-learn's interface.
@@ -174,31 +167,24 @@ class KMeans(BaseKMeans):
             estimator is then as it was.
         """
         deadline = np.inf if self.max_time is None else time.monotonic() + self.max_time
-        table = table_of(X, None, sample_weight)
         with unchanged_on_error(self):
-            if table is not None:
-                self._fit_table(table, deadline)
-                return self
-            data, weights = self._samples_and_weights(X, sample_weight)
-            random_state = check_random_state(self.random_state)
-            init = self._checked_init(data)
-            self._n_init = self._n_runs(10)
+            if is_sparse(X):
+                rows = sparse_samples(self, X, reset=True)
+                if sample_weight is not None:
+                    sample_weight = checked_weights(sample_weight, rows)
+                X = rows
+            table = table_of(X, None, sample_weight)
+            fit: ArrayFit | TableFit
+            if table is None:
+                fit = ArrayFit(self, X, sample_weight, deadline)
+            else:
+                fit = TableFit(self, table, deadline)
+            self._n_init = fit.n_runs
             self._warn_of_one_cluster()
-            weights, exponent = moderate_weights(weights)
-            best = self._best_run(data, weights, exponent, init, random_state, deadline)
-            for name, value in self._attributes(best, exponent).items():
+            for name, value in fit.best().attributes(fit.exponent).items():
                 setattr(self, name, value)
             self._n_features_out = self.n_clusters
         return self
-
-    def _fit_table(self, table: Table, deadline: float) -> None:
-        """Cluster the rows of a table."""
-        fit = TableFit(self, table, deadline)
-        self._n_init = fit.n_runs
-        self._warn_of_one_cluster()
-        for name, value in self._attributes(fit.best(), fit.exponent).items():
-            setattr(self, name, value)
-        self._n_features_out = self.n_clusters
 
     def _plan(self, X: Blocks) -> Plan:
         """Return what a fit of blocks does with rows."""
@@ -216,105 +202,7 @@ class KMeans(BaseKMeans):
             warnings.warn(
                 "algorithm='elkan' doesn't make sense for a single cluster. Using 'lloyd' instead.",
                 RuntimeWarning,
-                stacklevel=4,
-            )
-
-    def _samples_and_weights(
-        self, X: ArrayLike, sample_weight: ArrayLike | None
-    ) -> tuple[Array, Array]:
-        """Return the samples and their weights, (0,) if they are all one."""
-        data = samples(self, X, reset=True)
-        if len(data) < self.n_clusters:
-            raise ValueError(f"n_samples={len(data)} should be >= n_clusters={self.n_clusters}.")
-        return data, checked_weights(sample_weight, data)
-
-    @staticmethod
-    def _attributes(found: Clustering, weight_exponent: int) -> dict[str, Any]:
-        with np.errstate(over="ignore"):
-            inertia = float(np.ldexp(found.inertia, weight_exponent))
-        return {
-            "cluster_centers_": found.centers,
-            "labels_": found.labels,
-            "inertia_": inertia,
-            "n_iter_": found.n_iter,
-            "n_decided_": found.n_decided,
-            "n_scored_": found.n_scored,
-        }
-
-    def _best_run(
-        self,
-        X: Array,
-        weights: Array,
-        weight_exponent: int,
-        init: Any,
-        random_state: np.random.RandomState,
-        deadline: float,
-    ) -> Clustering:
-        """Run k-means from each start; return the run of least inertia."""
-        given = as_given(X).view()
-        if self._spherical:
-            X = normalize(X)
-        tol = self.tol * mean_variance(X) if self.tol else 0.0
-        run: LloydRun
-
-        def attributes() -> dict[str, Any]:
-            found = run.so_far()  # whose arrays the kernel goes on with
-            mine = replace(found, labels=found.labels.copy(), centers=found.centers.copy())
-            return self._attributes(mine, weight_exponent)
-
-        task = FitTask(self, self._n_init * self.max_iter, {"X": given}, attributes, "iteration")
-
-        def after(run: LloydRun) -> bool:
-            with task.epoch() as iteration:
-                if self.verbose:
-                    inertia = run.so_far().inertia
-                    print(f"Iteration {run.n_iter - 1}, inertia {inertia}.")
-            runs.save()
-            return iteration.stop
-
-        runs = Runs(self._checkpoint(given, weights, random_state), random_state)
-        watched = self.verbose or task.watched
-        with task.running():
-            for number in range(runs.number, self._n_init):
-                centers = runs.centers()
-                if centers is None:
-                    centers = self._start(X, weights, init, random_state, deadline)
-                    if self._spherical:
-                        normalize(centers, copy=False)
-                    if self.verbose:
-                        print("Initialization complete")
-                run = LloydRun(
-                    X,
-                    centers,
-                    sample_weight=weights,
-                    max_iter=self.max_iter,
-                    tol=tol,
-                    bounded=self.algorithm != "lloyd" and self.n_clusters > 1,
-                    spherical=self._spherical,
-                )
-                runs.begin(number, run)
-                stop = advance_until(run, deadline, after if watched else None)
-                if self.verbose:
-                    self._say_why(run, tol)
-                runs.end(run.finish())
-                late = time.monotonic() >= deadline
-                if late and (run.reason is Reason.GOING or number < self._n_init - 1):
-                    self._warn_of_time(run.n_iter)
-                if stop or late:
-                    break
-        assert runs.best is not None
-        self._warn_of_fewer_clusters(runs.best)
-        runs.forget()
-        return runs.best
-
-    @staticmethod
-    def _say_why(run: LloydRun, tol: float) -> None:
-        if run.reason is Reason.CONVERGED:
-            print(f"Converged at iteration {run.n_iter - 1}: strict convergence.")
-        elif run.reason is Reason.WITHIN_TOLERANCE:
-            print(
-                f"Converged at iteration {run.n_iter - 1}: center shift {run.squared_moves} "
-                f"within tolerance {tol}."
+                stacklevel=5,
             )
 
     def _warn_of_fewer_clusters(self, best: Clustering) -> None:
@@ -324,5 +212,5 @@ class KMeans(BaseKMeans):
                 f"Number of distinct clusters ({distinct}) found smaller than n_clusters "
                 f"({self.n_clusters}). Possibly due to duplicate points in X.",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=6,
             )

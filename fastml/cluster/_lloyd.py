@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -46,6 +47,25 @@ class Clustering:
     n_iter: int
     n_decided: int
     n_scored: int
+
+    def attributes(self, weight_exponent: int) -> dict[str, Any]:
+        """Return the fitted attributes of an estimator.
+
+        Parameters
+        ----------
+        weight_exponent : int
+            Weights were divided by 2 to this power.
+        """
+        with np.errstate(over="ignore"):
+            inertia = float(np.ldexp(self.inertia, weight_exponent))
+        return {
+            "cluster_centers_": self.centers,
+            "labels_": self.labels,
+            "inertia_": inertia,
+            "n_iter_": self.n_iter,
+            "n_decided_": self.n_decided,
+            "n_scored_": self.n_scored,
+        }
 
 
 def farthest_rows(distances: Array, count: int) -> Array:

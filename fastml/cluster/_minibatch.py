@@ -7,24 +7,23 @@ import time
 import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
-from sklearn.callback import with_callbacks
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..core.callbacks import FitTask
 from ..core.checkpoint import CheckpointFile, State
-from ..core.estimator import samples, unchanged_on_error
+from ..core.estimator import unchanged_on_error
+from ..core.sklearn_compat import fit_context, with_callbacks
 from ..core.validation import Array
-from ..kernels.cluster import minibatch
-from ._base import ALL_ONES, BaseKMeans, as_given, checked_weights, mean_variance
+from ._base import ALL_ONES, BaseKMeans, as_given, checked_weights, to_be_seen
 from ._batches import Progress, RunningMeans, labels_and_inertia, row_drawer
 from ._plusplus import moderate_weights
 from ._resuming import batches_state, restore_batches
+from ._sparse import in_memory, labels_of_all, samples_or_rows, take_rows, variance_of
 
 
 class Resume(NamedTuple):
@@ -158,7 +157,7 @@ class MiniBatchKMeans(BaseKMeans):
         tol: float = 0.0,
         max_no_improvement: int | None = 10,
         init_size: int | None = None,
-        n_init: str | int = "auto",
+        n_init: Literal["auto"] | int = "auto",
         reassignment_ratio: float = 0.01,
         max_time: float | None = None,
     ) -> None:
@@ -176,14 +175,14 @@ class MiniBatchKMeans(BaseKMeans):
         self.reassignment_ratio = reassignment_ratio
         self.max_time = max_time
 
-    @with_callbacks  # type: ignore[untyped-decorator]
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Cluster the rows of X.
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             float32 stays float32; other types become float64.
         y : None, default=None
             Ignored; part of scikit-learn's interface.
@@ -201,7 +200,7 @@ class MiniBatchKMeans(BaseKMeans):
         """
         deadline = np.inf if self.max_time is None else time.monotonic() + self.max_time
         with unchanged_on_error(self):
-            data = samples(self, X, reset=True)
+            data = samples_or_rows(self, X, reset=True)
             weights, exponent = moderate_weights(checked_weights(sample_weight, data))
             random_state = check_random_state(self.random_state)
             file = self._checkpoint(as_given(data), weights, random_state)
@@ -219,7 +218,7 @@ class MiniBatchKMeans(BaseKMeans):
             self.n_steps_ = n_steps
             self.n_iter_ = math.ceil(n_steps * min(self.batch_size, len(data)) / len(data))
             if self.compute_labels:
-                self.labels_, self.inertia_ = labels_and_inertia(data, means.points, weights)
+                self.labels_, self.inertia_ = labels_of_all(data, means.points, weights)
             else:
                 self.__dict__.pop("labels_", None)  # of a fit before
                 total = float(weights.sum()) if weights.size else len(data)
@@ -230,7 +229,7 @@ class MiniBatchKMeans(BaseKMeans):
                 file.remove()
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -238,7 +237,7 @@ class MiniBatchKMeans(BaseKMeans):
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             The batch.  The first one chooses the start, and must have ``n_clusters`` rows.
         y : None, default=None
             Ignored; part of scikit-learn's interface.
@@ -256,12 +255,13 @@ class MiniBatchKMeans(BaseKMeans):
         """
         with unchanged_on_error(self):
             if hasattr(self, "cluster_centers_"):
-                data = samples(self, X, dtype=self._fitted_centers.points.dtype)
+                dtype = self._fitted_centers.points.dtype
+                data = in_memory(samples_or_rows(self, X, dtype=dtype))
                 weights = checked_weights(sample_weight, data)
                 random_state = self._random_state
                 means = RunningMeans.resumed(self._fitted_centers.points, self._means, self._counts)
             else:
-                data = samples(self, X, reset=True)
+                data = in_memory(samples_or_rows(self, X, reset=True))
                 weights = checked_weights(sample_weight, data)
                 random_state = check_random_state(self.random_state)
                 self._check_against(data)
@@ -334,6 +334,7 @@ class MiniBatchKMeans(BaseKMeans):
         if self._init_size < len(X):
             rows = random_state.randint(0, len(X), self._init_size)
             X, weights = X[rows], weights[rows] if weights.size else weights
+        X = in_memory(X)
         if not weights.any():  # a sample of weightless rows only
             weights = ALL_ONES
         return self._start(X, weights, init, random_state, deadline)
@@ -352,7 +353,7 @@ class MiniBatchKMeans(BaseKMeans):
         n_steps = self.max_iter * n_samples // batch_size
         progress = Progress(
             smoothing=min(2 * batch_size / (n_samples + 1), 1.0),
-            tol=self.tol * mean_variance(X) if self.tol else 0.0,
+            tol=self.tol * variance_of(X) if self.tol else 0.0,
             max_no_improvement=self.max_no_improvement,
         )
         draw_rows = row_drawer(n_samples, weights, random_state)
@@ -366,7 +367,7 @@ class MiniBatchKMeans(BaseKMeans):
             reason, inertia = resume.found.numbers["reason"], resume.found.numbers["last"]
 
         def attributes() -> dict[str, Any]:
-            labels, inertia = labels_and_inertia(X, means.points, weights)
+            labels, inertia = labels_of_all(X, means.points, weights)
             return {
                 "cluster_centers_": means.points.copy(),
                 "labels_": labels,
@@ -382,12 +383,12 @@ class MiniBatchKMeans(BaseKMeans):
             }  # fmt: skip
             return batches_state(means, progress, random_state, numbers)
 
-        task = FitTask(self, n_steps, {"X": as_given(X).view()}, attributes, "step")
+        task = FitTask(self, n_steps, {"X": to_be_seen(X)}, attributes, "step")
         with task.running():
             while step < n_steps and reason is None:
                 step += 1
                 with task.epoch() as told:
-                    minibatch.gather_rows(X, draw_rows(batch_size), batch)
+                    take_rows(X, draw_rows(batch_size), batch)
                     before[:] = means.points
                     inertia = self._step(means, batch, ALL_ONES, random_state) / batch_size
                     if self.verbose:

@@ -10,6 +10,7 @@ from ..core.passes import tree_sum
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.cluster import line, nearest
+from ..kernels.cluster.centers import Centers
 from ._bundles import check_array, check_samples, prepared_centers
 
 #: Work of a ticket: enough to outweigh taking it, little enough to share evenly.
@@ -50,7 +51,13 @@ def nearest_labels(X: Array, points: Array, distances: Array | None = None) -> A
     return labels if decided >= 0 else None
 
 
-def write_labels(X: Array, points: Array, labels: Array, distances: Array | None = None) -> int:
+def write_labels(
+    X: Array,
+    points: Array,
+    labels: Array,
+    distances: Array | None = None,
+    centers: Centers | None = None,
+) -> int:
     """Label every row of X with its nearest centre.
 
     Parameters
@@ -59,6 +66,7 @@ def write_labels(X: Array, points: Array, labels: Array, distances: Array | None
     points : ndarray (n_clusters, n_features), C-contiguous: the centres
     labels : ndarray (n_samples,) of int32, written
     distances : ndarray (n_samples,), written, or None
+    centers : Centers, packed, of these points; prepared here by default
 
     Returns
     -------
@@ -75,13 +83,15 @@ def write_labels(X: Array, points: Array, labels: Array, distances: Array | None
     wanted = _NOTHING[X.dtype.type] if distances is None else distances
     if n_features == 1 and n_clusters >= _CENTERS_ON_LINE:
         return _write_labels_on_line(X, points, rows, labels, wanted, decisions)
+    if centers is None:
+        centers = prepared_centers(points, X)
     nanoseconds = n_samples * n_features * (n_clusters + 8) / 30
     run_team(
         nearest.nearest_centroid,
         min(team_size(nanoseconds), len(decisions)),
-        X, prepared_centers(points, X), rows, new_state(), labels, wanted, decisions,
+        X, centers, rows, new_state(), labels, wanted, decisions,
     )  # fmt: skip
-    return max(int(decisions.sum()), -1)
+    return _sum_of(decisions)
 
 
 def _write_labels_on_line(
@@ -95,7 +105,13 @@ def _write_labels_on_line(
         min(team_size(len(X) * (10 + 2 * len(points).bit_length())), len(decisions)),
         X, points, values, first.astype(np.int32), rows, new_state(), labels, distances, decisions,
     )  # fmt: skip
-    return max(int(decisions.sum()), -1)
+    return _sum_of(decisions)
+
+
+def _sum_of(decisions: Array) -> int:
+    """Return how many rows were decided in float64, or -1 if a row was not finite."""
+    of_tickets: list[int] = decisions.tolist()  # sooner added than NumPy begins to
+    return max(sum(of_tickets), -1)
 
 
 def _measure(X: Array, points: Array, labels: Array, weights: Array, distances: Array) -> Array:

@@ -121,11 +121,15 @@ class LloydPass:
     tol : float
     bounded : bool, default=True
         Whether bounds spare rows that cannot change.
+    spherical : bool, default=False
+        Whether centres are kept at unit length.
     """
 
-    def __init__(self, read: Read, max_iter: int, tol: float, bounded: bool = True) -> None:
+    def __init__(
+        self, read: Read, max_iter: int, tol: float, bounded: bool = True, spherical: bool = False
+    ) -> None:
         self._read, self._max_iter, self._tol = read, max_iter, tol
-        self._bounded = bounded
+        self._bounded, self._spherical = bounded, spherical
 
     def statistics(self, piece: Piece, model: LloydModel) -> Gains:
         """Return what clusters gain from the rows of a piece."""
@@ -189,7 +193,7 @@ class LloydPass:
         one_row = np.empty((1, points.shape[1]), points.dtype)
         return lloyd_plan(
             one_row, len(points), max_iter=self._max_iter, tol=self._tol,
-            bounded=self._bounded, spherical=False,
+            bounded=self._bounded, spherical=self._spherical,
         )  # fmt: skip
 
 

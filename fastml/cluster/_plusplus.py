@@ -13,7 +13,8 @@ from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import _check_sample_weight, check_array
 
 from ..core.threads import new_state, run_team, team_size
-from ..core.validation import Array
+from ..core.validation import Array, check_sparse
+from ..data import is_sparse
 from ..kernels.cluster import plusplus
 from ._bundles import seeding_draw, seeding_samples
 
@@ -111,7 +112,7 @@ def choose_rows(
 
 @validate_params(
     {
-        "X": ["array-like"],
+        "X": ["array-like", "sparse matrix"],
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
         "sample_weight": ["array-like", None],
         "x_squared_norms": ["array-like", None],
@@ -136,7 +137,7 @@ def kmeans_plusplus(
 
     Parameters
     ----------
-    X : array-like (n_samples, n_features)
+    X : array-like or sparse matrix (n_samples, n_features)
         The rows to choose among.
     n_clusters : int
         How many to choose.
@@ -171,19 +172,24 @@ def kmeans_plusplus(
     >>> sorted(indices.tolist())[-1]
     2
     """
-    data: Array = check_array(X, dtype=[np.float64, np.float32])
+    check_sparse(X)
+    data: Any = check_array(X, dtype=[np.float64, np.float32], accept_sparse="csr")
     weights = np.empty(0)
     if sample_weight is not None:
         weights = _check_sample_weight(sample_weight, data, dtype=np.float64)
-    if len(data) < n_clusters:
-        raise ValueError(f"n_samples={len(data)} should be >= n_clusters={n_clusters}.")
+    if data.shape[0] < n_clusters:
+        raise ValueError(f"n_samples={data.shape[0]} should be >= n_clusters={n_clusters}.")
     if x_squared_norms is not None:
         norms: Any = check_array(x_squared_norms, dtype=data.dtype, ensure_2d=False)
-        if norms.shape[0] != len(data):
+        if norms.shape[0] != data.shape[0]:
             raise ValueError(
                 f"The length of x_squared_norms {norms.shape[0]} should be equal to the length "
                 f"of n_samples {len(data)}."
             )
     generator = check_random_state(random_state)
+    if is_sparse(data):
+        from ._sparse import sparse_plusplus  # which needs this module
+
+        return sparse_plusplus(data, n_clusters, weights, generator, n_local_trials)
     rows = choose_rows(data, n_clusters, weights, generator, n_local_trials)
     return data[rows], rows

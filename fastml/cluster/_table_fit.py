@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.preprocessing import normalize
 
 from ..core.passes import tree_sum
 from ..core.threads import new_state, run_team, team_size
@@ -47,6 +48,37 @@ class Scaled(Blocks):
 
     def spec(self) -> Any:
         return Scaled, (self._base, self._exponent)
+
+
+class UnitRows(Blocks):
+    """Rows of a source at unit length.
+
+    Parameters
+    ----------
+    base : Blocks of floats
+    """
+
+    def __init__(self, base: Blocks) -> None:
+        super().__init__(base.shape, base.dtype, base.name, base.columns)
+        self._base = base
+        self.readers, self.forward = base.readers, base.forward
+
+    def _read(self, start: int, stop: int, out: Array) -> None:
+        rows = self._base.view(start, stop)
+        out[...] = self._base.read(start, stop) if rows is None else rows
+        check_finite(out)
+        normalize(out, copy=False)
+
+    def _gather(self, rows: Array) -> Array:
+        return np.asarray(normalize(self._base[rows]))
+
+    def spec(self) -> Any:
+        return UnitRows, (self._base,)
+
+
+def at_unit_length(table: Table) -> Table:
+    """Return a table of floats with the rows of X at unit length."""
+    return Table(UnitRows(table.X), table.y, table.weights)
 
 
 class Spread(NamedTuple):
@@ -195,11 +227,11 @@ def label_table(table: Table, points: Array) -> tuple[Labels, Array]:
 
 def inertia_of(estimator: Any, table: Table) -> float:
     """Return the inertia of a table with the centres of a fitted estimator."""
-    if estimator._spherical:
-        raise ValueError("metric='cosine' scores arrays in memory: pass an array.")
     points = estimator._fitted_centers.points
     table = table.astype(points.dtype)
     check_features(estimator, table.X)
+    if estimator._spherical:
+        table = at_unit_length(table)
     passes = Passes(table, rows_measured(table.X.shape[1]), type(estimator).__name__)
     return float(passes.run(LabelsPass(None, kept=False), points).inertia)
 
@@ -212,15 +244,21 @@ class TableRun:
     table : Table of moderate weights
     passes : Passes
         In blocks of ``block_rows``.
-    max_iter, tol, bounded
+    max_iter, tol, bounded, spherical
         See :class:`._lloyd.LloydRun`.
     """
 
     def __init__(
-        self, table: Table, passes: Passes, max_iter: int, tol: float, bounded: bool
+        self,
+        table: Table,
+        passes: Passes,
+        max_iter: int,
+        tol: float,
+        bounded: bool,
+        spherical: bool,
     ) -> None:
         self._table, self._passes = table, passes
-        self._fits = LloydPass(rows_of, max_iter, tol, bounded), FarthestPass(rows_of)
+        self._fits = LloydPass(rows_of, max_iter, tol, bounded, spherical), FarthestPass(rows_of)
         self._stamp = 1
 
     @classmethod

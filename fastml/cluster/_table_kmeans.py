@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import numpy as np
+from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state
 
 from ..core.callbacks import FitTask
@@ -16,7 +17,7 @@ from ..execution import set_features
 from ._lloyd import Clustering, Reason
 from ._plusplus import moderate_exponent
 from ._table_draws import Chances
-from ._table_fit import Scaled, Seen, TableRun, look_at
+from ._table_fit import Scaled, Seen, TableRun, at_unit_length, look_at
 from ._table_seeding import plusplus_rows
 
 
@@ -32,11 +33,6 @@ class TableFit:
     """
 
     def __init__(self, estimator: Any, table: Table, deadline: float) -> None:
-        if estimator.metric == "cosine":
-            raise ValueError(
-                "metric='cosine' works on arrays in memory: scale the rows to unit length and use "
-                "the Euclidean one, or pass an array."
-            )
         if any(isinstance(c, Checkpoint) for c in getattr(estimator, "_skl_callbacks", [])):
             raise ValueError("A Checkpoint works on arrays in memory: pass an array.")
         self._estimator, self._deadline = estimator, deadline
@@ -48,6 +44,8 @@ class TableFit:
         set_features(estimator, table.X)
         self._random = check_random_state(estimator.random_state)
         self._init = estimator._checked_init(np.empty((1, table.X.shape[1]), table.X.dtype))
+        if estimator._spherical:
+            table = at_unit_length(table)
         self.n_runs = estimator._n_runs(10)
         self._seen: Seen = look_at(table, type(estimator).__name__, bool(estimator.tol))
         self.exponent = self._seen.exponent
@@ -63,8 +61,9 @@ class TableFit:
         tol = estimator.tol * self._seen.variance if estimator.tol else 0.0
         bounded = estimator.algorithm != "lloyd" and estimator.n_clusters > 1
         runs = TableRun.of(
-            self.table, estimator.n_clusters, max_iter=estimator.max_iter, tol=tol, bounded=bounded
-        )
+            self.table, estimator.n_clusters, max_iter=estimator.max_iter, tol=tol, bounded=bounded,
+            spherical=estimator._spherical,
+        )  # fmt: skip
         best: Clustering | None = None
         so_far: list[Any] = []
         task = FitTask(
@@ -75,6 +74,8 @@ class TableFit:
         with task.running():
             for number in range(self.n_runs):
                 centers = self._start()
+                if estimator._spherical:
+                    normalize(centers, copy=False)
                 if estimator.verbose:
                     print("Initialization complete")
                 stop, n_iter, model = False, 0, None

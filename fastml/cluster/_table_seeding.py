@@ -13,7 +13,7 @@ from ..execution import Passes, in_file
 from ..kernels.cluster import plusplus
 from ..kernels.cluster.plusplus import Draw, Samples
 from ..kernels.ops.sums import tree_size
-from ..kernels.tile import N
+from ..kernels.tile import COLUMNS
 from ._bundles import check_array, seeding_samples
 from ._plusplus import BLOCK_ROWS
 from ._table_draws import Chances
@@ -33,7 +33,7 @@ class Weighing(NamedTuple):
 def _bundle(X: Array, weighing: Weighing, closest: Array) -> Draw:
     n, d = X.shape
     n_candidates = len(weighing.candidates)
-    n_columns = -(-(1 + n_candidates) // N) * N
+    n_columns = -(-(1 + n_candidates) // COLUMNS) * COLUMNS
     points = np.zeros((d, n_columns), X.dtype)
     points[:, 1 : 1 + n_candidates] = weighing.candidates.T
     check_array("closest", closest, (n,), X.dtype)
@@ -90,14 +90,19 @@ class WeighingPass:
         return potentials
 
 
-def plusplus_rows(table: Table, n_clusters: int, random_state: np.random.RandomState) -> Array:
+def plusplus_rows(
+    table: Table,
+    n_clusters: int,
+    random_state: np.random.RandomState,
+    n_local_trials: int | None = None,
+) -> Array:
     """Return the rows greedy k-means++ starts from, as ``_plusplus.choose_rows`` does.
 
     Parameters
     ----------
     table : Table of moderate numbers and weights
     """
-    n_candidates = 2 + int(np.log(n_clusters))
+    n_candidates = 2 + int(np.log(n_clusters)) if n_local_trials is None else n_local_trials
     chances = Chances(table)
     chosen = np.empty(n_clusters, np.int64)
     chosen[0] = chances.one(random_state)

@@ -32,9 +32,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from sklearn.callback import CallbackSupportMixin
 
 from .._version import __version__
+from .sklearn_compat import CallbackSupportMixin
 from .validation import Array
 
 #: Raise the number with every change of the layout or of what a state holds.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .estimator import replace_attributes
+from .validation import check_sparse
 
 
 def fit_as_scikit_learn(estimator: Any, reason: str, fit: Callable[[Any], Any]) -> None:
@@ -40,6 +41,8 @@ def unsupported_input(*arrays: Any) -> str | None:
     from sklearn import get_config
 
     if any(sparse.issparse(array) for array in arrays):
+        for array in arrays:
+            check_sparse(array)
         return "sparse X"
     foreign = any(
         hasattr(a, "__array_namespace__") and not isinstance(a, np.ndarray) for a in arrays

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,9 +12,26 @@ from sklearn.utils.validation import _check_y, check_consistent_length, validate
 
 from .validation import Array, check_finite, is_plain, readable
 
+Estimator = TypeVar("Estimator", bound=Any)
+
 #: What scikit-learn notes on an estimator during a fit, to end its callbacks by: it takes these
 #: away itself, after a fit that raised too.
 _NOTES_OF_CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+
+_NO_PARAMETERS = ("self", "__class__")
+
+
+def keep_parameters(estimator: object, arguments: dict[str, Any]) -> None:
+    """Keep what a constructor was given, each under its own name, as scikit-learn wants it.
+
+    Parameters
+    ----------
+    estimator : object
+    arguments : dict
+        What ``locals()`` returns at the beginning of ``__init__``.
+    """
+    given = {name: value for name, value in arguments.items() if name not in _NO_PARAMETERS}
+    vars(estimator).update(given)
 
 
 @contextmanager
@@ -38,6 +55,30 @@ def replace_attributes(estimator: object, attributes: dict[str, Any]) -> None:
     mine = vars(estimator)
     mine.update(attributes)
     for name in mine.keys() - attributes.keys():
+        del mine[name]
+
+
+def as_of_now(estimator: Estimator) -> Estimator:
+    """Return a twin with the attributes of this moment, whatever other threads fit meanwhile."""
+    twin = object.__new__(type(estimator))
+    vars(twin).update(vars(estimator))  # in one step
+    return twin
+
+
+@contextmanager
+def fitted_at_once(estimator: Estimator) -> Iterator[Estimator]:
+    """Yield a twin to fit; the estimator takes over in one step what it has at the end.
+
+    Another thread that predicts meanwhile sees the last fit or this one, and nothing in between.
+    If the block raises, the estimator is as it was.
+    """
+    twin = as_of_now(estimator)
+    yield twin
+    parameters = estimator.get_params(deep=False)
+    fitted = {name: value for name, value in vars(twin).items() if name not in parameters}
+    mine = vars(estimator)
+    mine.update(fitted)
+    for name in mine.keys() - fitted.keys() - parameters.keys():
         del mine[name]
 
 

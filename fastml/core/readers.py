@@ -18,16 +18,16 @@ import numpy as np
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-#: Of a reader: the system's eight megabytes would count against a limit of memory.
+#: Stack of a thread that reads: the usual eight megabytes would count against a memory limit.
 _STACK_BYTES = 1 << 20
-#: The caller looks this often, in seconds, whether it was interrupted.
+#: Seconds after which a waiting caller looks whether it was interrupted.
 _PATIENCE = 0.1
 
 
 def ring(n_buffers: int, n_bytes: int) -> list[Any]:
-    """Return buffers of bytes that the system has back as soon as they are dropped.
+    """Return buffers of bytes that go back to the system as soon as they are dropped.
 
-    Memory of the allocator might stay with it, in pieces.
+    Memory from NumPy's allocator might stay with the process.
     """
     if not hasattr(mmap, "MAP_PRIVATE"):
         return [np.empty(n_bytes, np.uint8) for _ in range(n_buffers)]
@@ -49,7 +49,7 @@ def read_ahead(
     read : callable
         Called by the threads, each time with a buffer nobody else has.
     buffers : list
-        As many jobs as there are buffers are at work or waiting at most.
+        At most as many jobs as there are buffers are being read, or read and not yet yielded.
     n_threads : int
         With one, jobs are read in order.
 

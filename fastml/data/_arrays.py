@@ -84,7 +84,7 @@ class Sliced(Blocks):
             return
         row = self.source.strides[0]
         if row <= 0 or id(self.source.base) != id(memory):
-            return  # a part of a map, or upside down
+            return  # a part of another map, or its rows in reverse
         offset = self.source.offset % mmap.ALLOCATIONGRANULARITY
         first = (offset + start * row) // mmap.PAGESIZE * mmap.PAGESIZE
         length = min(offset + stop * row, len(memory)) - first

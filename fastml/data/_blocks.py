@@ -12,7 +12,8 @@ from ..core.memory import in_words, memory_limit
 
 Array = NDArray[Any]
 
-#: Rows asked for by number are read together, this much at once, unless they are so far apart.
+#: Rows asked for by number are read a range of about so many bytes at a time; where less than one
+#: in so many rows of a range is wanted, one by one.
 _GATHERED_BYTES, _MOST_BETWEEN = 1 << 20, 100
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ._arrays import Sliced
 from ._blocks import Array, Blocks
+from ._sparse import SparseRows
 
 #: Bytes written at once.
 _CHUNK_BYTES = 1 << 23
@@ -124,6 +125,8 @@ class Offset(Blocks):
 
 def some_rows(source: Blocks, start: int, stop: int) -> Blocks:
     """Return a source of which only these rows will be read: an array's others need not be sent."""
+    if isinstance(source, SparseRows):
+        return Offset(source.some(slice(start, stop)), start, len(source))
     array = getattr(source, "source", None)
     if isinstance(source, Cached) or not isinstance(array, np.ndarray):
         return source

@@ -16,6 +16,7 @@ from ._blocks import Blocks, Joined, Selected
 from ._cache import Writer, cached
 from ._files import Npy
 from ._sequential import Factory, as_rows
+from ._sparse import SparseRows, is_sparse
 from ._tables import Parquet, Table, Taker
 
 _HDF5 = (".h5", ".hdf5", ".hdf")
@@ -39,9 +40,9 @@ def blocks(
         Paths may hold wildcards: ``.npy``, ``.parquet``, ``.h5::dataset``, ``.zarr``,
         ``.zarr::array``; several files are one after the other, in the order of their names.
         Anything with ``shape``, ``dtype`` and ``[a:b]``: arrays, ``numpy.memmap``, h5py, zarr,
-        Dask.  Anything that exports ``__arrow_c_stream__``: pyarrow, polars, pandas, duckdb.  A
-        function that returns an iterable of matrices, the same at every call.  An iterator of
-        matrices.  A sequence with ``len`` and ``[a:b]``.
+        Dask.  Sparse matrices of SciPy.  Anything that exports ``__arrow_c_stream__``: pyarrow,
+        polars, pandas, duckdb.  A function that returns an iterable of matrices, the same at
+        every call.  An iterator of matrices.  A sequence with ``len`` and ``[a:b]``.
     columns : list of str or of int, default=None
         The features, in this order; by default all but the target and the weights.
     target : str, int or list of them, default=None
@@ -144,6 +145,8 @@ def _open(source: Any, wanted: _Wanted) -> list[Blocks]:
         return _picked(_dask(source), wanted)
     if hasattr(source, "__arrow_c_stream__") and not isinstance(source, np.ndarray):
         return _open_arrow(source, wanted)
+    if is_sparse(source):
+        return _picked(SparseRows(source, type(source).__name__), wanted)
     if hasattr(source, "shape") and hasattr(source, "dtype") and hasattr(source, "__getitem__"):
         return _picked(Sliced(source, type(source).__name__), wanted)
     if callable(source):

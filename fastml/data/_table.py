@@ -12,6 +12,7 @@ from ..core.validation import check_finite, readable
 from ._arrays import Sliced, package_of
 from ._blocks import Array, Blocks, Selected
 from ._cache import cached, some_rows
+from ._sparse import SparseRows, is_sparse
 
 #: Weights of one.
 ALL_ONES = np.empty(0)
@@ -67,7 +68,7 @@ class Table:
         self.n_rows = counts[0]
         #: Whether the rows of X were seen to be finite.
         self.seen = False
-        #: How often they were gone through.
+        #: How many passes have been made over them.
         self.passes = 0
         #: Whether slow sources are worth a cache file, and for which rows.
         self.many, self.range = False, (0, self.n_rows)
@@ -226,6 +227,8 @@ def as_blocks(rows: Any, name: str) -> Blocks:
     if is_blocks(rows):
         found: Blocks = blocks(rows)
         return found
+    if is_sparse(rows):
+        return SparseRows(rows, name)
     return Sliced(np.asarray(rows), name)
 
 

@@ -14,14 +14,15 @@ import joblib
 import numpy as np
 import sklearn.ensemble
 from joblib.parallel import get_active_backend
-from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
 
+from ..core.documentation import documented
 from ..core.estimator import unchanged_on_error
+from ..core.sklearn_compat import fit_context
 from ..core.threads import get_num_threads
 from ..core.validation import Array
 from ..tree import DecisionTreeClassifier, DecisionTreeRegressor
-from ..tree._documentation import documented
+from ..tree._documentation import PARAMETERS
 from ..tree._estimator import EXACT, ExactTree, Shared
 
 
@@ -51,7 +52,7 @@ class ExactForest:
         tree._shared = vars(self)["_shared"]
         return tree
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Grow the forest.
 
@@ -107,7 +108,7 @@ class ExactForest:
         return state
 
 
-@documented
+@documented(PARAMETERS)
 class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifier):  # type: ignore[misc]
     """A random forest for classes: :class:`sklearn.ensemble.RandomForestClassifier` of exact trees.
 
@@ -155,7 +156,7 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
         return super().predict_proba(X) if shares is None else shares
 
 
-@documented
+@documented(PARAMETERS)
 class RandomForestRegressor(ExactForest, sklearn.ensemble.RandomForestRegressor):  # type: ignore[misc]
     """A random forest for numbers: :class:`sklearn.ensemble.RandomForestRegressor` of exact trees.
 

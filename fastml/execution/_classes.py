@@ -33,7 +33,8 @@ class ClassesPass:
         check_classes(y)
         values, numbers = number_classes(y)
         rows = np.zeros(len(values), np.int64)
-        rows[numbers[::-1]] = np.arange(part.stop - 1, part.start - 1, -1)  # the first is the last
+        # Written backwards, so that the first row of each class stays.
+        rows[numbers[::-1]] = np.arange(part.stop - 1, part.start - 1, -1)
         return Classes(values, rows, np.bincount(numbers, minlength=len(values)))
 
     def merge(self, a: Classes, b: Classes) -> Classes:

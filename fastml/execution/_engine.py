@@ -14,7 +14,7 @@ from ..data import Table, as_table, is_blocks
 Model = TypeVar("Model")
 S = TypeVar("S")
 
-#: Bytes of a piece that is read at once, about, and buffers of that size.
+#: About so many bytes are read as one piece, into so many buffers.
 PIECE_BYTES, BUFFERS = 12 << 20, 3
 #: Bytes a row that a pass may need besides: labels, class numbers and the like.
 _ROW_OVERHEAD = 32

@@ -38,6 +38,12 @@ class GradientCheck:
     differences: Array
     largest_error: float
 
+    def __str__(self) -> str:
+        return (
+            f"{len(self.parameters)} gradients checked: backpropagation and central differences "
+            f"differ by {self.largest_error:.1e} at most, relative to the larger."
+        )
+
 
 def check_gradients(
     estimator: BasePerceptron,

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
 from ..core.validation import Array
-from ..neural_network._perceptron import BasePerceptron
+from ..neural_network._perceptron import BasePerceptron, require_perceptron
 from ._gradient_flow import GradientFlow, gradient_flow
 from ._style import plain_log_axis
 
@@ -176,6 +175,8 @@ class LossCurveDisplay:
     figure_ : matplotlib Figure
     line_ : matplotlib Line2D
     validation_line_ : matplotlib Line2D or None
+    best_point_ : matplotlib Line2D or None
+        The least validation loss.
 
     Examples
     --------
@@ -224,7 +225,7 @@ class LossCurveDisplay:
         -------
         display : LossCurveDisplay
         """
-        check_is_fitted(estimator)
+        require_perceptron(estimator)
         name = type(estimator).__name__ if name is None else name
         display = cls(estimator.loss_curve_, estimator.validation_loss_curve_, name=name)
         return display.plot(ax=ax, **line_kwargs)
@@ -251,15 +252,21 @@ class LossCurveDisplay:
         curve = np.asarray(self.loss_curve, dtype=np.float64)
         epochs = np.arange(1, len(curve) + 1)
         (self.line_,) = ax.plot(epochs, curve, **{"label": f"{prefix}training", **line_kwargs})
-        self.validation_line_ = None
+        self.validation_line_ = self.best_point_ = None
         if self.validation_loss_curve is not None:
+            validation = np.asarray(self.validation_loss_curve, dtype=np.float64)
+            colour = self.line_.get_color()
+            # Wide and light, so that it is seen under the line of training.
             (self.validation_line_,) = ax.plot(
-                epochs,
-                np.asarray(self.validation_loss_curve, dtype=np.float64),
-                color=self.line_.get_color(),
-                ls="--",
+                epochs, validation, color=colour, lw=5, alpha=0.3, zorder=self.line_.zorder - 0.1,
                 label=f"{prefix}validation",
-            )
+            )  # fmt: skip
+            if np.isfinite(validation).any():
+                best = int(np.nanargmin(validation))
+                (self.best_point_,) = ax.plot(
+                    epochs[best], validation[best], color=colour, marker="o", ls="",
+                    label=f"{prefix}least in validation: epoch {epochs[best]}",
+                )  # fmt: skip
         ax.set(xlabel="epoch", ylabel="mean loss", yscale="log")
         plain_log_axis(ax)
         ax.legend()

@@ -13,6 +13,7 @@ from ..functional import dense_backward
 from ..kernels.neural_network.bundles import Samples
 from ..neural_network._network import Network
 from ..neural_network._perceptron import BasePerceptron, require_perceptron
+from ..neural_network._sparse import as_arrays
 
 #: The delta of the first hidden layer over that of the last below which gradients vanish, and
 #: above which they explode.
@@ -20,8 +21,8 @@ _VANISHING, _EXPLODING = 1e-3, 1e2
 #: A step that changes a weight matrix by more than this part of it is no small step.
 _LARGE_UPDATE = 0.5
 #: Shares of a layer's dead units, and of saturated ones, that count as many.  In a deep network
-#: of ReLUs that learns well, half of a layer may be dead.
-_MANY_DEAD, _MANY_SATURATED = 0.8, 0.3
+#: of ReLUs that learns well, half of a layer may be dead; not of the only one.
+_MANY_DEAD, _MANY_DEAD_OF_ONLY, _MANY_SATURATED = 0.8, 0.5, 0.3
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ def gradient_flow(
     network = estimator._fitted_network()
     layers = network.architecture
     samples = estimator._known_samples(X, y, layers)
+    samples, _ = as_arrays(samples, np.arange(len(samples.X)))
     activations = network.activations(samples.X)
     deltas, gradients = _backward(network, samples, activations)
     slopes = [
@@ -148,7 +150,8 @@ def gradient_flow(
         "activation_spreads": np.array([float(a.std()) for a in activations]),
         "update_ratios": _update_ratios(estimator, network, gradients, len(samples.X)),
     }
-    verdict, remedy = _judge(flow)
+    norms = np.array([float(np.linalg.norm(W)) for W in network.coefs])
+    verdict, remedy = _judge({**flow, "weight_norms": norms})
     return GradientFlow(**flow, verdict=verdict, remedy=remedy)
 
 
@@ -202,7 +205,8 @@ def _update_ratios(
     alpha = float(estimator.alpha) / n_samples
     change = optimizer.update(network.parameters, gradient, layers.n_weights, alpha)
     pairs = zip(layers.views(change)[0], network.coefs, strict=True)
-    return np.array([float(np.linalg.norm(dW) / np.linalg.norm(W)) for dW, W in pairs])
+    with np.errstate(divide="ignore", invalid="ignore"):  # weights of zero
+        return np.array([float(np.linalg.norm(dW) / np.linalg.norm(W)) for dW, W in pairs])
 
 
 def _judge(flow: dict[str, Any]) -> tuple[str, str]:
@@ -210,12 +214,20 @@ def _judge(flow: dict[str, Any]) -> tuple[str, str]:
     hidden = flow["activations"][:-1]
     if not hidden:
         return "healthy", "without a hidden layer nothing stands between the loss and the weights."
+    zero = np.flatnonzero(flow["weight_norms"] == 0)
+    if len(zero):
+        place = f"hidden layer {zero[0] + 1}" if zero[0] < len(hidden) else "the output layer"
+        return "zero weights", (
+            f"all weights of {place} are 0, so nothing passes, forward or back: start anew, with "
+            "weight_init='auto'."
+        )
     worst = int(np.argmax(flow["dead"][:-1]))
-    if flow["dead"][worst] > _MANY_DEAD:
+    if flow["dead"][worst] > (_MANY_DEAD if len(hidden) > 1 else _MANY_DEAD_OF_ONLY):
         name = hidden[worst]
+        which = f"hidden layer {worst + 1}" if len(hidden) > 1 else "the only hidden layer"
         cause = "negative" if name == "relu" else "saturated"
         return "dead units", (
-            f"{flow['dead'][worst]:.0%} of the units of hidden layer {worst + 1} ({name}) are "
+            f"{flow['dead'][worst]:.0%} of the units of {which} ({name}) are "
             f"{cause} for every sample, so no gradient reaches them. Lower learning_rate_init, "
             "scale the features, and start anew with weight_init='auto'."
         )

@@ -16,6 +16,7 @@ from ..cluster._kmeans import KMeans
 from ..cluster._nearest import squared_distances, write_labels
 from ..cluster._plusplus import kmeans_plusplus
 from ..core.validation import Array
+from ._plane import plane_of
 from ._style import COLOURS, FAINT, INK
 
 #: Points of a panel; more would only cover each other.
@@ -62,7 +63,7 @@ def voronoi_cell(centers: Array, own: int, corners: Array) -> Array:
 
 
 class KMeansStepsDisplay:
-    """K-means on data of two features, step by step, side by side.
+    """K-means step by step, side by side.
 
     Centres start somewhere, every row goes to the nearest one, each centre moves to the
     mean of its rows, and so on until nothing moves.  Made by :meth:`from_estimator`; parameters
@@ -70,9 +71,9 @@ class KMeansStepsDisplay:
 
     Parameters
     ----------
-    X : ndarray (n_samples, 2)
+    X : ndarray (n_samples, n_features)
         The rows that were clustered.
-    centers : list of ndarray (n_clusters, 2)
+    centers : list of ndarray (n_clusters, n_features)
         The centres at the start and after each iteration.
     start : str, default='Start'
         The title of the first panel.
@@ -80,6 +81,9 @@ class KMeansStepsDisplay:
         Whether the last iteration moved nothing.
     feature_names : sequence of two str, default=('feature 0', 'feature 1')
         What the axes are called.
+    plane : ndarray (n_features, 2), default=None
+        What rows are multiplied with to be drawn; None for rows of two features.  Regions are
+        drawn of those only.
 
     Attributes
     ----------
@@ -112,12 +116,14 @@ class KMeansStepsDisplay:
         start: str = "Start",
         converged: bool = True,
         feature_names: Sequence[str] = ("feature 0", "feature 1"),
+        plane: Array | None = None,
     ) -> None:
         self.X = X
         self.centers = centers
         self.start = start
         self.converged = converged
         self.feature_names = feature_names
+        self.plane = plane
 
     @property
     def n_iter(self) -> int:
@@ -132,6 +138,7 @@ class KMeansStepsDisplay:
         *,
         steps: int = 6,
         axes: Any = None,
+        columns: Sequence[int] | Sequence[str] | None = None,
         feature_names: Sequence[str] | None = None,
     ) -> Self:
         """Run k-means and draw its steps.
@@ -141,15 +148,18 @@ class KMeansStepsDisplay:
         estimator : KMeans
             Fitted or not, and left alone.  Its ``n_clusters``, ``init``, ``random_state`` and
             ``max_iter`` are used; it is run once, until nothing moves.
-        X : array-like (n_samples, 2)
-            The rows to cluster.
+        X : array-like (n_samples, n_features)
+            The rows to cluster, by all features.
         steps : int, default=6
             Panels, at least 4: the start, the two halves of the first iteration, some
             iterations in between, and the end.  Fewer where k-means has fewer steps.
         axes : array-like of matplotlib Axes, default=None
             Where to draw, one a panel; by default a new figure.
-        feature_names : sequence of two str, default=None
-            What the axes are called; None for the names X has, or else for numbers.
+        columns : sequence of two int or str, default=None
+            The features to draw; None for both where X has two, else for the two directions in
+            which it varies most.
+        feature_names : sequence of str, default=None
+            What the features are called; None for the names X has, or else for numbers.
 
         Returns
         -------
@@ -160,8 +170,8 @@ class KMeansStepsDisplay:
         ImportError
             Without matplotlib.
         TypeError, ValueError
-            If the estimator is no Euclidean :class:`KMeans`, X has not two features, or
-            ``steps`` is below 4.
+            If the estimator is no Euclidean :class:`KMeans`, X has not two features at least or
+            no such columns, or ``steps`` is below 4.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         _check_steps(steps)
@@ -172,19 +182,19 @@ class KMeansStepsDisplay:
         model = clone(estimator)
         recorder = _Recorder(model.init)
         _run_recorded(model, recorder, X)
-        if recorder.X.shape[1] != 2:
-            raise ValueError(f"X must have 2 features, got {recorder.X.shape[1]} instead.")
-        centers, start = recorder.centers, _name_of_start(estimator)
-        converged = model.n_iter_ < model.max_iter or np.array_equal(centers[-1], centers[-2])
         names = feature_names
         if names is None:
-            names = getattr(model, "feature_names_in_", ("feature 0", "feature 1"))
+            names = getattr(model, "feature_names_in_", None)
+        plane, names = plane_of(recorder.X, columns, names)
+        centers, start = recorder.centers, _name_of_start(estimator)
+        converged = model.n_iter_ < model.max_iter or np.array_equal(centers[-1], centers[-2])
         display = cls(
             recorder.X,
             centers,
             start=f"Start: {start}",
             converged=converged,
             feature_names=names,
+            plane=plane,
         )
         return display.plot(steps=steps, axes=axes)
 
@@ -259,12 +269,13 @@ class KMeansStepsDisplay:
         centre.set(markerfacecolor=FAINT, markeredgecolor=INK)
         old = Line2D([], [], linestyle="", marker="o", markersize=7, label="where it was")
         old.set(markerfacecolor="white", markeredgecolor=INK)
+        regions = Line2D([], [], color=FAINT, linewidth=0.8, label="boundary of regions")
         figure.legend(
             handles=[
                 centre,
                 *([old] if self.n_iter > 1 else []),
                 Line2D([], [], color=INK, linewidth=1.2, label="its way so far"),
-                Line2D([], [], color=FAINT, linewidth=0.8, label="boundary of regions"),
+                *([regions] if self.plane is None else []),
             ],
             loc="outside lower center",
             ncols=4,
@@ -272,9 +283,13 @@ class KMeansStepsDisplay:
         )
         return np.asarray(axes).reshape(-1)[:n_panels]
 
+    def _drawn(self, rows: Array) -> Array:
+        """Return where rows or centres are drawn."""
+        return rows if self.plane is None else np.asarray(rows @ self.plane)
+
     def _limits(self) -> tuple[Array, Array]:
         """Return the corners of a box around all rows and centres, neither flat nor tall."""
-        everything = np.concatenate([self.X, *self.centers]).astype(np.float64)
+        everything = self._drawn(np.concatenate([self.X, *self.centers]).astype(np.float64))
         low, high = everything.min(axis=0), everything.max(axis=0)
         width, height = (high - low) if (high > low).any() else (1.0, 1.0)
         sides = np.array([max(width, height / _TALLEST), max(height, width * _FLATTEST)])
@@ -298,12 +313,14 @@ class KMeansStepsDisplay:
 
     def _draw_points(self, axes: Any, labels: Array | None) -> None:
         step = -(-len(self.X) // _MOST_POINTS)
-        points = self.X[::step]
+        points = self._drawn(self.X[::step])
         colours = FAINT if labels is None else _colours_of(labels[::step])
         size = float(np.clip(6000 / len(points), 3, 16))
         axes.scatter(*points.T, s=size, c=colours, alpha=0.7, linewidths=0, zorder=2)
 
     def _draw_regions(self, axes: Any, centers: Array) -> None:
+        if self.plane is not None:
+            return
         (left, low), (right, high) = self._limits()
         corners = np.array([[left, low], [right, low], [right, high], [left, high]])
         for cluster, colour in enumerate(_colours_of(np.arange(len(centers)))):
@@ -313,9 +330,9 @@ class KMeansStepsDisplay:
                 axes.fill(*cell.T, fill=False, edgecolor=FAINT, linewidth=0.8, zorder=1)
 
     def _draw_centers(self, axes: Any, centers: Array) -> None:
-        colours = _colours_of(np.arange(len(centers)))
-        axes.scatter(*centers.T, s=120, c="white", edgecolors=INK, linewidths=1.2, zorder=5)
-        axes.scatter(*centers.T, s=60, c=colours, linewidths=0, zorder=6)
+        colours, places = _colours_of(np.arange(len(centers))), self._drawn(centers).T
+        axes.scatter(*places, s=120, c="white", edgecolors=INK, linewidths=1.2, zorder=5)
+        axes.scatter(*places, s=60, c=colours, linewidths=0, zorder=6)
 
     def _draw_start(self, axes: Any) -> None:
         self._prepare(axes, self.start, "no row assigned yet")
@@ -329,7 +346,7 @@ class KMeansStepsDisplay:
         self._prepare(axes, title, _inertia(self.X, centers, labels))
         self._draw_regions(axes, centers)
         self._draw_points(axes, labels)
-        ways = np.array(self.centers[: iteration + 1])
+        ways = self._drawn(np.array(self.centers[: iteration + 1]))
         for cluster in range(len(centers)):
             axes.plot(*ways[:, cluster].T, color=INK, linewidth=1.2, zorder=4)
         self._draw_centers(axes, centers)
@@ -341,8 +358,9 @@ class KMeansStepsDisplay:
         self._prepare(axes, "Iteration 1: move to the mean", _inertia(self.X, after, labels))
         self._draw_regions(axes, before)
         self._draw_points(axes, labels)
-        axes.scatter(*before.T, s=50, c="white", edgecolors=INK, linewidths=1.0, zorder=4)
-        for start, end in zip(before, after, strict=True):
+        old, new = self._drawn(before), self._drawn(after)
+        axes.scatter(*old.T, s=50, c="white", edgecolors=INK, linewidths=1.0, zorder=4)
+        for start, end in zip(old, new, strict=True):
             axes.plot(*np.array([start, end]).T, color=INK, linewidth=1.2, zorder=4)
         self._draw_centers(axes, after)
 

@@ -8,10 +8,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
+from sklearn.metrics import silhouette_score
+from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from ..cluster._base import BaseKMeans
 from ..core.validation import Array
-from ._style import COLOURS, INK, plain
+from ._style import COLOURS, FAINT, INK, plain
+
+#: Rows a silhouette is taken of, which takes the distances of all pairs.
+_MOST_ROWS = 2000
 
 
 class KMeansElbowDisplay:
@@ -26,12 +32,19 @@ class KMeansElbowDisplay:
         Numbers of clusters.
     inertias : ndarray (n_values,)
         The sum of squared distances of the rows to their centres, for each of them.
+    silhouettes : ndarray (n_values,), default=None
+        The mean silhouette for each of them, NaN for one cluster; drawn on an axis of its own.
+    n_clusters : int, default=None
+        A number of clusters to mark.
+    name : str, default=None
+        What was fitted, for the title.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
     ax_ : matplotlib Axes
     line_ : matplotlib Line2D
+    silhouette_line_ : matplotlib Line2D or None
 
     Examples
     --------
@@ -48,10 +61,22 @@ class KMeansElbowDisplay:
     figure_: Any
     ax_: Any
     line_: Any
+    silhouette_line_: Any
 
-    def __init__(self, *, k_values: Array, inertias: Array) -> None:
+    def __init__(
+        self,
+        *,
+        k_values: Array,
+        inertias: Array,
+        silhouettes: Array | None = None,
+        n_clusters: int | None = None,
+        name: str | None = None,
+    ) -> None:
         self.k_values = k_values
         self.inertias = inertias
+        self.silhouettes = silhouettes
+        self.n_clusters = n_clusters
+        self.name = name
 
     @classmethod
     def from_estimator(
@@ -61,6 +86,7 @@ class KMeansElbowDisplay:
         *,
         k_values: Iterable[int] = range(1, 11),
         sample_weight: ArrayLike | None = None,
+        silhouette: bool = False,
         ax: Any = None,
         **line_kw: Any,
     ) -> Self:
@@ -76,6 +102,9 @@ class KMeansElbowDisplay:
             Values of ``n_clusters``.
         sample_weight : array-like (n_samples,), default=None
             Weight of each row; None for 1 each.
+        silhouette : bool, default=False
+            Whether the mean silhouette is drawn too, of 2,000 rows at most, drawn with the
+            estimator's ``random_state``.
         ax : matplotlib Axes, default=None
             Where to draw; by default a new figure.
         **line_kw
@@ -90,17 +119,32 @@ class KMeansElbowDisplay:
         ImportError
             Without matplotlib.
         TypeError, ValueError
-            As ``estimator.fit``, or if ``k_values`` is empty.
+            If the estimator is none of fastml's with centres, as ``estimator.fit``, or if
+            ``k_values`` is empty.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        if not isinstance(estimator, BaseKMeans):
+            raise TypeError(
+                "estimator must be a fastml.KMeans or fastml.MiniBatchKMeans, got "
+                f"{type(estimator).__module__}.{type(estimator).__qualname__} instead."
+            )
         values = list(k_values)
         if not values:
             raise ValueError("k_values must hold at least one number.")
-        inertias = []
+        inertias, silhouettes = [], []
         for k in values:
-            model = clone(estimator).set_params(n_clusters=k)
-            inertias.append(model.fit(X, sample_weight=sample_weight).inertia_)
-        return cls(k_values=np.array(values), inertias=np.array(inertias)).plot(ax, **line_kw)
+            model = clone(estimator).set_params(n_clusters=k).fit(X, sample_weight=sample_weight)
+            inertias.append(model.inertia_)
+            if silhouette:
+                silhouettes.append(_silhouette(model, X))
+        display = cls(
+            k_values=np.array(values),
+            inertias=np.array(inertias),
+            silhouettes=np.array(silhouettes) if silhouette else None,
+            n_clusters=estimator.n_clusters,
+            name=type(estimator).__name__,
+        )
+        return display.plot(ax, **line_kw)
 
     def plot(self, ax: Any = None, **line_kw: Any) -> Self:
         """Draw the curve.
@@ -126,7 +170,15 @@ class KMeansElbowDisplay:
         (self.line_,) = ax.plot(self.k_values, self.inertias, **style)
         ax.set_xlabel("number of clusters k")
         ax.set_ylabel("inertia")
-        ax.set_title("Inertia over the number of clusters", loc="left", pad=10, color=INK)
+        of = "" if self.name is None else f"{self.name}: "
+        ax.set_title(f"{of}inertia over the number of clusters", loc="left", pad=10, color=INK)
+        if self.n_clusters is not None and self.n_clusters in self.k_values:
+            ax.axvline(self.n_clusters, color=FAINT, linestyle=":", zorder=0)
+            ax.annotate(
+                f"k = {self.n_clusters}", (self.n_clusters, 1), (4, -12),
+                xycoords=("data", "axes fraction"), textcoords="offset points", color=FAINT,
+            )  # fmt: skip
+        self._plot_silhouettes(ax)
         ax.set_ylim(bottom=0)
         ax.xaxis.set_major_locator(MaxNLocator(nbins=15, integer=True))
         ax.yaxis.set_major_formatter(lambda value, _: plain(value))
@@ -134,3 +186,30 @@ class KMeansElbowDisplay:
         ax.spines[["top", "right"]].set_visible(False)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _plot_silhouettes(self, ax: Any) -> None:
+        """Draw the silhouettes on an axis on the right."""
+        self.silhouette_line_ = None
+        if self.silhouettes is None:
+            return
+        right = ax.twinx()
+        (self.silhouette_line_,) = right.plot(
+            self.k_values, self.silhouettes, color=COLOURS[1], linestyle="--", marker="s",
+            markersize=4,
+        )  # fmt: skip
+        right.set_ylabel("mean silhouette (dashed): the higher, the clearer", color=COLOURS[1])
+        right.tick_params(axis="y", labelcolor=COLOURS[1])
+        right.spines["top"].set_visible(False)
+
+
+def _silhouette(model: Any, X: ArrayLike) -> float:
+    """Return the mean silhouette of some rows; NaN where all of them are of one cluster."""
+    random = check_random_state(model.random_state)
+    n_samples = len(model.labels_)
+    rows = np.arange(n_samples)
+    if n_samples > _MOST_ROWS:
+        rows = random.choice(n_samples, _MOST_ROWS, replace=False)
+    labels = model.labels_[rows]
+    if not 1 < len(np.unique(labels)) < len(labels):
+        return float("nan")
+    return float(silhouette_score(_safe_indexing(X, rows), labels))

@@ -119,6 +119,16 @@ def refined(
     return None
 
 
+def side_by_side(X: Array, Y: Array) -> Array:
+    """Return the columns of both, float64 and in C order, whatever order X is in.
+
+    NumPy and BLAS add columns in another order than rows: the bits would depend on it.
+    """
+    columns = np.empty((len(X), X.shape[1] + Y.shape[1]))
+    columns[:, : X.shape[1]], columns[:, X.shape[1] :] = X, Y
+    return columns
+
+
 def reduced(X: Array, Y: Array, roots: Array | None, moments: Moments) -> tuple[Array, Array]:
     """Return (F, B) of at most n_features + n_targets rows: min ||X b - Y|| is min ||F b - B||.
 
@@ -136,7 +146,7 @@ def reduced(X: Array, Y: Array, roots: Array | None, moments: Moments) -> tuple[
     triangle = np.empty((0, width))
     for start in range(0, n_rows, block):
         rows: Any = slice(start, start + block) if order is None else order[start : start + block]
-        some = np.hstack([np.asarray(X[rows], np.float64), Y[rows]]) - moments.mean
+        some = side_by_side(X[rows], Y[rows]) - moments.mean
         if roots is not None:
             some *= roots[rows][:, None]
         triangle = np.vstack([triangle, some])

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import linalg
 from sklearn import linear_model
-from sklearn.base import _fit_context
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
-from ..core.estimator import unchanged_on_error
+from ..core.estimator import as_of_now, fitted_at_once
+from ..core.sklearn_compat import fit_context
 from ..core.validation import Array
 from ..data import Blocks
 from ..execution import Plan, over_blocks, table_of
@@ -69,7 +69,7 @@ class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: igno
     (array([ 2., -1.]), 3.0)
     """
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> LinearRegression:
         """Fit the model.
 
@@ -94,22 +94,22 @@ class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: igno
         reason = "positive=True" if self.positive else unsupported_input(X)
         if reason is None:
             table = table_of(X, y, sample_weight)
-            with unchanged_on_error(self):
+            with fitted_at_once(self) as twin:
                 if table is not None:
-                    sums = solve_table(self, table, np.zeros(1), self.fit_intercept)
+                    sums = solve_table(twin, table, np.zeros(1), twin.fit_intercept)
                     if sums is not None:
                         table = sums[0]
                         flat = table.y is not None and table.y.ndim == 1
-                        set_solution(self, table.X.dtype, flat, *sums[1:], self.fit_intercept)
-                        self._set_rest(sums[1], min(table.X.shape))
-                        self.__dict__.pop("_seen", None)
+                        set_solution(twin, table.X.dtype, flat, *sums[1:], twin.fit_intercept)
+                        twin._set_rest(sums[1], min(table.X.shape))
+                        twin.__dict__.pop("_seen", None)
                         return self
-                rows, y_, weights = checked_rows(self, X, y, sample_weight, nonnegative=True)
-                found = solved(self, rows, y_, weights, np.zeros(1), self.fit_intercept)
+                rows, y_, weights = checked_rows(twin, X, y, sample_weight, nonnegative=True)
+                found = solved(twin, rows, y_, weights, np.zeros(1), twin.fit_intercept)
                 if found is not None:
-                    set_solution(self, rows.dtype, y_.ndim == 1, *found, self.fit_intercept)
-                    self._set_rest(found[0], min(rows.shape))
-                    self.__dict__.pop("_seen", None)
+                    set_solution(twin, rows.dtype, y_.ndim == 1, *found, twin.fit_intercept)
+                    twin._set_rest(found[0], min(rows.shape))
+                    twin.__dict__.pop("_seen", None)
                     return self
             reason = "squares overflow"
         fit_as_scikit_learn(
@@ -133,6 +133,7 @@ class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: igno
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
             In the wider type of X and ``coef_``; a row's are the same bits in any company.
         """
+        self = as_of_now(self)
         found = targets(self, X)
         return np.asarray(super().predict(X)) if found is None else found
 
@@ -143,7 +144,6 @@ class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: igno
         """Set the rank, and what ``singular_`` is made of: that many values."""
         self.rank_ = solution.rank
         self._factor = (solution.factor(), count)
-        self.__dict__.pop("_singular", None)
 
     def _plan(self, X: Blocks) -> Plan:
         """Return what a fit of blocks does with rows."""
@@ -152,13 +152,15 @@ class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: igno
     @property
     def singular_(self) -> Array:
         """Singular values of the centred X, largest first."""
-        if "_singular" not in vars(self):
-            if "_factor" not in vars(self):
+        state = vars(self)
+        made = state.get("_factor")
+        held = state.get("_singular")
+        if held is None or held[0] is not made:  # of another fit
+            if made is None:
                 raise AttributeError("singular_ is there after a dense fit only.")
-            factor, count = self._factor
-            self._singular = linalg.svdvals(factor)[:count]
-        return np.asarray(self._singular)
+            held = self._singular = made, linalg.svdvals(made[0])[: made[1]]
+        return np.asarray(held[1])
 
     @singular_.setter
     def singular_(self, values: Array) -> None:
-        self._singular = values
+        self._singular = vars(self).get("_factor"), values

@@ -114,6 +114,11 @@ def quasi_newton(
         for (s, y, rho), factor in zip(pairs, reversed(factors), strict=True):
             q += s * (factor - rho * float((y * q).sum()))
         decrease = float((q * gradient).sum())
+        if not decrease >= 0.0:  # no descent: rounding has spoilt the guess, or the pairs
+            if not pairs:
+                return Search(W, value, n_iter, False, gradient=gradient)
+            pairs = []
+            continue
         if decrease <= 2 * gap * value:
             return Search(W, value, n_iter, True)
         ratio, before = decrease / before, decrease

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn import linear_model
-from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
 
 from ..core.classes import check_classes, number_classes
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
-from ..core.estimator import unchanged_on_error
+from ..core.estimator import as_of_now, fitted_at_once
+from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_finite, contiguous
 from ._logistic_fit import fit_logistic
 from ._predict import labels, probabilities
@@ -93,7 +93,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
             return "callbacks"
         return unsupported_input(X, y, sample_weight)
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> LogisticRegression:
         """Fit the model.
 
@@ -123,8 +123,8 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         """
         reason = self._reason(X, y, sample_weight)
         if reason is None:
-            with unchanged_on_error(self):
-                reason = self._fit_dense(X, y, sample_weight)
+            with fitted_at_once(self) as twin:
+                reason = twin._fit_dense(X, y, sample_weight)
         if reason is not None:
             fit_as_scikit_learn(
                 self,
@@ -206,6 +206,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         -------
         margins : ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
+        self = as_of_now(self)
         found = targets(self, X)
         if found is None:
             return np.asarray(super().decision_function(X))
@@ -223,6 +224,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         -------
         y : ndarray of shape (n_samples,)
         """
+        self = as_of_now(self)
         found = predicted(self, X, labels)
         if found is None:
             return np.asarray(super().predict(X))
@@ -240,5 +242,6 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
         """
+        self = as_of_now(self)
         found = predicted(self, X, probabilities)
         return np.asarray(super().predict_proba(X)) if found is None else found

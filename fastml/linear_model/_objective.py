@@ -21,6 +21,8 @@ from ._predict import probabilities
 _NOTHING = np.empty(0)
 #: Curvature of wider float32 rows is summed in float32: it only says where to go.
 _MOST_DOUBLE_COLUMNS = 64
+#: What is added to every class's share of the curvature.
+_LEAST_SHARE = 1e-10
 
 
 def pass_over(
@@ -191,7 +193,9 @@ class Problem:
         penalty = np.tile(self.penalty[:used], n_blocks)
         if S is not None:
             penalty *= len(S) - 1 or 1
-            mixed = np.linalg.inv(S + np.full_like(S, 1 / len(S) ** 2) * (len(S) > 1))
+            # Classes that are decided leave eigenvalues that rounding makes negative.
+            definite = S + _LEAST_SHARE * np.eye(len(S))
+            mixed = np.linalg.inv(definite + np.full_like(S, 1 / len(S) ** 2) * (len(S) > 1))
         ridge = 1e-15
         while not (factor := Factor(H + np.diag(penalty), ridge)).definite:
             if not ridge < 1:  # numbers overflow

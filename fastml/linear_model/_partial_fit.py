@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.delegation import unsupported_input
-from ..core.estimator import unchanged_on_error
+from ..core.estimator import fitted_at_once
 from ..core.validation import Array, check_finite
 from ..kernels.ops.gram import BLOCK_ROWS
 from ._dense import checked_rows, set_solution
@@ -143,7 +143,7 @@ class PartialFit:
         reason = "positive=True" if me.positive else unsupported_input(X, y)
         if reason is not None:
             raise ValueError(f"partial_fit does not take {reason}.")
-        with unchanged_on_error(self):
+        with fitted_at_once(me) as me:
             me._validate_params()
             kept = vars(me).get("_seen")
             rows, y_, weights = checked_rows(
@@ -169,7 +169,7 @@ class PartialFit:
             solution = solve_from(found, rows.shape[1], self._penalties(Y.shape[1]))
             set_solution(me, seen.dtype, flat, solution, found, center)
             me._seen = (seen, flat)
-            self._set_rest(solution)
+            me._set_rest(solution)
         return self
 
     def _set_rest(self, solution: Any) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn import linear_model
-from sklearn.base import _fit_context
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
-from ..core.estimator import unchanged_on_error
+from ..core.estimator import as_of_now, fitted_at_once
+from ..core.sklearn_compat import fit_context
 from ..core.validation import Array
 from ..data import Blocks
 from ..execution import Plan, over_blocks, table_of
@@ -68,7 +68,7 @@ class Ridge(PartialFit, linear_model.Ridge):  # type: ignore[misc]
         """Return what a fit of blocks does with rows."""
         return plan_of(X)
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Ridge:
         """Fit the model.
 
@@ -97,27 +97,27 @@ class Ridge(PartialFit, linear_model.Ridge):  # type: ignore[misc]
             reason = f"solver={self.solver!r}"
         if reason is None:
             table = table_of(X, y, sample_weight)
-            with unchanged_on_error(self):
+            with fitted_at_once(self) as twin:
                 if table is not None:
                     wide = table.y is not None and table.y.ndim == 2
-                    alpha = self._penalties(table.y.shape[1] if wide else 1)  # type: ignore[union-attr]
-                    sums = solve_table(self, table, alpha, self.fit_intercept)
+                    alpha = twin._penalties(table.y.shape[1] if wide else 1)  # type: ignore[union-attr]
+                    sums = solve_table(twin, table, alpha, twin.fit_intercept)
                     if sums is not None:
                         table = sums[0]
-                        set_solution(self, table.X.dtype, not wide, *sums[1:], self.fit_intercept)
-                        self._set_rest(sums[1])
-                        self.__dict__.pop("_seen", None)
+                        set_solution(twin, table.X.dtype, not wide, *sums[1:], twin.fit_intercept)
+                        twin._set_rest(sums[1])
+                        twin.__dict__.pop("_seen", None)
                         return self
-                rows, y_, weights = checked_rows(self, X, y, sample_weight)
-                alpha = self._penalties(1 if y_.ndim == 1 else y_.shape[1])
+                rows, y_, weights = checked_rows(twin, X, y, sample_weight)
+                alpha = twin._penalties(1 if y_.ndim == 1 else y_.shape[1])
                 if weights is not None and (weights < 0).any():
                     reason = "negative weights"
                 else:
-                    found = solved(self, rows, y_, weights, alpha, self.fit_intercept)
+                    found = solved(twin, rows, y_, weights, alpha, twin.fit_intercept)
                     if found is not None:
-                        set_solution(self, rows.dtype, y_.ndim == 1, *found, self.fit_intercept)
-                        self._set_rest(found[0])
-                        self.__dict__.pop("_seen", None)
+                        set_solution(twin, rows.dtype, y_.ndim == 1, *found, twin.fit_intercept)
+                        twin._set_rest(found[0])
+                        twin.__dict__.pop("_seen", None)
                         return self
                     reason = "squares overflow"
         fit_as_scikit_learn(self, reason, lambda copied: super().fit(X, y, sample_weight))
@@ -152,5 +152,6 @@ class Ridge(PartialFit, linear_model.Ridge):  # type: ignore[misc]
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
             In the wider type of X and ``coef_``; a row's are the same bits in any company.
         """
+        self = as_of_now(self)
         found = targets(self, X)
         return np.asarray(super().predict(X)) if found is None else found

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import linalg
 from sklearn import linear_model
-from sklearn.base import _fit_context
 from sklearn.metrics import mean_squared_error, r2_score
 from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
-from ..core.estimator import unchanged_on_error
+from ..core.estimator import as_of_now, fitted_at_once
 from ..core.passes import tree_sum
+from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_finite, contiguous
 from ._dense import checked_rows, set_solution
 from ._least_squares import solve, solve_from
@@ -164,7 +164,7 @@ class RidgeCV(linear_model.RidgeCV):  # type: ignore[misc]
             return "alphas that are not positive"
         return unsupported_input(X, y, sample_weight)
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None, **params: Any) -> RidgeCV:
         """Choose a penalty and fit with it.
 
@@ -190,8 +190,8 @@ class RidgeCV(linear_model.RidgeCV):  # type: ignore[misc]
         """
         reason = self._reason(X, y, sample_weight, params)
         if reason is None:
-            with unchanged_on_error(self):
-                reason = self._fit_dense(X, y, sample_weight)
+            with fitted_at_once(self) as twin:
+                reason = twin._fit_dense(X, y, sample_weight)
         if reason is not None:
             fit_as_scikit_learn(
                 self, reason, lambda copied: super().fit(X, y, sample_weight, **params)
@@ -249,5 +249,6 @@ class RidgeCV(linear_model.RidgeCV):  # type: ignore[misc]
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
+        self = as_of_now(self)
         found = targets(self, X)
         return np.asarray(super().predict(X)) if found is None else found

@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..core.validation import Array
 from ._factor import Factor
-from ._least_squares import WELL_CONDITIONED, Solution, by_factor, penalised_by_factor
+from ._least_squares import WELL_CONDITIONED, Solution, by_factor, penalised_by_factor, side_by_side
 from ._moments import Moments, raw_products
 
 
@@ -27,7 +27,7 @@ def solve_wide(
     learning algorithm in dual variables", 1998).
     """
     d = X.shape[1]
-    columns = np.hstack([np.asarray(X, np.float64), Y])
+    columns = side_by_side(X, Y)
     w = np.ones(len(X)) if weights is None else weights
     with np.errstate(all="ignore"):
         mean = weighted_mean(columns, w) if center else np.zeros(columns.shape[1])

@@ -11,10 +11,13 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_sample_weight
 
 from ..core.classes import check_classes
+from ..core.documentation import documented
+from ..core.estimator import as_of_now
 from ..core.passes import TreeSum
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, readable
 from ..kernels.naive_bayes import categories
+from ._documentation import ATTRIBUTES, PARAMETERS
 from ._fitting import FitsInPieces
 
 _ALL_ONES = np.empty(0)
@@ -22,6 +25,7 @@ _ALL_ONES = np.empty(0)
 _NUMBERS_A_TICKET = 1 << 16
 
 
+@documented(PARAMETERS, attributes=ATTRIBUTES)
 class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: ignore[misc]
     """Naive Bayes of categories, numbered 0, 1, 2, ... within each feature.
 
@@ -31,30 +35,17 @@ class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: i
 
     Parameters
     ----------
-    alpha : float, default=1.0
-        What is added to every count.
-    force_alpha : bool, default=True
-        Whether an ``alpha`` below 1e-10 is taken as it is.
-    fit_prior : bool, default=True
-        Whether the classes' probabilities are their shares of the rows; equal ones otherwise.
-    class_prior : array-like (n_classes,), default=None
-        Probabilities of the classes, instead.
-    min_categories : int or array-like (n_features,), default=None
-        How many categories a feature has at least.
+    {parameters}
 
     Attributes
     ----------
+    {attributes}
     category_count_ : list of ndarray (n_classes, n_categories) of float64
-    class_count_ : ndarray (n_classes,) of float64
-    class_log_prior_ : ndarray (n_classes,) of float64
-    classes_ : ndarray (n_classes,)
+        Of each feature the weight of each category's rows in each class.
     feature_log_prob_ : list of ndarray (n_classes, n_categories) of float64
+        Of each feature the logarithms of the categories' probabilities, smoothed.
     n_categories_ : ndarray (n_features,) of int64
-    n_features_in_ : int
-    feature_names_in_ : ndarray (n_features_in_,)
-        Only when X has feature names that are all strings.
-    computed_by_ : str
-        'fastml'.
+        How many categories each feature has.
 
     References
     ----------
@@ -112,6 +103,27 @@ class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: i
                 np.log(alpha) - np.log((counts + alpha).sum(axis=1))
                 for counts in self.category_count_
             ]
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the likeliest class of each row.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        labels : ndarray (n_samples,)
+            The first class on ties.
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, in scikit-learn's words.
+        """
+        self = as_of_now(self)
+        return np.asarray(super().predict(X))
 
     def _joint_log_likelihood(self, X: Array) -> Array:
         tables = [

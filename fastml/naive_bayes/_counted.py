@@ -7,10 +7,19 @@ from typing import Any
 import numpy as np
 import sklearn.naive_bayes
 
+from ..core.documentation import documented
 from ..core.validation import Array
 from ._discrete import CountingNB
+from ._documentation import ATTRIBUTES, PARAMETERS
+
+_OF_COMPLEMENTS = {
+    **PARAMETERS,
+    "fit_prior": ("bool", "Only used where there is one class."),
+    "class_prior": ("array-like (n_classes,)", "Not used."),
+}
 
 
+@documented(PARAMETERS, attributes=ATTRIBUTES)
 class MultinomialNB(CountingNB, sklearn.naive_bayes.MultinomialNB):  # type: ignore[misc]
     """Multinomial naive Bayes: features are how often something occurs, words for instance.
 
@@ -20,26 +29,15 @@ class MultinomialNB(CountingNB, sklearn.naive_bayes.MultinomialNB):  # type: ign
 
     Parameters
     ----------
-    alpha : float or array-like (n_features,), default=1.0
-        What is added to every count.
-    force_alpha : bool, default=True
-        Whether an ``alpha`` below 1e-10 is taken as it is.
-    fit_prior : bool, default=True
-        Whether the classes' probabilities are their shares of the rows; equal ones otherwise.
-    class_prior : array-like (n_classes,), default=None
-        Probabilities of the classes, instead.
+    {parameters}
 
     Attributes
     ----------
-    class_count_ : ndarray (n_classes,) of float64
-    class_log_prior_ : ndarray (n_classes,) of float64
-    classes_ : ndarray (n_classes,)
-    feature_count_, feature_log_prob_ : ndarray (n_classes, n_features) of float64
-    n_features_in_ : int
-    feature_names_in_ : ndarray (n_features_in_,)
-        Only when X has feature names that are all strings.
-    computed_by_ : str
-        'fastml'.
+    {attributes}
+    feature_count_ : ndarray (n_classes, n_features) of float64
+        The weighted sum of each feature over the rows of each class.
+    feature_log_prob_ : ndarray (n_classes, n_features) of float64
+        Logarithms of the features' shares in each class, smoothed.
 
     References
     ----------
@@ -57,6 +55,7 @@ class MultinomialNB(CountingNB, sklearn.naive_bayes.MultinomialNB):  # type: ign
         return _float(self.feature_log_prob_), _float(self.class_log_prior_)
 
 
+@documented(_OF_COMPLEMENTS, attributes=ATTRIBUTES)
 class ComplementNB(CountingNB, sklearn.naive_bayes.ComplementNB):  # type: ignore[misc]
     """Complement naive Bayes: a class is told by what all other classes hold.
 
@@ -64,29 +63,17 @@ class ComplementNB(CountingNB, sklearn.naive_bayes.ComplementNB):  # type: ignor
 
     Parameters
     ----------
-    alpha : float or array-like (n_features,), default=1.0
-        What is added to every count.
-    force_alpha : bool, default=True
-        Whether an ``alpha`` below 1e-10 is taken as it is.
-    fit_prior : bool, default=True
-        Only used where there is one class.
-    class_prior : array-like (n_classes,), default=None
-        Not used.
-    norm : bool, default=False
-        Whether weights are normalised a second time.
+    {parameters}
 
     Attributes
     ----------
-    class_count_ : ndarray (n_classes,) of float64
-    class_log_prior_ : ndarray (n_classes,) of float64
-    classes_ : ndarray (n_classes,)
+    {attributes}
     feature_all_ : ndarray (n_features,) of float64
-    feature_count_, feature_log_prob_ : ndarray (n_classes, n_features) of float64
-    n_features_in_ : int
-    feature_names_in_ : ndarray (n_features_in_,)
-        Only when X has feature names that are all strings.
-    computed_by_ : str
-        'fastml'.
+        The sum of each feature over all classes.
+    feature_count_ : ndarray (n_classes, n_features) of float64
+        The weighted sum of each feature over the rows of each class.
+    feature_log_prob_ : ndarray (n_classes, n_features) of float64
+        Weights of the features, from what all other classes hold.
 
     References
     ----------
@@ -111,6 +98,7 @@ class ComplementNB(CountingNB, sklearn.naive_bayes.ComplementNB):  # type: ignor
         return _float(self.feature_log_prob_), _float(bias)
 
 
+@documented(PARAMETERS, attributes=ATTRIBUTES)
 class BernoulliNB(CountingNB, sklearn.naive_bayes.BernoulliNB):  # type: ignore[misc]
     """Bernoulli naive Bayes: features are there or not.
 
@@ -119,28 +107,15 @@ class BernoulliNB(CountingNB, sklearn.naive_bayes.BernoulliNB):  # type: ignore[
 
     Parameters
     ----------
-    alpha : float or array-like (n_features,), default=1.0
-        What is added to every count.
-    force_alpha : bool, default=True
-        Whether an ``alpha`` below 1e-10 is taken as it is.
-    binarize : float or None, default=0.0
-        A feature is there where its number is above; None if X holds nothing but 0 and 1.
-    fit_prior : bool, default=True
-        Whether the classes' probabilities are their shares of the rows; equal ones otherwise.
-    class_prior : array-like (n_classes,), default=None
-        Probabilities of the classes, instead.
+    {parameters}
 
     Attributes
     ----------
-    class_count_ : ndarray (n_classes,) of float64
-    class_log_prior_ : ndarray (n_classes,) of float64
-    classes_ : ndarray (n_classes,)
-    feature_count_, feature_log_prob_ : ndarray (n_classes, n_features) of float64
-    n_features_in_ : int
-    feature_names_in_ : ndarray (n_features_in_,)
-        Only when X has feature names that are all strings.
-    computed_by_ : str
-        'fastml'.
+    {attributes}
+    feature_count_ : ndarray (n_classes, n_features) of float64
+        The weight of the rows of each class in which a feature is there.
+    feature_log_prob_ : ndarray (n_classes, n_features) of float64
+        Logarithms of the probabilities that a feature is there, smoothed.
 
     References
     ----------

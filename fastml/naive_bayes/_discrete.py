@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..core.classes import check_classes, name_classes
-from ..core.validation import Array, check_compressed, check_finite
+from ..core.estimator import as_of_now
+from ..core.validation import Array, check_compressed, check_finite, check_sparse
 from ..data import Blocks, Table
 from ..execution import Plan, over_blocks, set_features
 from ._counting import add_sparse, compressed, counted, kind, score_dense, score_sparse
@@ -54,6 +55,7 @@ class CountingNB(FitsInPieces):
     def _checked(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> tuple[Any, Array, Array]:
+        check_sparse(X)
         data, targets = validate_data(
             self, X, y, reset=reset, accept_sparse="csr", ensure_all_finite=False
         )
@@ -138,6 +140,7 @@ class CountingNB(FitsInPieces):
         TypeError, ValueError
             On bad input, in scikit-learn's words.
         """
+        self = as_of_now(self)
         labels = self._scores(X, labels=True)
         return name_classes(self.classes_, labels)
 
@@ -154,10 +157,11 @@ class CountingNB(FitsInPieces):
         -------
         logarithms : ndarray (n_samples, n_classes) of float64
         """
-        return self._scores(X, labels=False)
+        return as_of_now(self)._scores(X, labels=False)
 
     def _scores(self, X: ArrayLike, *, labels: bool) -> Array:
         check_is_fitted(self)
+        check_sparse(X)
         data = validate_data(self, X, reset=False, accept_sparse="csr", ensure_all_finite=False)
         if not labels or scipy.sparse.issparse(data):  # labels show what is not finite
             self._check_numbers(data)

@@ -8,12 +8,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
-from sklearn.base import _fit_context
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
 from ..core.classes import number_classes
-from ..core.estimator import unchanged_on_error
+from ..core.estimator import as_of_now, fitted_at_once
+from ..core.sklearn_compat import fit_context
 from ..core.validation import Array
 from ..data import Table
 from ..execution import over_blocks, table_of
@@ -44,7 +44,7 @@ class FitsInPieces:
         """Add rows, given the numbers of their classes, and set what follows from them."""
         raise NotImplementedError
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model of each class.
 
@@ -68,17 +68,17 @@ class FitsInPieces:
             On bad input, in scikit-learn's words; the estimator is then as it was.
         """
         table = None if self._fit_table is None else table_of(X, y, sample_weight)
-        with unchanged_on_error(self):
-            if table is not None and self._fit_table is not None:
-                self._fit_table(table)
+        with fitted_at_once(self) as twin:
+            if table is not None and twin._fit_table is not None:
+                twin._fit_table(table)
                 return self
-            data, targets, weights = self._checked(X, y, sample_weight, reset=True)
-            self.classes_, numbers = number_classes(targets)
-            self._begin(data.shape[1])
-            self._add(data, numbers, weights)
+            data, targets, weights = twin._checked(X, y, sample_weight, reset=True)
+            twin.classes_, numbers = number_classes(targets)
+            twin._begin(data.shape[1])
+            twin._add(data, numbers, weights)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
         X: ArrayLike,
@@ -112,18 +112,18 @@ class FitsInPieces:
         TypeError, ValueError
             On bad input, in scikit-learn's words; the estimator is then as it was.
         """
-        with unchanged_on_error(self):
-            first = _check_partial_fit_first_call(self, classes)
-            data, targets, weights = self._checked(X, y, sample_weight, reset=first)
+        with fitted_at_once(self) as twin:
+            first = _check_partial_fit_first_call(twin, classes)
+            data, targets, weights = twin._checked(X, y, sample_weight, reset=first)
             if first:
-                self._begin(data.shape[1])
-            _, numbers = number_classes(targets, self.classes_)
+                twin._begin(data.shape[1])
+            _, numbers = number_classes(targets, twin.classes_)
             if (numbers < 0).any():
                 raise ValueError(
                     f"The target label(s) {np.unique(targets[numbers < 0])} in y do not exist in "
-                    f"the initial classes {self.classes_}"
+                    f"the initial classes {twin.classes_}"
                 )
-            self._add(data, numbers, weights)
+            twin._add(data, numbers, weights)
         return self
 
     @over_blocks
@@ -139,6 +139,7 @@ class FitsInPieces:
         -------
         logarithms : ndarray (n_samples, n_classes) of float64
         """
+        self = as_of_now(self)
         check_is_fitted(self)
         return np.asarray(self._joint_log_likelihood(self._check_X(X)))
 

@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..core.classes import check_classes, name_classes
-from ..core.estimator import samples
+from ..core.estimator import as_of_now, samples
 from ..core.validation import Array, check_finite, readable
 from ..data import Blocks, Table
 from ..execution import Plan, over_blocks, set_features
@@ -167,6 +167,7 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
         TypeError, ValueError
             On bad input, in scikit-learn's words.
         """
+        self = as_of_now(self)
         check_is_fitted(self)
         data = readable(
             validate_data(

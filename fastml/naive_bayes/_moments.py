@@ -12,11 +12,11 @@ from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.naive_bayes.moments import Moments, class_moments, merge_moments
 
-#: Numbers whose sums stay in the second-level cache, and numbers of one block, about.
+#: About so many numbers make a block, and the sums of all classes stay in the second-level cache.
 _NUMBERS_A_BLOCK = 1 << 16
-#: Tickets of one call, about: each leaves the moments of its rows.
+#: About so many tickets share a call; each leaves the moments of its rows.
 _TICKETS = 64
-#: Where every class is looked for first: most have a row there.
+#: The first row of each class is looked for among so many rows first: most classes have one there.
 _FIRST_ROWS = 4096
 
 

@@ -13,7 +13,7 @@ from sklearn.neighbors._base import NeighborsBase
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..core.estimator import unchanged_on_error
-from ..core.validation import Array, check_finite
+from ..core.validation import Array, check_finite, check_sparse
 from ._metrics import Metric, prepare
 
 #: Metrics that are computed here, and whether a k-d tree knows them.
@@ -25,6 +25,7 @@ def why_not(estimator: Any, X: Any) -> str:
     if isinstance(X, KDTree | BallTree | NeighborsBase):
         return f"X is a fitted {type(X).__name__}"  # whose search, if it is ours, is taken over
     if scipy.sparse.issparse(X):
+        check_sparse(X)
         return "X is sparse"
     if estimator.algorithm not in ("auto", "brute", "kd_tree"):
         return f"algorithm={estimator.algorithm!r}"
@@ -82,6 +83,7 @@ class FastSearch:
         """Return what finds the neighbours of queries, or None where scikit-learn does."""
         if not scipy.sparse.issparse(X):
             return getattr(self, "_search", None)
+        check_sparse(X)
         if self._search is not None and self.algorithm == "kd_tree":
             raise ValueError(
                 "kd_tree does not support sparse matrices. Densify the data, or set "

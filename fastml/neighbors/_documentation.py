@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
-import textwrap
 from typing import TypeVar
+
+from ..core.documentation import documented as complete
 
 _Class = TypeVar("_Class", bound=type)
 
@@ -61,32 +62,30 @@ _ATTRIBUTES = {
     "computed_by_": ("str", "'fastml', or 'scikit-learn' and why."),
 }
 _OF_CLASSES = {"classes_", "outputs_2d_"}
+_SECTIONS = """\
+Parameters
+----------
+{parameters}
+
+Attributes
+----------
+{attributes}
+
+"""
 
 
 def documented(cls: _Class) -> _Class:
     """Add the sections of parameters and attributes before those the docstring has."""
     if not cls.__doc__:  # there is none under python -OO
         return cls
-    parameters = inspect.signature(cls).parameters
-    lines = ["Parameters", "----------"]
-    for name, parameter in parameters.items():
-        kind, meaning = _PARAMETERS[name]
-        lines += _entry(f"{name} : {kind}, default={parameter.default!r}", meaning)
-    lines += ["", "Attributes", "----------"]
-    for name, (kind, meaning) in _ATTRIBUTES.items():
-        classifier = cls.__name__.endswith("Classifier")
-        if name in _OF_CLASSES and not classifier:
-            continue
-        if name == "outlier_label_" and "outlier_label" not in parameters:
-            continue
-        lines += _entry(f"{name} : {kind}", meaning)
+    attributes = dict(_ATTRIBUTES)
+    if not cls.__name__.endswith("Classifier"):
+        attributes = {name: entry for name, entry in attributes.items() if name not in _OF_CLASSES}
+    if "outlier_label" not in inspect.signature(cls).parameters:
+        del attributes["outlier_label_"]
     text = inspect.cleandoc(cls.__doc__)
     section = re.search(r"^(Notes|References|Examples)\n-+$", text, re.MULTILINE)
     assert section is not None
     head, rest = text[: section.start()], text[section.start() :]
-    cls.__doc__ = head + "\n".join(lines) + "\n\n" + rest
-    return cls
-
-
-def _entry(name: str, meaning: str) -> list[str]:
-    return [name, *textwrap.wrap(meaning, 96, initial_indent="    ", subsequent_indent="    ")]
+    cls.__doc__ = f"{head}{_SECTIONS}{rest}"
+    return complete(_PARAMETERS, attributes=attributes)(cls)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from ..core.validation import Array
 from ..kernels.neural_network import bundles, loss
 from ..kernels.ops import activation
-from ..kernels.tile import M, lanes_of
+from ..kernels.tile import VECTORS, lanes_of
 
+Activation = Literal["identity", "logistic", "tanh", "relu"]
 ACTIVATIONS = {
     "identity": activation.IDENTITY,
     "logistic": activation.LOGISTIC,
@@ -67,7 +69,7 @@ class Architecture:
         self.activations = tuple(str(name) for name in activations)
         self.output = output
         self.dtype = np.dtype(dtype)
-        self.height = M * lanes_of(dtype)
+        self.height = VECTORS * lanes_of(dtype)
         n_layers = len(self.widths) - 1
         table = np.zeros((n_layers, 9), np.int64)
         table[:, bundles.N_IN] = self.widths[:-1]

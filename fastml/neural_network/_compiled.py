@@ -11,8 +11,9 @@ from ..core.validation import Array
 from ..kernels.neural_network import bundles, train
 from ..kernels.neural_network.dense import sums_by_output
 from ..kernels.neural_network.optimizer import GRADIENT
-from ..kernels.tile import N, lanes_of
+from ..kernels.tile import COLUMNS, lanes_of
 from ._architecture import Architecture
+from ._sparse import as_arrays, rows_a_call
 
 if TYPE_CHECKING:
     from ._optimizer import Optimizer
@@ -92,9 +93,11 @@ class CompiledSteps:
         n_epochs, n_rows = rows.shape
         losses = np.zeros((n_epochs, 1 + len(self._plan.weight_tickets)))
         # Several epochs are short, and one call; one may be long, and several.
-        for first, last in self._calls(n_rows) if n_epochs == 1 else [(0, n_rows)]:
+        calls = self._calls(n_rows, rows_a_call(samples)) if n_epochs == 1 else [(0, n_rows)]
+        for first, last in calls:
             bundle = optimizer.bundle(alpha, parameters)
-            self._run(samples, rows[:, first:last].reshape(-1), parameters, bundle, losses)
+            some, order = as_arrays(samples, rows[:, first:last].reshape(-1))
+            self._run(some, order, parameters, bundle, losses)
             optimizer.steps += n_epochs * -(-(last - first) // self.batch_size)
         penalties = 0.5 * alpha * losses[:, 1:].sum(axis=1)
         return np.asarray(np.stack([losses[:, 0], penalties], axis=1) / n_rows)
@@ -105,17 +108,19 @@ class CompiledSteps:
         self.gradient[:] = 0
         none = [np.zeros(0, self.architecture.dtype)] * 2
         bundle = bundles.Optimizer.checked(GRADIENT, np.zeros(5), 0, none, 0, parameters)
-        for first, last in self._calls(len(rows)):
-            self._run(samples, rows[first:last], parameters, bundle, losses)
+        for first, last in self._calls(len(rows), rows_a_call(samples)):
+            some, order = as_arrays(samples, rows[first:last])
+            self._run(some, order, parameters, bundle, losses)
         return float(losses[0, 0])
 
     def nanoseconds(self, n_rows: int) -> float:
         """Estimate the time of one epoch on one thread."""
         return self._step_nanoseconds() * n_rows / self.batch_size
 
-    def _calls(self, n_rows: int) -> list[tuple[int, int]]:
+    def _calls(self, n_rows: int, most_rows: int) -> list[tuple[int, int]]:
         """Cut an epoch into calls of whole batches, none long enough to hold up an interrupt."""
-        steps = max(1, int(_CALL_NANOSECONDS / self._step_nanoseconds()))
+        steps = int(min(_CALL_NANOSECONDS / self._step_nanoseconds(), most_rows / self.batch_size))
+        steps = max(1, steps)
         size = steps * self.batch_size
         return [(first, min(first + size, n_rows)) for first in range(0, n_rows, size)]
 
@@ -165,7 +170,7 @@ def _block_size(architecture: Architecture, transposed: int) -> int:
     """Return the elements of a block's workspace; tiles may read N vectors past the last."""
     height = architecture.height
     deltas = int(architecture.table[:, bundles.N_OUT].sum()) * height
-    return architecture.forward_size + deltas + transposed + N * height
+    return architecture.forward_size + deltas + transposed + COLUMNS * height
 
 
 def _layer_table(architecture: Architecture, summed_blocks: int) -> tuple[Array, int]:
@@ -194,7 +199,9 @@ def _weight_tickets(layers: Array, most_rows: int) -> Array:
         [
             (layer, first, min(first + at_once, n_in))
             for layer, (n_in, n_out) in enumerate(layers[:, : bundles.N_OUT + 1].tolist())
-            for at_once in [min(most_rows, max(N, _WEIGHTS_A_TICKET // n_out // N * N))]
+            for at_once in [
+                min(most_rows, max(COLUMNS, _WEIGHTS_A_TICKET // n_out // COLUMNS * COLUMNS))
+            ]
             for first in range(0, n_in, at_once)
         ],
         np.int64,

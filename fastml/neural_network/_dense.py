@@ -9,7 +9,7 @@ from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, common_dtype, matrix, output, takes_results, vector
 from ..kernels.neural_network import layer
 from ..kernels.neural_network.dense import sums_by_output
-from ..kernels.tile import M, N, lanes_of
+from ..kernels.tile import COLUMNS, VECTORS, lanes_of
 from ._architecture import activation_code
 
 _WEIGHTS_A_TICKET = 1 << 12
@@ -64,9 +64,9 @@ def dense_backward(
         raise ValueError(f"delta has shape {delta.shape}, expected {(n_samples, n_out)}.")
     lanes = lanes_of(dtype)
     size = layer.backward_size(n_in, n_out, lanes)
-    n_blocks = min(-(-n_samples // (M * lanes)), max(1, _BACKWARD_ELEMENTS // size))
+    n_blocks = min(-(-n_samples // (VECTORS * lanes)), max(1, _BACKWARD_ELEMENTS // size))
     by_output = sums_by_output(n_in, n_out, n_blocks, lanes)
-    rows_a_ticket = max(N, _WEIGHTS_A_TICKET // n_out // N * N)
+    rows_a_ticket = max(COLUMNS, _WEIGHTS_A_TICKET // n_out // COLUMNS * COLUMNS)
     below = np.empty((n_samples, n_in), dtype)
     dW, db = np.empty((n_in, n_out), dtype), np.empty(n_out, dtype)
     run_team(

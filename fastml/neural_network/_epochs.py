@@ -8,6 +8,7 @@ from ..core.validation import Array
 from ..kernels.neural_network.bundles import Samples
 from ._compiled import CompiledSteps
 from ._optimizer import Optimizer
+from ._sparse import rows_a_call
 
 #: Calls shorter than this may hold several epochs: what an interrupt or a time limit waits for.
 _CALL_NANOSECONDS = 2e7
@@ -56,6 +57,8 @@ class RunAhead:
         in_time = _CALL_NANOSECONDS / steps.nanoseconds(len(rows))
         #: How many epochs a call may hold.
         self.most = max(1, int(min(in_time, _MOST_EPOCHS, _MOST_ROWS / len(rows))))
+        if rows_a_call(samples) < len(samples.X):
+            self.most = 1
         self._before: tuple[Array, list[Array], int, Array, object] | None = None
 
     def run(self, n_epochs: int) -> Array:

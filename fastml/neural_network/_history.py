@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ class History:
         """
         best, without = self.best_loss, self.without_improvement
         for i, loss in enumerate(losses):
-            if not np.isfinite(loss):
+            if not isfinite(loss):
                 return max(i, 1)
             without = 0 if not loss > best - self.tol else without + 1
             best = min(best, loss)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 import warnings
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from ..core.callbacks import FitTask
-from ..core.validation import Array
+from ..core.validation import Array, is_finite
 from ..kernels.neural_network.bundles import Samples
 from ._architecture import Architecture
 from ._history import History
@@ -143,9 +144,10 @@ class TrainingLoop:
             If the loss or a parameter is not finite; what was kept is then the epoch before.
         """
         history = self.history
-        if not (np.isfinite(loss) and np.isfinite(self.parameters).all()):
+        if not (isfinite(loss) and is_finite(self.parameters)):
             numbers = self.samples.Y if self.architecture.output == "identity" else None
-            cause = likely_cause(self.samples.X, numbers, self.estimator)
+            X = getattr(self.samples.X, "matrix", self.samples.X)
+            cause = likely_cause(X, numbers, self.estimator)
             raise diverged(history.n_iter, cause)
         if not history.early_stopping:
             self.kept[...] = self.parameters

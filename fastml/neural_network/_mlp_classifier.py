@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import log_softmax
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
+from ..core.documentation import documented
+from ..core.estimator import as_of_now, keep_parameters
+from ..core.sklearn_compat import available_if, fit_context
 from ..core.validation import Array
-from ._documentation import documented
+from ._architecture import Activation
+from ._documentation import ATTRIBUTES, PARAMETERS, REFERENCES
 from ._perceptron import BasePerceptron, partial_fit_is_available
 from ._targets import Classes
 
 
-@documented
+@documented(PARAMETERS, attributes=ATTRIBUTES, references=REFERENCES)
 class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
     """Multi-layer perceptron for two classes, many classes or many labels.
 
@@ -31,13 +34,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
     Parameters
     ----------
-    hidden_layer_sizes : array-like of int, default=(100,)
-        Units of each hidden layer; empty for logistic regression.
-    {parameters of every perceptron}
-    class_weight : dict, 'balanced' or None, default=None
-        Weights of the classes, multiplied into those of the samples; 'balanced' weighs each
-        class by the inverse of its share.
-    {parameters of every perceptron here}
+    {parameters}
 
     Attributes
     ----------
@@ -47,7 +44,11 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         The mean loss of each epoch, as its batches met it.
     validation_scores_, validation_loss_curve_ : list of float or None
         Accuracy and mean loss on the validation data after each epoch, where there is any.
-    {attributes of every perceptron, references}
+    {attributes}
+
+    References
+    ----------
+    {references}
 
     Examples
     --------
@@ -64,18 +65,19 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
+    class_weight: Mapping[Any, float] | str | None
     classes_: Array
     _class_weights: Array | None
 
     def __init__(
         self,
         hidden_layer_sizes: ArrayLike = (100,),
-        activation: str | list[str] = "relu",
+        activation: Activation | list[Activation] = "relu",
         *,
-        solver: str = "adam",
+        solver: Literal["lbfgs", "sgd", "adam"] = "adam",
         alpha: float = 1e-4,
-        batch_size: int | str = "auto",
-        learning_rate: str = "constant",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
         learning_rate_init: float = 1e-3,
         power_t: float = 0.5,
         max_iter: int = 200,
@@ -93,42 +95,14 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
-        class_weight: Mapping[Any, float] | str | None = None,
-        weight_init: str = "glorot",
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        weight_init: Literal["glorot", "he", "auto"] = "glorot",
         max_time: float | None = None,
         record_gradients: bool = False,
     ) -> None:
-        super().__init__(
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            solver=solver,
-            alpha=alpha,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            power_t=power_t,
-            max_iter=max_iter,
-            shuffle=shuffle,
-            random_state=random_state,
-            tol=tol,
-            verbose=verbose,
-            warm_start=warm_start,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            n_iter_no_change=n_iter_no_change,
-            max_fun=max_fun,
-            weight_init=weight_init,
-            max_time=max_time,
-            record_gradients=record_gradients,
-        )
-        self.class_weight = class_weight
+        keep_parameters(self, locals())
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
         X: ArrayLike,
@@ -140,7 +114,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             float32 is trained in float32; other types become float64.
         y : array-like (n_samples,) or (n_samples, n_labels)
             Classes, or an indicator matrix of labels.
@@ -170,8 +144,8 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         targets = Classes(self.class_weight, known, all_present=True)
         return self._train(targets, X, y, sample_weight, validation_data, goes_on=goes_on)
 
-    @available_if(partial_fit_is_available)  # type: ignore[untyped-decorator]
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @available_if(partial_fit_is_available)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
         X: ArrayLike,
@@ -223,7 +197,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             Finite real numbers, as many features as in ``fit``; converted to the element type
             of the network.
 
@@ -231,6 +205,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         -------
         y : ndarray (n_samples,), or (n_samples, n_labels) of 0 and 1
         """
+        self = as_of_now(self)
         data, network = self._checked_rows(X)
         return self._decided(network.outputs(data), network.architecture.output)
 
@@ -239,7 +214,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             Finite real numbers, as many features as in ``fit``; converted to the element type
             of the network.
 
@@ -247,6 +222,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         -------
         probabilities : ndarray (n_samples, n_classes)
         """
+        self = as_of_now(self)
         data, network = self._checked_rows(X)
         if len(self.classes_) == 1:
             return np.ones((len(data), 1), data.dtype)
@@ -259,7 +235,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             Finite real numbers, as many features as in ``fit``; converted to the element type
             of the network.
 
@@ -267,6 +243,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         -------
         log_probabilities : ndarray (n_samples, n_classes)
         """
+        self = as_of_now(self)
         data, network = self._checked_rows(X)
         if len(self.classes_) == 1:
             return np.zeros((len(data), 1), data.dtype)
@@ -288,9 +265,11 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
             codes = z.argmax(axis=1)
         elif z.shape[1] > 1:
             return (z > 0).astype(np.int64)
+        elif len(self.classes_) > 1:
+            codes = (z[:, 0] > 0).astype(np.intp)
         else:
-            codes = ((z[:, 0] > 0) & (len(self.classes_) > 1)).astype(np.intp)
-        return np.asarray(self.classes_[codes])
+            codes = np.zeros(len(z), np.intp)
+        return np.asarray(self.classes_.take(codes))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import RegressorMixin, _fit_context
+from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
 
+from ..core.documentation import documented
+from ..core.estimator import keep_parameters
+from ..core.sklearn_compat import available_if, fit_context
 from ..core.validation import Array
-from ._documentation import documented
+from ._architecture import Activation
+from ._documentation import ATTRIBUTES, PARAMETERS, REFERENCES
 from ._perceptron import BasePerceptron, partial_fit_is_available
 from ._targets import Numbers
 
 
-@documented
+@documented(PARAMETERS, attributes=ATTRIBUTES, references=REFERENCES)
 class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
     """Multi-layer perceptron for one real output or several.
 
@@ -27,12 +30,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
 
     Parameters
     ----------
-    loss : {'squared_error', 'poisson'}, default='squared_error'
-        Half the squared error; or half the Poisson deviance, for targets that are not negative.
-    hidden_layer_sizes : array-like of int, default=(100,)
-        Units of each hidden layer; empty for linear regression.
-    {parameters of every perceptron}
-    {parameters of every perceptron here}
+    {parameters}
 
     Attributes
     ----------
@@ -41,7 +39,11 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         over outputs, while training lowers their sum.
     validation_scores_, validation_loss_curve_ : list of float or None
         R² and mean loss on the validation data after each epoch, where there is any.
-    {attributes of every perceptron, references}
+    {attributes}
+
+    References
+    ----------
+    {references}
 
     Examples
     --------
@@ -59,16 +61,18 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         "loss": [StrOptions({"squared_error", "poisson"})],
     }
 
+    loss: str
+
     def __init__(
         self,
-        loss: str = "squared_error",
+        loss: Literal["squared_error", "poisson"] = "squared_error",
         hidden_layer_sizes: ArrayLike = (100,),
-        activation: str | list[str] = "relu",
+        activation: Activation | list[Activation] = "relu",
         *,
-        solver: str = "adam",
+        solver: Literal["lbfgs", "sgd", "adam"] = "adam",
         alpha: float = 1e-4,
-        batch_size: int | str = "auto",
-        learning_rate: str = "constant",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
         learning_rate_init: float = 1e-3,
         power_t: float = 0.5,
         max_iter: int = 200,
@@ -86,41 +90,13 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
-        weight_init: str = "glorot",
+        weight_init: Literal["glorot", "he", "auto"] = "glorot",
         max_time: float | None = None,
         record_gradients: bool = False,
     ) -> None:
-        super().__init__(
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            solver=solver,
-            alpha=alpha,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            power_t=power_t,
-            max_iter=max_iter,
-            shuffle=shuffle,
-            random_state=random_state,
-            tol=tol,
-            verbose=verbose,
-            warm_start=warm_start,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            n_iter_no_change=n_iter_no_change,
-            max_fun=max_fun,
-            weight_init=weight_init,
-            max_time=max_time,
-            record_gradients=record_gradients,
-        )
-        self.loss = loss
+        keep_parameters(self, locals())
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
         X: ArrayLike,
@@ -132,7 +108,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             float32 is trained in float32; other types become float64.
         y : array-like (n_samples,) or (n_samples, n_outputs)
             Finite real numbers, converted to X's element type; not negative for ``'poisson'``.
@@ -162,8 +138,8 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
             Numbers(self.loss), X, y, sample_weight, validation_data, goes_on=goes_on
         )
 
-    @available_if(partial_fit_is_available)  # type: ignore[untyped-decorator]
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @available_if(partial_fit_is_available)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -197,7 +173,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             Finite real numbers, as many features as in ``fit``; converted to the element type
             of the network.
 

@@ -10,6 +10,8 @@ import numpy as np
 
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, common_dtype
+from ..data import SparseRows, as_table
+from ..execution import in_chunks
 from ..kernels.neural_network import bundles, network
 from ._architecture import Architecture
 from ._dense import dense_forward
@@ -85,26 +87,28 @@ class Network:
         """Return a network of the same architecture that holds copies of these arrays."""
         return Network(self.architecture, self.architecture.flatten(coefs, intercepts))
 
-    def outputs(self, X: Array, *, activated: bool = False) -> Array:
+    def outputs(self, X: Any, *, activated: bool = False) -> Array:
         """Return the output layer's z = aW + b, or its activation, for every row of X."""
         wanted = network.ACTIVATIONS if activated else network.SCORES
         return self._apply(X, wanted, self.n_outputs)
 
-    def both_probabilities(self, X: Array) -> Array:
+    def both_probabilities(self, X: Any) -> Array:
         """Return sigmoid(-z) and sigmoid(z) of a single output, for every row of X."""
         if self.n_outputs != 1:
             raise ValueError(f"the network has {self.n_outputs} outputs, expected 1.")
         return self._apply(X, network.BOTH_SIDES, 2)
 
-    def activations(self, X: Array) -> list[Array]:
+    def activations(self, X: Any) -> list[Array]:
         """Return the output of every layer for every row of X."""
-        result = [X]
+        result = [X[:] if isinstance(X, SparseRows) else X]
         names = self.architecture.activations
         for W, b, name in zip(self.coefs, self.intercepts, names, strict=False):
             result.append(dense_forward(result[-1], W, b, activation=name))
-        return [*result[1:], self.outputs(X, activated=True)]
+        return [*result[1:], self.outputs(result[0], activated=True)]
 
-    def _apply(self, X: Array, wanted: int, n_out: int) -> Array:
+    def _apply(self, X: Any, wanted: int, n_out: int) -> Array:
+        if isinstance(X, SparseRows):
+            return in_chunks(as_table(X), lambda rows: self._apply(rows, wanted, n_out))
         n_samples, n_features = X.shape
         if n_features != self.n_features or X.dtype != self.dtype:
             raise ValueError(

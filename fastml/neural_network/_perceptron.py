@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ..core.checkpoint import CheckpointFile, ResumableMixin, open_checkpoint
-from ..core.estimator import samples, unchanged_on_error
+from ..core.estimator import unchanged_on_error
 from ..core.validation import Array
 from ..kernels.neural_network.bundles import Samples
 from ._architecture import ACTIVATIONS, Architecture
@@ -25,6 +25,7 @@ from ._messages import warn_not_converged
 from ._network import Network
 from ._resuming import Resuming
 from ._samples import draft_of, known_samples, of_features, split, validation_samples
+from ._sparse import checked_rows, described
 from ._targets import Targets
 
 
@@ -101,6 +102,33 @@ class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
         "record_gradients": ["boolean"],
     }
 
+    hidden_layer_sizes: ArrayLike
+    activation: str | list[str]
+    solver: str
+    alpha: float
+    batch_size: int | str
+    learning_rate: str
+    learning_rate_init: float
+    power_t: float
+    max_iter: int
+    shuffle: bool
+    random_state: int | np.random.RandomState | None
+    tol: float
+    verbose: bool
+    warm_start: bool
+    momentum: float
+    nesterovs_momentum: bool
+    early_stopping: bool
+    validation_fraction: float
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    n_iter_no_change: float
+    max_fun: int
+    weight_init: str
+    max_time: float | None
+    record_gradients: bool
+
     loss_: float
     best_loss_: float | None
     loss_curve_: list[float]
@@ -117,64 +145,6 @@ class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
     _network: Network
     #: What a user assigned to ``coefs_`` and ``intercepts_`` before any fit.
     _given_arrays: dict[str, list[Any]]
-
-    @abstractmethod
-    def __init__(
-        self,
-        *,
-        hidden_layer_sizes: ArrayLike,
-        activation: str | list[str],
-        solver: str,
-        alpha: float,
-        batch_size: int | str,
-        learning_rate: str,
-        learning_rate_init: float,
-        power_t: float,
-        max_iter: int,
-        shuffle: bool,
-        random_state: int | np.random.RandomState | None,
-        tol: float,
-        verbose: bool,
-        warm_start: bool,
-        momentum: float,
-        nesterovs_momentum: bool,
-        early_stopping: bool,
-        validation_fraction: float,
-        beta_1: float,
-        beta_2: float,
-        epsilon: float,
-        n_iter_no_change: float,
-        max_fun: int,
-        weight_init: str,
-        max_time: float | None,
-        record_gradients: bool,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.weight_init = weight_init
-        self.max_time = max_time
-        self.record_gradients = record_gradients
 
     # --- training ------------------------------------------------------------------------
 
@@ -263,9 +233,9 @@ class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
         if isinstance(self.random_state, np.random.RandomState):
             settings["random_state"] = random_state
         settings["start"] = start
-        arrays = {"X": data.X, "y": data.Y, "sample_weight": data.weights}
+        arrays = {**described(data.X, "X"), "y": data.Y, "sample_weight": data.weights}
         if held_out is not None:
-            arrays |= {"validation X": held_out.X, "validation y": held_out.Y}
+            arrays |= {**described(held_out.X, "validation X"), "validation y": held_out.Y}
         return open_checkpoint(self, settings, arrays)
 
     def _architecture(
@@ -364,24 +334,29 @@ class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
         """Return samples of the kind these layers were made for, for another purpose than fit."""
         return known_samples(self, self._known_targets(), X, y, architecture)
 
-    def _checked_rows(self, X: ArrayLike) -> tuple[Array, Network]:
+    def _checked_rows(self, X: ArrayLike) -> tuple[Any, Network]:
         """Return X checked, and the network it is for."""
         if "_network" not in vars(self):
             check_is_fitted(self)
         network = self._fitted_network()
-        return samples(self, X, dtype=network.dtype), network
+        return checked_rows(self, X, dtype=network.dtype), network
 
     def _outputs(self, X: ArrayLike, *, activated: bool) -> Array:
         """Return the output layer's z, or its activation, for every row of X."""
         data, network = self._checked_rows(X)
         return network.outputs(data, activated=activated)
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def activations(self, X: ArrayLike) -> list[Array]:
         """Return the output of every layer, the last one being that of the network.
 
         Parameters
         ----------
-        X : array-like (n_samples, n_features)
+        X : array-like or sparse matrix (n_samples, n_features)
             Finite real numbers.
 
         Returns

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.callbacks import FitTask
-from ..core.validation import Array
+from ..core.validation import Array, is_finite
 from ._compiled import CompiledSteps
 from ._epochs import RunAhead
 from ._messages import tell_standstill, warn_most_epochs
@@ -34,7 +34,7 @@ def run_epochs(loop: TrainingLoop, random_state: np.random.RandomState, task: Fi
         with task.epoch() as epoch:
             ahead = min(ahead, most, estimator.max_iter - history.n_iter)
             losses = _reported(loop, epochs.run(ahead), epochs.last_rows, steps.batch_size)
-            finite = bool(np.isfinite(loop.parameters).all())
+            finite = is_finite(loop.parameters)
             keep = history.epochs_to_keep(losses, estimator.n_iter_no_change, finite=finite)
             if keep < ahead:
                 epochs.take_back()

@@ -16,9 +16,9 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from ..core.estimator import samples, samples_and_targets
 from ..core.validation import Array
 from ..kernels.neural_network.bundles import Samples
+from ._sparse import checked_rows, checked_rows_and_targets, checked_samples
 
 
 def two_classes(y: Any) -> Array | None:
@@ -98,7 +98,7 @@ class Numbers(Targets):
         self, estimator: Any, X: Any, y: Any, sample_weight: Any, dtype: Any, *, reset: bool
     ) -> Samples:
         """Return what can be trained on, after every check."""
-        data, target = samples_and_targets(
+        data, target = checked_rows_and_targets(
             estimator, X, y, dtype=dtype, reset=reset, y_numeric=True
         )
         if target.ndim == 2 and target.shape[1] == 1:
@@ -108,7 +108,7 @@ class Numbers(Targets):
                 "Some value(s) of y are out of the valid range of the loss 'HalfPoissonLoss'."
             )
         Y = np.array(target.reshape(len(data), -1), dtype=data.dtype, order="C")
-        return Samples.checked(data, Y, _sample_weight(sample_weight, data))
+        return checked_samples(data, Y, _sample_weight(sample_weight, data))
 
     def output(self, Y: Array) -> tuple[str, int]:
         """Return the output activation and the number of outputs targets need."""
@@ -151,10 +151,10 @@ class Classes(Targets):
         """Return what can be trained on, after every check."""
         classes = two_classes(y)
         if classes is not None:
-            data = samples(estimator, X, dtype=dtype, reset=reset)
+            data = checked_rows(estimator, X, dtype=dtype, reset=reset)
             check_consistent_length(data, y)
         else:
-            data, y = samples_and_targets(estimator, X, y, dtype=dtype, reset=reset)
+            data, y = checked_rows_and_targets(estimator, X, y, dtype=dtype, reset=reset)
             if issparse(y):
                 y = y.toarray()
             if y.ndim == 2 and y.shape[1] == 1:
@@ -166,7 +166,7 @@ class Classes(Targets):
         self._meet(classes)
         Y = np.ascontiguousarray(self._encoded(y), dtype=data.dtype)
         weights = self._weighted(Y, _sample_weight(sample_weight, data))
-        return Samples.checked(data, Y, weights)
+        return checked_samples(data, Y, weights)
 
     def _meet(self, classes: Array) -> None:
         """Compare the classes of y with those known."""

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-from typing import TypeVar
-
-_Class = TypeVar("_Class", bound=type)
-
 #: The type of each parameter, and what it means.
-_PARAMETERS = {
+PARAMETERS = {
     "n_estimators": ("int", "How many trees."),
     "criterion": (
         "str",
@@ -63,35 +58,3 @@ _PARAMETERS = {
         "Rows drawn for a tree, or their share of all; None for as many as there are.",
     ),
 }
-
-
-def _entry(name: str, default: object) -> str:
-    kind, text = _PARAMETERS[name]
-    lines, line = [], ""
-    for word in text.split():
-        if len(line) + len(word) > 85:
-            lines.append(line)
-            line = ""
-        line = f"{line} {word}".strip()
-    body = "\n".join(f"        {line}" for line in [*lines, line])
-    return f"    {name} : {kind}, default={default!r}\n{body}\n"
-
-
-def documented(cls: _Class) -> _Class:
-    """Put the description of every parameter where a class's docstring says ``{parameters}``.
-
-    Parameters
-    ----------
-    cls : type
-        An estimator.
-
-    Returns
-    -------
-    cls : type
-        The same, its docstring complete.
-    """
-    if cls.__doc__:  # there is none under python -OO
-        parameters = inspect.signature(cls).parameters
-        entries = "".join(_entry(name, entry.default) for name, entry in parameters.items())
-        cls.__doc__ = cls.__doc__.replace("    {parameters}\n", entries)
-    return cls

@@ -7,12 +7,13 @@ from typing import Any
 import sklearn.tree
 from sklearn.utils.validation import check_is_fitted
 
+from ..core.documentation import documented
 from ..core.validation import Array
-from ._documentation import documented
+from ._documentation import PARAMETERS
 from ._estimator import ExactTree
 
 
-@documented
+@documented(PARAMETERS)
 class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  # type: ignore[misc]
     """A decision tree for classes: :class:`sklearn.tree.DecisionTreeClassifier`, exact and fast.
 
@@ -68,7 +69,7 @@ class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  #
         return self._values()[leaves]
 
 
-@documented
+@documented(PARAMETERS)
 class DecisionTreeRegressor(ExactTree, sklearn.tree.DecisionTreeRegressor):  # type: ignore[misc]
     """A decision tree for numbers: :class:`sklearn.tree.DecisionTreeRegressor`, exact and fast.
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..machine.jit import inner_kernel, kernel
 from ..ops.certify import score_margin
 from ..ops.product import NARROW
-from ..tile import N
+from ..tile import COLUMNS
 from .scores import roundings
 
 #: The shift is the mean of about so many centres; and so many features are transposed at once,
@@ -44,10 +44,10 @@ class Centers(NamedTuple):
 @kernel
 def padded_clusters(n_clusters):
     """Return the number of centres with those that pad the last tile, whose score is -inf."""
-    left = n_clusters % N
+    left = n_clusters % COLUMNS
     if left == 0:
         return n_clusters
-    return n_clusters - left + (NARROW if left <= NARROW else N)
+    return n_clusters - left + (NARROW if left <= NARROW else COLUMNS)
 
 
 @inner_kernel
@@ -72,8 +72,8 @@ def shift_center(centers, j):
     n_clusters, n_features = points.shape
     first, step = j * centers.pitch, 1
     if centers.pitch == 0:
-        tile = j // N * N
-        step = N if tile + N <= padded_clusters(n_clusters) else NARROW
+        tile = j // COLUMNS * COLUMNS
+        step = COLUMNS if tile + COLUMNS <= padded_clusters(n_clusters) else NARROW
         first = tile * n_features + j - tile
     even, odd = 0.0, 0.0  # two sums hide the latency of an addition
     for p in range(n_features):

@@ -28,8 +28,8 @@ from ..ops.pack import pack_panel, panel_size, rows_per_block
 from ..ops.product import NARROW
 from ..ops.scratch import aligned_zeros
 from ..tile import (
-    M,
-    N,
+    COLUMNS,
+    VECTORS,
     any_lane,
     fill,
     fill_like,
@@ -55,13 +55,13 @@ def add_squares(tile, panel, start, stop, points, first, stride):
 
     Parameters
     ----------
-    tile : tile, M x n
+    tile : tile, VECTORS x n
     panel : IN flat array, (n_features, rows)
     points : IN flat, feature p of the n points from element ``first + p * stride``
     """
     height = rows_per_block(panel)
     for p in range(start, stop):
-        column = load(panel, p * height, 0, M, 1)
+        column = load(panel, p * height, 0, VECTORS, 1)
         tile = squared_differences(tile, column, points, first + p * stride, 1)
     return tile
 
@@ -94,20 +94,20 @@ def measure_panel(panel, n_features, points, n_clusters, cosine, distances):
     padded = padded_clusters(n_clusters)
     again = False
     j = 0
-    while j + N <= padded:
-        total = fill(panel, 0.0, M, N)
+    while j + COLUMNS <= padded:
+        total = fill(panel, 0.0, VECTORS, COLUMNS)
         for start in range(0, n_features, _TERMS):
             stop = min(start + _TERMS, n_features)
-            part = fill(panel, 0.0, M, N)
-            total = total + add_squares(part, panel, start, stop, points, j * n_features, N)
+            part = fill(panel, 0.0, VECTORS, COLUMNS)
+            total = total + add_squares(part, panel, start, stop, points, j * n_features, COLUMNS)
         again = again or any_lane(~((total > tiny) & (total < np.inf)))
         store(distances, j * height, height, as_distances(total, cosine))
-        j += N
+        j += COLUMNS
     if j < padded:
-        total = fill(panel, 0.0, M, NARROW)
+        total = fill(panel, 0.0, VECTORS, NARROW)
         for start in range(0, n_features, _TERMS):
             stop = min(start + _TERMS, n_features)
-            few = fill(panel, 0.0, M, NARROW)
+            few = fill(panel, 0.0, VECTORS, NARROW)
             total = total + add_squares(few, panel, start, stop, points, j * n_features, NARROW)
         again = again or any_lane(~((total > tiny) & (total < np.inf)))
         store(distances, j * height, height, as_distances(total, cosine))

@@ -18,7 +18,7 @@ from ..ops.exact import squared_distance
 from ..ops.pack import pack_panel, panel_size, rows_per_block
 from ..ops.scratch import aligned_zeros, copy_elements
 from ..ops.sums import descend, grow_tree
-from ..tile import M, N, fill, load, minimum, multiply_add, squared_differences, store
+from ..tile import COLUMNS, VECTORS, fill, load, minimum, multiply_add, squared_differences, store
 
 
 class Samples(NamedTuple):
@@ -89,10 +89,10 @@ def distances_to_points(panel, n_features, points, n_columns, distances):
     distances : OUT (n_columns, rows) flat
     """
     height = rows_per_block(panel)
-    for j in range(0, n_columns, N):
-        tile = fill(panel, 0.0, M, N)
+    for j in range(0, n_columns, COLUMNS):
+        tile = fill(panel, 0.0, VECTORS, COLUMNS)
         for p in range(n_features):
-            column = load(panel, p * height, 0, M, 1)
+            column = load(panel, p * height, 0, VECTORS, 1)
             tile = squared_differences(tile, column, points, p * n_columns + j, 1)
         store(distances, j * height, height, tile)
 
@@ -122,21 +122,21 @@ def weigh_block(samples, start, stop, draw, potentials, work):
         pack_panel(X, first, stop - 1, work.rows, panel, 0)
         distances_to_points(panel, n_features, draw.points, n_columns, distances)
         if count == height:
-            best = minimum(load(closest, first, 0, M, 1), load(distances, 0, 0, M, 1))
+            best = minimum(load(closest, first, 0, VECTORS, 1), load(distances, 0, 0, VECTORS, 1))
             store(closest, first, 0, best)
         else:
             copy_elements(closest, first, count, work.closest, 0)
-            best = minimum(load(work.closest, 0, 0, M, 1), load(distances, 0, 0, M, 1))
+            best = minimum(load(work.closest, 0, 0, VECTORS, 1), load(distances, 0, 0, VECTORS, 1))
             store(work.closest, 0, 0, best)
             copy_elements(work.closest, 0, count, closest, first)
             for i in range(count, height):  # the rows that pad the last panel
                 weights[i] = 0
         if sample_weight.size > 0:
             copy_elements(sample_weight, first, count, weights, 0)
-        weight = load(weights, 0, 0, M, 1)
+        weight = load(weights, 0, 0, VECTORS, 1)
         for j in range(potentials.size):
-            candidate = minimum(best, load(distances, j * height, 0, M, 1))
-            total = load(totals, j * height, 0, M, 1)
+            candidate = minimum(best, load(distances, j * height, 0, VECTORS, 1))
+            total = load(totals, j * height, 0, VECTORS, 1)
             store(totals, j * height, 0, multiply_add(candidate, weight, total))
     for j in range(potentials.size):
         total = 0.0

@@ -18,9 +18,9 @@ from ..ops.pack import consecutive_rows, pack_panel, pack_rows, panel_size, rows
 from ..ops.product import NARROW, add_products
 from ..ops.scratch import aligned_zeros
 from ..tile import (
+    COLUMNS,
     SIDE,
-    M,
-    N,
+    VECTORS,
     add_lane_sums,
     broadcast,
     fill,
@@ -151,9 +151,9 @@ def _shift_panel(panel, n_features, shift):
     shift : IN (n_features,)
     """
     height = rows_per_block(panel)
-    norms = fill(panel, 0.0, M, 1)
+    norms = fill(panel, 0.0, VECTORS, 1)
     for p in range(n_features):
-        column = load(panel, p * height, 0, M, 1) - broadcast(shift, p, 0, M, 1)
+        column = load(panel, p * height, 0, VECTORS, 1) - broadcast(shift, p, 0, VECTORS, 1)
         store(panel, p * height, 0, column)
         norms = multiply_add(column, column, norms)
     return norms
@@ -165,14 +165,14 @@ def _scores_of_width(width: int) -> Any:
     @inner_kernel
     def scores(panel, n_features, centers, j):
         height = rows_per_block(panel)
-        tile = broadcast(centers.half_norms, j, 1, M, width)
+        tile = broadcast(centers.half_norms, j, 1, VECTORS, width)
         for p in range(0, n_features, _PRODUCTS_AT_ONCE):
             count = min(_PRODUCTS_AT_ONCE, n_features - p)
             at = j * n_features + p * width
             if p == 0:
                 tile = add_products(tile, panel, 0, height, count, centers.shifted, at, width, 1)
             else:
-                some = fill(panel, 0.0, M, width)
+                some = fill(panel, 0.0, VECTORS, width)
                 tile = tile + add_products(
                     some, panel, p * height, height, count, centers.shifted, at, width, 1
                 )
@@ -181,7 +181,7 @@ def _scores_of_width(width: int) -> Any:
     return scores
 
 
-_wide, _narrow = _scores_of_width(N), _scores_of_width(NARROW)
+_wide, _narrow = _scores_of_width(COLUMNS), _scores_of_width(NARROW)
 
 
 @inner_kernel
@@ -196,14 +196,14 @@ def score_panel(panel, centers):
     half_norms = centers.half_norms
     n_features = centers.points.shape[1]
     norms = _shift_panel(panel, n_features, centers.shift)
-    best = fill(panel, -np.inf, M, 1)
-    second = fill(panel, -np.inf, M, 1)
-    index = indices(panel, 0, M)
+    best = fill(panel, -np.inf, VECTORS, 1)
+    second = fill(panel, -np.inf, VECTORS, 1)
+    index = indices(panel, 0, VECTORS)
     j = 0
-    while j + N <= half_norms.size:
+    while j + COLUMNS <= half_norms.size:
         wide = _wide(panel, n_features, centers, j)
         best, index, second = largest_column(wide, j, best, index, second)
-        j += N
+        j += COLUMNS
     if j < half_norms.size:
         narrow = _narrow(panel, n_features, centers, j)
         best, index, second = largest_column(narrow, j, best, index, second)
@@ -247,20 +247,20 @@ def _score_square(X, rows, first, soon, tile, centers):
 def _score_as_they_lie(X, rows, first, centers, panel):
     height = rows_per_block(X)
     norms_at = SIDE * height
-    store(panel, norms_at, 0, fill(panel, 0.0, M, 1))
+    store(panel, norms_at, 0, fill(panel, 0.0, VECTORS, 1))
     for i in range(0, height, _ROWS):
         _measure_rows(X, rows, first + i, centers.shift, centers.pitch, panel, norms_at + i)
-    norms = load(panel, norms_at, 0, M, 1)
-    best = fill(panel, -np.inf, M, 1)
-    second = fill(panel, -np.inf, M, 1)
-    index = indices(panel, 0, M)
+    norms = load(panel, norms_at, 0, VECTORS, 1)
+    best = fill(panel, -np.inf, VECTORS, 1)
+    second = fill(panel, -np.inf, VECTORS, 1)
+    index = indices(panel, 0, VECTORS)
     for tile in range(centers.half_norms.size // SIDE):
         j = tile * SIDE
-        store(panel, 0, height, broadcast(centers.half_norms, j, 1, M, SIDE))
+        store(panel, 0, height, broadcast(centers.half_norms, j, 1, VECTORS, SIDE))
         for i in range(0, height, _ROWS):
             soon = rows[min(first + height + i + tile % _ROWS, rows.size - 1)]
             square = _score_square(X, rows, first + i, soon, tile, centers)
             add_lane_sums(panel, i, height, square, SIDE, _ROWS)
-        scores = load(panel, 0, height, M, SIDE)
+        scores = load(panel, 0, height, VECTORS, SIDE)
         best, index, second = largest_column(scores, j, best, index, second)
     return norms, best, index, second

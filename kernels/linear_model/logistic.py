@@ -15,12 +15,12 @@ import numpy as np
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
 from ..ops.elementwise import decaying_exponential, logarithm, sigmoid, softplus
-from ..ops.gram import BLOCK_ROWS, COLUMNS, add_gram
+from ..ops.gram import BLOCK_ROWS, GRAM_COLUMNS, add_gram
 from ..ops.scratch import aligned_zeros
 from ..ops.strips import columns_in_use, pack_strips, strip_width
 from ..ops.sums import add_block, take_total
 from ..tile import (
-    M,
+    VECTORS,
     absolute,
     fill,
     fill_like,
@@ -34,8 +34,9 @@ from ..tile import (
 )
 from .margins import add_row_sums, hold_weights, margins, outputs_in_rows, panel_rows, pitch_of
 
-#: What is made of margins: residuals and losses of two classes, of many, or nothing: margins are
-#: residuals where targets are columns with the weight -1, and the loss is half their squares.
+#: How margins become residuals and losses: by the logistic function of two classes, by softmax of
+#: many, or not at all.  For the last, targets are further columns of the rows, with the weight -1,
+#: so that margins are residuals already; the loss is half their squares.
 TWO_CLASSES, MANY_CLASSES, RESIDUALS = range(3)
 
 
@@ -124,7 +125,7 @@ def _scale_rows(panel, height, n_columns, roots):
     for start in range(0, n_columns, width):
         for r in range(height):
             at = start * (height + 1) + r * width
-            store(panel, at, 0, load(panel, at, 0, M, 1) * roots[r])
+            store(panel, at, 0, load(panel, at, 0, VECTORS, 1) * roots[r])
 
 
 class Work(NamedTuple):
@@ -178,7 +179,7 @@ def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
     panel = aligned_zeros(rows.shift, n_columns * (height + 2))
     z = aligned_zeros(rows.shift, height * pitch_of(panel, n_outputs))
     columns = aligned_zeros(rows.shift, lanes(panel) * pitch_of(panel, n_outputs))
-    residuals = aligned_zeros(rows.shift, height * (n_outputs + COLUMNS))
+    residuals = aligned_zeros(rows.shift, height * (n_outputs + GRAM_COLUMNS))
     held_target = aligned_zeros(rows.shift, height)
     held_weight = aligned_zeros(rows.shift, height)
     roots = aligned_zeros(rows.shift, height if curvature else 0)

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..machine.jit import inner_kernel
-from ..ops.gram import COLUMNS
+from ..ops.gram import GRAM_COLUMNS
 from ..ops.scratch import copy_elements
 from ..ops.strips import strip_width
 from ..tile import (
-    M,
+    VECTORS,
     add_as,
     add_lane_sums,
     fill,
@@ -30,7 +30,7 @@ from ..tile import (
 )
 
 #: Rows, and outputs, of a tile of products.
-_ROWS, _FEW = 8, COLUMNS // 2
+_ROWS, _FEW = 8, GRAM_COLUMNS // 2
 #: Columns whose weights are used for all rows of a panel before the next.
 _CHUNK = 128
 #: Bytes of a panel of rows: a first-level cache, or most of one.
@@ -124,11 +124,11 @@ def _margins_of_many(panel, height, n_columns, W, pitch, z):
         last = min(chunk + _CHUNK, n_columns)
         for r in range(0, height, _ROWS):
             for k in range(0, pairs, width):
-                wide = load(z, r * pitch + k, pitch, M, _ROWS)
+                wide = load(z, r * pitch + k, pitch, VECTORS, _ROWS)
                 for start in range(chunk, last, width):
                     at = start * (height + 1) + r * width
                     for i in range(width):
-                        w = load(W, (start + i) * pitch + k, 0, M, 1)
+                        w = load(W, (start + i) * pitch + k, 0, VECTORS, 1)
                         wide = rank1(wide, w, panel, at + i, width)
                 store(z, r * pitch + k, pitch, wide)
             for k in range(pairs, pitch, lanes(panel)):
@@ -167,17 +167,17 @@ def add_row_sums(panel, height, n_columns, residuals, n_outputs, at, sums):
     for start in range(0, n_columns, width):
         strip = start * (height + 1)
         k = 0
-        while n_outputs - k >= COLUMNS:
-            tile = fill(panel, 0.0, M, COLUMNS)
+        while n_outputs - k >= GRAM_COLUMNS:
+            tile = fill(panel, 0.0, VECTORS, GRAM_COLUMNS)
             for r in range(height):
-                features = load(panel, strip + r * width, 0, M, 1)
+                features = load(panel, strip + r * width, 0, VECTORS, 1)
                 tile = rank1(tile, features, residuals, k * height + r, height)
             add_as(sums, at + k * n_columns + start, n_columns, tile)
-            k += COLUMNS
+            k += GRAM_COLUMNS
         while n_outputs - k >= _FEW:
-            slim = fill(panel, 0.0, M, _FEW)
+            slim = fill(panel, 0.0, VECTORS, _FEW)
             for r in range(height):
-                features = load(panel, strip + r * width, 0, M, 1)
+                features = load(panel, strip + r * width, 0, VECTORS, 1)
                 slim = rank1(slim, features, residuals, k * height + r, height)
             add_as(sums, at + k * n_columns + start, n_columns, slim)
             k += _FEW
@@ -193,14 +193,14 @@ def _sum_of_one(panel, strip, height, residuals, first):
     width = strip_width(panel)
     quarter = height // 4
     move = quarter * width
-    a = fill(panel, 0.0, M, 1)
-    b = fill(panel, 0.0, M, 1)
-    c = fill(panel, 0.0, M, 1)
-    d = fill(panel, 0.0, M, 1)
+    a = fill(panel, 0.0, VECTORS, 1)
+    b = fill(panel, 0.0, VECTORS, 1)
+    c = fill(panel, 0.0, VECTORS, 1)
+    d = fill(panel, 0.0, VECTORS, 1)
     for i in range(quarter):
         p, r = strip + i * width, first + i
-        a = rank1(a, load(panel, p, 0, M, 1), residuals, r, 1)
-        b = rank1(b, load(panel, p + move, 0, M, 1), residuals, r + quarter, 1)
-        c = rank1(c, load(panel, p + 2 * move, 0, M, 1), residuals, r + 2 * quarter, 1)
-        d = rank1(d, load(panel, p + 3 * move, 0, M, 1), residuals, r + 3 * quarter, 1)
+        a = rank1(a, load(panel, p, 0, VECTORS, 1), residuals, r, 1)
+        b = rank1(b, load(panel, p + move, 0, VECTORS, 1), residuals, r + quarter, 1)
+        c = rank1(c, load(panel, p + 2 * move, 0, VECTORS, 1), residuals, r + 2 * quarter, 1)
+        d = rank1(d, load(panel, p + 3 * move, 0, VECTORS, 1), residuals, r + 3 * quarter, 1)
     return (a + b) + (c + d)

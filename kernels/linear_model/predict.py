@@ -69,7 +69,7 @@ def _write_margins(columns, count, n_outputs, first, out):
 
 @inner_kernel
 def _all_finite(columns, count, n_outputs):
-    """Say whether margins are: of a row that is not, none is, whatever the weights."""
+    """Say whether all margins are finite; a row with NaN or infinity has none that is."""
     step = lanes(columns)
     total = 0.0
     for k in range(n_outputs):

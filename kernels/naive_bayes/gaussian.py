@@ -19,7 +19,7 @@ from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import finish_ticket, take_ticket
 from ..ops.pack import pack_panel, panel_size, rows_per_block
 from ..ops.scratch import aligned_zeros
-from ..tile import M, broadcast, fill, load, multiply_add, store
+from ..tile import VECTORS, broadcast, fill, load, multiply_add, store
 
 #: What ``decisions`` holds for a block in which a row was not finite.
 NOT_FINITE = -1
@@ -57,23 +57,27 @@ def class_squares(panel, theta, scale, c, sums):
     last = theta.shape[0] - 1
     c1, c2, c3 = min(c + 1, last), min(c + 2, last), min(c + 3, last)
     flat_theta, flat_scale = theta.reshape(-1), scale.reshape(-1)
-    sum0 = fill(panel, 0.0, M, 1)
-    sum1 = fill(panel, 0.0, M, 1)
-    sum2 = fill(panel, 0.0, M, 1)
-    sum3 = fill(panel, 0.0, M, 1)
+    sum0 = fill(panel, 0.0, VECTORS, 1)
+    sum1 = fill(panel, 0.0, VECTORS, 1)
+    sum2 = fill(panel, 0.0, VECTORS, 1)
+    sum3 = fill(panel, 0.0, VECTORS, 1)
     for p in range(n_features):
-        x = load(panel, p * height, 0, M, 1)
+        x = load(panel, p * height, 0, VECTORS, 1)
         at = c * n_features + p
-        z = (x - broadcast(flat_theta, at, 0, M, 1)) * broadcast(flat_scale, at, 0, M, 1)
+        z = x - broadcast(flat_theta, at, 0, VECTORS, 1)
+        z = z * broadcast(flat_scale, at, 0, VECTORS, 1)
         sum0 = multiply_add(z, z, sum0)
         at = c1 * n_features + p
-        z = (x - broadcast(flat_theta, at, 0, M, 1)) * broadcast(flat_scale, at, 0, M, 1)
+        z = x - broadcast(flat_theta, at, 0, VECTORS, 1)
+        z = z * broadcast(flat_scale, at, 0, VECTORS, 1)
         sum1 = multiply_add(z, z, sum1)
         at = c2 * n_features + p
-        z = (x - broadcast(flat_theta, at, 0, M, 1)) * broadcast(flat_scale, at, 0, M, 1)
+        z = x - broadcast(flat_theta, at, 0, VECTORS, 1)
+        z = z * broadcast(flat_scale, at, 0, VECTORS, 1)
         sum2 = multiply_add(z, z, sum2)
         at = c3 * n_features + p
-        z = (x - broadcast(flat_theta, at, 0, M, 1)) * broadcast(flat_scale, at, 0, M, 1)
+        z = x - broadcast(flat_theta, at, 0, VECTORS, 1)
+        z = z * broadcast(flat_scale, at, 0, VECTORS, 1)
         sum3 = multiply_add(z, z, sum3)
     store(sums, 0, 0, sum0)
     store(sums, height, 0, sum1)

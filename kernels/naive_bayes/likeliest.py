@@ -26,7 +26,7 @@ from ..machine.team import finish_ticket, take_ticket
 from ..ops.pack import pack_panel, panel_size, rows_per_block
 from ..ops.scratch import aligned_zeros, copy_elements
 from ..tile import (
-    M,
+    VECTORS,
     any_not_greater,
     broadcast,
     fill,
@@ -59,14 +59,15 @@ def four_classes(panel, n_features, parameters, at, tile):
     ----------
     panel : IN (n_features, rows) flat
     parameters : IN flat, see ``likeliest_class``; the classes' own from element ``at`` on
-    tile : the constants, M x 4
+    tile : the constants, VECTORS x 4
     """
     height = rows_per_block(panel)
-    sums = fill(panel, 0.0, M, CLASSES)
+    sums = fill(panel, 0.0, VECTORS, CLASSES)
     for p in range(n_features):
-        x = load(panel, p * height, 0, M, 1) - broadcast(parameters, p, 0, M, 1)
+        x = load(panel, p * height, 0, VECTORS, 1) - broadcast(parameters, p, 0, VECTORS, 1)
         first = at + p * 2 * CLASSES
-        z = rank1(broadcast(parameters, first + CLASSES, 1, M, CLASSES), x, parameters, first, 1)
+        z = broadcast(parameters, first + CLASSES, 1, VECTORS, CLASSES)
+        z = rank1(z, x, parameters, first, 1)
         sums = multiply_add(z, z, sums)
     return tile - sums
 
@@ -75,11 +76,12 @@ def four_classes(panel, n_features, parameters, at, tile):
 def two_classes(panel, n_features, parameters, at, tile):
     """Return what :func:`four_classes` does for two."""
     height = rows_per_block(panel)
-    sums = fill(panel, 0.0, M, PAIR)
+    sums = fill(panel, 0.0, VECTORS, PAIR)
     for p in range(n_features):
-        x = load(panel, p * height, 0, M, 1) - broadcast(parameters, p, 0, M, 1)
+        x = load(panel, p * height, 0, VECTORS, 1) - broadcast(parameters, p, 0, VECTORS, 1)
         first = at + p * 2 * PAIR
-        z = rank1(broadcast(parameters, first + PAIR, 1, M, PAIR), x, parameters, first, 1)
+        z = broadcast(parameters, first + PAIR, 1, VECTORS, PAIR)
+        z = rank1(z, x, parameters, first, 1)
         sums = multiply_add(z, z, sums)
     return tile - sums
 
@@ -87,19 +89,19 @@ def two_classes(panel, n_features, parameters, at, tile):
 @inner_kernel
 def score_panel(panel, n_features, n_columns, parameters):
     """Return the best score of a panel's rows, its class, and the second best (tiles)."""
-    best = fill(panel, -np.inf, M, 1)
-    second = fill(panel, -np.inf, M, 1)
-    index = indices(panel, 0, M)
+    best = fill(panel, -np.inf, VECTORS, 1)
+    second = fill(panel, -np.inf, VECTORS, 1)
+    index = indices(panel, 0, VECTORS)
     c = 0
     while c + CLASSES <= n_columns:
         at = n_features + n_columns + c * 2 * n_features
-        constants = broadcast(parameters, n_features + c, 1, M, CLASSES)
+        constants = broadcast(parameters, n_features + c, 1, VECTORS, CLASSES)
         scores = four_classes(panel, n_features, parameters, at, constants)
         best, index, second = largest_column(scores, c, best, index, second)
         c += CLASSES
     if c < n_columns:
         at = n_features + n_columns + c * 2 * n_features
-        constants = broadcast(parameters, n_features + c, 1, M, PAIR)
+        constants = broadcast(parameters, n_features + c, 1, VECTORS, PAIR)
         pair = two_classes(panel, n_features, parameters, at, constants)
         best, index, second = largest_column(pair, c, best, index, second)
     return best, index, second
@@ -108,7 +110,7 @@ def score_panel(panel, n_features, n_columns, parameters):
 @inner_kernel
 def needed_lead(best, second, margin):
     """Return by how much the best score must lead to be decisive (a tile)."""
-    # The constants are rounded: a little less than nothing is nothing.
+    # Rounded constants may leave a sum of squares a little below zero.
     away = maximum(second * -1.0 + margin[3], 0.0)
     error = multiply_add(away, margin[0], square_root(away) * margin[1]) + margin[2]
     # A score of minus infinity is beaten by all that are not huge themselves.

@@ -18,7 +18,7 @@ from ..machine.team import finish_ticket, take_ticket
 from ..ops.pack import prefetch_panel, rows_per_block
 from ..ops.scratch import aligned_zeros, copy_elements
 from ..tile import (
-    M,
+    VECTORS,
     absolute,
     any_not_greater,
     broadcast,
@@ -94,11 +94,11 @@ def four_classes(panel, n_features, parameters, at, tile):
     ----------
     panel : IN (n_features, rows) flat
     parameters : IN flat, see ``linear_scores``; the classes' own from element ``at`` on
-    tile : the biases, M x 4
+    tile : the biases, VECTORS x 4
     """
     height = rows_per_block(panel)
     for p in range(n_features):
-        x = load(panel, p * height, 0, M, 1)
+        x = load(panel, p * height, 0, VECTORS, 1)
         tile = rank1(tile, x, parameters, at + p * CLASSES, 1)
     return tile
 
@@ -108,7 +108,7 @@ def two_classes(panel, n_features, parameters, at, tile):
     """Return what :func:`four_classes` does for two."""
     height = rows_per_block(panel)
     for p in range(n_features):
-        x = load(panel, p * height, 0, M, 1)
+        x = load(panel, p * height, 0, VECTORS, 1)
         tile = rank1(tile, x, parameters, at + p * PAIR, 1)
     return tile
 
@@ -117,17 +117,17 @@ def two_classes(panel, n_features, parameters, at, tile):
 def bound_sums(panel, n_features, parameters):
     """Return the sums of |x_p| m_p of a panel's rows (a tile)."""
     height = rows_per_block(panel)
-    even = fill(panel, 0.0, M, 1)
-    odd = fill(panel, 0.0, M, 1)
+    even = fill(panel, 0.0, VECTORS, 1)
+    odd = fill(panel, 0.0, VECTORS, 1)
     for p in range(0, n_features - 1, 2):
-        x = absolute(load(panel, p * height, 0, M, 1))
-        even = multiply_add(x, broadcast(parameters, p, 0, M, 1), even)
-        x = absolute(load(panel, (p + 1) * height, 0, M, 1))
-        odd = multiply_add(x, broadcast(parameters, p + 1, 0, M, 1), odd)
+        x = absolute(load(panel, p * height, 0, VECTORS, 1))
+        even = multiply_add(x, broadcast(parameters, p, 0, VECTORS, 1), even)
+        x = absolute(load(panel, (p + 1) * height, 0, VECTORS, 1))
+        odd = multiply_add(x, broadcast(parameters, p + 1, 0, VECTORS, 1), odd)
     if n_features % 2:
         p = n_features - 1
-        x = absolute(load(panel, p * height, 0, M, 1))
-        even = multiply_add(x, broadcast(parameters, p, 0, M, 1), even)
+        x = absolute(load(panel, p * height, 0, VECTORS, 1))
+        even = multiply_add(x, broadcast(parameters, p, 0, VECTORS, 1), even)
     return even + odd
 
 
@@ -140,13 +140,13 @@ def score_panel(panel, n_features, n_columns, parameters, scores):
     scores : OUT (n_columns, rows) flat, or (0,) where not wanted
     """
     height = rows_per_block(panel)
-    best = fill(panel, -np.inf, M, 1)
-    second = fill(panel, -np.inf, M, 1)
-    index = indices(panel, 0, M)
+    best = fill(panel, -np.inf, VECTORS, 1)
+    second = fill(panel, -np.inf, VECTORS, 1)
+    index = indices(panel, 0, VECTORS)
     c = 0
     while c + CLASSES <= n_columns:
         at = n_features + n_columns + c * n_features
-        tile = broadcast(parameters, n_features + c, 1, M, CLASSES)
+        tile = broadcast(parameters, n_features + c, 1, VECTORS, CLASSES)
         tile = four_classes(panel, n_features, parameters, at, tile)
         if scores.size > 0:
             store(scores, c * height, height, tile)
@@ -154,7 +154,7 @@ def score_panel(panel, n_features, n_columns, parameters, scores):
         c += CLASSES
     if c < n_columns:
         at = n_features + n_columns + c * n_features
-        pair = broadcast(parameters, n_features + c, 1, M, PAIR)
+        pair = broadcast(parameters, n_features + c, 1, VECTORS, PAIR)
         pair = two_classes(panel, n_features, parameters, at, pair)
         if scores.size > 0:
             store(scores, c * height, height, pair)

@@ -19,7 +19,8 @@ from ..machine.team import finish_ticket, take_ticket
 from ..ops.scratch import aligned_zeros
 from ..tile import lanes, load, load_as, multiply_add, prefetch, store
 
-#: A shift whose square is so many times the variance loses as many decimals as this has, twice.
+#: Where the square of a mean, measured from the centre of the sums, is more than so many times the
+#: variance, two decimals are lost, and the sums are taken again about that mean.
 _FAR = 100.0
 #: Numbers of the sums of one kind that stay in the first-level cache beside the rows.
 _SUMS_IN_CACHE = 1024

@@ -11,10 +11,10 @@ import numpy as np
 
 from ..machine.jit import kernel
 from ..machine.team import finish_ticket, take_ticket
-from ..tile import N
+from ..tile import COLUMNS
 
 #: Rows of a group.
-GROUP = N
+GROUP = COLUMNS
 
 
 @kernel
@@ -32,7 +32,7 @@ def pack_base(X, shift, ticket_groups, state, packed, half_norms, largest):
     largest : OUT (n_tickets,) float64, the largest |x|^2 of each ticket
     """
     n_samples, n_features = X.shape
-    n_groups = half_norms.size // N
+    n_groups = half_norms.size // COLUMNS
     while True:
         ticket = take_ticket(state)
         first = ticket * ticket_groups
@@ -40,20 +40,20 @@ def pack_base(X, shift, ticket_groups, state, packed, half_norms, largest):
             return
         most = 0.0
         for g in range(first, min(first + ticket_groups, n_groups)):
-            for j in range(N):
-                row = g * N + j
+            for j in range(COLUMNS):
+                row = g * COLUMNS + j
                 if row < n_samples:
                     norm = 0.0
                     for p in range(n_features):
                         value = X[row, p] - shift[p]
-                        packed[(g * n_features + p) * N + j] = value
+                        packed[(g * n_features + p) * COLUMNS + j] = value
                         norm += np.float64(value) * np.float64(value)
                     half_norms[row] = -0.5 * norm
                     # A norm that is not a number must not be overlooked: it counts as infinite.
                     most = max(most, norm) if norm < np.inf else np.inf
                 else:
                     for p in range(n_features):
-                        packed[(g * n_features + p) * N + j] = 0.0
+                        packed[(g * n_features + p) * COLUMNS + j] = 0.0
                     half_norms[row] = -np.inf
         largest[ticket] = most
         finish_ticket(state)

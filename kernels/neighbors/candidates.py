@@ -20,8 +20,8 @@ from ..ops.product import add_products
 from ..ops.scratch import aligned_zeros
 from ..ops.top import clear_heap, replace_worst
 from ..tile import (
-    M,
-    N,
+    COLUMNS,
+    VECTORS,
     any_lane,
     broadcast,
     column_maximum,
@@ -38,7 +38,7 @@ def move_panel(panel, start, n_features, shift):
     height = rows_per_block(panel)
     for p in range(n_features):
         at = start + p * height
-        store(panel, at, 0, load(panel, at, 0, M, 1) - broadcast(shift, p, 0, M, 1))
+        store(panel, at, 0, load(panel, at, 0, VECTORS, 1) - broadcast(shift, p, 0, VECTORS, 1))
 
 
 @inner_kernel
@@ -60,12 +60,12 @@ def insert_hits(tile, bits, first, scores, keys, numbers, bounds, lane_bounds):
         lane = lowest_bit(bits)
         bits &= bits - 1
         heap, held = keys[lane], numbers[lane]
-        for j in range(N):
+        for j in range(COLUMNS):
             key = -scores[j * height + lane]
             if key < heap[0]:
                 replace_worst(heap, held, heap.size, key, first + j)
         bounds[lane_bounds + lane] = -heap[0]
-    return load(bounds, lane_bounds, 0, M, 1)
+    return load(bounds, lane_bounds, 0, VECTORS, 1)
 
 
 @inner_kernel
@@ -81,16 +81,16 @@ def scan_groups(panels, start, base, first, last, scores, keys, numbers, bounds,
     packed, half_norms = base
     height = rows_per_block(panels)
     n_features = packed.size // half_norms.size
-    bound = load(bounds, lane_bounds, 0, M, 1)
+    bound = load(bounds, lane_bounds, 0, VECTORS, 1)
     for g in range(first, last):
-        tile = broadcast(half_norms, g * N, 1, M, N)
+        tile = broadcast(half_norms, g * COLUMNS, 1, VECTORS, COLUMNS)
         tile = add_products(
-            tile, panels, start, height, n_features, packed, g * n_features * N, N, 1
+            tile, panels, start, height, n_features, packed, g * n_features * COLUMNS, COLUMNS, 1
         )
         hits = column_maximum(tile) > bound
         if any_lane(hits):
             bits = mask_bits(hits)
-            bound = insert_hits(tile, bits, g * N, scores, keys, numbers, bounds, lane_bounds)
+            bound = insert_hits(tile, bits, g * COLUMNS, scores, keys, numbers, bounds, lane_bounds)
 
 
 @allocating_kernel
@@ -113,7 +113,7 @@ def find_candidates(
     numbers : OUT (n_parts, n_padded, n_candidates) int64, rows
     """
     n_queries, n_features = queries.shape
-    n_groups = half_norms.size // N
+    n_groups = half_norms.size // COLUMNS
     n_parts = keys.shape[0]
     height = rows_per_block(queries)
     n_panels = (n_queries + height - 1) // height
@@ -121,7 +121,7 @@ def find_candidates(
     size = panel_size(queries)
     panels = aligned_zeros(queries, min(ticket_panels, n_panels) * size)
     bounds = aligned_zeros(queries, min(ticket_panels, n_panels) * height)
-    scores = aligned_zeros(queries, N * height)
+    scores = aligned_zeros(queries, COLUMNS * height)
     rows = np.empty(height, np.int64)
     base = (packed, half_norms)
     while True:

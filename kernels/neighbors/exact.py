@@ -24,7 +24,7 @@ from ..ops.pack import pack_panel, panel_size, rows_per_block
 from ..ops.scratch import aligned_zeros
 from ..ops.top import clear_heap, is_worse, order_heap, replace_worst, sort_heap
 from ..tile import (
-    M,
+    VECTORS,
     any_lane,
     broadcast,
     fill,
@@ -171,10 +171,10 @@ def squares_alone(panel, start, queries, first, sums):
     height = rows_per_block(panel)
     n_features = queries.shape[1]
     flat = queries.reshape(-1)
-    total = fill(sums, 0.0, M, 1)
+    total = fill(sums, 0.0, VECTORS, 1)
     for p in range(n_features):
-        x = load_as(sums, panel, p * height + start, 0, M, 1)
-        gap = x - broadcast(flat, first * n_features + p, 0, M, 1)
+        x = load_as(sums, panel, p * height + start, 0, VECTORS, 1)
+        gap = x - broadcast(flat, first * n_features + p, 0, VECTORS, 1)
         total = total + gap * gap
     store(sums, 0, 0, total)
 
@@ -198,20 +198,20 @@ def squares_abreast(panel, start, queries, first, sums):
     at1 = min(first + 1, n_queries - 1) * n_features
     at2 = min(first + 2, n_queries - 1) * n_features
     at3 = min(first + 3, n_queries - 1) * n_features
-    sum0 = fill(sums, 0.0, M, 1)
-    sum1 = fill(sums, 0.0, M, 1)
-    sum2 = fill(sums, 0.0, M, 1)
-    sum3 = fill(sums, 0.0, M, 1)
+    sum0 = fill(sums, 0.0, VECTORS, 1)
+    sum1 = fill(sums, 0.0, VECTORS, 1)
+    sum2 = fill(sums, 0.0, VECTORS, 1)
+    sum3 = fill(sums, 0.0, VECTORS, 1)
     for p in range(n_features):
         # A product and a sum, each rounded, as the definition has it.
-        x = load_as(sums, panel, p * height + start, 0, M, 1)
-        gap = x - broadcast(flat, at0 + p, 0, M, 1)
+        x = load_as(sums, panel, p * height + start, 0, VECTORS, 1)
+        gap = x - broadcast(flat, at0 + p, 0, VECTORS, 1)
         sum0 = sum0 + gap * gap
-        gap = x - broadcast(flat, at1 + p, 0, M, 1)
+        gap = x - broadcast(flat, at1 + p, 0, VECTORS, 1)
         sum1 = sum1 + gap * gap
-        gap = x - broadcast(flat, at2 + p, 0, M, 1)
+        gap = x - broadcast(flat, at2 + p, 0, VECTORS, 1)
         sum2 = sum2 + gap * gap
-        gap = x - broadcast(flat, at3 + p, 0, M, 1)
+        gap = x - broadcast(flat, at3 + p, 0, VECTORS, 1)
         sum3 = sum3 + gap * gap
     store(sums, 0, 0, sum0)
     store(sums, wide, 0, sum1)
@@ -229,7 +229,7 @@ def insert_near(sums, at, first, count, best, held):
     first, count : int, the number of the first row, and how many rows there are
     best, held : IN/OUT (n_neighbors,) a heap
     """
-    squares = load(sums, at, 0, M, 1)
+    squares = load(sums, at, 0, VECTORS, 1)
     root = best[0]
     # A distance may overflow: among infinite ones the lowest rows are nearest.
     hits = squares <= root if root == np.inf else squares < root

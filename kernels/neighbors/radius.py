@@ -10,7 +10,7 @@ from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import finish_ticket, take_ticket
 from ..ops.pack import pack_panel, panel_size, rows_per_block
 from ..ops.scratch import aligned_zeros
-from ..tile import M, any_lane, load, lowest_bit, mask_bits
+from ..tile import VECTORS, any_lane, load, lowest_bit, mask_bits
 from .exact import ABREAST, squares_abreast
 
 #: Queries of a ticket: they share the packing of rows.
@@ -41,7 +41,7 @@ def visit_near(sums, at, first, count, radius, squared, start, distances, indice
     """
     limit = surely_within(radius, squared)
     found = 0
-    hits = load(sums, at, 0, M, 1) <= limit
+    hits = load(sums, at, 0, VECTORS, 1) <= limit
     if any_lane(hits):
         bits = mask_bits(hits)
         while bits != 0:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..machine.jit import inner_kernel
 from ..ops.pack import pack_rows
-from ..tile import M, fill, store
+from ..tile import VECTORS, fill, store
 from .bundles import layer_of
 from .loss import SOFTMAX, output_delta
 from .network import backward_block, forward_block
@@ -59,7 +59,7 @@ def gather_weights(sample_weight, rows, count, weights):
     """
     height = rows.size
     if sample_weight.size == 0 and count == height:
-        store(weights, 0, 0, fill(weights, 1.0, M, 1))
+        store(weights, 0, 0, fill(weights, 1.0, VECTORS, 1))
         return np.float64(height)
     total = 0.0
     for i in range(height):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from ..machine.jit import inner_kernel
-from ..tile import M, N, lanes_of
+from ..tile import COLUMNS, VECTORS, lanes_of
 
 #: Columns of the layer table.
 N_IN, N_OUT, WEIGHTS, BIASES, ACTIVATION, INPUT, OUTPUT, DELTA, TRANSPOSED = range(9)
@@ -194,19 +194,19 @@ class Plan(NamedTuple):
         """Return the bundle if its tickets and block sizes are those of the network."""
         bundle = cls(*plan)
         layers = network.layers
-        height = M * lanes_of(network.parameters.dtype)
+        height = VECTORS * lanes_of(network.parameters.dtype)
         require(bundle.weight_tickets, "weight_tickets", np.int64, (None, 3))
         if bundle.n_blocks * height < bundle.batch_size or bundle.group_blocks < 1:
             raise ValueError("a batch has more rows than its blocks.")
         tickets = bundle.weight_tickets.tolist()
         lanes = lanes_of(network.parameters.dtype)
         for i, (n_in, n_out, *places) in enumerate(layers.tolist()):
-            # The input and what is transposed take whole vectors; tiles read N vectors further.
+            # The input and what is transposed take whole vectors; tiles read COLUMNS more.
             whole_in, whole_out = (-(-n // lanes) * lanes for n in (n_in, n_out))
             widths = (n_in if i else whole_in, n_out, n_out, whole_out)
             *always, transposed = places[INPUT - WEIGHTS :]
             starts = [*always, transposed] if transposed >= 0 else always
-            ends = [at + (n + N) * height for at, n in zip(starts, widths, strict=False)]
+            ends = [at + (n + COLUMNS) * height for at, n in zip(starts, widths, strict=False)]
             if min(starts) < 0 or max(ends) > bundle.block_size:
                 raise ValueError("a layer lies outside its block's workspace.")
             rows = [(first, last) for layer, first, last in tickets if layer == i]

@@ -12,9 +12,9 @@ from ..ops.flat import store_up_to
 from ..ops.pack import rows_per_block
 from ..ops.product import NOTHING, ROW, THERE, Matrix, add_products, panel_product
 from ..tile import (
-    G,
-    M,
-    N,
+    COLUMNS,
+    SIDE,
+    VECTORS,
     add_lane_sums,
     fill,
     lane_sum,
@@ -94,9 +94,9 @@ def sums_by_output(n_in: int, n_out: int, n_blocks: int, lanes_: int) -> bool:
     With samples along the lanes, as everywhere else, no lane is idle, but every entry ends in a
     sum over lanes; a few blocks of samples do not pay for that.
     """
-    height = M * lanes_
-    wide = -(-n_out // height) * height * (-(-n_in // N) * N) * n_blocks
-    square = -(-n_out // G) * G * (-(-n_in // G) * G) * (n_blocks + _LANE_SUMS)
+    height = VECTORS * lanes_
+    wide = -(-n_out // height) * height * (-(-n_in // COLUMNS) * COLUMNS) * n_blocks
+    square = -(-n_out // SIDE) * SIDE * (-(-n_in // SIDE) * SIDE) * (n_blocks + _LANE_SUMS)
     return wide < square
 
 
@@ -109,16 +109,16 @@ def _gradient_by_output(blocks, input_at, delta_at, first_row, last_row, n_out, 
     pitch = (n_out + width - 1) // width * width
     for j in range(0, n_out, height):
         n_outputs = min(height, n_out - j)
-        for p in range(first_row, last_row, N):
-            n_inputs = min(N, last_row - p)
-            whole = n_inputs == N and n_outputs == height
+        for p in range(first_row, last_row, COLUMNS):
+            n_inputs = min(COLUMNS, last_row - p)
+            whole = n_inputs == COLUMNS and n_outputs == height
             at = gradient.first + p * n_out + j
             if not added:
-                tile = fill(panels, 0.0, M, N)
+                tile = fill(panels, 0.0, VECTORS, COLUMNS)
             elif whole:
-                tile = load(gradient.numbers, at, n_out, M, N)
+                tile = load(gradient.numbers, at, n_out, VECTORS, COLUMNS)
             else:
-                tile = load_part(gradient.numbers, at, n_out, M, N, n_outputs, n_inputs)
+                tile = load_part(gradient.numbers, at, n_out, VECTORS, COLUMNS, n_outputs, n_inputs)
             for block in range(blocks.n_blocks):
                 block_at = blocks.first + block * blocks.size
                 left = block_at + delta_at + j
@@ -136,9 +136,9 @@ def _gradient_by_sample(blocks, input_at, delta_at, first_row, last_row, n_out, 
     panels = blocks.panels
     height = rows_per_block(panels)
     width = lanes(panels)
-    for j in range(0, n_out, G):
-        for p in range(first_row, last_row, G):
-            square = fill(panels, 0.0, G, G)
+    for j in range(0, n_out, SIDE):
+        for p in range(first_row, last_row, SIDE):
+            square = fill(panels, 0.0, SIDE, SIDE)
             for block in range(blocks.n_blocks):
                 block_at = blocks.first + block * blocks.size
                 left = block_at + input_at + p * height

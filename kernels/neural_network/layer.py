@@ -12,7 +12,7 @@ from ..ops.activation import activate, multiply_by_derivative
 from ..ops.pack import pack_panel, panel_size, rows_per_block, transpose_panel, unpack_rows
 from ..ops.product import Matrix
 from ..ops.scratch import aligned_zeros
-from ..tile import M, N
+from ..tile import COLUMNS, VECTORS
 from .dense import Blocks, bias_gradient, delta_panel, dense_panel, weight_gradient
 
 
@@ -171,7 +171,7 @@ def dense_backward(
 
 
 def backward_size(n_in: int, n_out: int, lanes: int) -> int:
-    """Return the elements of one block's workspace; tiles may read N vectors past the last."""
-    height = M * lanes
+    """Return the elements of one block's workspace; tiles may read COLUMNS vectors past it."""
+    height = VECTORS * lanes
     whole_in, whole_out = (-(-n // lanes) * lanes for n in (n_in, n_out))
-    return (whole_in + whole_out + n_in + whole_out + N) * height
+    return (whole_in + whole_out + n_in + whole_out + COLUMNS) * height

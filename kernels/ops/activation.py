@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..machine.jit import inner_kernel
-from ..tile import M, fill, lanes, load, maximum, select_less, store
+from ..tile import VECTORS, fill, lanes, load, maximum, select_less, store
 from .elementwise import hyperbolic_tangent, sigmoid
 
 #: Codes of the activation functions, as kernels know them.
@@ -19,18 +19,18 @@ def activate(code, x, start, stop):
     code : int, IDENTITY, LOGISTIC, RELU or TANH
     x : IN/OUT (size,) flat array
     """
-    height = M * lanes(x)
+    height = VECTORS * lanes(x)
     if code == LOGISTIC:
         for i in range(start, stop, height):
-            store(x, i, 0, sigmoid(load(x, i, 0, M, 1)))
+            store(x, i, 0, sigmoid(load(x, i, 0, VECTORS, 1)))
     elif code == RELU:
-        zero = fill(x, 0.0, M, 1)
+        zero = fill(x, 0.0, VECTORS, 1)
         for i in range(start, stop, height):
-            # The second of two that do not compare: NaN stays NaN.
-            store(x, i, 0, maximum(zero, load(x, i, 0, M, 1)))
+            # Where numbers do not compare, maximum takes the second: NaN stays NaN.
+            store(x, i, 0, maximum(zero, load(x, i, 0, VECTORS, 1)))
     elif code == TANH:
         for i in range(start, stop, height):
-            store(x, i, 0, hyperbolic_tangent(load(x, i, 0, M, 1)))
+            store(x, i, 0, hyperbolic_tangent(load(x, i, 0, VECTORS, 1)))
 
 
 @inner_kernel

@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 
 from ..machine.jit import kernel
-from ..tile import M, fill, lane_sum, lanes, load, rank1, store
-from .gram import COLUMNS
+from ..tile import VECTORS, fill, lane_sum, lanes, load, rank1, store
+from .gram import GRAM_COLUMNS
 
 
 @kernel
@@ -30,23 +30,23 @@ def factorize(A, size):
     -------
     definite : bool
     """
-    width = M * lanes(A)
+    width = VECTORS * lanes(A)
     pitch = (size + width - 1) // width * width
-    for i in range(0, size, COLUMNS):
+    for i in range(0, size, GRAM_COLUMNS):
         for j in range(i // width * width, pitch, width):
-            tile = fill(A, 0.0, M, COLUMNS)
+            tile = fill(A, 0.0, VECTORS, GRAM_COLUMNS)
             for p in range(i):
-                tile = rank1(tile, load(A, p * pitch + j, 0, M, 1), A, p * pitch + i, 1)
+                tile = rank1(tile, load(A, p * pitch + j, 0, VECTORS, 1), A, p * pitch + i, 1)
             at = i * pitch + j
-            store(A, at, pitch, load(A, at, pitch, M, COLUMNS) - tile)
-        for row in range(i, i + COLUMNS):
+            store(A, at, pitch, load(A, at, pitch, VECTORS, GRAM_COLUMNS) - tile)
+        for row in range(i, i + GRAM_COLUMNS):
             pivot = A[row * pitch + row]
             if not pivot > 0:
                 return False
             root = math.sqrt(pivot)
             for j in range(row, pitch):
                 A[row * pitch + j] /= root
-            for below in range(row + 1, i + COLUMNS):
+            for below in range(row + 1, i + GRAM_COLUMNS):
                 share = A[row * pitch + below]
                 for j in range(below, pitch):
                     A[below * pitch + j] -= share * A[row * pitch + j]
@@ -64,7 +64,7 @@ def solve(U, size, X):
     X : IN/OUT flat float64, (n_right_sides, pitch), zeros from ``size`` on
     """
     step = lanes(U)
-    width = M * step
+    width = VECTORS * step
     pitch = (size + width - 1) // width * width
     for first in range(0, X.size, pitch):
         for i in range(size):

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..machine.jit import inner_kernel
 
-#: Squares of numbers between these neither underflow nor overflow, nor do their sums; those of
-#: any others do not once multiplied by these powers of two.
+#: Between the first two, squares and their sums neither underflow nor overflow.  Smaller numbers
+#: are multiplied by the third before they are squared, larger ones by the fourth.
 _SMALL, _LARGE = 2.0**-400, 2.0**400
 _UP, _DOWN = 2.0**600, 2.0**-600
 
@@ -77,7 +77,7 @@ def nearest_point(X, row, points):
     n_points = points.shape[0]
     nearest, least = 0, np.inf
     for first in range(0, n_points, 4):
-        # Four sums at once hide the latency of an addition; past the last point, it again.
+        # Four sums at once hide the latency of an addition.  Past the end the last point repeats.
         b = min(first + 1, n_points - 1)
         c = min(first + 2, n_points - 1)
         d = min(first + 3, n_points - 1)

@@ -17,13 +17,13 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
-from ..tile import M, N, add_as, fill, lanes, lanes_of, load, prefetch, rank1
+from ..tile import COLUMNS, VECTORS, add_as, fill, lanes, lanes_of, load, prefetch, rank1
 from .scratch import aligned_zeros
 from .strips import columns_in_use, pack_strips, strip_width
 from .sums import add_block, take_total
 
 #: Columns of a tile: a divisor of a strip in every element type.
-COLUMNS = min(8 if N >= 8 else 4, M * lanes_of(np.float64))
+GRAM_COLUMNS = min(8 if COLUMNS >= 8 else 4, VECTORS * lanes_of(np.float64))
 #: Rows of a reduction block, whatever the width.
 BLOCK_ROWS = 4096
 
@@ -47,7 +47,7 @@ def add_gram(panel, count, height, n_used, at, pitch, G, X, following):
     line = 0
     for si in range(0, n_used, width):
         for sj in range(0, si + 1, width):
-            for j in range(0, min(width, n_used - sj), COLUMNS):
+            for j in range(0, min(width, n_used - sj), GRAM_COLUMNS):
                 left, right = si * height, sj * height + j
                 to = at + (sj + j) * pitch + si
                 if si == sj and j >= step:  # above the diagonal: the second vector only
@@ -55,10 +55,10 @@ def add_gram(panel, count, height, n_used, at, pitch, G, X, following):
                 elif si + step >= n_used:  # the second vector is empty
                     _add_half(panel, left, right, count, to, pitch, G)
                 else:
-                    tile = fill(panel, 0.0, M, COLUMNS)
+                    tile = fill(panel, 0.0, VECTORS, GRAM_COLUMNS)
                     for r in range(count):
                         prefetch(X, following + r, line)
-                        features = load(panel, left + r * width, 0, M, 1)
+                        features = load(panel, left + r * width, 0, VECTORS, 1)
                         tile = rank1(tile, features, panel, right + r * width, 1)
                     add_as(G, to, pitch, tile)
                     line = line + 64 // X.itemsize if line + 64 // X.itemsize < X.shape[1] else 0
@@ -67,7 +67,7 @@ def add_gram(panel, count, height, n_used, at, pitch, G, X, following):
 @inner_kernel
 def _add_half(panel, left, right, count, to, pitch, G):
     width = strip_width(panel)
-    half = fill(panel, 0.0, 1, COLUMNS)
+    half = fill(panel, 0.0, 1, GRAM_COLUMNS)
     for r in range(count):
         half = rank1(half, load(panel, left + r * width, 0, 1, 1), panel, right + r * width, 1)
     add_as(G, to, pitch, half)

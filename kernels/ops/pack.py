@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..machine.jit import inner_kernel
 from ..tile import (
-    M,
+    VECTORS,
     lanes,
     load_narrow_rows,
     load_rows,
@@ -27,7 +27,7 @@ _BYTES_AHEAD = 4096
 @inner_kernel
 def rows_per_block(X):
     """Return the number of samples in a panel of X's element type."""
-    return M * lanes(X)
+    return VECTORS * lanes(X)
 
 
 @inner_kernel

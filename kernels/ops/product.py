@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..machine.jit import inner_kernel
-from ..tile import M, N, broadcast, fill, load, rank1, store
+from ..tile import COLUMNS, VECTORS, broadcast, fill, load, rank1, store
 from .pack import rows_per_block
 
 #: Columns of the tile for the last outputs, where they do not fill a wide one.
-NARROW = N // 2
+NARROW = COLUMNS // 2
 #: What products are added to: nothing, one row of numbers for every sample, what is there already.
 NOTHING, ROW, THERE = range(3)
 
@@ -39,7 +39,7 @@ def add_products(tile, panel, panel_at, pitch, n_inputs, numbers, first, by_row,
     ``numbers[first + p * by_row + j * by_column]``.
     """
     for p in range(n_inputs):
-        column = load(panel, panel_at + p * pitch, 0, M, 1)
+        column = load(panel, panel_at + p * pitch, 0, VECTORS, 1)
         tile = rank1(tile, column, numbers, first + p * by_row, by_column)
     return tile
 
@@ -52,11 +52,11 @@ def _outputs_of_width(width: int) -> Any:
         height = rows_per_block(panel)
         at = output_at + j * height
         if onto == ROW:
-            tile = broadcast(row.numbers, row.first + j, 1, M, width)
+            tile = broadcast(row.numbers, row.first + j, 1, VECTORS, width)
         elif onto == THERE:
-            tile = load(panel, at, height, M, width)
+            tile = load(panel, at, height, VECTORS, width)
         else:
-            tile = fill(panel, 0.0, M, width)
+            tile = fill(panel, 0.0, VECTORS, width)
         first = matrix.first + j * matrix.by_column
         tile = add_products(
             tile, panel, input_at, height, n_inputs,
@@ -67,7 +67,7 @@ def _outputs_of_width(width: int) -> Any:
     return find_outputs
 
 
-_wide, _narrow, _pair, _single = (_outputs_of_width(width) for width in (N, NARROW, 2, 1))
+_wide, _narrow, _pair, _single = (_outputs_of_width(width) for width in (COLUMNS, NARROW, 2, 1))
 
 
 @inner_kernel
@@ -82,9 +82,9 @@ def panel_product(panel, input_at, n_inputs, matrix, onto, row, output_at, n_out
     row : Matrix, IN (1, n_outputs), contiguous: read for ROW only
     """
     j = 0
-    while j + N <= n_outputs:
+    while j + COLUMNS <= n_outputs:
         _wide(panel, input_at, n_inputs, matrix, onto, row, j, output_at)
-        j += N
+        j += COLUMNS
     if j + NARROW <= n_outputs:
         _narrow(panel, input_at, n_inputs, matrix, onto, row, j, output_at)
         j += NARROW

@@ -14,7 +14,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..machine.jit import inner_kernel
-from ..tile import M, fill, lanes, lanes_of, load, load_as, prefetch, rows_below, select, store
+from ..tile import (
+    VECTORS,
+    fill,
+    lanes,
+    lanes_of,
+    load,
+    load_as,
+    prefetch,
+    rows_below,
+    select,
+    store,
+)
 
 #: How far ahead of the row at work memory is asked for.
 _BYTES_AHEAD = 4096
@@ -73,7 +84,7 @@ class Rows(NamedTuple):
 
 def columns_of(n_columns: int, panel_type: Any = np.float64) -> int:
     """Return the columns of whole strips, outside kernels."""
-    width = M * lanes_of(panel_type)
+    width = VECTORS * lanes_of(panel_type)
     return -(-n_columns // width) * width
 
 
@@ -88,7 +99,7 @@ def panel_rows(n_columns: int, panel_type: Any = np.float64) -> int:
 @inner_kernel
 def strip_width(panel):
     """Return the columns of a strip."""
-    return M * lanes(panel)
+    return VECTORS * lanes(panel)
 
 
 @inner_kernel
@@ -120,7 +131,7 @@ def pack_strips(rows, first, count, height, panel):
         for start in range(0, rows.shift.size, width):
             for r in range(count):
                 at = start * height + r * width
-                store(panel, at, 0, load(panel, at, 0, M, 1) * rows.roots[first + r])
+                store(panel, at, 0, load(panel, at, 0, VECTORS, 1) * rows.roots[first + r])
 
 
 @inner_kernel
@@ -133,7 +144,8 @@ def _pack_whole_strips(X, shift, first, count, height, panel):
         from_ = (first + r) * n_features
         for start in range(0, whole, width):
             prefetch(X, first + r + ahead, start)
-            moved = load_as(panel, X, from_ + start, 0, M, 1) - load(shift, start, 0, M, 1)
+            moved = load_as(panel, X, from_ + start, 0, VECTORS, 1)
+            moved = moved - load(shift, start, 0, VECTORS, 1)
             store(panel, start * height + r * width, 0, moved)
 
 
@@ -147,13 +159,13 @@ def _pack_last_features(X, shift, first, count, height, panel):
     start = whole
     if left > 0:
         start += width
-        inside = rows_below(panel, left, M)
-        move = load(shift, whole, 0, M, 1)
+        inside = rows_below(panel, left, VECTORS)
+        move = load(shift, whole, 0, VECTORS, 1)
         for r in range(count):
             from_ = (first + r) * n_features + whole
             at = whole * height + r * width
             if from_ + width <= X.size:  # what is beyond the row is the next row's
-                moved = load_as(panel, X, from_, 0, M, 1) - move
+                moved = load_as(panel, X, from_, 0, VECTORS, 1) - move
                 store(panel, at, 0, select(inside, moved, 0.0))
             else:
                 for i in range(left):
@@ -166,7 +178,7 @@ def _pack_last_features(X, shift, first, count, height, panel):
 @inner_kernel
 def _clear(start, n_columns, count, height, panel):
     width = strip_width(panel)
-    nothing = fill(panel, 0.0, M, 1)
+    nothing = fill(panel, 0.0, VECTORS, 1)
     for strip in range(start, n_columns, width):
         for r in range(count):
             store(panel, strip * height + r * width, 0, nothing)

@@ -6,6 +6,7 @@ below each other that hold the same samples.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from llvmlite import ir
@@ -175,16 +176,8 @@ def store_as(array: Any, offset: Any, stride: Any, tile: TileType) -> Any:
     expect(good, f"array: expected elements like {tile.dtype}, as wide or narrower, got {array}")
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value, start, step, held = arguments
-        vectors = unpack(builder, tile, held)
-        for j in range(tile.n):
-            column = builder.add(start, builder.mul(step, I64(j)))
-            span = I64(tile.m * tile.lanes)
-            pointer = address(context, builder, signature.args[0], value, column, span)
-            for i in range(tile.m):
-                vector = _converted(builder, vectors[j * tile.m + i], tile.dtype, target)
-                at = beyond(builder, pointer, i * tile.lanes)
-                store_vector(builder, vector, at, target.bitwidth // 8)
+        for at, vector in _places(context, builder, signature, arguments, tile, target):
+            store_vector(builder, vector, at, target.bitwidth // 8)
         return context.get_dummy_value()
 
     return types.none, codegen
@@ -202,20 +195,27 @@ def add_as(array: Any, offset: Any, stride: Any, tile: TileType) -> Any:
     wide = ir.VectorType(element_type(target), tile.lanes)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value, start, step, held = arguments
-        vectors = unpack(builder, tile, held)
-        for j in range(tile.n):
-            column = builder.add(start, builder.mul(step, I64(j)))
-            span = I64(tile.m * tile.lanes)
-            pointer = address(context, builder, signature.args[0], value, column, span)
-            for i in range(tile.m):
-                vector = _converted(builder, vectors[j * tile.m + i], tile.dtype, target)
-                at = beyond(builder, pointer, i * tile.lanes)
-                old = load_vector(builder, at, wide, target.bitwidth // 8)
-                store_vector(builder, builder.fadd(old, vector), at, target.bitwidth // 8)
+        for at, vector in _places(context, builder, signature, arguments, tile, target):
+            old = load_vector(builder, at, wide, target.bitwidth // 8)
+            store_vector(builder, builder.fadd(old, vector), at, target.bitwidth // 8)
         return context.get_dummy_value()
 
     return types.none, codegen
+
+
+def _places(
+    context: Any, builder: Any, signature: Any, arguments: Any, tile: TileType, target: Any
+) -> Iterator[tuple[Any, Any]]:
+    """Yield where each vector of a tile goes in an array, and the vector as its elements."""
+    value, start, step, held = arguments
+    vectors = unpack(builder, tile, held)
+    for j in range(tile.n):
+        column = builder.add(start, builder.mul(step, I64(j)))
+        span = I64(tile.m * tile.lanes)
+        pointer = address(context, builder, signature.args[0], value, column, span)
+        for i in range(tile.m):
+            vector = _converted(builder, vectors[j * tile.m + i], tile.dtype, target)
+            yield beyond(builder, pointer, i * tile.lanes), vector
 
 
 @operation(table=ARRAY, offset=INDEX, tile=INTEGERS)

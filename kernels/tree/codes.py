@@ -35,7 +35,7 @@ def _store(cuts, block, found, count, out):
 
 @inner_kernel
 def _mark(cuts, block, found, count, mixed):
-    """Mark the codes of values that are not their cut; others mark the place behind all codes."""
+    """Mark the codes of values that differ from their cut; others mark an unused last place."""
     last = np.uint64(mixed.size - 1)
     for i in range(count):
         k = np.uint64(found[i])

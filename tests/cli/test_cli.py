@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import fastml
-from fastml import reference
 from fastml._cli import bench, classifiers, demo, doctor, main, photograph, races, warmup, wines
 from fastml._cli.families import ALWAYS, FAMILIES
 from fastml.kernels.machine import notice
@@ -337,7 +336,12 @@ def test_comparisons_refuse_results_that_differ(picture, monkeypatch):
 
 def test_compare_training_refuses_weights_that_differ(monkeypatch):
     problem = classifiers.breast_cancer()
-    monkeypatch.setattr(reference, "train_epoch", lambda *arguments: 0.0)
+
+    def train_too_long(model, problem):
+        for _ in range(2):
+            classifiers.train_on(model, problem)
+
+    monkeypatch.setattr(races, "train_on", train_too_long)
     with pytest.raises(RuntimeError, match="weights differ"):
         races.compare_training(problem, 2, lambda: None)
 

@@ -102,6 +102,17 @@ def test_numbers_out_of_the_ordinary(scale):
         scale = 1.0
 
 
+def test_rows_at_unit_length():
+    X, _ = clusters(9000, 3, 5)
+    expected = fastml.KMeans(6, random_state=0, metric="cosine").fit(X)
+    rows = fastml.blocks(X)
+    with fastml.engine(memory_limit="1 MiB"):
+        found = fastml.KMeans(6, random_state=0, metric="cosine").fit(rows)
+        same(found, expected)
+        assert found.score(rows) == expected.score(X)
+        np.testing.assert_array_equal(found.transform(rows), expected.transform(X))
+
+
 def test_a_callable_start_time_limits_and_callbacks(capsys):
     X, _ = clusters(9000, 3, 5)
 
@@ -152,8 +163,6 @@ def test_what_is_refused(tmp_path):
     rows = fastml.blocks(X)
     with pytest.raises(ValueError, match=r"n_samples=100 should be >= n_clusters=101"):
         fastml.KMeans(101).fit(rows)
-    with pytest.raises(ValueError, match="metric='cosine' works on arrays"):
-        fastml.KMeans(3, metric="cosine").fit(rows)
     with pytest.raises(ValueError, match="Checkpoint works on arrays"):
         fastml.KMeans(3).set_callbacks(fastml.Checkpoint(tmp_path / "c")).fit(rows)
     with pytest.raises(ValueError, match="does not match the number of features"):

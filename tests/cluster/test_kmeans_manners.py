@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 import sklearn.cluster
+from callbacks import Stop
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -27,7 +28,8 @@ def blobs(n_samples, n_features, n_clusters, dtype="float64", seed=0, spread=1.0
 @parametrize_with_checks(
     [fastml.KMeans(n_clusters=3, max_iter=20)],
     expected_failed_checks=lambda _: {
-        "check_sample_weight_equivalence_on_dense_data": "other rows are drawn at the start"
+        "check_sample_weight_equivalence_on_dense_data": "other rows are drawn at the start",
+        "check_sample_weight_equivalence_on_sparse_data": "other rows are drawn at the start",
     },
 )
 def test_conventions(estimator, check):
@@ -89,7 +91,7 @@ BAD_FITS = {
     "one dimension": ({}, GOOD[0], ValueError, "Expected 2D array, got 1D array instead"),
     "complex": ({}, GOOD.astype(complex), ValueError, "Complex data not supported"),
     "text": ({}, [["a", "b"]] * 9, ValueError, "could not convert string to float"),
-    "sparse": ({}, sparse.csr_matrix(GOOD), TypeError, "[Ss]parse data was passed"),
+    "NaN, sparse": ({}, sparse.csr_matrix(with_value(np.nan)), ValueError, "X contains NaN"),
     "too few samples": (
         {"n_clusters": 31},
         GOOD,
@@ -174,30 +176,6 @@ def test_verbose_tells_every_iteration(capsys):
     assert sum("strict convergence" in line for line in said) == 2
     inertias = [float(line.split("inertia ")[1][:-1]) for line in said if "inertia" in line]
     assert min(inertias) == pytest.approx(model.inertia_)
-
-
-class Stop:
-    """A callback that asks to stop after a number of iterations."""
-
-    def __init__(self, after):
-        self.left = after
-        self.scores = []
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
-
-    def on_fit_task_end(self, estimator, context, *, X, fitted_estimator):
-        if context.parent is None:
-            return False
-        self.scores.append(fitted_estimator.score(X))
-        self.left -= 1
-        return self.left == 0
 
 
 def test_a_callback_sees_every_iteration_and_may_stop():

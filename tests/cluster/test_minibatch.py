@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sklearn.cluster
+from callbacks import Stop
 from element_types import DTYPES
 from hypothesis import given
 from hypothesis import strategies as st
@@ -363,30 +364,6 @@ def test_without_labels_the_inertia_is_an_estimate():
     model.set_params(init=start, n_init=1, max_iter=1, batch_size=5000).fit(X)
     assert model.n_steps_ == 1
     np.testing.assert_allclose(model.inertia_, inertia, rtol=0.1)
-
-
-class Stop:
-    """A callback that asks to stop after a number of steps."""
-
-    def __init__(self, after):
-        self.left = after
-        self.scores = []
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
-
-    def on_fit_task_end(self, estimator, context, *, X, fitted_estimator):
-        if context.parent is None:
-            return False
-        self.scores.append(fitted_estimator.score(X))
-        self.left -= 1
-        return self.left == 0
 
 
 def test_a_callback_sees_every_step_and_may_stop():

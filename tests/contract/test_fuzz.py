@@ -50,3 +50,22 @@ def test_a_sum_of_another_order_is_found(monkeypatch):
 
     monkeypatch.setattr(fastml, "KMeans", Drifting)
     assert fuzz.main(["--seed", "0", "--cases", "3", "--family", "k_means"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("family", "seed", "number"),
+    [
+        # The guess of the curvature was not definite: nonsense was taken for convergence.
+        ("logistic", 817818365, 3037),
+        # ... or could not be inverted at all.
+        ("logistic", 1835578125, 20715),
+        # X by columns gave other bits than X by rows.
+        ("least_squares", 817818365, 3025),
+        ("least_squares", 817818365, 4649),
+        ("least_squares", 817818365, 24797),
+    ],
+)
+def test_a_case_that_once_failed(family, seed, number):
+    random = np.random.default_rng([seed, number])
+    random.integers(22)  # the family was drawn from so many
+    fuzz.FAMILIES[family](random)

@@ -38,7 +38,7 @@ def run(code, **variables):
     """Run code in a fresh interpreter; a hang is a failure, not a stop of the suite."""
     environment = {**os.environ, **variables}
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=100
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=900
     )
 
 

@@ -94,7 +94,7 @@ def test_a_killed_worker_costs_no_bit(tmp_path):
         with fastml.engine(client, memory_limit="1 MiB"):
             same(FITS["gaussian"](slow, y, w), expected)
         for _ in range(3):
-            client.wait_for_workers(2, timeout=60)
+            client.wait_for_workers(2, timeout=600)
             victim = random.choice([nanny.pid for nanny in workers.workers.values()])
             seconds = random.uniform(0.05, 0.8)
             killer = threading.Timer(seconds, os.kill, (int(victim), signal.SIGKILL))
@@ -102,7 +102,7 @@ def test_a_killed_worker_costs_no_bit(tmp_path):
             started = time.monotonic()
             with fastml.engine(client, memory_limit="1 MiB"):
                 same(FITS["gaussian"](slow, y, w), expected)
-            assert time.monotonic() - started < 100
+            assert time.monotonic() - started < 600
             killer.join()
 
 
@@ -136,7 +136,7 @@ def test_workers_keep_nothing_of_fits_that_have_ended(client):
     with fastml.engine(client):
         FITS["gaussian"](X, y, w)
         assert sum(client.run(kept).values()) > 0
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 600
     while sum(client.run(kept).values()):
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -152,13 +152,13 @@ def test_a_fit_of_a_stuck_source_can_be_interrupted():
     import signal
     import threading
 
-    rows = Slow(1 << 22, seconds=30)
+    rows = Slow(1 << 22, seconds=300)
     started = time.monotonic()
     timer = threading.Timer(0.3, lambda: signal.raise_signal(signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         fastml.GaussianNB().fit(rows, np.zeros(1 << 22, np.int8))
-    assert time.monotonic() - started < 20  # not the thirty seconds of the reader
+    assert time.monotonic() - started < 200  # not the five minutes of the reader
     timer.join()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn.neural_network
 from sklearn.datasets import load_digits, load_iris, make_regression
 from sklearn.exceptions import NotFittedError
 from sklearn.inspection import DecisionBoundaryDisplay
@@ -179,6 +180,27 @@ def test_relus_die():
     assert (flow.gradient_norms[:5] == 0).all()
 
 
+def test_half_of_the_only_hidden_layer_is_many():
+    X, y = digits()
+    model = classifier((10,), activation="relu").fit(X, y)
+    model.intercepts_[0][:6] = -1e6
+    flow = gradient_flow(model, X, y)
+    assert flow.verdict == "dead units"
+    assert "60% of the units of the only hidden layer (relu)" in flow.remedy
+
+
+@pytest.mark.parametrize("sizes", [(10,), (10, 10)])
+def test_weights_of_zero_are_called_that(sizes):
+    X, y = digits()
+    model = classifier(sizes, activation="tanh").fit(X, y)
+    for W in model.coefs_:
+        W[...] = 0
+    flow = gradient_flow(model, X, y)
+    assert flow.verdict == "zero weights"
+    assert "hidden layer 1" in flow.remedy
+    assert "nan" not in str(flow).split("zero weights")[1]
+
+
 def test_without_a_hidden_layer():
     X, y = digits()
     flow = gradient_flow(classifier(()).fit(X, y), X, y)
@@ -287,12 +309,21 @@ def test_loss_curve_display(pyplot, solver):
         display.validation_line_.get_ydata(), model.validation_loss_curve_
     )
     legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert legend == ["MLPClassifier, training", "MLPClassifier, validation"]
+    best = np.argmin(model.validation_loss_curve_)
+    assert legend == [
+        "MLPClassifier, training",
+        "MLPClassifier, validation",
+        f"MLPClassifier, least in validation: epoch {best + 1}",
+    ]
+    assert display.best_point_.get_xdata() == [best + 1]
+    assert display.validation_line_.zorder < display.line_.zorder
     alone = LossCurveDisplay.from_estimator(classifier().fit(X, y), ax=display.ax_, name="other")
     assert alone.validation_line_ is None
     assert alone.ax_ is display.ax_
     with pytest.raises(NotFittedError):
         LossCurveDisplay.from_estimator(classifier())
+    with pytest.raises(TypeError, match=r"must be a fastml\.MLPClassifier or .* got sklearn"):
+        LossCurveDisplay.from_estimator(sklearn.neural_network.MLPClassifier())
 
 
 def test_displays_without_matplotlib(monkeypatch):

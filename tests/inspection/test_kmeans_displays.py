@@ -210,7 +210,7 @@ def test_axes_and_names_may_be_given():
 @pytest.mark.parametrize(
     ("model", "X", "steps", "error", "message"),
     [
-        (random_model(), points()[:, :1], 6, ValueError, "X must have 2 features, got 1"),
+        (random_model(), points()[:, :1], 6, ValueError, "X must have 2 features and"),
         (random_model(), points()[:4], 6, ValueError, "n_samples=4 should be >= n_clusters=5"),
         (random_model(), [[np.nan, 0.0]] * 9, 6, ValueError, "Input X contains NaN"),
         (random_model(), points(), 3, ValueError, "steps == 3, must be >= 4"),
@@ -222,6 +222,29 @@ def test_bad_input_to_steps(model, X, steps, error, message):
     with pytest.raises(error, match=message):
         fastml.KMeansStepsDisplay.from_estimator(model, X, steps=steps)
     assert not plt.get_fignums()
+
+
+def test_wide_rows_are_drawn_on_a_plane():
+    random = np.random.default_rng(3)
+    wide = random.normal(size=(300, 5)) * [1, 9, 0.1, 5, 0.1]
+    model = random_model(n_init=1)
+    display = fastml.KMeansStepsDisplay.from_estimator(model, wide)
+    assert display.axes_[-1].get_xlabel() == "1st component"
+    assert np.abs(display.plane).argmax(axis=0).tolist() == [1, 3]
+    np.testing.assert_array_equal(display.centers[-1].shape, (5, 5))
+    assert not display.axes_[-1].patches  # regions are those of two features
+    drawn = display.axes_[-1].collections[-1].get_offsets()
+    np.testing.assert_array_equal(drawn, display.centers[-1] @ display.plane)
+    chosen = fastml.KMeansStepsDisplay.from_estimator(
+        model, wide, columns=["c", "b"], feature_names=list("abcde")
+    )
+    assert chosen.axes_[0].get_ylabel() == "b"
+    np.testing.assert_array_equal(
+        chosen.axes_[-1].collections[-1].get_offsets(), chosen.centers[-1][:, [2, 1]]
+    )
+    for columns in ([0, 5], [0], ["a", "b"]):
+        with pytest.raises(ValueError, match="columns"):
+            fastml.KMeansStepsDisplay.from_estimator(model, wide, columns=columns)
 
 
 # --- elbow ----------------------------------------------------------------------------------------
@@ -257,6 +280,25 @@ def test_elbow_by_default_and_on_given_axes():
     assert display.line_.get_color() == "black"
     again = fastml.KMeansElbowDisplay(k_values=display.k_values, inertias=display.inertias).plot()
     assert again.figure_ is not display.figure_
+
+
+def test_silhouettes_and_the_estimators_k():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(2400, 2)) + 12 * random.integers(0, 2, (2400, 2))  # four clouds
+    model = fastml.KMeans(4, n_init=3, random_state=0)
+    display = fastml.KMeansElbowDisplay.from_estimator(
+        model, X, k_values=range(1, 7), silhouette=True
+    )
+    assert np.isnan(display.silhouettes[0])
+    assert np.nanargmax(display.silhouettes) == 3
+    np.testing.assert_array_equal(display.silhouette_line_.get_ydata(), display.silhouettes)
+    assert display.ax_.get_title(loc="left").startswith("KMeans: ")
+    assert [text.get_text() for text in display.ax_.texts] == ["k = 4"]
+    without = fastml.KMeansElbowDisplay.from_estimator(model, X[:60], k_values=[2])
+    assert without.silhouettes is None
+    assert without.silhouette_line_ is None
+    with pytest.raises(TypeError, match=r"must be a fastml\.KMeans .* got sklearn"):
+        fastml.KMeansElbowDisplay.from_estimator(sklearn.cluster.KMeans(), X)
 
 
 def test_bad_input_to_elbow():

@@ -47,7 +47,7 @@ def test_interrupts_while_compiling_spoil_nothing(tmp_path, delay):
         [sys.executable, "-c", INTERRUPTED, str(delay)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "FASTML_CACHE_DIR": str(tmp_path / "cache")},
-        capture_output=True, text=True, timeout=300,
+        capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-3000:]
     assert int(result.stdout.split()[1]) > 0

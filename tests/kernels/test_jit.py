@@ -53,7 +53,7 @@ def start(tree, cache, script=RUN, **variables):
 
 
 def finish(process):
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=900)
     assert process.returncode == 0, err
     result = json.loads(out)
     np.testing.assert_allclose(result["out"], result.get("expected", RIGHT), rtol=1e-15)

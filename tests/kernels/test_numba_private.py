@@ -23,7 +23,7 @@ def run(code, **variables):
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)

@@ -80,7 +80,7 @@ assert entries.load("small") == b"1"
 @posix
 def test_disk_that_takes_no_more_is_survived(tmp_path):
     arguments = [sys.executable, "-c", FULL, str(tmp_path)]
-    result = subprocess.run(arguments, capture_output=True, text=True, timeout=100)
+    result = subprocess.run(arguments, capture_output=True, text=True, timeout=900)
     assert result.returncode == 0, result.stderr
     assert len(list(tmp_path.iterdir())) == 1  # the half of an entry is gone
 
@@ -222,7 +222,7 @@ def choice(**variables):
         env=environment | variables,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=900,
     )
     assert result.returncode == 0, result.stderr
     directory, refusal = result.stdout.splitlines()

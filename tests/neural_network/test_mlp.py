@@ -339,7 +339,7 @@ BAD_FITS = {
     "one dimension": ({}, X_GOOD[0], Y_GOOD, ValueError, "Expected 2D array, got 1D array"),
     "complex": ({}, X_GOOD.astype(complex), Y_GOOD, ValueError, "Complex data not supported"),
     "text": ({}, [["a"]] * 40, Y_GOOD, ValueError, "could not convert string to float"),
-    "sparse": ({}, sparse.csr_matrix(X_GOOD), Y_GOOD, TypeError, "[Ss]parse data was passed"),
+    "sparse NaN": ({}, sparse.csr_matrix(with_value(np.nan)), Y_GOOD, ValueError, "contains NaN"),
     "lengths": (
         {},
         X_GOOD,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from callbacks import Interrupt, Interrupted
 from sklearn.base import clone
 
 import fastml
@@ -54,31 +55,6 @@ def data(kind, dtype="float64", n=300):
     return X, np.abs(signal)
 
 
-class Interrupted(BaseException):
-    """Nothing a library may catch for good."""
-
-
-class StopAfter:
-    """A callback that raises when so many epochs have begun."""
-
-    def __init__(self, count):
-        self.count = count
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        self.count -= context.parent is not None
-        if self.count < 0:
-            raise Interrupted
-
-    def on_fit_task_end(self, estimator, context):
-        pass
-
-
 def results(model):
     found = {name: getattr(model, name) for name in RESULTS if hasattr(model, name)}
     found |= {f"coefs_{i}": W for i, W in enumerate(model.coefs_)}
@@ -100,7 +76,7 @@ def assert_same(a, b):
 
 def interrupted(model, path, count, *samples, **given):
     """Train until ``count`` epochs have begun; return whether training was interrupted."""
-    model.set_callbacks(fastml.Checkpoint(path, every=0), StopAfter(count))
+    model.set_callbacks(fastml.Checkpoint(path, every=0), Interrupt(count))
     try:
         model.fit(*samples, **given)
     except Interrupted:
@@ -219,7 +195,10 @@ np.savez({result!r}, **found)
 def test_killed_at_random_moments(kind, tmp_path):
     path, result = tmp_path / "fit.checkpoint", tmp_path / "result.npz"
     script = SCRIPT.format(
-        tests=str(Path(__file__).parent), kind=kind, path=str(path), result=str(result)
+        tests=str(Path(__file__).parent),
+        kind=kind,
+        path=str(path),
+        result=str(result),
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, *sys.path)))}
     random = np.random.default_rng(int.from_bytes(os.urandom(4)))
@@ -238,7 +217,7 @@ def test_killed_at_random_moments(kind, tmp_path):
                     time.sleep(0.001)
                 time.sleep(random.uniform(0, 0.03))
                 process.kill()
-            process.wait(timeout=300)
+            process.wait(timeout=900)
         n_written += path.exists()
         if process.returncode == 0:
             break
@@ -330,13 +309,8 @@ def test_an_interrupt_keeps_the_file(tmp_path):
     samples = data("adam")
     path = tmp_path / "fit.checkpoint"
 
-    class Pressed(StopAfter):
-        def on_fit_task_begin(self, estimator, context):
-            self.count -= context.parent is not None
-            if self.count < 0:
-                raise KeyboardInterrupt
-
-    model = estimator("adam").set_callbacks(fastml.Checkpoint(path, every=0), Pressed(4))
+    pressed = Interrupt(4, KeyboardInterrupt)
+    model = estimator("adam").set_callbacks(fastml.Checkpoint(path, every=0), pressed)
     with pytest.warns(UserWarning, match="interrupted by user"):
         model.fit(*samples)
     assert model.n_iter_ == 4

@@ -36,7 +36,7 @@ STORMS = (
 )
 
 
-def run(script: str, storm: str, rounds: int, seed: int, seconds: int = 200) -> tuple[bool, str]:
+def run(script: str, storm: str, rounds: int, seed: int, seconds: int = 900) -> tuple[bool, str]:
     """Run one storm; return whether it passed, and its last words."""
     environment = {
         **os.environ,

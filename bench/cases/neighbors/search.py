@@ -17,13 +17,13 @@ SHAPES = [
     (100_000, 10_000, 16, 5),
     (1_000_000, 1_000, 32, 10),
     (100_000, 10_000, 64, 10),
-    (60_000, 10_000, 784, 5),
+    (60_000, 2_000, 784, 5),
     (100_000, 10_000, 3, 5),
     (1_000_000, 20, 32, 10),
     (1_000_000, 1, 32, 10),
 ]
 #: Queries whose neighbours are compared with the definition's.
-_CHECKED = 50
+_CHECKED = 10
 
 
 def points(n: int, n_queries: int, d: int, k: int) -> Search:

@@ -1,0 +1,169 @@
+"""scikit-learn's decorators with their types, and its callbacks for versions that have none.
+
+Callbacks came with scikit-learn 1.9.  Below that, estimators of fastml that have callbacks still
+take them, under the same rules: ``set_callbacks``, and objects with ``setup``, ``teardown``,
+``on_fit_task_begin`` and ``on_fit_task_end``.  Nothing hands them on from a meta-estimator to those
+inside it.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
+
+from sklearn.base import _fit_context
+from sklearn.utils.metaestimators import available_if as _available_if
+
+__all__ = ["CallbackSupportMixin", "available_if", "fit_context", "with_callbacks"]
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class Context:
+    """A task of a fit that callbacks are told of.
+
+    Parameters
+    ----------
+    callbacks : list
+    estimator : estimator
+    task_name : str
+    task_id : int
+    max_subtasks : int or None
+    parent : Context or None
+    """
+
+    def __init__(
+        self,
+        callbacks: list[Any],
+        estimator: Any,
+        task_name: str,
+        task_id: int,
+        max_subtasks: int | None,
+        parent: Context | None = None,
+    ) -> None:
+        self.callbacks, self.parent = callbacks, parent
+        self.estimator_name = type(estimator).__name__
+        self.task_name, self.task_id, self.max_subtasks = task_name, task_id, max_subtasks
+        self._estimator, self._n_subtasks = estimator, 0
+
+    def subcontext(self, task_name: str = "", max_subtasks: int | None = 0) -> Context:
+        """Return the next task within this one."""
+        number, self._n_subtasks = self._n_subtasks, self._n_subtasks + 1
+        return Context(
+            self.callbacks, self._estimator, task_name, number, max_subtasks, parent=self
+        )
+
+    def call_on_fit_task_begin(self, **told: Any) -> Context:
+        """Tell the callbacks that the task begins."""
+        self._tell("on_fit_task_begin", **told)
+        return self
+
+    def call_on_fit_task_end(self, **told: Any) -> bool:
+        """Tell the callbacks that the task ends; return whether one asks to stop."""
+        return self._tell("on_fit_task_end", **told)
+
+    def teardown(self) -> None:
+        """Tell the callbacks that the fit has ended, one way or the other."""
+        for callback in self.callbacks:
+            callback.teardown(self._estimator, self)
+
+    def _tell(
+        self, hook: str, estimator: Any, reconstruction_attributes: Any = None, **told: Any
+    ) -> bool:
+        stop = False
+        for callback in self.callbacks:
+            method = getattr(callback, hook)
+            wanted = {}
+            for name, parameter in inspect.signature(method).parameters.items():
+                if parameter.kind is not parameter.KEYWORD_ONLY:
+                    continue
+                if name == "fitted_estimator":
+                    attributes = reconstruction_attributes and reconstruction_attributes()
+                    wanted[name] = _with_attributes(estimator, attributes)
+                else:
+                    wanted[name] = told.get(name)
+            stop |= bool(method(estimator, self, **wanted))
+        return stop
+
+
+def _with_attributes(estimator: Any, attributes: dict[str, Any] | None) -> Any:
+    """Return a copy of an estimator that is fitted so, or None if it cannot be."""
+    if attributes is None:
+        return None
+    fitted = copy.copy(estimator)
+    for name, value in attributes.items():
+        setattr(fitted, name, value)
+    return fitted
+
+
+class _Callbacks:
+    """``set_callbacks`` where scikit-learn has none."""
+
+    _skl_callbacks: list[Any]
+
+    def set_callbacks(self, *callbacks: Any) -> Self:
+        """Set the callbacks of fits to come; none to take them away.
+
+        Parameters
+        ----------
+        *callbacks : objects with ``setup``, ``teardown`` and the hooks of tasks
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        TypeError
+            If one has no such methods.
+        """
+        hooks = ("setup", "teardown", "on_fit_task_begin", "on_fit_task_end")
+        for callback in callbacks:
+            if isinstance(callback, type) or not all(hasattr(callback, hook) for hook in hooks):
+                raise TypeError("callbacks must be instances following the FitCallback protocol.")
+        if callbacks:
+            self._skl_callbacks = list(callbacks)
+        else:
+            vars(self).pop("_skl_callbacks", None)
+        return self
+
+    def _init_callback_context(self, max_subtasks: int | None = 0) -> Context:
+        context = Context(getattr(self, "_skl_callbacks", []), self, "fit", 0, max_subtasks)
+        for callback in context.callbacks:
+            callback.setup(self, context)
+        return context
+
+    def __sklearn_clone__(self) -> Self:
+        clone: Self = super().__sklearn_clone__()  # type: ignore[misc]
+        if hasattr(self, "_skl_callbacks"):
+            clone._skl_callbacks = self._skl_callbacks
+        return clone
+
+
+def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Method]:
+    """Return scikit-learn's decorator of a fit: it looks at the parameters first."""
+    found: Callable[[Method], Method] = _fit_context(
+        prefer_skip_nested_validation=prefer_skip_nested_validation
+    )
+    return found
+
+
+def available_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]:
+    """Return scikit-learn's decorator of a method that not every estimator has."""
+    found: Callable[[Method], Method] = _available_if(check)
+    return found
+
+
+def with_callbacks(fit: Method) -> Method:
+    """Have the callbacks of a fit torn down when it ends, where they are scikit-learn's."""
+    decorated: Method = fit if _theirs is None else _theirs.with_callbacks(fit)
+    return decorated
+
+
+try:
+    import sklearn.callback as _theirs
+except ImportError:
+    _theirs = None
+CallbackSupportMixin: Any = _Callbacks if _theirs is None else _theirs.CallbackSupportMixin
