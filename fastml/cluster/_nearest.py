@@ -18,7 +18,7 @@ _WORK_PER_TICKET = 400_000
 #: So many rows, or rows times features times centres, take less than preparing the centres.
 _FEW_ROWS, _LITTLE_WORK = 3, 30_000
 #: Centres of one feature from where on a search is faster than comparing all.
-_CENTERS_ON_LINE = 48
+_CENTERS_ON_LINE = 256
 #: Numbers of a block of distances that are added one by one.
 _NUMBERS_A_BLOCK = 100_000
 _NOTHING: dict[Any, Array] = {t: np.empty(0, t) for t in (np.float32, np.float64)}

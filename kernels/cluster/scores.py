@@ -36,7 +36,7 @@ from ..tile import (
 )
 
 #: Features, and features a centre, from where on rows are taken as they lie.
-_FEATURES_AS_THEY_LIE, _FEATURES_A_CENTER = 64, 4
+_FEATURES_AS_THEY_LIE, _FEATURES_A_CENTER = 64, 8
 #: Rows that are taken as they lie at once; panels hold whole groups of them.
 _ROWS = SIDE // 2 * 2
 #: Products of packed rows added to one sum: sums of sums round less, see ``ops.certify``.

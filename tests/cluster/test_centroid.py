@@ -191,7 +191,7 @@ def test_what_is_not_finite_is_found(dtype, n_samples, n_features, number):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n_clusters", [48, 63, 64, 65, 500])
+@pytest.mark.parametrize("n_clusters", [256, 257, 500])
 def test_many_centers_on_a_line(dtype, n_clusters):
     """Ties of every kind: centres alike, rows halfway, and distances that round to the same."""
     random = np.random.default_rng(n_clusters)
@@ -212,7 +212,7 @@ def test_many_centers_on_a_line(dtype, n_clusters):
 
 @pytest.mark.checked
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("n_features", "n_clusters"), [(64, 1), (65, 5), (130, 32), (300, 7)])
+@pytest.mark.parametrize(("n_features", "n_clusters"), [(64, 1), (65, 5), (130, 16), (300, 7)])
 def test_few_centers_of_many_features(dtype, n_features, n_clusters):
     """Rows are scored as they lie, unless their features are apart; both decide alike."""
     assert pitch_of(n_features, n_clusters, 4) > 0
