@@ -86,7 +86,7 @@ def main() -> int:
                 more[name] = module.measure(size)
     result = {**results.condensed(outcomes, size.name, limit), **more}
     result["seconds"] = _by_group(chosen, took)
-    _keep(result, arguments)
+    _store(result, arguments)
     print("\n".join(report.brief(result)))
     print(f"It took {time.monotonic() - start:.0f} s. Longest:")
     for what, seconds in (("cases", took), ("groups", result["seconds"])):
@@ -95,7 +95,7 @@ def main() -> int:
     return int(any(case["wrong"] for case in result["cases"]))
 
 
-def _keep(result: results.Result, arguments: argparse.Namespace) -> None:
+def _store(result: results.Result, arguments: argparse.Namespace) -> None:
     """Store a full result and rewrite the report; any other only where it was asked for."""
     folder = arguments.output
     whole = arguments.size == "full" and not arguments.only

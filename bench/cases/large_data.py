@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..harness.case import FASTML, Case, Row
 from ..harness.sizes import Size
+from ..harness.targets import Target
 from ..harness.workloads import blobs
 from ..peers import from_fastml
 
@@ -48,10 +50,21 @@ def _bayes(X: Any, work: FileOfRows) -> Any:
     return from_fastml("GaussianNB")().fit(X, work.y)
 
 
+def _parallel(X: Any, work: FileOfRows) -> Any:
+    model = from_fastml("KMeans")
+    return model(len(work.centers), init="k-means||", tol=0, max_iter=5, random_state=0).fit(X)
+
+
+def _logistic(X: Any, work: FileOfRows) -> Any:
+    return from_fastml("LogisticRegression")().fit(X, work.y)
+
+
 Fit = Callable[[Any, FileOfRows], Any]
 FITS: dict[str, tuple[Fit, str]] = {
     "KMeans": (_kmeans, "cluster_centers_"),
+    "KMeans from k-means||": (_parallel, "cluster_centers_"),
     "GaussianNB": (_bayes, "var_"),
+    "LogisticRegression": (_logistic, "coef_"),
 }
 
 
@@ -91,6 +104,35 @@ def _reading(work: FileOfRows) -> Row:
     return Row(call, lambda returned: None, one_way=True)
 
 
+def _epochs(shuffle: bool | str, *, of_file: bool) -> Callable[[FileOfRows], Row]:
+    """Train for two epochs on rows as they come, or on shuffled blocks."""
+
+    def make(work: FileOfRows) -> Row:
+        blocks, network = from_fastml("blocks"), from_fastml("MLPRegressor")
+
+        def call() -> Any:
+            model = network(
+                shuffle=shuffle, batch_size=512, max_iter=2,
+                random_state=0,
+            )  # fmt: skip
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # two epochs are not enough
+                return model.fit(blocks(work.path) if of_file else work.X, work.y)
+
+        return Row(call, lambda model: model.coefs_[0], compiles=True)
+
+    return make
+
+
+UNSHUFFLED = "fastml, rows as they come"
+
+
+def check_epochs(name: str, truth: Any, answer: Any, inputs: Any) -> None:
+    """A file gives the bits of the array."""
+    if name != UNSHUFFLED:
+        np.testing.assert_array_equal(answer, truth, err_msg=name)
+
+
 def check(name: str, truth: Any, answer: Any, inputs: Any) -> None:
     """A file gives the bits of the array."""
     if name != READING:
@@ -98,7 +140,7 @@ def check(name: str, truth: Any, answer: Any, inputs: Any) -> None:
 
 
 def cases(size: Size) -> list[Case]:
-    """Return a fit of many passes and one of one pass."""
+    """Return fits of many passes, of few, and of epochs."""
     n, d, k = size.pick(full=(2_000_000, 16, 64), quick=(300_000, 16, 64), tiny=(5000, 4, 3))
     return [
         Case(
@@ -109,4 +151,20 @@ def cases(size: Size) -> list[Case]:
             check=check,
         )
         for name in FITS
+    ] + [
+        Case(
+            group="fits of a file",
+            name=f"MLPRegressor, two epochs, {n:,} × {d}, shuffled blocks",
+            rows={
+                FASTML: _epochs("blocks", of_file=True),
+                ARRAY: _epochs("blocks", of_file=False),
+                UNSHUFFLED: _epochs(False, of_file=True),
+            },
+            inputs=lambda: file_of_rows(n, d, k),
+            check=check_epochs,
+        )
     ]
+
+
+#: A fit of a file takes no longer than 1.25 times what is longer: the array's fit, or reading.
+TARGETS = [Target("fits of a file", name, (ARRAY, READING), 0.8, slowest=True) for name in FITS]

@@ -81,7 +81,8 @@ class Stage:
         cost = self.case.cost
         self.outcome.cost = cost(self.truth, self.inputs) if callable(cost) else cost
 
-    def _ready(self, name: str) -> Row:
+    def _on_its_threads(self, name: str) -> Row:
+        """Return a row whose turn it is, with its number of threads set."""
         peers.set_threads(self.outcome.threads.get(name, self.cpus))
         row = self._rows[name]
         row.before()
@@ -90,7 +91,7 @@ class Stage:
     def _prepare(self, name: str) -> None:
         """Make a row, check its answer, and learn how long it takes."""
         self._rows[name] = self.case.rows[name](self.inputs)
-        row = self._ready(name)
+        row = self._on_its_threads(name)
         returned: list[Any] = []
         first = seconds_of(lambda: returned.append(row.call()))
         answer = row.answer(returned[0])
@@ -119,7 +120,7 @@ class Stage:
         counts = {self.cpus} if row.one_way or name.startswith(FASTML) else {1, self.cpus}
         for count in sorted(counts - set(seconds)):
             self.outcome.threads[name] = count
-            call = self._ready(name).call
+            call = self._on_its_threads(name).call
             if row.compiles:  # torch compiles anew for its number of threads
                 call()
             seconds[count] = least(call, _TRIAL, fewest=1 if first > _TRIAL else 2, most=4)
@@ -144,7 +145,7 @@ class Stage:
         for turn in range(turns):
             for name in names:
                 self.say(f"{self.case.id}: {name}, turn {turn + 1} of {turns}")
-                row, estimate = self._ready(name), self._estimates[name]
+                row, estimate = self._on_its_threads(name), self._estimates[name]
                 time.sleep(self.size.settle)
                 if estimate < _WARM_UP:
                     row.call()

@@ -22,6 +22,7 @@ class Target:
     rival : rows of which the fastest counts, BEST or LIMIT
     wanted : the ratio, or the share
     tried : what is known about a miss
+    slowest : whether the slowest of the rows counts instead: what together takes that long
     """
 
     group: str
@@ -29,6 +30,7 @@ class Target:
     rival: str | tuple[str, ...]
     wanted: float
     tried: str = ""
+    slowest: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ def reached(target: Target, case: dict[str, Any]) -> float | None:
     if target.rival == BEST:
         return case.get("over_best_peer")
     rivals = [rows[name]["min"] for name in target.rival if name in rows]
-    return min(rivals) / float(rows[FASTML]["min"]) if rivals else None
+    chosen = max if target.slowest else min
+    return chosen(rivals) / float(rows[FASTML]["min"]) if rivals else None
 
 
 def possible(found: float, case: dict[str, Any]) -> float | None:

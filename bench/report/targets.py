@@ -25,6 +25,8 @@ def target_lines(result: Result, wanted: list[Target] | None = None) -> list[str
         shares = target.rival == targets.LIMIT
         shown = share if shares else ratio
         rival = target.rival if isinstance(target.rival, str) else target.rival[0]
+        if target.slowest:
+            rival = f"the longer of: {'; '.join(target.rival)}"
         verdict = "kept"
         n_kept += found >= target.wanted
         if found < target.wanted:

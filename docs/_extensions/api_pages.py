@@ -17,6 +17,8 @@ ROOMS = {
     "neighbors": "Nearest neighbours",
     "tree": "Decision trees",
     "ensemble": "Forests",
+    "data": "Rows that need not be in memory",
+    "execution": "Where fits run",
     "inspection": "Why a network does not learn, and displays",
     "functional": "Functions on arrays",
     "reference": "The reference in plain NumPy",

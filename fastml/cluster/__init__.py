@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._kmeans import KMeans
+from ._kmeans_plusplus import kmeans_plusplus
 from ._minibatch import MiniBatchKMeans
-from ._plusplus import kmeans_plusplus
 
 __all__ = ["KMeans", "MiniBatchKMeans", "kmeans_plusplus"]

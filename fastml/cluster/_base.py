@@ -28,7 +28,8 @@ from ..execution import map_blocks
 from ..kernels.ops import moments
 from ._distances import distances_to
 from ._nearest import nearest_labels, weighted_inertia
-from ._plusplus import choose_rows, moderate_weights
+from ._parallel import parallel_rows_of
+from ._plusplus import choose_rows, moderate_samples, moderate_weights
 from ._table_fit import inertia_of
 
 ALL_ONES = np.empty(0)
@@ -171,7 +172,7 @@ class BaseKMeans(
         X = self._if_sparse(X)
         if is_blocks(X):
             check_is_fitted(as_of_now(self))  # another thread may be fitting
-            return map_blocks(type(self).predict, self, X)
+            return np.asarray(map_blocks(type(self).predict, self, X))
         data, points = self._samples_and_centers(X)
         return self._nearest(data, points)
 
@@ -217,7 +218,7 @@ class BaseKMeans(
         X = self._if_sparse(X)
         if is_blocks(X):
             check_is_fitted(as_of_now(self))  # another thread may be fitting
-            return map_blocks(type(self).transform, self, X)
+            return np.asarray(map_blocks(type(self).transform, self, X))
         data, points = self._samples_and_centers(X)
         if self._spherical:
             points = normalize(points)
@@ -289,7 +290,7 @@ class BaseKMeans(
             raise ValueError("Input X contains NaN or infinity.")
         return labels
 
-    def _checked_centers(self, X: Array, centers: ArrayLike) -> Array:
+    def _checked_centers(self, X: Any, centers: ArrayLike) -> Array:
         checked: Array = check_array(centers, dtype=X.dtype, order="C", copy=True)
         if checked.shape[0] != self.n_clusters:
             raise ValueError(
@@ -303,7 +304,7 @@ class BaseKMeans(
             )
         return checked
 
-    def _checked_init(self, X: Array) -> Any:
+    def _checked_init(self, X: Any) -> Any:
         if isinstance(self.init, str) or callable(self.init):
             return self.init
         return self._checked_centers(X, self.init)
@@ -319,7 +320,7 @@ class BaseKMeans(
                 )
             return 1
         if self.n_init == "auto":
-            return 1 if self.init == "k-means++" else runs_if_not_careful
+            return 1 if self.init in ("k-means++", "k-means||") else runs_if_not_careful
         return int(self.n_init)
 
     def _checkpoint(
@@ -377,6 +378,11 @@ class BaseKMeans(
             return init.copy()
         if init == "k-means++":
             rows = choose_rows(X, self.n_clusters, weights, random_state, deadline=deadline)
+        elif init == "k-means||":
+            count = self.n_clusters
+            rows = parallel_rows_of(
+                moderate_samples(X), moderate_weights(weights)[0], count, random_state
+            )
         else:
             chances = np.full(len(X), 1 / len(X))
             if weights.size:

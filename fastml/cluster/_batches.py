@@ -145,12 +145,18 @@ class Progress:
 
 
 def row_drawer(
-    n_samples: int, weights: Array, random_state: np.random.RandomState
+    n_samples: int, running: Array, random_state: np.random.RandomState
 ) -> Callable[[int], Array]:
-    """Return a function that draws rows, with chances proportional to their weights."""
-    if not weights.size:
+    """Return a function that draws rows, with chances proportional to their weights.
+
+    Parameters
+    ----------
+    n_samples : int
+    running : ndarray (n_samples,), the weights' running sum, or (0,) for weights of one; changed
+    random_state : RandomState
+    """
+    if not running.size:
         return lambda size: (random_state.random_sample(size) * n_samples).astype(np.int64)
-    running = np.cumsum(weights)
     running /= running[-1]
     # To the right of equal values, so that rows of weight zero are never drawn.
     return lambda size: running.searchsorted(random_state.random_sample(size), side="right")

@@ -21,6 +21,7 @@ from ._array_fit import ArrayFit
 from ._base import BaseKMeans, checked_weights
 from ._bundles import block_rows
 from ._lloyd import Clustering
+from ._parallel import ROUNDS
 from ._table_kmeans import TableFit
 
 
@@ -36,12 +37,14 @@ class KMeans(BaseKMeans):
     ----------
     n_clusters : int, default=8
         Number of clusters.
-    init : {'k-means++', 'random'}, callable or array-like (n_clusters, n_features), \
+    init : {'k-means++', 'k-means||', 'random'}, callable or array-like (n_clusters, n_features), \
             default='k-means++'
-        A callable takes (X, n_clusters, random_state) and returns centres.
+        'k-means||' takes five passes over the rows where 'k-means++' takes one for each cluster,
+        for a start about as good.  A callable takes (X, n_clusters, random_state) and returns
+        centres.
     n_init : 'auto' or int, default='auto'
         Runs with different starts, of which the one of least inertia is kept.  'auto' is 1
-        for 'k-means++' and an array, 10 for 'random' and a callable.
+        for 'k-means++', 'k-means||' and an array, 10 for 'random' and a callable.
     max_iter : int, default=300
         Iterations of one run at most.
     tol : float, default=1e-4
@@ -103,7 +106,7 @@ class KMeans(BaseKMeans):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
-        "init": [StrOptions({"k-means++", "random"}), callable, "array-like"],
+        "init": [StrOptions({"k-means++", "k-means||", "random"}), callable, "array-like"],
         "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -189,7 +192,8 @@ class KMeans(BaseKMeans):
     def _plan(self, X: Blocks) -> Plan:
         """Return what a fit of blocks does with rows."""
         (n_samples, d), k = X.shape, self.n_clusters
-        drawn = {"k-means++": k}.get(self.init, 0) if isinstance(self.init, str) else 0
+        passes_of = {"k-means++": k, "k-means||": ROUNDS + 1}
+        drawn = passes_of.get(self.init, 0) if isinstance(self.init, str) else 0
         runs = 1 if self.n_init == "auto" and drawn else self._n_runs(10)
         passes = [("extremes and variance", 2 if self.tol else 1)]
         if drawn:

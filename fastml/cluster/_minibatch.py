@@ -15,15 +15,17 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..core.callbacks import FitTask
-from ..core.checkpoint import CheckpointFile, State
+from ..core.checkpoint import Checkpoint, CheckpointFile, State
 from ..core.estimator import unchanged_on_error
 from ..core.sklearn_compat import fit_context, with_callbacks
 from ..core.validation import Array
-from ._base import ALL_ONES, BaseKMeans, as_given, checked_weights, to_be_seen
-from ._batches import Progress, RunningMeans, labels_and_inertia, row_drawer
-from ._plusplus import moderate_weights
+from ..data import Blocks, is_sparse
+from ..execution import Plan, table_of
+from ._base import ALL_ONES, BaseKMeans, as_given, checked_weights
+from ._batches import Progress, RunningMeans, labels_and_inertia
 from ._resuming import batches_state, restore_batches
-from ._sparse import in_memory, labels_of_all, samples_or_rows, take_rows, variance_of
+from ._sources import ArraySource, Source, TableSource, plan_of
+from ._sparse import in_memory, samples_or_rows
 
 
 class Resume(NamedTuple):
@@ -200,31 +202,31 @@ class MiniBatchKMeans(BaseKMeans):
         """
         deadline = np.inf if self.max_time is None else time.monotonic() + self.max_time
         with unchanged_on_error(self):
-            data = samples_or_rows(self, X, reset=True)
-            weights, exponent = moderate_weights(checked_weights(sample_weight, data))
+            source = self._source(X, sample_weight)
             random_state = check_random_state(self.random_state)
-            file = self._checkpoint(as_given(data), weights, random_state)
+            file = None
+            if isinstance(source, ArraySource):
+                file = self._checkpoint(as_given(source.X), source.weights, random_state)
             found = None if file is None else file.read()
             if found is None:
-                start = self._best_start(data, weights, random_state, deadline)
+                start = self._best_start(source, random_state, deadline)
             else:
-                self._check_against(data)
+                self._check_against(source)
                 start = found.arrays["points"].copy()
             means = RunningMeans(start)
             self._n_since_last_reassign = 0
             resume = Resume(file, found, deadline)
-            n_steps, mean_inertia = self._run(data, weights, means, random_state, resume)
+            n_steps, mean_inertia = self._run(source, means, random_state, resume)
             self._set_fitted(means, random_state)
             self.n_steps_ = n_steps
-            self.n_iter_ = math.ceil(n_steps * min(self.batch_size, len(data)) / len(data))
+            self.n_iter_ = math.ceil(n_steps * min(self.batch_size, len(source)) / len(source))
             if self.compute_labels:
-                self.labels_, self.inertia_ = labels_of_all(data, means.points, weights)
+                self.labels_, self.inertia_ = source.labels(means.points)
             else:
                 self.__dict__.pop("labels_", None)  # of a fit before
-                total = float(weights.sum()) if weights.size else len(data)
-                self.inertia_ = mean_inertia * total
+                self.inertia_ = mean_inertia * source.total_weight()
             with np.errstate(over="ignore"):
-                self.inertia_ = float(np.ldexp(self.inertia_, exponent))
+                self.inertia_ = float(np.ldexp(self.inertia_, source.exponent))
             if file is not None:
                 file.remove()
         return self
@@ -265,8 +267,10 @@ class MiniBatchKMeans(BaseKMeans):
                 weights = checked_weights(sample_weight, data)
                 random_state = check_random_state(self.random_state)
                 self._check_against(data)
-                init = self._checked_init(data)
-                means = RunningMeans(self._start_from_sample(data, weights, init, random_state))
+                start = self._start_from_sample(
+                    ArraySource(data, weights), self._checked_init(data), random_state
+                )
+                means = RunningMeans(start)
                 self.n_steps_ = self._n_since_last_reassign = 0
             self._step(means, data, weights, random_state)
             self._set_fitted(means, random_state)
@@ -274,6 +278,20 @@ class MiniBatchKMeans(BaseKMeans):
             if self.compute_labels:
                 self.labels_, self.inertia_ = labels_and_inertia(data, means.points, weights)
         return self
+
+    def _source(self, X: Any, sample_weight: Any) -> Source:
+        """Return what batches are drawn from."""
+        table = None if is_sparse(X) else table_of(X, None, sample_weight)
+        if table is None:
+            data = samples_or_rows(self, X, reset=True)
+            return ArraySource(data, checked_weights(sample_weight, data))
+        if any(isinstance(c, Checkpoint) for c in getattr(self, "_skl_callbacks", [])):
+            raise ValueError("A Checkpoint works on arrays in memory: pass an array.")
+        return TableSource(self, table)
+
+    def _plan(self, X: Blocks) -> Plan:
+        """Return what a fit of blocks does with rows."""
+        return plan_of(self, X)
 
     def _set_fitted(self, means: RunningMeans, random_state: np.random.RandomState) -> None:
         """Set what both ways of fitting leave behind."""
@@ -283,7 +301,7 @@ class MiniBatchKMeans(BaseKMeans):
         self._random_state = random_state
         self._n_features_out = self.n_clusters
 
-    def _check_against(self, X: Array) -> None:
+    def _check_against(self, X: Array | Source) -> None:
         """Check parameters against the data, and settle those that follow from both."""
         if len(X) < self.n_clusters:
             raise ValueError(f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}.")
@@ -303,16 +321,16 @@ class MiniBatchKMeans(BaseKMeans):
         self._init_size = min(size, len(X))
 
     def _best_start(
-        self, X: Array, weights: Array, random_state: np.random.RandomState, deadline: float
+        self, source: Source, random_state: np.random.RandomState, deadline: float
     ) -> Array:
         """Return the start whose inertia on a sample is least."""
-        self._check_against(X)
-        init = self._checked_init(X)
-        rows = random_state.randint(0, len(X), self._init_size)
-        sample, sample_weights = X[rows], weights[rows] if weights.size else weights
+        self._check_against(source)
+        init = self._checked_init(source)
+        rows = random_state.randint(0, len(source), self._init_size)
+        sample, sample_weights = source.take(rows)
         best, least = None, np.inf
         for number in range(1, self._n_init + 1):
-            centers = self._start_from_sample(X, weights, init, random_state, deadline)
+            centers = self._start_from_sample(source, init, random_state, deadline)
             inertia = labels_and_inertia(sample, centers, sample_weights)[1]
             if self.verbose:
                 print(f"Inertia for init {number}/{self._n_init}: {inertia}")
@@ -325,39 +343,37 @@ class MiniBatchKMeans(BaseKMeans):
 
     def _start_from_sample(
         self,
-        X: Array,
-        weights: Array,
+        source: Source,
         init: Any,
         random_state: np.random.RandomState,
         deadline: float = np.inf,
     ) -> Array:
-        if self._init_size < len(X):
-            rows = random_state.randint(0, len(X), self._init_size)
-            X, weights = X[rows], weights[rows] if weights.size else weights
-        X = in_memory(X)
+        rows: Any = slice(None)
+        if self._init_size < len(source):
+            rows = random_state.randint(0, len(source), self._init_size)
+        X, weights = source.take(rows)
         if not weights.any():  # a sample of weightless rows only
             weights = ALL_ONES
         return self._start(X, weights, init, random_state, deadline)
 
     def _run(
         self,
-        X: Array,
-        weights: Array,
+        source: Source,
         means: RunningMeans,
         random_state: np.random.RandomState,
         resume: Resume,
     ) -> tuple[int, float]:
         """Do batches until there is a reason to stop; return how many, and the mean inertia."""
-        n_samples = len(X)
+        n_samples = len(source)
         batch_size = min(self.batch_size, n_samples)
         n_steps = self.max_iter * n_samples // batch_size
         progress = Progress(
             smoothing=min(2 * batch_size / (n_samples + 1), 1.0),
-            tol=self.tol * variance_of(X) if self.tol else 0.0,
+            tol=self.tol * source.variance() if self.tol else 0.0,
             max_no_improvement=self.max_no_improvement,
         )
-        draw_rows = row_drawer(n_samples, weights, random_state)
-        batch = np.empty((batch_size, X.shape[1]), X.dtype)
+        draw_rows = source.drawer(random_state)
+        batch = np.empty((batch_size, source.shape[1]), source.dtype)
         before = means.points.copy()
         step, reason, inertia = 0, None, 0.0
         if resume.found is not None:
@@ -367,7 +383,7 @@ class MiniBatchKMeans(BaseKMeans):
             reason, inertia = resume.found.numbers["reason"], resume.found.numbers["last"]
 
         def attributes() -> dict[str, Any]:
-            labels, inertia = labels_of_all(X, means.points, weights)
+            labels, inertia = source.labels(means.points)
             return {
                 "cluster_centers_": means.points.copy(),
                 "labels_": labels,
@@ -383,12 +399,12 @@ class MiniBatchKMeans(BaseKMeans):
             }  # fmt: skip
             return batches_state(means, progress, random_state, numbers)
 
-        task = FitTask(self, n_steps, {"X": to_be_seen(X)}, attributes, "step")
+        task = FitTask(self, n_steps, {"X": source.given}, attributes, "step")
         with task.running():
             while step < n_steps and reason is None:
                 step += 1
                 with task.epoch() as told:
-                    take_rows(X, draw_rows(batch_size), batch)
+                    source.fill(draw_rows(batch_size), batch)
                     before[:] = means.points
                     inertia = self._step(means, batch, ALL_ONES, random_state) / batch_size
                     if self.verbose:

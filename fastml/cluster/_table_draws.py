@@ -23,10 +23,10 @@ class Chances:
     def __init__(self, table: Table) -> None:
         self._table = table
         self.n_weighing = table.n_rows
-        self._sum = float(table.n_rows)
+        self.sum = float(table.n_rows)
         if table.weights is not None:
             self.n_weighing = 0
-            self._sum = self._pairwise(0, table.n_rows)
+            self.sum = self._pairwise(0, table.n_rows)
 
     def weights(self, start: int, stop: int) -> Array:
         """Return the weights of rows, (0,) if they are all one."""
@@ -51,7 +51,7 @@ class Chances:
         chances = np.empty(stop - start + 1)
         chances[0] = carry
         chances[1:] = 1.0 if self._table.weights is None else self.weights(start, stop)
-        chances[1:] /= self._sum
+        chances[1:] /= self.sum
         here = without[(without >= start) & (without < stop)]
         chances[here - start + 1] = 0
         return np.cumsum(chances)[1:]

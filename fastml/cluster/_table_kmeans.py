@@ -13,8 +13,9 @@ from ..core.callbacks import FitTask
 from ..core.checkpoint import Checkpoint
 from ..core.validation import Array
 from ..data import Table
-from ..execution import set_features
+from ..execution import Passes, set_features
 from ._lloyd import Clustering, Reason
+from ._parallel import parallel_rows, rows_drawn
 from ._plusplus import moderate_exponent
 from ._table_draws import Chances
 from ._table_fit import Scaled, Seen, TableRun, at_unit_length, look_at
@@ -121,4 +122,9 @@ class TableFit:
         moderate = table
         if exponent:
             moderate = Table(Scaled(table.X, -exponent), table.y, table.weights)
+        if init == "k-means||":
+            row = np.array([Chances(moderate).one(self._random)])
+            passes = Passes(moderate, rows_drawn(table.X.shape[1]))
+            first = int(row[0]), moderate.X[row]
+            return np.asarray(table.X[parallel_rows(passes.run, first, k, self._random)])
         return np.asarray(table.X[plusplus_rows(moderate, k, self._random)])

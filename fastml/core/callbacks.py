@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .sklearn_compat import Context
-
 
 class Epoch:
     """One epoch, and whether a callback asked to stop at its end."""
@@ -48,15 +46,11 @@ class FitTask:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Tell the callbacks that the fit begins and, if it succeeds, that it ends."""
-        try:
-            self._context.call_on_fit_task_begin(**self._arguments)
-            yield
-            self._context.call_on_fit_task_end(
-                **self._arguments, reconstruction_attributes=self._attributes
-            )
-        finally:
-            if isinstance(self._context, Context):  # scikit-learn's ends with the decorated fit
-                self._context.teardown()
+        self._context.call_on_fit_task_begin(**self._arguments)
+        yield
+        self._context.call_on_fit_task_end(
+            **self._arguments, reconstruction_attributes=self._attributes
+        )
 
     @contextmanager
     def epoch(self) -> Iterator[Epoch]:

@@ -23,6 +23,7 @@ import io
 import json
 import math
 import os
+import stat
 import tempfile
 import time
 import warnings
@@ -282,6 +283,8 @@ class CheckpointFile:
             If the file is damaged, of another version, or of another fit.
         """
         try:
+            if not stat.S_ISREG(self._path.stat().st_mode):  # a device may have no end
+                raise ValueError(f"The checkpoint {self._path} is no file.")
             content = self._path.read_bytes()
         except FileNotFoundError:
             return None

@@ -9,6 +9,7 @@ inside it.
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
@@ -47,6 +48,7 @@ class Context:
         self.estimator_name = type(estimator).__name__
         self.task_name, self.task_id, self.max_subtasks = task_name, task_id, max_subtasks
         self._estimator, self._n_subtasks = estimator, 0
+        self._begun: list[Any] = []
 
     def subcontext(self, task_name: str = "", max_subtasks: int | None = 0) -> Context:
         """Return the next task within this one."""
@@ -64,10 +66,22 @@ class Context:
         """Tell the callbacks that the task ends; return whether one asks to stop."""
         return self._tell("on_fit_task_end", **told)
 
-    def teardown(self) -> None:
-        """Tell the callbacks that the fit has ended, one way or the other."""
+    def setup(self) -> None:
+        """Tell the callbacks that the fit begins."""
         for callback in self.callbacks:
-            callback.teardown(self._estimator, self)
+            self._begun.append(callback)
+            callback.setup(self._estimator, self)
+
+    def teardown(self) -> None:
+        """Tell the callbacks that heard of the fit that it has ended, one way or the other."""
+        errors: list[Exception] = []
+        for callback in self._begun:
+            try:
+                callback.teardown(self._estimator, self)
+            except Exception as error:  # the others are to hear of it, too
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def _tell(
         self, hook: str, estimator: Any, reconstruction_attributes: Any = None, **told: Any
@@ -102,6 +116,7 @@ class _Callbacks:
     """``set_callbacks`` where scikit-learn has none."""
 
     _skl_callbacks: list[Any]
+    _callback_fit_ctx: Context
 
     def set_callbacks(self, *callbacks: Any) -> Self:
         """Set the callbacks of fits to come; none to take them away.
@@ -131,8 +146,8 @@ class _Callbacks:
 
     def _init_callback_context(self, max_subtasks: int | None = 0) -> Context:
         context = Context(getattr(self, "_skl_callbacks", []), self, "fit", 0, max_subtasks)
-        for callback in context.callbacks:
-            callback.setup(self, context)
+        self._callback_fit_ctx = context
+        context.setup()
         return context
 
     def __sklearn_clone__(self) -> Self:
@@ -147,7 +162,28 @@ def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Me
     found: Callable[[Method], Method] = _fit_context(
         prefer_skip_nested_validation=prefer_skip_nested_validation
     )
-    return found
+    if _theirs is not None:
+        return found
+
+    def decorated(fit: Method) -> Method:
+        return _ending(found(fit))
+
+    return decorated
+
+
+def _ending(fit: Method) -> Method:
+    """Have the callbacks told of a fit's end, as scikit-learn does from 1.9 on."""
+
+    @functools.wraps(fit)
+    def told(self: Any, *args: Any, **keywords: Any) -> Any:
+        try:
+            return fit(self, *args, **keywords)
+        finally:
+            context = vars(self).pop("_callback_fit_ctx", None)
+            if context is not None:
+                context.teardown()
+
+    return told  # type: ignore[return-value]
 
 
 def available_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]:

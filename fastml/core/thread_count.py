@@ -15,7 +15,7 @@ _chosen: int | None = None
 _in_context: ContextVar[int | None] = ContextVar("fastml_num_threads", default=None)
 
 
-def _checked(n: Any) -> int:
+def _checked_count(n: Any) -> int:
     if isinstance(n, bool) or not isinstance(n, Integral):
         raise TypeError(f"n must be an instance of int, got {n!r} instead.")
     if int(n) < 1:
@@ -134,7 +134,7 @@ def set_num_threads(n: int | None) -> None:
     >>> fastml.set_num_threads(None)
     """
     global _chosen
-    _chosen = None if n is None else _checked(n)
+    _chosen = None if n is None else _checked_count(n)
 
 
 @contextmanager
@@ -158,7 +158,7 @@ def num_threads(n: int) -> Iterator[None]:
     ...     fastml.get_num_threads()
     1
     """
-    token = _in_context.set(_checked(n))
+    token = _in_context.set(_checked_count(n))
     try:
         yield
     finally:

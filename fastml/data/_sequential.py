@@ -108,9 +108,9 @@ class Factory(Sequential):
         self._make = make
 
     def _batches_from(self, start: int) -> tuple[int, Iterator[Array]]:
-        return 0, (self._checked(batch) for batch in self._make())
+        return 0, (self._checked_batch(batch) for batch in self._make())
 
-    def _checked(self, batch: Any) -> Array:
+    def _checked_batch(self, batch: Any) -> Array:
         rows = as_rows(batch, self.name)
         if rows.shape[1] != self.shape[1]:
             raise ValueError(

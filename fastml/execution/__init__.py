@@ -1,10 +1,14 @@
 """Where fits run: in this process under a limit of memory, or on a cluster."""
 
 from ._classes import Classes as Classes
+from ._classes import NumberedPass as NumberedPass
+from ._classes import class_totals as class_totals
 from ._classes import find_classes as find_classes
+from ._classes import numbers_of as numbers_of
 from ._engine import Passes as Passes
 from ._engine import current_engine as current_engine
 from ._engine import engine
+from ._engine import on_cluster as on_cluster
 from ._engine import sum_over as sum_over
 from ._engine import table_of as table_of
 from ._estimators import check_features as check_features

@@ -51,6 +51,54 @@ class ClassesPass:
         return statistics
 
 
+def numbers_of(y: Array, classes: Array) -> Array:
+    """Return the numbers of the classes of targets, all of which must be known."""
+    _, numbers = number_classes(np.asarray(y).reshape(len(y)), classes)
+    if (numbers < 0).any():
+        raise ValueError("y changed while it was in use: it holds a class it did not.")
+    return numbers
+
+
+class NumberedPass:
+    """A pass over rows whose targets are classes: it is given their numbers, and all weights.
+
+    Parameters
+    ----------
+    fit : Pass
+    classes : ndarray (n_classes,)
+    class_weights : ndarray (n_classes,) of float64, default=None
+        What the weights of rows are multiplied with.
+    """
+
+    def __init__(self, fit: Any, classes: Array, class_weights: Array | None = None) -> None:
+        self._fit, self._classes, self._class_weights = fit, classes, class_weights
+        self.merge, self.finish = fit.merge, fit.finish
+
+    def statistics(self, part: Part, model: Any) -> Any:
+        """Return what the pass says of a piece."""
+        numbers, weights = numbers_of(part.y, self._classes), part.weights
+        if self._class_weights is not None:
+            of_class = self._class_weights[numbers]
+            weights = weights * of_class if weights.size else of_class
+        return self._fit.statistics(part._replace(y=numbers, weights=weights), model)
+
+
+def class_totals(table: Table, classes: Array) -> Array:
+    """Return the weight of each class: summed in the order of the rows, as ``bincount`` does."""
+    assert table.y is not None
+    assert table.weights is not None
+    own: Array = np.arange(len(classes))
+    totals: Array = np.zeros(len(classes))
+    for start in range(0, table.n_rows, _BLOCK_ROWS):
+        stop = min(start + _BLOCK_ROWS, table.n_rows)
+        numbers = numbers_of(table.y.read(start, stop), classes)
+        weights = table.weights.read(start, stop).astype(np.float64)
+        totals = np.bincount(
+            np.concatenate([own, numbers]), weights=np.concatenate([totals, weights])
+        )
+    return totals
+
+
 def find_classes(table: Table) -> Classes:
     """Return the classes of a table's targets."""
     if table.y is None:

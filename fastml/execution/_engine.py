@@ -127,12 +127,17 @@ def engine(client: Any = None, *, memory_limit: int | str | None = None) -> Iter
             chosen.close()
 
 
+def on_cluster() -> bool:
+    """Say whether the workers of a cluster make the passes."""
+    return _in_context.get() is not None
+
+
 def table_of(X: Any, y: Any = None, sample_weight: Any = None) -> Table | None:
     """Return the table of a fit by passes, or None if it works on arrays in memory.
 
     Arrays are cut into pieces only where a cluster is to work on them.
     """
-    if not (is_blocks(X) or _in_context.get() is not None):
+    if not (is_blocks(X) or on_cluster()):
         return None
     return as_table(X, y, sample_weight)
 

@@ -17,6 +17,9 @@ from ..core.validation import Array
 from ..data import Blocks, Table, as_table, is_blocks
 from ._engine import BUFFERS, piece_bytes
 
+#: Rows of the first call, which tells how large results are.
+_FIRST_ROWS = 4096
+
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -62,44 +65,56 @@ def in_file(shape: tuple[int, ...], dtype: Any) -> Array:
         return np.asarray(np.memmap(file, dtype, "r+", 0, shape))
 
 
-def in_chunks(table: Table, call: Callable[[Array], Array]) -> Array:
+def in_chunks(table: Table, call: Callable[[Array], Any]) -> Any:
     """Return what a function gives for all rows of X, called with some at a time.
 
     Parameters
     ----------
     table : Table
     call : callable
-        Takes rows; what it gives for a row does not depend on the others.
+        Takes rows; what it gives for a row, one array or a tuple of them, does not depend on the
+        others.
     """
-    X, rows = table.X, max(1, piece_bytes() // table.row_bytes)
-    starts = range(0, table.n_rows, rows)
-    pieces = [Piece(0, 1, start, min(start + rows, table.n_rows)) for start in starts]
+    n_rows, stop = table.n_rows, min(_FIRST_ROWS, table.n_rows)
+    first = call(table.read(Piece(0, 1, 0, stop)).X)
+    several = isinstance(first, tuple)
+    some = [np.asarray(array) for array in (first if several else (first,))]
+    found = [room((n_rows, *array.shape[1:]), array.dtype) for array in some]
+    # Now it is known how much there is of a row.
+    row_bytes = table.row_bytes + sum(array.nbytes for array in some) // max(1, stop)
+    _write(found, 0, some)
+    rows = max(1, piece_bytes() // row_bytes)
+    starts = range(stop, n_rows, rows)
+    pieces = [Piece(0, 1, start, min(start + rows, n_rows)) for start in starts]
     buffers: list[Any] = [None]
-    if X.view(0, 0) is None:
-        buffers = ring(BUFFERS, min(rows, len(X)) * table.row_bytes)
-    found: Array | None = None
+    if table.X.view(0, 0) is None:
+        buffers = ring(BUFFERS, min(rows, n_rows) * table.row_bytes)
     for part in read_ahead(pieces, table.read, buffers, table.readers):
-        some = np.asarray(call(part.X))
-        if found is None:
-            found = room((len(X), *some.shape[1:]), some.dtype)
-        found[part.start : part.stop] = some
-    assert found is not None
-    return found
+        result = call(part.X)
+        _write(found, part.start, result if several else (result,))
+    return tuple(found) if several else found[0]
+
+
+def _write(out: list[Array], start: int, some: Any) -> None:
+    for array, part in zip(out, some, strict=True):
+        array[start : start + len(part)] = part
 
 
 def over_blocks(method: Method) -> Method:
     """Have a method that maps the rows of X take blocks, too."""
 
     @functools.wraps(method)
-    def mapped(self: Any, X: Any, *args: Any, **options: Any) -> Any:
+    def mapped(self: Any, *args: Any, **options: Any) -> Any:
+        X = args[0] if args else options.get("X")
         if not is_blocks(X):
-            return method(self, X, *args, **options)
-        return map_blocks(lambda plain, rows: method(plain, rows, *args, **options), self, X)
+            return method(self, *args, **options)
+        others = {name: value for name, value in options.items() if name != "X"}
+        return map_blocks(lambda plain, rows: method(plain, rows, *args[1:], **others), self, X)
 
     return mapped  # type: ignore[return-value]
 
 
-def map_blocks(method: Callable[..., Array], estimator: Any, X: Any) -> Array:
+def map_blocks(method: Callable[..., Any], estimator: Any, X: Any) -> Any:
     """Return what a method gives for blocks, called with some of the rows at a time."""
     table = as_table(X)
     check_features(estimator, table.X)

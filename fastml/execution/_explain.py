@@ -38,13 +38,13 @@ def explain(X: Blocks, model: Any) -> None:
     name, limit = type(model).__name__, memory_limit()
     bound = "no limit" if limit is None else f"a limit of {in_words(limit)}"
     print(f"{name} of {X!r}, {in_words(X.nbytes)} in memory, {bound}")
-    if not hasattr(model, "_plan"):
+    plan: Plan | None = model._plan(X) if hasattr(model, "_plan") else None
+    if plan is None:
         print("  needs all rows at once, as an array")
         print(f"  memory: at least {in_words(X.nbytes)}")
         if limit is not None and X.nbytes > limit:
             print("  which the limit does not allow")
         return
-    plan: Plan = model._plan(X)
     table = Table(X)
     for what, count in plan.passes:
         print(f"  {what}: {count} {'pass' if count == 1 else 'passes'}")

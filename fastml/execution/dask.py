@@ -8,6 +8,7 @@ the bits do not know.
 
 from __future__ import annotations
 
+import pickle
 import platform
 import time
 import uuid
@@ -138,14 +139,15 @@ class DaskEngine:
         """Make one pass and return the statistics of all pieces."""
         name, grid, shares, check, table, steps = placement
         steps[0] += 1
+        order = packed((name, grid, fit, model, check))
         futures = [
-            self._submit(f"{name}-{steps[0]}-{number}", share, (name, grid, fit, model, check))
+            self._submit(f"{name}-{steps[0]}-{number}", share, order)
             for number, share in enumerate(shares)
         ]
         tree: TreeSum[S] = TreeSum(fit.merge)
         try:
-            for nodes in self._results(futures, shares, (name, grid, fit, model, check)):
-                for first, count, statistics in nodes:
+            for nodes in self._results(futures, shares, order):
+                for first, count, statistics in pickle.loads(nodes):
                     tree.add(first, count, statistics)
         finally:
             self._client.cancel(futures)
@@ -223,13 +225,21 @@ def fingerprint() -> dict[str, Any]:
     }
 
 
-def nodes_of(
-    table: Table, pieces: list[Piece], order: Any, limit: int | None
-) -> list[tuple[int, int, Any]]:
-    """Return the statistics of pieces, merged as far as the tree allows: a task of a worker."""
+def packed(thing: Any) -> bytes:
+    """Return a thing as bytes: arrays that Dask itself sends may arrive read-only."""
+    import cloudpickle  # type: ignore[import-untyped]
+
+    return bytes(cloudpickle.dumps(thing))
+
+
+def nodes_of(table: Table, pieces: list[Piece], order: bytes, limit: int | None) -> bytes:
+    """Return the statistics of pieces, merged as far as the tree allows: a task of a worker.
+
+    They are a list of first blocks, numbers of blocks and statistics, packed as the order is.
+    """
     from distributed import get_worker
 
-    name, grid, fit, model, check = order
+    name, grid, fit, model, check = pickle.loads(order)
     threads = get_worker().state.nthreads
     with num_threads(threads), limited_memory(limit):
         key = name, pieces[0].start
@@ -239,7 +249,7 @@ def nodes_of(
             placement = Placement(table.settled(), grid, most, {}, check)
             _forget_old(name)
             _kept[key] = placement
-        return LocalEngine().run(placement, pieces, fit, model).nodes()
+        return packed(LocalEngine().run(placement, pieces, fit, model).nodes())
 
 
 def forget(names: list[str]) -> None:

@@ -13,8 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from ..cluster._kmeans import KMeans
+from ..cluster._kmeans_plusplus import kmeans_plusplus
 from ..cluster._nearest import squared_distances, write_labels
-from ..cluster._plusplus import kmeans_plusplus
 from ..core.validation import Array
 from ._plane import plane_of
 from ._style import COLOURS, FAINT, INK

@@ -197,7 +197,7 @@ class KMeansElbowDisplay:
             self.k_values, self.silhouettes, color=COLOURS[1], linestyle="--", marker="s",
             markersize=4,
         )  # fmt: skip
-        right.set_ylabel("mean silhouette (dashed): the higher, the clearer", color=COLOURS[1])
+        right.set_ylabel("mean silhouette (dashed)", color=COLOURS[1])
         right.tick_params(axis="y", labelcolor=COLOURS[1])
         right.spines["top"].set_visible(False)
 

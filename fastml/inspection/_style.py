@@ -21,16 +21,16 @@ def plain(value: float) -> str:
 
 
 def plain_log_axis(axes: Any) -> None:
-    """Have a logarithmic y axis say plain numbers, in between too where it spans few decades.
+    """Have a logarithmic y axis say plain numbers: 1, 2, 5 where it spans few decades.
 
     Parameters
     ----------
     axes : matplotlib Axes
     """
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = axes.get_ylim()
-    formatter = FuncFormatter(lambda value, _: plain(value))
-    axes.yaxis.set_major_formatter(formatter)
-    few = high / low < 10 if low > 0 else False
-    axes.yaxis.set_minor_formatter(formatter if few else NullFormatter())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    if low > 0 and high / low < 300:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))

@@ -19,8 +19,8 @@ from ..core.validation import Array
 from ..kernels.linear_model.logistic import RESIDUALS
 from ..kernels.ops.strips import Rows
 from ._factor import Factor
+from ._logistic_passes import pass_over
 from ._moments import Moments
-from ._objective import pass_over
 
 #: Smallest reciprocal condition of scaled products whose solution keeps eight digits or more.
 WELL_CONDITIONED = 1e-7

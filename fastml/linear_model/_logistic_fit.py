@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..core.validation import Array
-from ._objective import Curvature, Problem
+from ._objective import Curvature, Problem, Rows
 
 #: Converged when half the squared Newton step is no more than this of the objective.
 _RELATIVE_GAP = 1e-18
@@ -27,8 +27,10 @@ _QUASI_NEWTON_STEPS = 40
 #: Pairs of steps L-BFGS remembers.
 _MEMORY = 20
 #: A sample to be fitted has so many rows for every coefficient of a class, and more for many
-#: classes; one that only says what X'X is like has fewer.  Samples are no less than a sixteenth.
+#: classes; one that only says what X'X is like has fewer.  Samples are no less than a sixteenth, up
+#: to so many rows, which are in memory, and written where that has a limit.
 _ROWS_A_COLUMN, _ROWS_A_COEFFICIENT, _ROWS_FOR_PRODUCTS, _SHARE = 60, 20, 15, 16
+_MOST_SAMPLED = 1 << 20
 #: From where on the curvature that steps started with is renewed, and again three times as late.
 _RENEWAL = 4
 
@@ -153,16 +155,22 @@ def _few(problem: Problem) -> bool:
     return bool(problem.n_outputs * problem.used <= _MOST_NEWTON[problem.n_outputs > 1])
 
 
+def _step(problem: Problem, needed: int) -> int:
+    """Return the step from row to row of a sample of so many rows or more."""
+    n_rows = problem.rows.shape[0]
+    return min(max(_SHARE, n_rows // _MOST_SAMPLED), n_rows // needed)
+
+
 def _from_sample(problem: Problem, max_iter: int) -> tuple[Array, Divide] | None:
     """Return the minimum of a sample, and what divides by the curvature there; None if too few."""
     needed = max(_ROWS_A_COLUMN, _ROWS_A_COEFFICIENT * problem.n_outputs) * problem.used
-    step = min(_SHARE, len(problem.X) // needed)
+    step = _step(problem, needed)
     if step < 4:
         return None
     sample = problem.sampled(step)
     # What the sample does not know of all rows it need not know of itself.
-    gap = 1e-2 * problem.used * problem.n_outputs / len(sample.X)
-    start = np.zeros((problem.n_outputs, problem.X.shape[1] + 1))
+    gap = 1e-2 * problem.used * problem.n_outputs / sample.rows.shape[0]
+    start = np.zeros((problem.n_outputs, problem.rows.shape[1] + 1))
     two, few = problem.n_outputs == 1, _few(problem)
     if two and few:
         found = newton(sample, start, min(max_iter, 12), gap)
@@ -184,14 +192,14 @@ def minimum(problem: Problem, W: Array | None, max_iter: int) -> Search:
     few = _few(problem)
     prepared = _from_sample(problem, max_iter) if W is None else None
     if W is None:
-        W = np.zeros((problem.n_outputs, problem.X.shape[1] + 1))
+        W = np.zeros((problem.n_outputs, problem.rows.shape[1] + 1))
     if prepared is not None:
         most = min(max_iter, _QUASI_NEWTON_STEPS // 2) if few else max_iter
         found = quasi_newton(problem, *prepared, most)
     elif few and problem.n_outputs == 1:
         return newton(problem, W, max_iter)
     else:
-        step = min(_SHARE, len(problem.X) // (_ROWS_FOR_PRODUCTS * problem.used))
+        step = _step(problem, _ROWS_FOR_PRODUCTS * problem.used)
         part = problem.sampled(step) if step > 1 else problem
 
         def renewed(W: Array | None) -> Divide:
@@ -206,19 +214,20 @@ def minimum(problem: Problem, W: Array | None, max_iter: int) -> Search:
 
 
 def fit_logistic(
-    X: Array, target: Array, weights: Array | None, n_outputs: int, alpha: float,
-    intercept: bool, max_iter: int, tol: float, start: Array | None = None,
+    rows: Rows, n_outputs: int, alpha: float, intercept: bool, max_iter: int, tol: float,
+    start: Array | None = None,
 ) -> Fit:  # fmt: skip
     """Return the minimum of the objective of :class:`Problem`.
 
     Parameters
     ----------
+    rows : Rows
     tol : float
         After ``max_iter`` steps, the largest entry of the gradient of the mean loss that will do.
     start : ndarray (n_outputs, n_features + 1)
         Coefficients to start from; default: zero.
     """
-    problem = Problem(X, target, weights, n_outputs, alpha, intercept)
+    problem = Problem(rows, n_outputs, alpha, intercept)
     if start is not None:
         start = np.array(start, np.float64)
         start[:, -1] += problem.offset(start)

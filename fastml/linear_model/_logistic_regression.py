@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,20 @@ from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import as_of_now, fitted_at_once
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_finite, contiguous
+from ..data import Blocks
+from ..execution import Plan, over_blocks, table_of
 from ._logistic_fit import fit_logistic
+from ._logistic_passes import Samples
+from ._logistic_table import ONE_CLASS, plan_of, rows_of
+from ._objective import Rows
 from ._predict import labels, probabilities
 from ._predicting import predicted, targets
 
 _SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky")
+
+#: What these are where nobody gives them; below scikit-learn 1.8, "l2" and None.
+_PENALTY = signature(linear_model.LogisticRegression).parameters["penalty"].default
+_NO_L1 = (0, signature(linear_model.LogisticRegression).parameters["l1_ratio"].default)
 
 
 class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
@@ -83,10 +93,12 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         """Return what asks for scikit-learn's code, or None."""
         if self.solver not in _SOLVERS:
             return f"solver={self.solver!r}"
-        if self.penalty != "deprecated":
+        if self.penalty != _PENALTY:
             return "penalty, which is deprecated"
-        if self.l1_ratio != 0:
+        if self.l1_ratio not in _NO_L1:
             return f"l1_ratio={self.l1_ratio}"
+        if getattr(self, "multi_class", "deprecated") != "deprecated":  # below scikit-learn 1.8
+            return "multi_class, which is deprecated"
         if self.dual or self.n_jobs is not None or self.max_iter == 0:
             return "dual, n_jobs or max_iter=0"
         if hasattr(self, "_skl_callbacks"):
@@ -123,8 +135,12 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         """
         reason = self._reason(X, y, sample_weight)
         if reason is None:
+            table = table_of(X, y, sample_weight)
             with fitted_at_once(self) as twin:
-                reason = twin._fit_dense(X, y, sample_weight)
+                if table is not None:
+                    reason = twin._minimise(*rows_of(twin, table))
+                else:
+                    reason = twin._fit_dense(X, y, sample_weight)
         if reason is not None:
             fit_as_scikit_learn(
                 self,
@@ -132,6 +148,10 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
                 lambda copied: super().fit(X, y, sample_weight),
             )
         return self
+
+    def _plan(self, X: Blocks) -> Plan:
+        """Return what a fit of blocks does with rows."""
+        return plan_of(X, self.max_iter)
 
     def _fit_dense(self, X: Any, y: Any, sample_weight: Any) -> str | None:
         """Fit, or return what asks for scikit-learn's code."""
@@ -142,31 +162,32 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         check_classes(y)
         classes, codes = number_classes(y)
         if len(classes) < 2:
-            raise ValueError(
-                "This solver needs samples of at least 2 classes in the data, but the data "
-                f"contains only one class: {classes[0]!r}"
-            )
-        weights = None
+            raise ValueError(ONE_CLASS.format(classes[0]))
+        weights = np.empty(0)
         if sample_weight is not None or self.class_weight is not None:
             weights = _check_sample_weight(sample_weight, X, dtype=np.float64, copy=True)
             if (weights < 0).any():
                 return "negative weights"
             if self.class_weight is not None:
                 weights *= compute_class_weight(
-                    self.class_weight, classes=classes, y=y, sample_weight=sample_weight
+                    self.class_weight, classes=classes, y=y, sample_weight=weights
                 )[codes]
-            if not (weights > 0).any():
-                return "weights of zero"
+        return self._minimise(classes, Samples(X, codes, weights))
+
+    def _minimise(self, classes: Array, rows: Rows) -> str | None:
+        """Find the minimum of rows, or return what asks for scikit-learn's code."""
+        if not rows.weight > 0:
+            return "weights of zero"
         n_outputs = 1 if len(classes) == 2 else len(classes)
         start = None
         if self.warm_start and hasattr(self, "coef_"):
             start = np.column_stack([vars(self)["coef_"], vars(self)["intercept_"]])
-            if start.shape != (n_outputs, X.shape[1] + 1):
+            if start.shape != (n_outputs, rows.shape[1] + 1):
                 return "warm_start from another shape"
         try:
             with np.errstate(all="ignore"):
                 found = fit_logistic(
-                    X, codes, weights, n_outputs, 1.0 / self.C,
+                    rows, n_outputs, 1.0 / self.C,
                     self.fit_intercept, self.max_iter, self.tol, start,
                 )  # fmt: skip
         except FloatingPointError:
@@ -178,22 +199,23 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
                 "The classes are perfectly separated and nothing is penalised: there is no "
                 "minimum, coefficients would grow for ever. Set C to a finite number.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         elif not found.converged:
             warnings.warn(
                 f"{self.solver} failed to converge after {found.n_iter} iteration(s): increase "
                 "the number of iterations (max_iter).",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         self.classes_ = classes
-        self.coef_ = np.ascontiguousarray(found.W[:, :-1], X.dtype)
-        self.intercept_ = np.ascontiguousarray(found.W[:, -1], X.dtype)
+        self.coef_ = np.ascontiguousarray(found.W[:, :-1], rows.dtype)
+        self.intercept_ = np.ascontiguousarray(found.W[:, -1], rows.dtype)
         self.n_iter_ = np.array([found.n_iter], np.int32)
         self.computed_by_ = "fastml"
         return None
 
+    @over_blocks
     def decision_function(self, X: ArrayLike) -> Array:
         """Return the margins of each class, or of the second of two.
 
@@ -212,6 +234,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
             return np.asarray(super().decision_function(X))
         return found.ravel() if found.shape[1] == 1 else found
 
+    @over_blocks
     def predict(self, X: ArrayLike) -> Array:
         """Return the likeliest class of each row, the first of equals.
 
@@ -230,6 +253,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
             return np.asarray(super().predict(X))
         return np.asarray(self.classes_.take(found))
 
+    @over_blocks
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probabilities of the classes.
 
@@ -245,3 +269,18 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         self = as_of_now(self)
         found = predicted(self, X, probabilities)
         return np.asarray(super().predict_proba(X)) if found is None else found
+
+    @over_blocks
+    def predict_log_proba(self, X: ArrayLike) -> Array:
+        """Return the logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        logarithms : ndarray of shape (n_samples, n_classes)
+        """
+        return np.asarray(super().predict_log_proba(X))

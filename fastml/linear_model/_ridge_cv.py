@@ -18,6 +18,7 @@ from ..core.estimator import as_of_now, fitted_at_once
 from ..core.passes import tree_sum
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_finite, contiguous
+from ..execution import over_blocks
 from ._dense import checked_rows, set_solution
 from ._least_squares import solve, solve_from
 from ._moments import Moments, about_means, first_shift, moments, raw_products
@@ -237,6 +238,7 @@ class RidgeCV(linear_model.RidgeCV):  # type: ignore[misc]
             self.coef_ = vars(self)["coef_"].reshape(-1)
         return None
 
+    @over_blocks
     def predict(self, X: ArrayLike) -> Array:
         """Return the predicted targets.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import sklearn.naive_bayes
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _check_sample_weight, check_non_negative
 
 from ..core.classes import check_classes
 from ..core.documentation import documented
@@ -16,6 +16,8 @@ from ..core.estimator import as_of_now
 from ..core.passes import TreeSum
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, readable
+from ..data import Blocks, Part, Table
+from ..execution import NumberedPass, Plan, class_totals, find_classes, set_features, sum_over
 from ..kernels.naive_bayes import categories
 from ._documentation import ATTRIBUTES, PARAMETERS
 from ._fitting import FitsInPieces
@@ -67,7 +69,7 @@ class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: i
     min_categories: Any
     _unseen: list[Array]
 
-    def _checked(
+    def _checked_rows(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> tuple[Array, Array, Array]:
         data, targets = self._check_X_y(X, y, reset=reset)
@@ -76,6 +78,33 @@ class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: i
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, data, dtype=np.float64, copy=True)
         return readable(np.ascontiguousarray(data, dtype=np.int64)), targets, weights
+
+    def _plan(self, X: Blocks) -> Plan:
+        """Return what a fit of blocks does with rows; counts are of few categories."""
+        passes = [("categories", 1), ("counts", 1)]
+        return Plan(passes, max(1, _NUMBERS_A_TICKET // X.shape[1]), 8 * 64 * X.shape[1])
+
+    def _fit_table(self, table: Table) -> None:
+        """Count the rows of a table."""
+        set_features(self, table.X)
+        table = table.for_many_passes()
+        found = find_classes(table)
+        self.classes_, name = found.values, type(self).__name__
+        self._init_counters(len(self.classes_), table.X.shape[1])
+        rows = max(1, _NUMBERS_A_TICKET // table.X.shape[1])
+        most = sum_over(table, rows, MostPass(name), check=name).total()
+        widths = self._validate_n_categories(most[None], self.min_categories)
+        rows = rows_of_a_ticket(table.X.shape[1], widths, len(self.classes_))
+        counts = NumberedPass(CategoriesPass(widths, len(self.classes_)), self.classes_)
+        totals = sum_over(table, rows, counts).total()
+        self.category_count_ = [
+            part.reshape(-1, len(self.classes_)).T.copy()
+            for part in np.split(totals, _starts(widths, len(self.classes_))[1:-1])
+        ]
+        self.n_categories_ = widths
+        weights = found.counts if table.weights is None else class_totals(table, self.classes_)
+        self.class_count_ = self.class_count_ + weights
+        self._settle()
 
     def _begin(self, n_features: int) -> None:
         self._init_counters(len(self.classes_), n_features)
@@ -92,6 +121,10 @@ class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: i
         self.category_count_ = counts
         self.n_categories_ = n_categories
         self.class_count_ = self.class_count_ + np.bincount(numbers, given, n_classes)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Set what follows from the counts."""
         self._update_feature_log_prob(self._check_alpha())
         self._update_class_log_prior(class_prior=self.class_prior)
         self.computed_by_ = "fastml"
@@ -144,6 +177,65 @@ def _starts(widths: Sequence[int], n_classes: int) -> Array:
     return np.concatenate([[0], np.cumsum(np.asarray(widths, dtype=np.int64) * n_classes)])
 
 
+def rows_of_a_ticket(n_features: int, widths: Sequence[int], n_classes: int) -> int:
+    """Return the rows whose counts are one partial sum: no fewer than there are counts."""
+    n_counts = int(_starts(widths, n_classes)[-1])
+    return int(max(_NUMBERS_A_TICKET // n_features, n_counts, 1))
+
+
+class MostPass:
+    """Finds the largest category of each feature.
+
+    Parameters
+    ----------
+    name : str
+        The estimator, whose categories must not be negative.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def statistics(self, part: Part, model: Any) -> Array:
+        """Return the largest categories of a piece."""
+        check_non_negative(part.X, f"{self._name} (input X)")
+        return np.asarray(part.X.max(axis=0)).astype(np.int64)
+
+    def merge(self, a: Array, b: Array) -> Array:
+        """Return the larger ones."""
+        return np.maximum(a, b)
+
+    def finish(self, statistics: Array, model: Any) -> Array:
+        """Return the largest of all."""
+        return statistics
+
+
+class CategoriesPass:
+    """Counts the categories of classes.
+
+    Parameters
+    ----------
+    widths : sequence (n_features,) of int
+    n_classes : int
+    """
+
+    def __init__(self, widths: Sequence[int], n_classes: int) -> None:
+        self._widths, self._n_classes = widths, n_classes
+
+    def statistics(self, part: Part, model: Any) -> Array:
+        """Return the counts of a piece."""
+        X = readable(np.ascontiguousarray(part.X, dtype=np.int64))
+        found = counted(X, part.y, part.weights, self._widths, self._n_classes)
+        return np.concatenate([counts.ravel() for counts in found])
+
+    def merge(self, a: Array, b: Array) -> Array:
+        """Return the counts of both."""
+        return np.asarray(a + b)
+
+    def finish(self, statistics: Array, model: Any) -> Array:
+        """Return the counts of all rows."""
+        return statistics
+
+
 def counted(
     X: Array, classes: Array, weights: Array, widths: Sequence[int], n_classes: int
 ) -> list[Array]:
@@ -164,7 +256,7 @@ def counted(
         If a category is not below that number.
     """
     starts = _starts(widths, n_classes)
-    rows = int(max(_NUMBERS_A_TICKET // X.shape[1], starts[-1], 1))
+    rows = rows_of_a_ticket(X.shape[1], widths, n_classes)
     n_tickets = -(-len(X) // rows)
     totals, unknown = np.empty((n_tickets, starts[-1])), np.empty(n_tickets, np.bool_)
     run_team(

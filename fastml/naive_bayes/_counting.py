@@ -119,9 +119,9 @@ def score_sparse(X: Compressed, W: Array, b: Array) -> Array:
     n_samples, n_entries = len(X.indptr) - 1, len(X.data)
     lanes = lanes_of(np.float64)
     n_columns = -(-n_classes // lanes) * lanes
-    room = np.empty(n_features * n_columns + 8)
-    first = -room.ctypes.data // 8 % 8  # each feature's weights begin with a cache line
-    weights = room[first : first + n_features * n_columns].reshape(n_features, n_columns)
+    memory = np.empty(n_features * n_columns + 8)
+    first = -memory.ctypes.data // 8 % 8  # each feature's weights begin with a cache line
+    weights = memory[first : first + n_features * n_columns].reshape(n_features, n_columns)
     finite = np.empty(-(-n_features // _FEATURES_A_TICKET), np.bool_)
     run_team(
         sparse.gather_classes, min(team_size(1.0 * weights.size), len(finite)),

@@ -52,7 +52,7 @@ class CountingNB(FitsInPieces):
         self._init_counters(len(self.classes_), table.X.shape[1])  # type: ignore[attr-defined]
         self._take(self.feature_count_ + sums, weights, negative)
 
-    def _checked(
+    def _checked_rows(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> tuple[Any, Array, Array]:
         check_sparse(X)

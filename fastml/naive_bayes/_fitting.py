@@ -30,7 +30,7 @@ class FitsInPieces:
     #: Fits rows that need not be in memory, where an estimator can.
     _fit_table: Callable[[Table], None] | None = None
 
-    def _checked(
+    def _checked_rows(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> tuple[Any, Array, Array]:
         """Return rows, targets and weights, the last of them empty where all are one."""
@@ -72,7 +72,7 @@ class FitsInPieces:
             if table is not None and twin._fit_table is not None:
                 twin._fit_table(table)
                 return self
-            data, targets, weights = twin._checked(X, y, sample_weight, reset=True)
+            data, targets, weights = twin._checked_rows(X, y, sample_weight, reset=True)
             twin.classes_, numbers = number_classes(targets)
             twin._begin(data.shape[1])
             twin._add(data, numbers, weights)
@@ -114,7 +114,7 @@ class FitsInPieces:
         """
         with fitted_at_once(self) as twin:
             first = _check_partial_fit_first_call(twin, classes)
-            data, targets, weights = twin._checked(X, y, sample_weight, reset=first)
+            data, targets, weights = twin._checked_rows(X, y, sample_weight, reset=first)
             if first:
                 twin._begin(data.shape[1])
             _, numbers = number_classes(targets, twin.classes_)

@@ -76,7 +76,7 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
         "var_smoothing": [Interval(Real, 0, None, closed="left")],
     }
 
-    def _checked(
+    def _checked_rows(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> tuple[Array, Array, Array]:
         data, targets = validate_data(

@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.classes import number_classes
 from ..core.passes import TreeSum
 from ..core.validation import Array
 from ..data import Part, Table
-from ..execution import find_classes, sum_over
+from ..execution import find_classes, numbers_of, sum_over
 from ..kernels.naive_bayes.moments import Moments
 from ._counting import counted, kind
 from ._moments import RunningMoments, block_rows, blocks_a_ticket, find_moments, merge
@@ -49,14 +48,6 @@ class MomentsPass:
     def finish(self, statistics: Moments, model: Any) -> Moments:
         """Return the moments of all rows."""
         return statistics
-
-
-def numbers_of(y: Array, classes: Array) -> Array:
-    """Return the numbers of the classes of targets, all of which must be known."""
-    _, numbers = number_classes(np.asarray(y).reshape(len(y)), classes)
-    if (numbers < 0).any():
-        raise ValueError("y changed while it was in use: it holds a class it did not.")
-    return numbers
 
 
 def moments_of(table: Table, name: str) -> tuple[Array, RunningMoments]:

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..core.estimator import unchanged_on_error
 from ..core.validation import Array, check_finite, check_sparse
+from ..execution import over_blocks
 from ._metrics import Metric, prepare
 
 #: Metrics that are computed here, and whether a k-d tree knows them.
@@ -104,6 +105,7 @@ class FastNeighbors(FastSearch):
 
     n_neighbors: int
 
+    @over_blocks
     def kneighbors(
         self,
         X: ArrayLike | None = None,
@@ -167,6 +169,7 @@ class FastRadius(FastSearch):
 
     radius: float
 
+    @over_blocks
     def radius_neighbors(
         self,
         X: ArrayLike | None = None,

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.neighbors._base import _get_weights
 
 from ..core.validation import Array
+from ..execution import over_blocks
 from ._base import FastNeighbors
 from ._documentation import documented
 
@@ -38,6 +39,7 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
     array(['a'], dtype='<U1')
     """
 
+    @over_blocks
     def predict(self, X: ArrayLike | None) -> Array:
         """Return the class with the most votes for each row.
 
@@ -61,6 +63,7 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
             columns.append(classes.take(winners))
         return np.stack(columns, axis=1) if self.outputs_2d_ else columns[0]
 
+    @over_blocks
     def predict_proba(self, X: ArrayLike | None) -> Any:
         """Return the share of the votes of each class for each row.
 

@@ -91,20 +91,51 @@ class CompiledSteps:
             outputs; and the mean of the L2 penalty, to be added.
         """
         n_epochs, n_rows = rows.shape
-        losses = np.zeros((n_epochs, 1 + len(self._plan.weight_tickets)))
-        # Several epochs are short, and one call; one may be long, and several.
-        calls = self._calls(n_rows, rows_a_call(samples)) if n_epochs == 1 else [(0, n_rows)]
-        for first, last in calls:
+        losses = self.no_losses(n_epochs)
+        if n_epochs == 1:  # one epoch may be long, and several calls
+            self.train_some(samples, rows[0], parameters, optimizer, alpha, losses)
+        else:
             bundle = optimizer.bundle(alpha, parameters)
-            some, order = as_arrays(samples, rows[:, first:last].reshape(-1))
+            some, order = as_arrays(samples, rows.reshape(-1))
             self._run(some, order, parameters, bundle, losses)
-            optimizer.steps += n_epochs * -(-(last - first) // self.batch_size)
+            optimizer.steps += n_epochs * -(-n_rows // self.batch_size)
+        return self.means(losses, alpha, n_rows)
+
+    def train_some(
+        self,
+        samples: bundles.Samples,
+        rows: Array,
+        parameters: Array,
+        optimizer: Optimizer,
+        alpha: float,
+        losses: Array,
+    ) -> None:
+        """Train for a part of an epoch: whole batches, but for its end.
+
+        Parameters
+        ----------
+        losses : ndarray (1, ...), see :meth:`no_losses`
+            What the part comes to is added.
+        """
+        for first, last in self._calls(len(rows), rows_a_call(samples)):
+            bundle = optimizer.bundle(alpha, parameters)
+            some, order = as_arrays(samples, rows[first:last])
+            self._run(some, order, parameters, bundle, losses)
+            optimizer.steps += -(-(last - first) // self.batch_size)
+
+    def no_losses(self, n_epochs: int) -> Array:
+        """Return the sums of epochs that have not begun."""
+        return np.zeros((n_epochs, 1 + len(self._plan.weight_tickets)))
+
+    @staticmethod
+    def means(losses: Array, alpha: float, n_rows: int) -> Array:
+        """Return the mean losses and penalties of epochs from their sums."""
         penalties = 0.5 * alpha * losses[:, 1:].sum(axis=1)
         return np.asarray(np.stack([losses[:, 0], penalties], axis=1) / n_rows)
 
     def add_up(self, samples: bundles.Samples, rows: Array, parameters: Array) -> float:
         """Set the gradient to its sum over samples, and return the sum of their losses."""
-        losses = np.zeros((1, 1 + len(self._plan.weight_tickets)))
+        losses = self.no_losses(1)
         self.gradient[:] = 0
         none = [np.zeros(0, self.architecture.dtype)] * 2
         bundle = bundles.Optimizer.checked(GRADIENT, np.zeros(5), 0, none, 0, parameters)

@@ -42,8 +42,12 @@ PARAMETERS = {
     "power_t": ("float", "The exponent of 'invscaling'."),
     "max_iter": ("int", "Epochs at most; iterations of 'lbfgs'."),
     "shuffle": (
-        "bool",
-        "Whether rows are visited in a new order in each epoch; X is never copied for it.",
+        "bool or 'blocks'",
+        (
+            "Whether rows are visited in a new order in each epoch; X is never copied for it.  "
+            "'blocks' draws an order of blocks of rows, and shuffles the rows of a tenth of the "
+            "blocks at a time: nearly as good, and what lets the rows come from a file."
+        ),
     ),
     "random_state": (
         "int, RandomState instance or None",

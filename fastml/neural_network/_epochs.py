@@ -6,6 +6,7 @@ import numpy as np
 
 from ..core.validation import Array
 from ..kernels.neural_network.bundles import Samples
+from ._blockwise import epoch_order
 from ._compiled import CompiledSteps
 from ._optimizer import Optimizer
 from ._sparse import rows_a_call
@@ -33,7 +34,7 @@ class RunAhead:
     optimizer : Optimizer
     random_state : RandomState
         Shuffles the rows before every epoch, or is not used.
-    shuffle : bool
+    shuffle : bool or 'blocks'
     alpha : float
         The L2 penalty.
     """
@@ -47,7 +48,7 @@ class RunAhead:
         optimizer: Optimizer,
         random_state: np.random.RandomState,
         *,
-        shuffle: bool,
+        shuffle: bool | str,
         alpha: float,
     ) -> None:
         self.steps, self.samples, self.rows = steps, samples, rows
@@ -73,7 +74,10 @@ class RunAhead:
             )
         rows = np.empty((n_epochs, len(self.rows)), np.int64)
         for of_epoch in rows:
-            if self.shuffle:
+            if self.shuffle == "blocks":
+                n_features = self.samples.X.shape[1]
+                self.order[...] = epoch_order(len(self.rows), n_features, self.random_state)
+            elif self.shuffle:
                 self.random_state.shuffle(self.order)
             of_epoch[...] = self.rows[self.order]
         self.last_rows = rows[-1]

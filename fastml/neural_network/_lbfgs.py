@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import scipy.optimize
 
 from ..core.callbacks import FitTask
+from ._loop import TrainingLoop
 from ._messages import warn_lbfgs
 from ._objective import Objective
-
-if TYPE_CHECKING:
-    from ._loop import TrainingLoop
 
 #: SciPy's status of a minimisation a callback has stopped.
 _STOPPED_BY_CALLBACK = 99

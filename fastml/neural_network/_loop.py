@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import time
-import warnings
 from math import isfinite
 from typing import Any
 
-import numpy as np
-
-from ..core.callbacks import FitTask
 from ..core.validation import Array, is_finite
 from ..kernels.neural_network.bundles import Samples
 from ._architecture import Architecture
 from ._history import History
-from ._lbfgs import minimize
 from ._loss import mean_loss, poisson_constant, reported
-from ._messages import DivergenceError, diverged, likely_cause, warn_out_of_time
+from ._messages import diverged, likely_cause, warn_out_of_time
 from ._network import Network
 from ._optimizer import Optimizer
-from ._resuming import Resuming
-from ._stochastic import run_epochs
+from ._table import TableSamples
 from ._targets import Targets
 
 
@@ -36,17 +30,15 @@ class TrainingLoop:
     architecture : Architecture
     parameters : ndarray (n_parameters,)
         To start from; trained in place.
-    samples : Samples
+    samples : Samples or TableSamples
     rows : ndarray of int64
-        The samples to train on.
+        The samples to train on: of a table all.
     held_out : Samples or None
         To validate with.
     before : dict
         The fitted attributes training goes on from; empty for a new start.
     features : dict
         The fitted attributes that tell of the columns of X.
-    resuming : Resuming
-        Where to go on from, and what is written to go on from later.
     incremental : bool
         Whether to train for one epoch only.
     """
@@ -57,19 +49,18 @@ class TrainingLoop:
         targets: Targets,
         architecture: Architecture,
         parameters: Array,
-        samples: Samples,
+        samples: Samples | TableSamples,
         rows: Array,
         held_out: Samples | None,
         *,
         before: dict[str, Any],
         features: dict[str, Any],
-        resuming: Resuming,
         incremental: bool,
     ) -> None:
         self.estimator, self.targets = estimator, targets
         self.architecture, self.parameters = architecture, parameters
         self.samples, self.rows, self.held_out = samples, rows, held_out
-        self.features, self.resuming, self.incremental = features, resuming, incremental
+        self.features, self.incremental = features, incremental
         self.max_iter: int = 1 if incremental else estimator.max_iter
         early_stopping = bool(estimator.early_stopping) and held_out is not None
         self.history = History(
@@ -87,39 +78,6 @@ class TrainingLoop:
         elif estimator.solver != "lbfgs":
             self.optimizer = Optimizer(estimator, architecture)
         self.started = time.monotonic()
-
-    def run(
-        self, random_state: np.random.RandomState, data: dict[str, Any]
-    ) -> DivergenceError | None:
-        """Train.
-
-        Parameters
-        ----------
-        random_state : RandomState
-            Shuffles the samples.
-        data : dict
-            What callbacks may ask for.
-
-        Returns
-        -------
-        error : DivergenceError or None
-            To be told when the estimator holds what the last finite epoch left.
-        """
-        task = FitTask(self.estimator, self.max_iter, data, self.attributes)
-        try:
-            with task.running():
-                if self.estimator.solver == "lbfgs":
-                    minimize(self, task)
-                else:
-                    run_epochs(self, random_state, task)
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=2)
-            return None  # to be gone on with, where there is a checkpoint
-        except DivergenceError as error:
-            self.resuming.forget()
-            return error
-        self.resuming.forget()
-        return None
 
     def attributes(self) -> dict[str, Any]:
         """Return the fitted attributes of an estimator whose training stops here."""
@@ -145,8 +103,9 @@ class TrainingLoop:
         """
         history = self.history
         if not (isfinite(loss) and is_finite(self.parameters)):
-            numbers = self.samples.Y if self.architecture.output == "identity" else None
-            X = getattr(self.samples.X, "matrix", self.samples.X)
+            some = self.some_samples()
+            numbers = some.Y if self.architecture.output == "identity" else None
+            X = getattr(some.X, "matrix", some.X)
             cause = likely_cause(X, numbers, self.estimator)
             raise diverged(history.n_iter, cause)
         if not history.early_stopping:
@@ -156,6 +115,10 @@ class TrainingLoop:
             print(f"Iteration {history.n_iter}, loss = {loss:.8f}")
         if self.held_out is not None:
             self._validate(self.held_out)
+
+    def some_samples(self) -> Samples:
+        """Return the samples, of a table the first."""
+        return self.samples.first if isinstance(self.samples, TableSamples) else self.samples
 
     def _validate(self, held_out: Samples) -> None:
         z = Network(self.architecture, self.parameters).outputs(held_out.X)
@@ -168,13 +131,14 @@ class TrainingLoop:
         """Return a mean loss over ``rows``, given the sum over outputs, as it is reported."""
         output = self.architecture.output
         if output == "exp":
-            weights = self.samples.weights_of(rows)
-            summed += poisson_constant(self.samples.Y[rows], weights, batch_size)
+            samples = self.some_samples()
+            summed += poisson_constant(samples.Y[rows], samples.weights_of(rows), batch_size)
         return reported(output, summed, self.architecture.widths[-1])
 
     def record_gradient(self, gradient: Array, rows: Array) -> None:
         """Record the norms of the loss's gradient by each layer's weights, summed over ``rows``."""
-        self.history.add_norms(self.architecture.views(gradient)[0], self.samples, rows)
+        norms = self.architecture.views(gradient)[0]
+        self.history.add_norms(norms, self.some_samples(), rows)
 
     def out_of_time(self) -> bool:
         """Say whether ``max_time`` is over, and warn if it is."""

@@ -17,6 +17,7 @@ from ..core.documentation import documented
 from ..core.estimator import as_of_now, keep_parameters
 from ..core.sklearn_compat import available_if, fit_context
 from ..core.validation import Array
+from ..execution import over_blocks
 from ._architecture import Activation
 from ._documentation import ATTRIBUTES, PARAMETERS, REFERENCES
 from ._perceptron import BasePerceptron, partial_fit_is_available
@@ -81,7 +82,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         learning_rate_init: float = 1e-3,
         power_t: float = 0.5,
         max_iter: int = 200,
-        shuffle: bool = True,
+        shuffle: bool | str = True,
         random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
         verbose: bool = False,
@@ -192,6 +193,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         _check_partial_fit_first_call(holder, classes)
         return np.asarray(holder.classes_)
 
+    @over_blocks
     def predict(self, X: ArrayLike) -> Array:
         """Return the most probable class of each row, or the labels more probable than not.
 
@@ -209,6 +211,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         data, network = self._checked_rows(X)
         return self._decided(network.outputs(data), network.architecture.output)
 
+    @over_blocks
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of each class, or of each label.
 
@@ -230,6 +233,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
             return network.outputs(data, activated=True)
         return network.both_probabilities(data)
 
+    @over_blocks
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the probabilities, finite for every finite z.
 

@@ -13,6 +13,7 @@ from ..core.documentation import documented
 from ..core.estimator import keep_parameters
 from ..core.sklearn_compat import available_if, fit_context
 from ..core.validation import Array
+from ..execution import over_blocks
 from ._architecture import Activation
 from ._documentation import ATTRIBUTES, PARAMETERS, REFERENCES
 from ._perceptron import BasePerceptron, partial_fit_is_available
@@ -76,7 +77,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         learning_rate_init: float = 1e-3,
         power_t: float = 0.5,
         max_iter: int = 200,
-        shuffle: bool = True,
+        shuffle: bool | str = True,
         random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
         verbose: bool = False,
@@ -168,6 +169,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
             Numbers(self.loss), X, y, sample_weight, goes_on=goes_on, incremental=True
         )
 
+    @over_blocks
     def predict(self, X: ArrayLike) -> Array:
         """Return the prediction for each row.
 

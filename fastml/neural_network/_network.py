@@ -108,7 +108,8 @@ class Network:
 
     def _apply(self, X: Any, wanted: int, n_out: int) -> Array:
         if isinstance(X, SparseRows):
-            return in_chunks(as_table(X), lambda rows: self._apply(rows, wanted, n_out))
+            found = in_chunks(as_table(X), lambda rows: self._apply(rows, wanted, n_out))
+            return np.asarray(found)
         n_samples, n_features = X.shape
         if n_features != self.n_features or X.dtype != self.dtype:
             raise ValueError(

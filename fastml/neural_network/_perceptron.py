@@ -14,19 +14,24 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..core.checkpoint import CheckpointFile, ResumableMixin, open_checkpoint
+from ..core.checkpoint import Checkpoint, CheckpointFile, ResumableMixin, open_checkpoint
 from ..core.estimator import unchanged_on_error
 from ..core.validation import Array
+from ..data import Blocks, Table, is_blocks, is_sparse
+from ..execution import Plan, on_cluster, table_of
 from ..kernels.neural_network.bundles import Samples
 from ._architecture import ACTIVATIONS, Architecture
 from ._initial import hidden_activations, hidden_widths, initial_parameters
 from ._loop import TrainingLoop
 from ._messages import warn_not_converged
 from ._network import Network
+from ._plan import needs_arrays, plan_of
 from ._resuming import Resuming
 from ._samples import draft_of, known_samples, of_features, split, validation_samples
 from ._sparse import checked_rows, described
+from ._table import TableSamples
 from ._targets import Targets
+from ._training import train
 
 
 def partial_fit_is_available(estimator: Any) -> bool:
@@ -80,7 +85,7 @@ class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
+        "shuffle": ["boolean", StrOptions({"blocks"})],
         "random_state": ["random_state"],
         "tol": [Interval(Real, 0, None, closed="left")],
         "verbose": ["verbose"],
@@ -111,7 +116,7 @@ class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
     learning_rate_init: float
     power_t: float
     max_iter: int
-    shuffle: bool
+    shuffle: bool | str
     random_state: int | np.random.RandomState | None
     tol: float
     verbose: bool
@@ -179,10 +184,18 @@ class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
             before = self._fitted_network() if goes_on else None
             kinds = before.dtype if before else (np.float64, np.float32)
             draft = draft_of(self)
-            data = targets.samples(draft, X, y, sample_weight, kinds, reset=before is None)
+            table = self._table(X, y, sample_weight)
+            fresh = before is None
+            data: Samples | TableSamples
+            if table is None:
+                data = some = targets.samples(draft, X, y, sample_weight, kinds, reset=fresh)
+                rows: Any = np.arange(len(data.X))
+            else:
+                data = TableSamples(draft, targets, table, kinds, reset=fresh)
+                some, rows = data.first, range(len(data))
             random_state = check_random_state(self.random_state)
-            architecture = self._architecture(targets.output(data.Y), data, before)
-            rows, held_out, start = np.arange(len(data.X)), None, None
+            architecture = self._architecture(targets.output(some.Y), some, before)
+            held_out, start = None, None
             if validation_data is not None:
                 held_out = validation_samples(draft, validation_data, targets, architecture)
             if before is not None:
@@ -194,16 +207,17 @@ class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
                 parameters = initial_parameters(
                     architecture, self.activation, self.weight_init, random_state
                 )
-            if held_out is None and self.early_stopping and self.solver != "lbfgs":
+            if isinstance(data, Samples) and held_out is None and self._splits():
                 stratify = targets.stratify(data.Y)
                 rows, held_out = split(data, self.validation_fraction, random_state, stratify)
             loop = TrainingLoop(
                 self, targets, architecture, parameters, data, rows, held_out,
                 before=dict(vars(self)) if goes_on else {}, features=of_features(draft),
-                resuming=resuming, incremental=incremental,
+                incremental=incremental,
             )  # fmt: skip
             metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
-            diverged = loop.run(random_state, {"X": X, "y": y, "metadata": metadata})
+            given = {"X": X, "y": y, "metadata": metadata}
+            diverged = train(loop, resuming, random_state, given)
             fitted = loop.attributes()
             self.__dict__.update(fitted)
             for name in {"gradient_norms_", "feature_names_in_", "_given_arrays"} - fitted.keys():
@@ -214,17 +228,40 @@ class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
             warn_not_converged(str(diverged))
         return self
 
+    def _splits(self) -> bool:
+        return bool(self.early_stopping and self.solver != "lbfgs")
+
+    def _table(self, X: Any, y: Any, sample_weight: Any) -> Table | None:
+        """Return rows that are not all there, or None where arrays are trained on."""
+        stochastic = self.solver != "lbfgs"
+        if (stochastic and not is_blocks(X)) or is_sparse(X) or needs_arrays(self):
+            return None
+        if stochastic and on_cluster():
+            raise ValueError(
+                f"solver={self.solver!r} trains on one machine: leave the engine of the client, "
+                "or use solver='lbfgs'."
+            )
+        return table_of(X, y, sample_weight)
+
+    def _plan(self, X: Blocks) -> Plan | None:
+        """Return what a fit of blocks does with rows, None if it needs them all at once."""
+        return None if needs_arrays(self) else plan_of(self, X)
+
     def _why_not_resumable(self) -> str:
         return "" if self.solver != "lbfgs" else "solver='lbfgs' keeps its state to itself"
 
     def _checkpoint(
         self,
-        data: Samples,
+        data: Samples | TableSamples,
         held_out: Samples | None,
         start: Array | None,
         random_state: np.random.RandomState,
     ) -> CheckpointFile | None:
         """Return the file of a fit that begins, or None if nobody wants one."""
+        if isinstance(data, TableSamples):
+            if any(isinstance(c, Checkpoint) for c in getattr(self, "_skl_callbacks", [])):
+                raise ValueError("A Checkpoint works on arrays in memory: pass an array.")
+            return None
         if not hasattr(self, "_skl_callbacks") or self._why_not_resumable():
             return None
         settings = self.get_params(deep=False)

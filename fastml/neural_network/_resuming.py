@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ..core.checkpoint import (
@@ -16,10 +14,9 @@ from ..core.checkpoint import (
     restore_generator,
 )
 from ..core.validation import Array
+from ._blockwise import TableEpochs
 from ._epochs import RunAhead
-
-if TYPE_CHECKING:
-    from ._loop import TrainingLoop
+from ._loop import TrainingLoop
 
 
 class Resuming:
@@ -45,7 +42,7 @@ class Resuming:
                 restore_generator(random_state, self._found, "start.")
             self._start = generator_state(random_state, "start.")
 
-    def begin(self, loop: TrainingLoop, epochs: RunAhead) -> None:
+    def begin(self, loop: TrainingLoop, epochs: RunAhead | TableEpochs) -> None:
         """Bring a training that begins to where it was."""
         if self._found is None:
             return
@@ -58,7 +55,7 @@ class Resuming:
         restore_generator(self._random_state, self._found, "random.")
         self._found = None
 
-    def save(self, loop: TrainingLoop, epochs: RunAhead) -> None:
+    def save(self, loop: TrainingLoop, epochs: RunAhead | TableEpochs) -> None:
         """Write the state to the file if that is due."""
         if self._file is not None:
             self._file.offer(lambda: self._state(loop, epochs))
@@ -68,7 +65,7 @@ class Resuming:
         if self._file is not None:
             self._file.remove()
 
-    def _state(self, loop: TrainingLoop, epochs: RunAhead) -> State:
+    def _state(self, loop: TrainingLoop, epochs: RunAhead | TableEpochs) -> State:
         assert loop.optimizer is not None
         generator = generator_state(self._random_state, "random.")
         history = loop.history.state()
@@ -88,7 +85,7 @@ class Resuming:
         return State(copied(arrays), numbers)
 
 
-def _arrays(loop: TrainingLoop, epochs: RunAhead) -> dict[str, Array]:
+def _arrays(loop: TrainingLoop, epochs: RunAhead | TableEpochs) -> dict[str, Array]:
     """Return the arrays that training changes in place."""
     assert loop.optimizer is not None
     moments = {f"moment.{i}": moment for i, moment in enumerate(loop.optimizer.moments)}

@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..core.callbacks import FitTask
 from ..core.validation import Array, is_finite
+from ._blockwise import TableEpochs
 from ._compiled import CompiledSteps
 from ._epochs import RunAhead
+from ._loop import TrainingLoop
 from ._messages import tell_standstill, warn_most_epochs
 from ._optimizer import Optimizer
+from ._resuming import Resuming
+from ._table import TableSamples
 
-if TYPE_CHECKING:
-    from ._loop import TrainingLoop
 
-
-def run_epochs(loop: TrainingLoop, random_state: np.random.RandomState, task: FitTask) -> None:
+def run_epochs(
+    loop: TrainingLoop, resuming: Resuming, random_state: np.random.RandomState, task: FitTask
+) -> None:
     """Run epochs of mini-batches until nothing improves, or for ``max_iter`` epochs."""
     estimator, history, optimizer = loop.estimator, loop.history, loop.optimizer
     assert optimizer is not None
     steps = CompiledSteps(loop.architecture, _batch_size(estimator.batch_size, len(loop.rows)))
-    epochs = RunAhead(
-        steps, loop.samples, loop.rows, loop.parameters, optimizer, random_state,
-        shuffle=estimator.shuffle, alpha=estimator.alpha,
-    )  # fmt: skip
-    loop.resuming.begin(loop, epochs)
+    epochs: RunAhead | TableEpochs
+    if isinstance(loop.samples, TableSamples):
+        drawn_by = random_state if estimator.shuffle else None
+        epochs = TableEpochs(
+            steps, loop.samples, loop.parameters, optimizer, drawn_by, estimator.alpha
+        )
+    else:
+        epochs = RunAhead(
+            steps, loop.samples, loop.rows, loop.parameters, optimizer, random_state,
+            shuffle=estimator.shuffle, alpha=estimator.alpha,
+        )  # fmt: skip
+    resuming.begin(loop, epochs)
     most = epochs.most if _may_run_ahead(loop, optimizer, task) else 1
     ahead = 1
     while history.n_iter < estimator.max_iter:
@@ -60,7 +69,7 @@ def run_epochs(loop: TrainingLoop, random_state: np.random.RandomState, task: Fi
             history.without_improvement = 0
         if loop.incremental or epoch.stop or loop.out_of_time():
             return
-        loop.resuming.save(loop, epochs)
+        resuming.save(loop, epochs)
     warn_most_epochs(estimator.max_iter)
 
 

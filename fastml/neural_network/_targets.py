@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from ..core.validation import Array
+from ..core.validation import Array, check_finite
+from ..data import Table
+from ..execution import class_totals, find_classes, numbers_of
 from ..kernels.neural_network.bundles import Samples
 from ._sparse import checked_rows, checked_rows_and_targets, checked_samples
 
@@ -43,6 +46,38 @@ def two_classes(y: Any) -> Array | None:
     return classes
 
 
+#: Takes targets, weights or None, and a type: returns what :class:`Samples` holds.
+Encoder = Callable[[Array, Array | None, Any], tuple[Array, Array | None]]
+
+
+def encode_numbers(y: Array, weights: Array | None, dtype: Any) -> tuple[Array, Array | None]:
+    """Return targets of a regressor as samples hold them."""
+    Y = np.array(y.reshape(len(y), -1), dtype=dtype, order="C")
+    check_finite(Y, "y")
+    return Y, weights
+
+
+class ClassEncoder:
+    """Makes targets of a classifier what samples hold.
+
+    Parameters
+    ----------
+    classes : ndarray (n_classes,)
+    class_weights : ndarray (n_classes,) or None
+    """
+
+    def __init__(self, classes: Array, class_weights: Array | None) -> None:
+        self._classes, self._class_weights = classes, class_weights
+
+    def __call__(self, y: Array, weights: Array | None, dtype: Any) -> tuple[Array, Array | None]:
+        """Return the numbers of classes, and weights times those of the classes."""
+        numbers = numbers_of(y, self._classes)
+        if self._class_weights is not None:
+            of_class = self._class_weights[numbers].astype(dtype)
+            weights = of_class if weights is None else of_class * weights
+        return numbers[:, np.newaxis].astype(dtype), weights
+
+
 class Targets(ABC):
     """What is learnt from y: how targets become samples of a network, and how it is judged.
 
@@ -61,6 +96,10 @@ class Targets(ABC):
         dtype : dtype or tuple of them, to keep
         reset : bool, whether X decides the number of features
         """
+
+    @abstractmethod
+    def encoder(self, table: Table) -> Encoder:
+        """Return what makes targets of samples of a table's, after every check of all of them."""
 
     @abstractmethod
     def output(self, Y: Array) -> tuple[str, int]:
@@ -109,6 +148,12 @@ class Numbers(Targets):
             )
         Y = np.array(target.reshape(len(data), -1), dtype=data.dtype, order="C")
         return checked_samples(data, Y, _sample_weight(sample_weight, data))
+
+    def encoder(self, table: Table) -> Encoder:
+        """Return what makes targets of samples of a table's."""
+        if table.y is None:
+            raise ValueError("This estimator requires y to be passed, but the target y is None.")
+        return encode_numbers
 
     def output(self, Y: Array) -> tuple[str, int]:
         """Return the output activation and the number of outputs targets need."""
@@ -167,6 +212,23 @@ class Classes(Targets):
         Y = np.ascontiguousarray(self._encoded(y), dtype=data.dtype)
         weights = self._weighted(Y, _sample_weight(sample_weight, data))
         return checked_samples(data, Y, weights)
+
+    def encoder(self, table: Table) -> Encoder:
+        """Return what makes targets of samples of a table's."""
+        found = find_classes(table)
+        self._meet(found.values)
+        if isinstance(self.class_weight, np.ndarray):
+            self.class_weights = self.class_weight
+        elif self.class_weight is not None:
+            totals = found.counts
+            if table.weights is not None:
+                totals = class_totals(table, found.values)
+            self.class_weights = compute_class_weight(
+                self.class_weight, classes=self.classes, y=found.values, sample_weight=totals
+            )
+        if self.class_weights is not None:
+            _check_class_weights(self.class_weights, table.X.dtype)
+        return ClassEncoder(self.classes, self.class_weights)
 
     def _meet(self, classes: Array) -> None:
         """Compare the classes of y with those known."""

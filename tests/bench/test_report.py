@@ -23,6 +23,8 @@ def test_targets_are_judged_by_the_fastest_rival():
         Target("sigmoid", "sigmoid,", LIMIT, 0.6),
     ]
     assert [found for _, _, found in targets.verdicts(result, wanted)] == [2.5, 0.7]
+    slower = Target("sigmoid", "sigmoid,", TORCH, 0.8, slowest=True)
+    assert [found for _, _, found in targets.verdicts(result, [slower])] == [4.5]
     lines = target_lines(result, wanted)
     assert lines[0] == "2 of 2 are kept."
     assert [line.split("|")[-2].strip() for line in lines[4:6]] == ["kept", "kept"]

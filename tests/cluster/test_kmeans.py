@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import sklearn.cluster
+from clusters import blobs
 from element_types import DTYPES
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -15,13 +16,6 @@ from tolerances import assert_close
 
 import fastml
 from fastml import reference
-
-
-def blobs(n_samples, n_features, n_clusters, dtype="float64", seed=0, spread=1.0):
-    random = np.random.default_rng(seed)
-    means = random.normal(size=(n_clusters, n_features)) * 3
-    X = means[random.integers(0, n_clusters, n_samples)]
-    return (X + spread * random.normal(size=X.shape)).astype(dtype)
 
 
 def eighths(n_samples, n_features, dtype, seed):

@@ -253,6 +253,17 @@ def test_a_write_that_fails_leaves_the_old_file(unfinished, monkeypatch):
     assert os.listdir(unfinished.parent) == [unfinished.name]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+def test_what_is_no_file_is_refused_and_stays(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)  # reading it would never end
+    for path in (pipe, tmp_path):
+        model = estimator("runs").set_callbacks(fastml.Checkpoint(path))
+        with pytest.raises(ValueError, match="is no file"):
+            model.fit(data())
+    assert os.listdir(tmp_path) == [pipe.name]
+
+
 def test_what_a_killed_write_left_is_cleared_away(unfinished):
     left = unfinished.parent / f".{unfinished.name}.abc.tmp"
     left.write_bytes(b"half")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sklearn.cluster
 from callbacks import Stop
+from clusters import blobs
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -16,13 +17,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fastml
 from fastml import reference
-
-
-def blobs(n_samples, n_features, n_clusters, dtype="float64", seed=0, spread=1.0):
-    random = np.random.default_rng(seed)
-    means = random.normal(size=(n_clusters, n_features)) * 3
-    X = means[random.integers(0, n_clusters, n_samples)]
-    return (X + spread * random.normal(size=X.shape)).astype(dtype)
 
 
 @parametrize_with_checks(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sklearn.cluster
 from callbacks import Stop
+from clusters import assert_same_model, blobs
 from element_types import DTYPES
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,22 +18,6 @@ from fastml import reference
 from fastml.cluster import _bundles
 from fastml.cluster._batches import row_drawer
 from fastml.kernels.cluster import minibatch
-
-
-def blobs(n_samples, n_features, n_clusters, dtype="float64", seed=0, spread=1.0):
-    random = np.random.default_rng(seed)
-    means = random.normal(size=(n_clusters, n_features)) * 3
-    X = means[random.integers(0, n_clusters, n_samples)]
-    return (X + spread * random.normal(size=X.shape)).astype(dtype)
-
-
-def assert_same_model(ours, theirs):
-    """Assert that two models went the same way, bit for bit."""
-    np.testing.assert_array_equal(ours.cluster_centers_, theirs.cluster_centers_)
-    np.testing.assert_array_equal(ours.labels_, theirs.labels_)
-    assert ours.inertia_ == theirs.inertia_
-    assert ours.n_steps_ == theirs.n_steps_
-
 
 # --- the algorithm ------------------------------------------------------------------------------
 
@@ -215,7 +200,7 @@ def test_rows_are_drawn_by_their_weights():
     numbers = GivenNumbers(0.0, 0.24, 0.25, 0.74, 0.75, 1 - 2.0**-53)
     even = row_drawer(4, np.empty(0), numbers)
     assert even(6).tolist() == [0, 0, 1, 2, 3, 3]
-    by_weight = row_drawer(6, np.array([0.0, 1.0, 0.0, 2.0, 1.0, 0.0]), numbers)
+    by_weight = row_drawer(6, np.cumsum([0.0, 1.0, 0.0, 2.0, 1.0, 0.0]), numbers)
     assert by_weight(6).tolist() == [1, 1, 3, 3, 4, 4]
 
 

@@ -57,6 +57,7 @@ def run(arguments, **variables):
         ("public_storms", "callers", 3),
         ("public_storms", "forks", 4),
         ("public_storms", "spawned", 3),
+        ("public_storms", "refits", 3),
     ],
 )
 def test_storm(script, storm, rounds):

@@ -58,6 +58,14 @@ JOBS = {
     "MLPRegressor": (
         lambda: fastml.MLPRegressor(hidden_layer_sizes=(4,), max_iter=2, random_state=0), numbers,
     ),
+    "DecisionTreeClassifier": (fastml.DecisionTreeClassifier, plain),
+    "DecisionTreeRegressor": (fastml.DecisionTreeRegressor, numbers),
+    "RandomForestClassifier": (
+        lambda: fastml.RandomForestClassifier(3, random_state=0, n_jobs=1), plain,
+    ),
+    "RandomForestRegressor": (
+        lambda: fastml.RandomForestRegressor(3, random_state=0, n_jobs=1), numbers,
+    ),
 }  # fmt: skip
 
 

@@ -56,3 +56,14 @@ def test_paths_named_in_the_guides_exist():
             made = path.startswith("docs/generated/")  # by building the site
             if not made and path not in ("kernels/ops/leaky.py", "kernels/machine/atomics.py"):
                 assert (ROOT / path).exists(), f"{guide.name} names {path}"
+
+
+def test_the_map_has_every_room():
+    found = {
+        f"{path.parent.relative_to(ROOT).as_posix()}/"
+        for floor in ("kernels", "fastml")
+        for path in (ROOT / floor).glob("*/__init__.py")
+        if not path.is_relative_to(ROOT / "fastml" / "kernels")
+    }
+    assert len(found) > 15
+    assert {room for room in found if f"    {room} " not in GUIDE} == set()

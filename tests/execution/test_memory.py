@@ -31,7 +31,9 @@ def fit(X):
     a = fastml.KMeans(16, init={init}, max_iter=8, tol=1e-9, random_state=0).fit(X)
     b = fastml.GaussianNB().fit(X, y)
     c = a.predict(X)
-    return a.cluster_centers_, a.labels_, b.theta_, b.var_, c
+    d = fastml.LogisticRegression().fit(X, y)
+    e = d.predict(X)
+    return a.cluster_centers_, a.labels_, b.theta_, b.var_, c, d.coef_, e
 with fastml.engine(memory_limit=limit):
     fit(fastml.blocks(np.load(path, mmap_mode="r")[:50_000]))
     fit(fastml.blocks(path)[:50_000])
@@ -45,7 +47,9 @@ print(digest.hexdigest())
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc")
-@pytest.mark.parametrize("init", ["np.arange(160.0).reshape(16, 10) / 50", "'k-means++'"])
+@pytest.mark.parametrize(
+    "init", ["np.arange(160.0).reshape(16, 10) / 50", "'k-means++'", "'k-means||'"]
+)
 def test_the_limit_is_kept(init, tmp_path):
     n_rows = 1_500_000 if init.startswith("np") else 500_000
     X = np.random.default_rng(0).normal(size=(n_rows, 10)).astype(np.float32)
@@ -60,7 +64,9 @@ def test_the_limit_is_kept(init, tmp_path):
     start = eval(init)
     a = fastml.KMeans(16, init=start, max_iter=8, tol=1e-9, random_state=0).fit(X)
     b = fastml.GaussianNB().fit(X, y)
-    found = (a.cluster_centers_, a.labels_, b.theta_, b.var_, a.predict(X))
+    d = fastml.LogisticRegression().fit(X, y)
+    of_both = (a.cluster_centers_, a.labels_, b.theta_, b.var_, a.predict(X))
+    found = (*of_both, d.coef_, d.predict(X))
     digest = hashlib.sha256()
     for array in found:
         digest.update(array.data)

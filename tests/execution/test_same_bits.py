@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from block_fits import FITS, PREDICTING, D, problem, same
+from block_fits import FITS, PREDICTING, WIDELY, D, problem, same
 from row_sources import KINDS, open_as
 
 import fastml
 
+A_FEW = ("npy_files", "parquet", "factory")
 
-@pytest.mark.parametrize("fit", FITS)
-@pytest.mark.parametrize("kind", KINDS)
+
+@pytest.mark.parametrize(
+    ("kind", "fit"),
+    [
+        (k, f)
+        for k in KINDS
+        for f in FITS
+        if f in WIDELY or k in ("npy_files", "parquet", "factory")
+    ],
+)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_every_kind_of_source(fit, kind, weighted, tmp_path):
     X, y, w = problem()

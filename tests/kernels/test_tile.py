@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import numba
 import numpy as np
 import pytest
+from tiles import SPARE, compiled, lane_count, whole_numbers
 
 from fastml.kernels.machine.host import host
 from fastml.kernels.tile import (
@@ -40,21 +40,10 @@ from fastml.kernels.tile import (
     transpose,
 )
 
-compiled = numba.njit(error_model="numpy")
-SPARE = 3  # elements around an output that must stay as they were
-
 
 @pytest.fixture(params=["float32", "float64"])
 def dtype(request):
     return np.dtype(request.param)
-
-
-def lane_count(dtype):
-    return host().vector_bytes // np.dtype(dtype).itemsize
-
-
-def whole_numbers(shape, dtype, seed=0):
-    return np.random.default_rng(seed).integers(-9, 10, size=shape).astype(dtype)
 
 
 @compiled

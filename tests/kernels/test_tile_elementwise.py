@@ -5,13 +5,12 @@ Compiled without the library's cache, which keys on the sources of the kernels a
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tiles import SPARE, compiled, lane_count, whole_numbers
 
-from fastml.kernels.machine.host import host
 from fastml.kernels.tile import (
     COLUMNS,
     VECTORS,
@@ -32,21 +31,10 @@ from fastml.kernels.tile import (
     store_indices,
 )
 
-compiled = numba.njit(error_model="numpy")
-SPARE = 3  # elements around an output that must stay as they were
-
 
 @pytest.fixture(params=["float32", "float64"])
 def dtype(request):
     return np.dtype(request.param)
-
-
-def lane_count(dtype):
-    return host().vector_bytes // np.dtype(dtype).itemsize
-
-
-def whole_numbers(shape, dtype, seed=0):
-    return np.random.default_rng(seed).integers(-9, 10, size=shape).astype(dtype)
 
 
 # --- elementwise ----------------------------------------------------------------------

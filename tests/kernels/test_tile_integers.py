@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 from numba.core.errors import TypingError
+from tiles import compiled, lane_count
 
-from fastml.kernels.machine.host import host
 from fastml.kernels.tile import (
     as_floats,
     as_integers,
@@ -35,12 +34,6 @@ from fastml.kernels.tile import (
     take_column,
     widen,
 )
-
-compiled = numba.njit(error_model="numpy")
-
-
-def lane_count(dtype):
-    return host().vector_bytes // np.dtype(dtype).itemsize
 
 
 @compiled

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import operator
 
-import numba
 import numpy as np
 import pytest
+from tiles import compiled, lane_count
 
-from fastml.kernels.machine.host import host
 from fastml.kernels.tile import (
     all_lanes,
     any_lane,
@@ -25,13 +24,8 @@ from fastml.kernels.tile import (
     store_where,
 )
 
-compiled = numba.njit(error_model="numpy")
 TALL = 3  # vectors: neither the library's number nor a power of two
 DTYPES = ["float32", "float64", "int32", "int64"]
-
-
-def lane_count(dtype):
-    return host().vector_bytes // np.dtype(dtype).itemsize
 
 
 def hard_numbers(size, dtype, seed):

@@ -5,12 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from perceptrons import SOLVERS, classifier, digits, numbers, regressor
-from sklearn.callback import ProgressBar, ScoringMonitor
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning",
     "ignore:lbfgs failed to converge:sklearn.exceptions.ConvergenceWarning",
 )
+
+
+def theirs():
+    """Return scikit-learn's callbacks, which it has from 1.9 on."""
+    return pytest.importorskip("sklearn.callback")
 
 
 class Recorder:
@@ -68,7 +72,7 @@ def test_a_callback_stops_training(solver):
 
 def test_scoring_monitor():
     X, y = digits()
-    monitor = ScoringMonitor(scoring=["accuracy", "neg_log_loss"])
+    monitor = theirs().ScoringMonitor(scoring=["accuracy", "neg_log_loss"])
     model = classifier(max_iter=3).set_callbacks(monitor).fit(X, y)
     rows = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
     assert len(rows) == 3
@@ -77,7 +81,7 @@ def test_scoring_monitor():
 
 def test_progress_bar(capsys):
     pytest.importorskip("rich")
-    regressor(max_iter=3).set_callbacks(ProgressBar()).fit(*numbers())
+    regressor(max_iter=3).set_callbacks(theirs().ProgressBar()).fit(*numbers())
     assert "MLPRegressor" in capsys.readouterr().out
 
 

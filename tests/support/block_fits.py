@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 import fastml
 
@@ -43,9 +45,25 @@ def kmeans_from_rows(X, y, w):
     return model.fit(X, sample_weight=w)
 
 
+def kmeans_from_candidates(X, y, w):
+    return fastml.KMeans(13, init="k-means||", random_state=0, max_iter=3).fit(X, sample_weight=w)
+
+
 def kmeans_from_centers(X, y, w):
     centers = np.vstack([np.linspace(1e4, 3e4, 7)[:, None] * np.ones(D), np.full((2, D), 1e9)])
     return fastml.KMeans(9, init=centers, algorithm="lloyd", max_iter=9).fit(X, sample_weight=w)
+
+
+def minibatch(X, y, w):
+    model = fastml.MiniBatchKMeans(9, batch_size=500, tol=1e-9, random_state=0, max_iter=1)
+    return model.fit(X, sample_weight=w)
+
+
+def minibatch_from_rows(X, y, w):
+    model = fastml.MiniBatchKMeans(
+        5, init="random", compute_labels=False, random_state=1, reassignment_ratio=0.1, max_iter=1
+    )
+    return model.fit(X, sample_weight=w)
 
 
 def linear(X, y, w):
@@ -56,6 +74,39 @@ def ridge(X, y, w):
     return fastml.Ridge(alpha=1e-3, fit_intercept=False).fit(X, y, w)
 
 
+def logistic(X, y, w):
+    """Two classes: steps from the minimum of a sample."""
+    return fastml.LogisticRegression(C=1e-3).fit(X, np.asarray(y) > 2, w)
+
+
+def logistic_of_many(X, y, w):
+    """Classes that are words, and weights that are multiplied by theirs."""
+    model = fastml.LogisticRegression(class_weight="balanced", max_iter=5)
+    return quietly(model, X, np.array(["a", "b", "c", "dd", "e"])[y], w)
+
+
+def perceptron_by_passes(X, y, w):
+    w = w if w is None else np.minimum(w, 2)
+    model = fastml.MLPClassifier(
+        (5,), solver="lbfgs", class_weight="balanced", max_iter=4, max_fun=9, random_state=0
+    )
+    return quietly(model, X, np.array(["a", "b", "c", "dd", "e"])[y], w)
+
+
+def perceptron_by_blocks(X, y, w):
+    w = w if w is None else np.minimum(w, 2)
+    model = fastml.MLPRegressor(
+        hidden_layer_sizes=4, shuffle="blocks", max_iter=2, batch_size=333, random_state=0
+    )
+    return quietly(model, X, y, w)
+
+
+def quietly(model, X, y, w):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(X, y, sample_weight=w)
+
+
 FITS = {
     fit.__name__: fit
     for fit in (
@@ -64,21 +115,36 @@ FITS = {
         bernoulli,
         kmeans,
         kmeans_from_rows,
+        kmeans_from_candidates,
+        minibatch,
+        minibatch_from_rows,
         kmeans_from_centers,
         linear,
         ridge,
+        logistic,
+        logistic_of_many,
+        perceptron_by_passes,
+        perceptron_by_blocks,
     )
 }
+#: What runs on a cluster.
+SHARED = [name for name in FITS if name != "perceptron_by_blocks"]
+#: Of these every kind of source, of others a few: what they read is read the same way.
+WIDELY = ("gaussian", "kmeans", "minibatch", "ridge", "logistic", "perceptron_by_blocks")
 #: Whose predictions are made of some rows at a time.
 PREDICTING = list(FITS)
 #: Attributes that tell how, not what.
 HOW = {"feature_names_in_", "n_scored_", "n_decided_"}
 
+#: Fitted attributes that are properties.
+PROPERTIES = ("cluster_centers_", "coefs_", "intercepts_", "gradient_norms_")
+
 
 def attributes(model):
     """Return every fitted attribute as bytes."""
     found = {}
-    for name, value in vars(model).items():
+    given = {name: getattr(model, name) for name in PROPERTIES if hasattr(model, name)}
+    for name, value in (vars(model) | given).items():
         if name.endswith("_") and not name.startswith("_") and name not in HOW:
             plain = isinstance(value, np.ndarray | float | np.number)
             found[name] = (

@@ -66,7 +66,7 @@ CAMPAIGNS = {
     ),
     "storms": Campaign(
         "threads, forks, spawned workers, interrupts, scarcity", {}, ("--storms", "200"),
-        ("--storms", "14"), "run_storms.py",
+        ("--storms", "15"), "run_storms.py",
     ),
     "fuzzing": Campaign(
         "new data against the reference and scikit-learn", {}, (), ("--cases", "200"), "fuzz.py"

@@ -31,6 +31,7 @@ class Jobs:
         self.X = random.normal(size=(2000, 9)).astype("float32")
         self.y = (self.X[:, 0] * self.X[:, 1] > 0).astype(int)
         self.names = ["k_means", "mini_batches", "classifier", "labels", "elementwise", "dense"]
+        self.names += ["tree", "forest"]
         self.expected = {name: self.bits(name) for name in self.names}
 
     def bits(self, name, model=None):
@@ -44,6 +45,12 @@ class Jobs:
         if name == "classifier":
             model = fastml.MLPClassifier((24, 9), random_state=0, max_iter=3).fit(X, self.y)
             return b"".join(W.tobytes() for W in model.coefs_) + model.predict_proba(X).tobytes()
+        if name == "tree":
+            model = fastml.DecisionTreeClassifier().fit(X, self.y)
+            return model.apply(X).tobytes() + model.predict_proba(X).tobytes()
+        if name == "forest":
+            model = fastml.RandomForestRegressor(3, random_state=0).fit(X, X[:, 2])
+            return model.predict(X).tobytes()
         if name == "labels":
             return fastml.nearest_centroid(X, X[:60]).tobytes()
         if name == "elementwise":
@@ -142,6 +149,8 @@ def interrupts(rounds):
     fresh = {
         "k_means": lambda: fastml.KMeans(20, n_init=1, random_state=0, max_iter=15),
         "classifier": lambda: fastml.MLPClassifier((24, 9), random_state=0, max_iter=3),
+        "tree": fastml.DecisionTreeClassifier,
+        "forest": lambda: fastml.RandomForestClassifier(3, random_state=0),
     }
     small = {name: make().fit(jobs.X[:99], jobs.y[:99]) for name, make in fresh.items()}
     large = {name: make().fit(jobs.X, jobs.y) for name, make in fresh.items()}
@@ -165,13 +174,66 @@ def interrupts(rounds):
             caught += 1
         if fitted or hasattr(model, "n_features_in_"):
             labels = model.predict(jobs.X)
-            if name == "k_means" or model.n_iter_ > 0:
+            if name != "classifier" or model.n_iter_ > 0:
                 assert any((labels == right).all() for right in known[name]), name
         else:
             assert not [key for key in vars(model) if key.endswith("_")], vars(model)
     jobs.check_all()
     assert not crew._crew.callers
     return rounds, caught
+
+
+def refits(rounds):
+    """While two threads fit one estimator to data of two widths, two predict by either fit."""
+    random = np.random.default_rng(SEED)
+    narrow = random.normal(size=(300, 4)), np.arange(300) % 3
+    wide = random.normal(size=(200, 7)), np.arange(200) % 2
+    kinds = [
+        lambda: fastml.KMeans(3, n_init=1, random_state=0),
+        lambda: fastml.MiniBatchKMeans(3, n_init=1, random_state=0, max_iter=3),
+        lambda: fastml.MLPClassifier((4,), max_iter=2, random_state=0),
+        fastml.GaussianNB, fastml.LinearRegression, fastml.Ridge, fastml.LogisticRegression,
+        lambda: fastml.DecisionTreeClassifier(random_state=0),
+        lambda: fastml.RandomForestClassifier(2, random_state=0),
+    ]  # fmt: skip
+    answers, wrong = 0, []
+    for make in kinds:
+        expected = [(X, make().fit(X, y).predict(X)) for X, y in (narrow, wide)]
+        model = make().fit(*narrow)
+
+        def fit(data, model=model):
+            for _ in range(rounds):
+                try:
+                    model.fit(*data)
+                except ValueError as error:  # two fits of one k-means at once may be refused
+                    if "cluster_centers_ has shape" not in str(error):
+                        wrong.append(error)
+
+        def predict(model=model, expected=expected):
+            nonlocal answers
+            for _ in range(3 * rounds):
+                for X, right in expected:
+                    try:
+                        found = model.predict(X)
+                    except ValueError as error:
+                        if "features" not in str(error) and "columns" not in str(error):
+                            wrong.append(error)
+                        continue
+                    except BaseException as error:
+                        wrong.append(error)
+                        continue
+                    answers += 1
+                    if not np.array_equal(found, right):
+                        wrong.append(f"{type(model).__name__} predicts by no fit")
+
+        threads = [threading.Thread(target=fit, args=(data,)) for data in (narrow, wide)]
+        threads += [threading.Thread(target=predict) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not wrong, wrong[:3]
+    return rounds, answers
 
 
 def scarcity(rounds):

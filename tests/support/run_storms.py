@@ -24,6 +24,7 @@ STORMS = (
     ("storms.py", "scarcity", 150),
     ("public_storms.py", "scarcity", 3),
     ("public_storms.py", "callers", 10),
+    ("public_storms.py", "refits", 6),
     ("storms.py", "forks", 15),
     ("public_storms.py", "forks", 8),
     ("public_storms.py", "spawned", 6),
