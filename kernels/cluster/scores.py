@@ -121,7 +121,7 @@ def score_rows(X, rows, first, centers, panel):
         score, its centre, and the second largest score
     """
     if centers.pitch == 0:
-        pack_rows(X, rows, first, panel, 0)
+        pack_rows(X, rows, first, 0, panel, 0)
         return score_panel(panel, centers)
     return _score_as_they_lie(X, rows, first, centers, panel)
 
