@@ -2,7 +2,8 @@
 
 For dense float rows whose products with the whole strips' width stay inside X: what is loaded past
 the last feature is the next row's, and counts for nothing.  Numbers are widened and moved by the
-shift twice, for the margins and for the sums, which costs less than writing them down.
+shift twice, for the margins and for the sums, which costs less than writing them down.  Products
+are added in the order packed rows have, so which of the two computed a panel shows in no bit.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from ..tile import (
     add_as,
     add_lane_sums,
     fill,
-    lane_sum,
     lanes,
     load,
     load_as,
@@ -23,6 +23,7 @@ from ..tile import (
     rank1,
     rows_below,
     select,
+    store,
 )
 
 #: Rows of a tile of margins, and how far ahead of them memory is asked for.
@@ -53,7 +54,11 @@ def direct_margins(rows, first, height, weights, weights_at, z):
     X, shift = rows.X, rows.shift
     n_features, step = X.shape[1], lanes(shift)
     n_vectors = (n_features + step - 1) // step
-    intercept = weights[weights_at + n_features]
+    intercept, lane = weights[weights_at + n_features], n_features % step
+    last = load(weights, weights_at + n_features - lane, 0, 1, 1)
+    upto, below = rows_below(shift, lane + 1, 1), rows_below(shift, lane, 1)
+    store(z, 0, 0, select(upto, last, 0.0) - select(below, last, 0.0))
+    alone = load(z, 0, 0, 1, _ROWS)  # the intercept in its lane, as packed rows have it
     weights[weights_at + n_features] = 0.0
     ahead = _ROWS + _BYTES_AHEAD // (n_features * X.itemsize)
     for r in range(0, height, _ROWS):
@@ -65,8 +70,8 @@ def direct_margins(rows, first, height, weights, weights_at, z):
             moved = load_as(shift, X, at + p, n_features, 1, _ROWS) - load(shift, p, 0, 1, _ROWS)
             tile = multiply_add(moved, load(weights, weights_at + p, 0, 1, _ROWS), tile)
         for i in range(r, r + _ROWS):
-            z[i] = intercept
-        add_lane_sums(z, r, 0, tile, 1, _ROWS)
+            z[i] = 0.0
+        add_lane_sums(z, r, 0, tile + alone, 1, _ROWS)
     weights[weights_at + n_features] = intercept
 
 
@@ -102,7 +107,10 @@ def add_direct_sums(rows, first, height, residuals, at, sums):
         total = (a + b) + (c + d)
         inside = rows_below(shift, n_features - start, M)
         add_as(sums, at + start, 0, select(inside, total, 0.0))
-    whole = fill(shift, 0.0, 1, 1)
-    for r in range(0, height, lanes(shift)):
-        whole = whole + load(residuals, r, 0, 1, 1)
-    sums[at + n_features] += lane_sum(whole)
+    e, f, g, h = 0.0, 0.0, 0.0, 0.0
+    for r in range(quarter):
+        e += residuals[r]
+        f += residuals[r + quarter]
+        g += residuals[r + 2 * quarter]
+        h += residuals[r + 3 * quarter]
+    sums[at + n_features] += (e + f) + (g + h)

@@ -1,4 +1,4 @@
-"""A pass over rows where they lie and one over packed rows: the same numbers."""
+"""A pass over rows where they lie and one over packed rows: the same bits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from element_types import DTYPES
 from fastml.core.threads import set_num_threads
 from fastml.kernels.linear_model import logistic as kernel
 from fastml.kernels.ops.strips import Rows
-from fastml.linear_model._objective import pass_over
+from fastml.linear_model._logistic_passes import pass_over
 
 
 def problem(n, d, dtype, offset):
@@ -26,6 +26,7 @@ def problem(n, d, dtype, offset):
 @pytest.mark.parametrize("n", [127, 128, 300])
 @pytest.mark.parametrize("offset", [0.0, 1e5])
 def test_rows_where_they_lie_give_what_packed_rows_do(n, d, dtype, offset):
+    """Else a block that ends inside an array would have other bits than the array."""
     X, shift, W, target, weights = problem(n, d, dtype, offset)
     found = []
     for order in ("C", "F"):  # of one feature both orders are one
@@ -37,6 +38,8 @@ def test_rows_where_they_lie_give_what_packed_rows_do(n, d, dtype, offset):
     loss = (weights * np.logaddexp(0.0, signed)).sum()
     gradient = (weights * (1 / (1 + np.exp(-margins)) - target)) @ wide
     scale = np.abs(wide).T @ weights
+    assert found[0].value == found[1].value
+    assert (found[0].gradient == found[1].gradient).all()
     for value, found_gradient, _ in found:
         np.testing.assert_allclose(value, loss, rtol=1e-13)
         np.testing.assert_allclose(found_gradient[0] / scale, gradient / scale, atol=1e-14)
