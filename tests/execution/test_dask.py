@@ -126,52 +126,23 @@ def test_a_killed_worker_costs_no_bit(tmp_path):
             killer.join()
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("fit", ["kmeans_from_candidates", "logistic_of_many"])
-def test_workers_killed_at_ten_moments_cost_no_bit(fit, tmp_path):
-    """At random moments of fits that keep something of the rows, and of fits of many passes."""
-    X, y, w = problem()
-    np.save(tmp_path / "X.npy", X)
-    slow = SlowRows(str(tmp_path / "X.npy"), 0.02)
-    expected = FITS[fit](X, y, w)
-    random = np.random.default_rng(1)
-    usual, killed = 0.0, 0
-    while killed < 10:  # a new cluster each time: a nanny need not outlive many workers
-        with cluster(2) as workers, distributed.Client(workers) as client:
-            victim = random.choice([nanny.pid for nanny in workers.workers.values()])
-            seconds = random.uniform(0.05, max(0.1, usual))
-            killer = threading.Timer(seconds, os.kill, (int(victim), signal.SIGKILL))
-            if usual:
-                killer.start()
-            started = time.monotonic()
-            with fastml.engine(client, memory_limit="1 MiB"):
-                same(FITS[fit](slow, y, w), expected)
-            if usual:
-                killed += not killer.is_alive()
-                killer.cancel()
-                killer.join()
-            else:
-                usual = time.monotonic() - started
-
-
-def SlowRows(path, seconds=0.2):  # noqa: N802
+def SlowRows(path):  # noqa: N802
     """Return rows of which each read takes a while, also where they are sent."""
     from fastml.data import Blocks
 
     class Rows(Blocks):
-        def __init__(self, path, seconds):
-            self.seconds = seconds
+        def __init__(self, path):
             self.inner = fastml.blocks(path)
             super().__init__(self.inner.shape, self.inner.dtype, path)
 
         def _read(self, start, stop, out):
-            time.sleep(self.seconds if stop - start > 1 else 0)
+            time.sleep(0.2 if stop - start > 1 else 0)
             self.inner.read(start, stop, out)
 
         def spec(self):
-            return Rows, (self.name, self.seconds)
+            return Rows, (self.name,)
 
-    return Rows(path, seconds)
+    return Rows(path)
 
 
 def kept():
