@@ -65,6 +65,9 @@ def _neighbours(X: Any) -> None:
         model.kneighbors(X[:1])
         model.radius_neighbors(X[:1])
     fastml.NearestNeighbors(n_neighbors=2, metric="cosine").fit(X).kneighbors(X)
+    y = np.arange(len(X)) % 2
+    fastml.KNeighborsClassifier(2, weights="distance").fit(X, y).predict(X)
+    fastml.KNeighborsRegressor(2).fit(X, y).predict(X)
 
 
 def _naive_bayes(X: Any) -> None:

@@ -51,7 +51,7 @@ class Shared:
     def table(self, X: Array, missing: Array | None) -> Table:
         """Return the codes of X."""
         if self._held is None or self._held[0] is not X:
-            self._held = X, make_table(readable(X), missing)
+            self._held = X, make_table(readable(X), missing, shared=True)
         return self._held[1]
 
 

@@ -46,6 +46,11 @@ JOBS = {
     "ComplementNB": (fastml.ComplementNB, counts),
     "BernoulliNB": (fastml.BernoulliNB, counts),
     "CategoricalNB": (fastml.CategoricalNB, counts),
+    "KNeighborsClassifier": (lambda: fastml.KNeighborsClassifier(3), plain),
+    "KNeighborsRegressor": (lambda: fastml.KNeighborsRegressor(3), numbers),
+    "RadiusNeighborsClassifier": (
+        lambda: fastml.neighbors.RadiusNeighborsClassifier(radius=3.0), plain,
+    ),
     "LinearRegression": (fastml.LinearRegression, numbers),
     "Ridge": (fastml.Ridge, numbers),
     "RidgeCV": (fastml.RidgeCV, numbers),

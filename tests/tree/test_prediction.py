@@ -40,6 +40,7 @@ def test_wide_and_narrow_nodes_find_the_same_leaves():
     assert finite
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("kind", [DecisionTreeClassifier, DecisionTreeRegressor])
 def test_a_row_does_not_see_its_companions(kind, shared_work):
     X, signal = samples()
@@ -116,6 +117,7 @@ def test_pickles_hold_the_tree_once():
             assert np.asarray(mine).dtype == np.asarray(other).dtype
 
 
+@pytest.mark.checked
 def test_a_forest_adds_its_trees_in_their_order():
     X, signal = samples(1500)
     X[::11, 0] = np.nan

@@ -54,6 +54,7 @@ def test_steps_are_those_of_scikit_learn(kind, weighted, at_once, monkeypatch):
     assert ours.tree_.node_count == 1
 
 
+@pytest.mark.checked
 def test_a_tree_that_is_one_leaf_and_one_grown_best_first():
     X, y = samples(600, "classes")
     path = DecisionTreeClassifier().cost_complexity_pruning_path(X, np.zeros(len(X)))
