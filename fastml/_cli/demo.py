@@ -22,6 +22,7 @@ from .large import Large, fit_file
 from .photograph import Quantised, as_pixels, quantise
 from .pictures import save_quantised, save_training
 from .races import OURS, ROUNDS, Advance, Comparison, compare_assignment, compare_training
+from .tumours import Tumours, grow, save_tree
 from .wines import Wines, classify, save_densities, save_votes
 
 _N_COLOURS = 64
@@ -29,7 +30,7 @@ _EPOCHS = 150
 _RACED_EPOCHS = 20
 _PICTURES = (
     "photograph.png", "breast-cancer.png", "digits.png", "all-digits.png", "wine-votes.png",
-    "wine-densities.png",
+    "wine-densities.png", "tumour-tree.png",
 )  # fmt: skip
 
 
@@ -42,6 +43,7 @@ def _compile(photograph: NDArray[Any], problems: list[Problem]) -> float:
     fit_digits()
     nearest_centroid(as_pixels(photograph[:16]), as_pixels(photograph[:1, :_N_COLOURS]))
     classify()
+    grow()
     fit_file()
     return time.perf_counter() - start
 
@@ -82,6 +84,7 @@ class _Found:
     trained: list[Trained]
     digits: Digits
     wines: Wines
+    tumours: Tumours
     large: Large
     comparisons: list[Comparison]
 
@@ -124,6 +127,11 @@ def _work(output: Path, begin: Callable[[str, int], Advance]) -> _Found:
     save_densities(output / "wine-densities.png", wines)
     advance()
 
+    advance = begin("A tree and a forest", 1)
+    tumours = grow()
+    save_tree(output / "tumour-tree.png", tumours)
+    advance()
+
     advance = begin("A file larger than its limit of memory", 1)
     large = fit_file()
     advance()
@@ -131,7 +139,9 @@ def _work(output: Path, begin: Callable[[str, int], Advance]) -> _Found:
     advance = begin("Against NumPy and scikit-learn", 3 * ROUNDS)
     comparisons = [compare_assignment(as_pixels(photograph), quantised.centers, advance)]
     comparisons += [compare_training(problem, _RACED_EPOCHS, advance) for problem in problems]
-    return _Found(compiling, quantised, problems, trained, digit_model, wines, large, comparisons)
+    return _Found(
+        compiling, quantised, problems, trained, digit_model, wines, tumours, large, comparisons
+    )
 
 
 def _summarise(console: Console, found: _Found) -> None:
@@ -154,6 +164,12 @@ def _summarise(console: Console, found: _Found) -> None:
         f"{'Wines':14} {wines.n_train} fitted: neighbours name {wines.neighbors_accuracy:.1%} of "
         f"the others' growers, naive Bayes {wines.bayes_accuracy:.1%}, both in "
         f"{_time(wines.seconds)}"
+    )
+    trees = found.tumours
+    console.print(
+        f"{'Tumours':14} {trees.n_train} fitted: a tree of {trees.tree.get_n_leaves()} leaves "
+        f"names {trees.tree_accuracy:.1%} of the others, a forest {trees.forest_accuracy:.1%}, "
+        f"both in {_time(trees.seconds)}"
     )
     large = found.large
     console.print(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import fastml
 from fastml.core.threads import thread_source
-from fastml.kernels.machine.host import Host, host
+from fastml.kernels.machine.host import Host, host, last_level_cache
 from fastml.kernels.machine.jit import cache_directory, cache_refusal, plain_reason
 from fastml.kernels.tile import COLUMNS, SIDE, VECTORS
 
@@ -86,6 +86,7 @@ def report() -> str:
         "processor": f"{host().cpu} ({platform.machine()})",
         "features": " ".join(present) or "none beyond the baseline",
         "vectors": _vectors(host()),
+        "cache memory": f"{last_level_cache() / 2**20:.0f} MiB at the last level",
         "float32": _tile(host(), 4),
         "float64": _tile(host(), 8),
         "threads": _threads(),

@@ -11,6 +11,7 @@ FAMILIES = {
     "linear_model": ("linear models",),
     "neighbors": ("nearest neighbours",),
     "naive_bayes": ("naive Bayes",),
+    "tree": ("trees",),
 }
 
 

@@ -65,6 +65,9 @@ def _neighbours(X: Any) -> None:
         model.kneighbors(X[:1])
         model.radius_neighbors(X[:1])
     fastml.NearestNeighbors(n_neighbors=2, metric="cosine").fit(X).kneighbors(X)
+    y = np.arange(len(X)) % 2
+    fastml.KNeighborsClassifier(2, weights="distance").fit(X, y).predict(X)
+    fastml.KNeighborsRegressor(2).fit(X, y).predict(X)
 
 
 def _naive_bayes(X: Any) -> None:
@@ -79,6 +82,23 @@ def _naive_bayes(X: Any) -> None:
     whole = (9 * counts).astype(np.int64)
     fastml.MultinomialNB().fit(whole, y).predict(whole)
     fastml.CategoricalNB().fit(whole, y).predict(whole)
+
+
+def _trees(X: Any) -> None:
+    tall = np.tile(X, (40, 1))
+    tall += np.arange(len(tall), dtype=X.dtype)[:, None] % 7
+    rows = np.asarray(tall, order="F" if X.flags.f_contiguous else "C")
+    weights = 1.0 + np.arange(len(rows)) % 2
+    for make, y in (
+        (fastml.DecisionTreeClassifier, np.arange(len(rows)) % 2),
+        (fastml.DecisionTreeClassifier, np.arange(len(rows)) % 3),
+        (fastml.DecisionTreeRegressor, rows[:, 0]),
+    ):
+        make().fit(rows, y).predict(rows)
+        model = make(max_leaf_nodes=9, ccp_alpha=1e-9).fit(rows, y, weights)
+        model.apply(rows)
+        model.predict(rows)
+    fastml.RandomForestClassifier(2, random_state=0).fit(X, np.arange(len(X)) % 2).predict(X)
 
 
 def _linear(X: Any) -> None:
@@ -120,6 +140,7 @@ def paths() -> Iterator[tuple[str, Callable[[], None]]]:
         "nearest neighbours": _neighbours,
         "naive Bayes": _naive_bayes,
         "linear models": _linear,
+        "trees": _trees,
     }
     generator = np.random.default_rng(0)
     for dtype in (np.float32, np.float64):

@@ -24,7 +24,7 @@ def labels_and_inertia(X: Array, points: Array, weights: Array) -> tuple[Array, 
         If a row holds NaN or infinity, or the sum overflows for weights of one.
     """
     labels = np.empty(len(X), np.int32)
-    if write_labels(X, prepared_centers(points), labels) < 0:
+    if write_labels(X, points, labels) < 0:
         raise ValueError("Input X contains NaN or infinity.")
     return labels, weighted_inertia(X, points, labels, weights)
 
@@ -75,7 +75,7 @@ class RunningMeans:
         """
         labels = np.empty(len(batch), np.int32)
         prepare_centers(self._centers)
-        if write_labels(batch, self._centers, labels) < 0:
+        if write_labels(batch, self.points, labels, centers=self._centers) < 0:
             raise ValueError("Input X contains NaN or infinity.")
         rows = block_rows(batch.shape[1], len(self.points))
         if self._batch_sums is None or self._batch_sums[0] != len(batch):

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.validation import Array
 from ..kernels.cluster import centers as centers_kernels
+from ..kernels.cluster import scores
 from ..kernels.cluster.centers import Centers
 from ..kernels.cluster.gains import Plan, Rows, Sums
 from ..kernels.cluster.lloyd import Moves
@@ -20,7 +21,7 @@ from ..kernels.cluster.minibatch import BatchSums
 from ..kernels.cluster.plusplus import Draw, Samples
 from ..kernels.ops.certify import MARGIN_SIZE
 from ..kernels.ops.sums import levels_for, tree_size
-from ..kernels.tile import COLUMNS
+from ..kernels.tile import COLUMNS, lanes_of
 
 #: Work of a reduction block: enough to outweigh taking a ticket, little enough to share evenly.
 _WORK_PER_BLOCK = 400_000
@@ -66,25 +67,40 @@ def padded_clusters(n_clusters: int) -> int:
     return int(centers_kernels.padded_clusters(n_clusters))
 
 
-def prepared_centers(points: Array) -> Centers:
+def _aligned_zeros(size: int, dtype: Any) -> Array:
+    """Return zeros from the beginning of a line of the cache: across two, loads take twice."""
+    line = 64 // np.dtype(dtype).itemsize
+    memory = np.zeros(size + line, dtype)
+    first = -(memory.ctypes.data // memory.itemsize) % line
+    return memory[first : first + size]
+
+
+def prepared_centers(points: Array, X: Array | None = None) -> Centers:
     """Return centres with all that follows from them.
 
     Parameters
     ----------
     points : ndarray (n_clusters, n_features) of float32 or float64
+    X : ndarray (n_samples, n_features)
+        The rows they will be compared with, or others of the same strides; None where none are.
     """
     if points.ndim != 2 or points.dtype.type not in (np.float32, np.float64):
         raise ValueError(f"centers have shape {points.shape} and dtype {points.dtype}.")
     check_array("centers", points, points.shape, points.dtype.type)
     k, d = points.shape
     padded, dtype = padded_clusters(k), points.dtype
+    lanes = lanes_of(dtype)
+    pitch = 0
+    if X is not None and X.strides[1] == X.itemsize:
+        pitch = scores.pitch_of(d, k, lanes)
     centers = Centers(
         points,
-        np.empty(d, dtype),
-        np.zeros(padded * d, dtype),
+        np.zeros(-(-d // lanes) * lanes, dtype),
+        _aligned_zeros(padded * (pitch or d), dtype),
         np.empty((d, k), dtype),
         np.full(padded, -np.inf, dtype),
         np.empty(MARGIN_SIZE),
+        pitch,
     )
     centers_kernels.prepare_centers(centers)
     return centers

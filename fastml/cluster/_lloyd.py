@@ -131,7 +131,7 @@ class LloydRun:
             X, n_clusters, max_iter=max_iter, tol=tol, bounded=bounded, spherical=spherical
         )
         self._rows = lloyd_rows(X, sample_weight, points, labels, limits)
-        self._centers = prepared_centers(points)
+        self._centers = prepared_centers(points, X)
         self._sums = lloyd_sums(n_samples, points, self._plan)
         self._moves = lloyd_moves(points, spent)
         self._control = np.zeros(lloyd.CONTROL_SIZE, np.int64)

@@ -9,14 +9,16 @@ import numpy as np
 from ..core.passes import tree_sum
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
-from ..kernels.cluster import nearest
+from ..kernels.cluster import line, nearest
 from ..kernels.cluster.centers import Centers
 from ._bundles import check_array, check_samples, prepared_centers
 
 #: Work of a ticket: enough to outweigh taking it, little enough to share evenly.
 _WORK_PER_TICKET = 400_000
-#: So many rows are labelled sooner than centres are prepared.
-_FEW_ROWS = 20
+#: So many rows, or rows times features times centres, take less than preparing the centres.
+_FEW_ROWS, _LITTLE_WORK = 3, 30_000
+#: Centres of one feature from where on a search is faster than comparing all.
+_CENTERS_ON_LINE = 256
 #: Numbers of a block of distances that are added one by one.
 _NUMBERS_A_BLOCK = 100_000
 _NOTHING: dict[Any, Array] = {t: np.empty(0, t) for t in (np.float32, np.float64)}
@@ -39,23 +41,32 @@ def nearest_labels(X: Array, points: Array, distances: Array | None = None) -> A
     distances : ndarray (n_samples,), written, or None
     """
     labels = np.empty(len(X), np.int32)
-    if len(X) <= _FEW_ROWS and distances is None:
+    little = len(X) <= _FEW_ROWS or X.size * len(points) <= _LITTLE_WORK
+    if little and distances is None:
         if X.shape[1] != points.shape[1]:
             raise ValueError(f"X has shape {X.shape}, expected (n_samples, {points.shape[1]}).")
         decided = nearest.nearest_of_few(X, points, labels)
     else:
-        decided = write_labels(X, prepared_centers(points), labels, distances)
+        decided = write_labels(X, points, labels, distances)
     return labels if decided >= 0 else None
 
 
-def write_labels(X: Array, centers: Centers, labels: Array, distances: Array | None = None) -> int:
+def write_labels(
+    X: Array,
+    points: Array,
+    labels: Array,
+    distances: Array | None = None,
+    centers: Centers | None = None,
+) -> int:
     """Label every row of X with its nearest centre.
 
     Parameters
     ----------
     X : ndarray (n_samples, n_features), of the centres' type; any strides
+    points : ndarray (n_clusters, n_features), C-contiguous: the centres
     labels : ndarray (n_samples,) of int32, written
     distances : ndarray (n_samples,), written, or None
+    centers : Centers, packed, of these points; prepared here by default
 
     Returns
     -------
@@ -63,19 +74,42 @@ def write_labels(X: Array, centers: Centers, labels: Array, distances: Array | N
         Rows decided in float64, or -1 if a row holds NaN or infinity (labels are then
         unspecified).
     """
-    check_samples(X, centers.points.shape[1], centers.points.dtype)
+    check_samples(X, points.shape[1], points.dtype)
     check_array("labels", labels, (len(X),), np.int32)
     n_samples, n_features = X.shape
-    n_clusters = len(centers.points)
+    n_clusters = len(points)
     rows = rows_per_ticket(n_features, n_clusters)
     decisions = np.zeros(-(-n_samples // rows), np.int64)
     wanted = _NOTHING[X.dtype.type] if distances is None else distances
+    if n_features == 1 and n_clusters >= _CENTERS_ON_LINE:
+        return _write_labels_on_line(X, points, rows, labels, wanted, decisions)
+    if centers is None:
+        centers = prepared_centers(points, X)
     nanoseconds = n_samples * n_features * (n_clusters + 8) / 30
     run_team(
         nearest.nearest_centroid,
         min(team_size(nanoseconds), len(decisions)),
         X, centers, rows, new_state(), labels, wanted, decisions,
     )  # fmt: skip
+    return _sum_of(decisions)
+
+
+def _write_labels_on_line(
+    X: Array, points: Array, rows: int, labels: Array, distances: Array, decisions: Array
+) -> int:
+    """Label rows of one feature, as :func:`write_labels` does."""
+    check_array("centers", points, points.shape, X.dtype)
+    values, first = np.unique(points[:, 0].astype(np.float64), return_index=True)
+    run_team(
+        line.nearest_on_line,
+        min(team_size(len(X) * (10 + 2 * len(points).bit_length())), len(decisions)),
+        X, points, values, first.astype(np.int32), rows, new_state(), labels, distances, decisions,
+    )  # fmt: skip
+    return _sum_of(decisions)
+
+
+def _sum_of(decisions: Array) -> int:
+    """Return how many rows were decided in float64, or -1 if a row was not finite."""
     of_tickets: list[int] = decisions.tolist()  # sooner added than NumPy begins to
     return max(sum(of_tickets), -1)
 

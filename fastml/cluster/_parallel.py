@@ -21,7 +21,6 @@ from ..core.passes import TreeSum
 from ..core.validation import Array
 from ..data import Part
 from ..execution import in_file
-from ._bundles import prepared_centers
 from ._nearest import squared_distances, write_labels
 from ._plusplus import choose_rows
 
@@ -70,7 +69,7 @@ def _closest(part: Part, model: Candidates, *, measured: bool = True) -> tuple[A
     known, labels = state.pop("candidates", 0), np.empty(len(part.X), np.int32)
     if 0 < known == model.new:
         before, found = np.array(state["label"]), model.points[known:]
-        write_labels(X, prepared_centers(found), labels)
+        write_labels(X, found, labels)
         distances = squared_distances(X, model.points, before)
         tried = squared_distances(X, found, labels)
         labels += known
@@ -78,7 +77,7 @@ def _closest(part: Part, model: Candidates, *, measured: bool = True) -> tuple[A
         np.copyto(labels, before, where=~closer)
         np.copyto(distances, tried, where=closer)
     else:
-        write_labels(X, prepared_centers(model.points), labels)
+        write_labels(X, model.points, labels)
         distances = squared_distances(X, model.points, labels) if measured else np.empty(0)
     if not state.get("spill"):
         state["label"] = labels

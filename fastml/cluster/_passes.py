@@ -84,7 +84,7 @@ class LloydModel(NamedTuple):
             labels = np.zeros(len(X), np.int32)
             limits = np.full(len(X), -np.inf, np.float32)
             if self.standing is not None:
-                write_labels(X, prepared_centers(self.standing), labels)
+                write_labels(X, self.standing, labels)
         here = (self.moved_rows >= piece.start) & (self.moved_rows < piece.stop)
         rows = self.moved_rows[here] - piece.start
         labels[rows], limits[rows] = self.moved_labels[here], -np.inf

@@ -15,7 +15,7 @@ from ..data import Blocks, Part, Table
 from ..execution import Passes, check_features, room
 from ..kernels.cluster import lloyd
 from ..kernels.ops import moments
-from ._bundles import block_rows, prepared_centers
+from ._bundles import block_rows
 from ._lloyd import Clustering, Reason, raise_if_not_finite
 from ._nearest import measured, rows_measured, write_labels
 from ._passes import FarthestPass, LloydModel, LloydPass, lloyd_models
@@ -189,7 +189,7 @@ class LabelsPass:
     def statistics(self, part: Part, model: Array) -> Labels:
         """Return the labels of a piece."""
         labels = np.empty(len(part.X), np.int32)
-        decided = write_labels(part.X, prepared_centers(model), labels)
+        decided = write_labels(part.X, model, labels)
         if decided < 0:
             check_finite(part.X)
         inertias = measured(part.X, model, labels, part.weights)

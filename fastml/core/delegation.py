@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -25,11 +24,29 @@ def fit_as_scikit_learn(estimator: Any, reason: str, fit: Callable[[Any], Any]) 
     fit : callable
         Takes the copy and fits it.
     """
-    copied = copy.copy(estimator)
+
+    def fit_and_say(copied: Any) -> None:
+        fit(copied)
+        copied.computed_by_ = f"scikit-learn: {reason}"
+
+    fit_copy(estimator, fit_and_say)
+
+
+def fit_copy(estimator: Any, fit: Callable[[Any], Any]) -> None:
+    """Fit a copy of an estimator, then take over what it found, all at once.
+
+    The estimator stays as it was if the fit raises, and until it has ended.
+
+    Parameters
+    ----------
+    estimator : estimator
+    fit : callable
+        Takes the copy and fits it.
+    """
+    copied = object.__new__(type(estimator))
+    vars(copied).update(vars(estimator))
     fit(copied)
-    fitted = dict(vars(copied))
-    fitted["computed_by_"] = f"scikit-learn: {reason}"
-    replace_attributes(estimator, fitted)
+    replace_attributes(estimator, dict(vars(copied)))
 
 
 def unsupported_input(*arrays: Any) -> str | None:

@@ -14,11 +14,11 @@ from .threads import new_state, run_team, team_size
 
 Array = NDArray[Any]
 
-#: Elements a ticket of the search for numbers that are not finite, and from where on several
-#: threads are faster than NumPy's sum.
-_ELEMENTS_A_TICKET, _MANY_ELEMENTS = 1 << 17, 1 << 17
-#: Below, NumPy's own test is sooner done than scikit-learn's has begun.
-_FEW_ELEMENTS = 1 << 12
+#: Elements a ticket of the search for numbers that are not finite.
+_ELEMENTS_A_TICKET = 1 << 17
+#: Below, a product of NumPy's is sooner done than a kernel is called; either long before
+#: scikit-learn's test, which comes where they cannot say.
+_FEW_ELEMENTS = 1 << 13
 #: In either byte order.
 _SINGLE = frozenset(np.dtype(order + kind) for order in "<>" for kind in ("f4", "f2"))
 
@@ -82,7 +82,7 @@ def check_finite(X: Array, name: str = "X", estimator: str | None = None) -> Non
         return  # as in is_finite; a call more would show in the time of one row
     if X.dtype.kind in "biu":
         return
-    if X.size >= _MANY_ELEMENTS and X.dtype.isnative and X.itemsize in (4, 8):
+    if X.size >= _FEW_ELEMENTS and X.dtype.isnative and X.itemsize in (4, 8):
         flat = X.T if X.flags.f_contiguous else X
         if flat.flags.c_contiguous and all_finite(readable(flat).reshape(-1)):
             return

@@ -8,23 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import is_
 from typing import Any, Self
 
 import joblib
 import numpy as np
 import sklearn.ensemble
 from joblib.parallel import get_active_backend
+from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
+from ..core.delegation import fit_copy
 from ..core.documentation import documented
-from ..core.estimator import unchanged_on_error
 from ..core.sklearn_compat import fit_context
 from ..core.threads import get_num_threads
-from ..core.validation import Array
+from ..core.validation import Array, check_compressed, check_sparse, is_plain
 from ..execution import over_blocks
 from ..tree import DecisionTreeClassifier, DecisionTreeRegressor
 from ..tree._documentation import PARAMETERS
 from ..tree._estimator import EXACT, ExactTree, Shared
+from ..tree._predictor import Predictor, looked_up
 
 
 @contextmanager
@@ -70,42 +73,81 @@ class ExactForest:
         -------
         self : estimator
         """
-        me: Any = self
-        with unchanged_on_error(self):
-            vars(self)["_shared"] = Shared()
-            try:
-                base: Any = super()
-                with _side_by_side():
-                    base.fit(X, y, sample_weight)
-            finally:
-                vars(self).pop("_shared", None)
+
+        def theirs(copied: Any) -> None:
+            copied._shared = Shared()
+            if "estimators_" in vars(copied):  # a warm start adds to the list
+                copied.estimators_ = list(copied.estimators_)
+            base: Any = super()
+            with _side_by_side():
+                base.fit(X, y, sample_weight)
             others = set()
-            for tree in me.estimators_:
+            for tree in copied.estimators_:
                 vars(tree).pop("_shared", None)
                 others.add(tree.computed_by_)
             others.discard(EXACT)
-            me.computed_by_ = min(others) if others else EXACT
+            del copied._shared
+            copied.computed_by_ = min(others) if others else EXACT
+
+        check_sparse(X)
+        fit_copy(self, theirs)
         return self
 
-    def _mean(self, X: Any) -> Array | None:
-        """Return the mean of the trees' values, added in the order of the trees, or None."""
+    def _validate_X_predict(self, X: Any) -> Any:  # noqa: N802 (scikit-learn's name)
+        check_sparse(X)
+        base: Any = super()
+        return base._validate_X_predict(X)
+
+    def _mean(self, X: Any) -> tuple[Array, Any] | None:
+        """Return the mean of the trees' values, added in the order of the trees, and the classes.
+
+        None where scikit-learn's code is needed.
+        """
         me: Any = self
-        if me.n_outputs_ != 1:
+        state = dict(vars(self))  # another fit may put other trees into their place meanwhile
+        if "estimators_" not in state:
+            check_is_fitted(self)
+        if state["n_outputs_"] != 1:
             return None
-        X = me._validate_X_predict(X)
-        total = None
-        for tree in me.estimators_:
-            leaves = tree._leaves(X, False)
-            if leaves is None:
-                return None
-            values = tree._values()[leaves]
-            total = values if total is None else np.add(total, values, out=total)
-        return None if total is None else total / len(me.estimators_)
+        plain = is_plain(X, np.float32) and X.shape[1] == state["n_features_in_"]
+        checked = not plain or "feature_names_in_" in state
+        if checked:
+            X = me._validate_X_predict(X)
+        if X.shape[0] == 0:
+            return None
+        if issparse(X):
+            check_compressed(X)
+        predictor, values = self._predictor(state)
+        total, finite = looked_up(predictor, X, values, False)
+        if not finite:
+            if not checked:
+                me._validate_X_predict(X)
+            if np.isnan(X.data if issparse(X) else X).any():
+                total, _ = looked_up(predictor, X, values, True)
+        total /= len(state["estimators_"])
+        return total, state.get("classes_")
+
+    def _predictor(self, state: dict[str, Any]) -> tuple[Predictor, Array]:
+        """Return all trees laid out, and the values at their nodes; made anew for other trees."""
+        trees = [vars(tree)["_fitted"].now() for tree in state["estimators_"]]
+        held = state.get("_held")
+        if held is None or len(held[0]) != len(trees) or not all(map(is_, held[0], trees)):
+            arrays = [tree.arrays for tree in trees]
+            predictor = Predictor(arrays, trees[0].n_features, np.float32)
+            starts = np.cumsum([0, *(len(each.features) for each in arrays)])
+            values = np.concatenate([
+                each.values[predictor.names[start : start + len(each.features)]]
+                for start, each in zip(starts, arrays, strict=False)
+            ])  # fmt: skip
+            held = trees, predictor, values
+            vars(self)["_held"] = held
+        return held[1], held[2]
 
     def __getstate__(self) -> dict[str, Any]:
         base: Any = super()
         state = dict(base.__getstate__())
         state.pop("_shared", None)
+        state.pop("_held", None)
         return state
 
 
@@ -153,9 +195,27 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
         -------
         shares : ndarray (n_samples, n_classes) of float64
         """
-        check_is_fitted(self)
-        shares = self._mean(X)
-        return super().predict_proba(X) if shares is None else shares
+        found = self._mean(X)
+        return super().predict_proba(X) if found is None else found[0]
+
+    @over_blocks
+    def predict(self, X: Any) -> Array:
+        """Return the class with the largest mean of the trees' shares; of equal ones the first.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        y : ndarray (n_samples,)
+        """
+        found = self._mean(X)
+        answers: Array = (
+            super().predict(X) if found is None else found[1].take(found[0].argmax(axis=1))
+        )
+        return answers
 
 
 @documented(PARAMETERS)
@@ -202,6 +262,5 @@ class RandomForestRegressor(ExactForest, sklearn.ensemble.RandomForestRegressor)
         -------
         y : ndarray (n_samples,) of float64
         """
-        check_is_fitted(self)
-        means = self._mean(X)
-        return super().predict(X) if means is None else means[:, 0]
+        found = self._mean(X)
+        return super().predict(X) if found is None else found[0][:, 0]

@@ -9,6 +9,7 @@ from ._gradient_flow import GradientFlow, gradient_flow
 from ._kmeans_displays import KMeansStepsDisplay
 from ._kmeans_elbow_display import KMeansElbowDisplay
 from ._neighbor_votes_display import NeighborVotesDisplay
+from ._tree_display import TreeDisplay
 
 __all__ = [
     "ClassDensitiesDisplay",
@@ -19,6 +20,7 @@ __all__ = [
     "KMeansStepsDisplay",
     "LossCurveDisplay",
     "NeighborVotesDisplay",
+    "TreeDisplay",
     "check_gradients",
     "gradient_flow",
 ]

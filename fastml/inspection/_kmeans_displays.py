@@ -12,7 +12,6 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from ..cluster._bundles import prepared_centers
 from ..cluster._kmeans import KMeans
 from ..cluster._kmeans_plusplus import kmeans_plusplus
 from ..cluster._nearest import squared_distances, write_labels
@@ -377,7 +376,7 @@ def _colours_of(labels: Array) -> list[str]:
 
 def _nearest(X: Array, centers: Array) -> Array:
     labels = np.empty(len(X), np.int32)
-    write_labels(X, prepared_centers(centers), labels)
+    write_labels(X, centers, labels)
     return labels
 
 

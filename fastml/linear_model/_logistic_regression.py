@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,10 @@ from ._predict import labels, probabilities
 from ._predicting import predicted, targets
 
 _SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky")
+
+#: What these are where nobody gives them; below scikit-learn 1.8, "l2" and None.
+_PENALTY = signature(linear_model.LogisticRegression).parameters["penalty"].default
+_NO_L1 = (0, signature(linear_model.LogisticRegression).parameters["l1_ratio"].default)
 
 
 class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
@@ -88,10 +93,12 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         """Return what asks for scikit-learn's code, or None."""
         if self.solver not in _SOLVERS:
             return f"solver={self.solver!r}"
-        if self.penalty != "deprecated":
+        if self.penalty != _PENALTY:
             return "penalty, which is deprecated"
-        if self.l1_ratio != 0:
+        if self.l1_ratio not in _NO_L1:
             return f"l1_ratio={self.l1_ratio}"
+        if getattr(self, "multi_class", "deprecated") != "deprecated":  # below scikit-learn 1.8
+            return "multi_class, which is deprecated"
         if self.dual or self.n_jobs is not None or self.max_iter == 0:
             return "dual, n_jobs or max_iter=0"
         if hasattr(self, "_skl_callbacks"):

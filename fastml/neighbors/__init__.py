@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ._classification import KNeighborsClassifier
+from ._classification import KNeighborsClassifier, RadiusNeighborsClassifier
 from ._functions import kneighbors, kneighbors_graph, radius_neighbors_graph
-from ._radius import RadiusNeighborsClassifier, RadiusNeighborsRegressor
-from ._regression import KNeighborsRegressor
+from ._regression import KNeighborsRegressor, RadiusNeighborsRegressor
 from ._unsupervised import NearestNeighbors
 
 __all__ = [

@@ -12,10 +12,11 @@ from sklearn.neighbors import BallTree, KDTree
 from sklearn.neighbors._base import NeighborsBase
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..core.estimator import unchanged_on_error
+from ..core.estimator import as_of_now, unchanged_on_error
 from ..core.validation import Array, check_finite, check_sparse
 from ..execution import over_blocks
 from ._metrics import Metric, prepare
+from ._votes import ALL_ONES, Voters, weigh
 
 #: Metrics that are computed here, and whether a k-d tree knows them.
 _METRICS = {"euclidean": True, "l2": True, "minkowski": True, "sqeuclidean": False, "cosine": False}
@@ -104,6 +105,8 @@ class FastNeighbors(FastSearch):
     """Queries for the nearest rows, for the estimators that have them."""
 
     n_neighbors: int
+    weights: Any
+    n_samples_fit_: int
 
     @over_blocks
     def kneighbors(
@@ -136,6 +139,7 @@ class FastNeighbors(FastSearch):
         TypeError, ValueError
             On bad input, in scikit-learn's words.
         """
+        self = as_of_now(self)
         check_is_fitted(self)
         search = self._search_for(X)
         if search is None:
@@ -163,11 +167,22 @@ class FastNeighbors(FastSearch):
         indices = indices.astype(np.intp, copy=False)
         return (distances, indices) if return_distance else indices
 
+    def _voters(self, X: ArrayLike | None) -> Voters:
+        """Return the neighbours of each query and their weights."""
+        distances, indices = self.kneighbors(X)
+        starts, given = np.arange(0, indices.size + 1, indices.shape[1]), ALL_ONES
+        if self.weights not in (None, "uniform"):
+            given = weigh(distances, starts, self.weights)
+        flat = np.ascontiguousarray(indices, dtype=np.int64).reshape(-1)
+        return Voters.of(flat, given, starts, self.n_samples_fit_)
+
 
 class FastRadius(FastSearch):
     """Queries for all rows within a radius, for the estimators that have them."""
 
     radius: float
+    weights: Any
+    n_samples_fit_: int
 
     @over_blocks
     def radius_neighbors(
@@ -203,6 +218,7 @@ class FastRadius(FastSearch):
         TypeError, ValueError
             On bad input, in scikit-learn's words.
         """
+        self = as_of_now(self)
         check_is_fitted(self)
         search = self._search_for(X)
         if search is None:
@@ -211,30 +227,42 @@ class FastRadius(FastSearch):
             )
         if sort_results and not return_distance:
             raise ValueError("return_distance must be True if sort_results is True.")
+        distances, indices, starts = self._within(search, X, radius)
+        if sort_results:
+            order = np.lexsort((distances, np.repeat(np.arange(len(starts) - 1), np.diff(starts))))
+            distances, indices = distances[order], indices[order]
+        near = _objects(indices.astype(np.intp, copy=False), starts)
+        return (_objects(distances, starts), near) if return_distance else near
+
+    def _within(
+        self, search: Metric, X: ArrayLike | None, radius: float | None = None
+    ) -> tuple[Array, Array, Array]:
+        """Return distances, rows and where each query's begin, see :func:`._search.within`."""
         queries = search.X if X is None else self._queries(X)
         limit = self.radius if radius is None else radius
         limits = np.broadcast_to(np.asarray(limit, dtype=np.float64), (len(queries),))
         distances, indices, starts = search.within(queries, limits)
-        near, far = [], []
-        for i in range(len(queries)):
-            part = slice(starts[i], starts[i + 1])
-            rows, lengths = indices[part].astype(np.intp), distances[part].copy()
-            if X is None:
-                others = rows != i
-                rows, lengths = rows[others], lengths[others]
-            if sort_results:
-                order = np.argsort(lengths, kind="stable")
-                rows, lengths = rows[order], lengths[order]
-            near.append(rows)
-            far.append(lengths)
-        return (_objects(far), _objects(near)) if return_distance else _objects(near)
+        if X is None:
+            others = indices != np.repeat(np.arange(len(queries)), np.diff(starts))
+            distances, indices = distances[others], indices[others]
+            starts = np.append(0, np.cumsum(others))[starts]
+        return distances, indices, starts
+
+    def _voters(self, search: Metric, X: ArrayLike | None) -> Voters:
+        """Return the rows within the radius of each query and their weights."""
+        distances, indices, starts = self._within(search, X)
+        given = ALL_ONES
+        if self.weights not in (None, "uniform"):
+            lengths = _objects(distances, starts) if callable(self.weights) else distances
+            given = weigh(lengths, starts, self.weights)
+        return Voters.of(indices, given, starts, self.n_samples_fit_)
 
 
-def _objects(arrays: list[Array]) -> Array:
-    """Return a vector whose elements are arrays, of whatever lengths."""
-    vector = np.empty(len(arrays), dtype=object)
-    for i, array in enumerate(arrays):
-        vector[i] = array
+def _objects(flat: Array, starts: Array) -> Array:
+    """Return a vector of arrays, one a query, each with memory of its own."""
+    vector = np.empty(len(starts) - 1, dtype=object)
+    for i in range(len(vector)):
+        vector[i] = flat[starts[i] : starts[i + 1]].copy()
     return vector
 
 

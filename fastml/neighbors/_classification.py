@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import sklearn.neighbors
 from numpy.typing import ArrayLike
-from sklearn.neighbors._base import _get_weights
+from sklearn.utils.validation import check_is_fitted
 
+from ..core.estimator import as_of_now
 from ..core.validation import Array
 from ..execution import over_blocks
-from ._base import FastNeighbors
+from ._base import FastNeighbors, FastRadius
 from ._documentation import documented
-
-#: Numbers of the table of votes that is made at a time.
-_VOTES_AT_ONCE = 1 << 20
+from ._metrics import Metric
 
 
 @documented
@@ -52,16 +52,10 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
         -------
         labels : ndarray (n_queries,) or (n_queries, n_outputs)
         """
+        self = as_of_now(self)
         if getattr(self, "_search", None) is None:
             return np.asarray(super().predict(X))
-        indices, weights = self._voters(X)
-        columns = []
-        for classes, y in self._outputs():
-            winners = np.empty(len(indices), np.intp)
-            for rows, votes in _tables(indices, weights, y, len(classes)):
-                winners[rows] = votes.argmax(axis=1)
-            columns.append(classes.take(winners))
-        return np.stack(columns, axis=1) if self.outputs_2d_ else columns[0]
+        return stacked([classes.take(labels) for classes, labels, _ in self._votes(X, False)], self)
 
     @over_blocks
     def predict_proba(self, X: ArrayLike | None) -> Any:
@@ -76,43 +70,135 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
         -------
         shares : ndarray (n_queries, n_classes) of float64, or a list of them for several outputs
         """
+        self = as_of_now(self)
         if getattr(self, "_search", None) is None:
             return super().predict_proba(X)
-        indices, weights = self._voters(X)
-        shares = []
-        for classes, y in self._outputs():
-            share = np.empty((len(indices), len(classes)))
-            for rows, votes in _tables(indices, weights, y, len(classes)):
-                share[rows] = votes / votes.sum(axis=1, keepdims=True)
-            shares.append(share)
+        shares = [table for _, _, table in self._votes(X, True)]
         return shares if self.outputs_2d_ else shares[0]
 
-    def _outputs(self) -> list[tuple[Array, Array]]:
-        """Return the classes and the rows' classes, output by output."""
-        if not self.outputs_2d_:
-            return [(self.classes_, self._y)]
-        return [(classes, self._y[:, k]) for k, classes in enumerate(self.classes_)]
-
-    def _voters(self, X: ArrayLike | None) -> tuple[Array, Array | None]:
-        """Return the neighbours of each query, and their weights unless all are one."""
-        if self.weights in (None, "uniform"):
-            return self.kneighbors(X, return_distance=False), None
-        distances, indices = self.kneighbors(X)
-        weights = np.asarray(_get_weights(distances, self.weights), dtype=np.float64)
-        if (weights == 0).all(axis=1).any():
-            raise ValueError(
-                "All neighbors of some sample is getting zero weights. Please modify 'weights' to "
-                "avoid this case if you are using a user-defined function."
-            )
-        return indices, weights
+    def _votes(self, X: ArrayLike | None, shares: bool) -> list[tuple[Array, Array, Array]]:
+        """Return classes, the winners' numbers and the shares, output by output."""
+        voters, found = self._voters(X), []
+        for classes, y in outputs(self):
+            labels, table = voters.vote(y, len(classes), shares=shares)
+            if (labels < 0).any():
+                raise ValueError(
+                    "All neighbors of some sample is getting zero weights. Please modify "
+                    "'weights' to avoid this case if you are using a user-defined function."
+                )
+            found.append((classes, labels, table))
+        return found
 
 
-def _tables(indices: Array, weights: Array | None, y: Array, n_classes: int) -> Any:
-    """Yield some rows at a time, and their votes (rows, n_classes) added in order."""
-    step = max(1, _VOTES_AT_ONCE // n_classes)
-    for start in range(0, len(indices), step):
-        voters = indices[start : start + step]
-        places = y[voters] + n_classes * np.arange(len(voters))[:, None]
-        given = None if weights is None else weights[start : start + step].ravel()
-        votes = np.bincount(places.ravel(), given, n_classes * len(voters))
-        yield slice(start, start + step), votes.reshape(len(voters), n_classes)
+@documented
+class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsClassifier):  # type: ignore[misc]
+    """Classify by the vote of all rows within a radius.
+
+    A row is a neighbour if its distance, in float64, is at most the radius.  Votes are added in the
+    order of the rows; of two classes with as many the lower one wins.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> model = fastml.neighbors.RadiusNeighborsClassifier(radius=1.0)
+    >>> model.fit([[0.0], [1.0], [2.0], [9.0]], ["a", "a", "b", "b"]).predict([[0.9]])
+    array(['a'], dtype='<U1')
+    """
+
+    @over_blocks
+    def predict(self, X: ArrayLike | None) -> Array:
+        """Return the class with the most votes for each row.
+
+        Parameters
+        ----------
+        X : array-like (n_queries, n_features) or None
+            None for the fitted rows, of which none votes for itself.
+
+        Returns
+        -------
+        labels : ndarray (n_queries,) or (n_queries, n_outputs)
+
+        Raises
+        ------
+        ValueError
+            If nobody votes for a row and there is no ``outlier_label``.
+        """
+        self = as_of_now(self)
+        check_is_fitted(self)
+        search = self._search_for(X)
+        if search is None:
+            return np.asarray(super().predict(X))
+        columns = []
+        for k, (classes, winners, _) in enumerate(self._votes(search, X, False)):
+            labels, outliers = classes.take(winners), winners < 0
+            if outliers.any():
+                labels[outliers] = self.outlier_label_[k]
+            columns.append(labels)
+        return stacked(columns, self)
+
+    @over_blocks
+    def predict_proba(self, X: ArrayLike | None) -> Any:
+        """Return the share of the votes of each class for each row.
+
+        Parameters
+        ----------
+        X : array-like (n_queries, n_features) or None
+            None for the fitted rows, of which none votes for itself.
+
+        Returns
+        -------
+        shares : ndarray (n_queries, n_classes) of float64, or a list of them for several outputs
+            Where nobody votes one for the class of outliers, zero if that is none of the classes.
+
+        Raises
+        ------
+        ValueError
+            If nobody votes for a row and there is no ``outlier_label``.
+        """
+        self = as_of_now(self)
+        check_is_fitted(self)
+        search = self._search_for(X)
+        if search is None:
+            return super().predict_proba(X)
+        shares = []
+        for k, (classes, winners, table) in enumerate(self._votes(search, X, True)):
+            outliers = winners < 0
+            if outliers.any():
+                table[outliers] = classes == self.outlier_label_[k]
+            shares.append(table)
+        return shares if self.outputs_2d_ else shares[0]
+
+    def _votes(
+        self, search: Metric, X: ArrayLike | None, shares: bool
+    ) -> list[tuple[Array, Array, Array]]:
+        """Return classes, the winners' numbers and the shares, output by output."""
+        voters, found = self._voters(search, X), []
+        for k, (classes, y) in enumerate(outputs(self)):
+            labels, table = voters.vote(y, len(classes), shares=shares)
+            outliers = np.flatnonzero(labels < 0)
+            if len(outliers) and self.outlier_label_ is None:
+                raise ValueError(
+                    f"No neighbors found for test samples {outliers!r}, you can try using larger "
+                    "radius, giving a label for outliers, or considering removing them from your "
+                    "dataset."
+                )
+            if len(outliers) and not (classes == self.outlier_label_[k]).any():
+                warnings.warn(
+                    f"Outlier label {self.outlier_label_[k]} is not in training classes. All class "
+                    "probabilities of outliers will be assigned with 0.",
+                    stacklevel=4,
+                )
+            found.append((classes, labels, table))
+        return found
+
+
+def outputs(model: Any) -> list[tuple[Array, Array]]:
+    """Return the classes and the numbers of the rows' classes, output by output."""
+    if not model.outputs_2d_:
+        return [(model.classes_, model._y)]
+    return [(classes, model._y[:, k]) for k, classes in enumerate(model.classes_)]
+
+
+def stacked(columns: list[Array], model: Any) -> Array:
+    """Return the labels of all outputs as a model returns them."""
+    return np.stack(columns, axis=1) if model.outputs_2d_ else columns[0]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import sklearn.neighbors
 from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
 
+from ..core.estimator import as_of_now
 from ..core.validation import Array
 from ..execution import over_blocks
-from ._base import FastNeighbors
+from ._base import FastNeighbors, FastRadius
 from ._documentation import documented
 
 
@@ -33,15 +37,65 @@ class KNeighborsRegressor(FastNeighbors, sklearn.neighbors.KNeighborsRegressor):
 
     @over_blocks
     def predict(self, X: ArrayLike | None) -> Array:
-        """Return the mean of the targets of each row's neighbours.
+        """Return the mean of the neighbours' targets for each row.
 
         Parameters
         ----------
-        X : array-like (n_queries, n_features), or None
-            The queries; None for the fitted rows, of which none is its own neighbour.
+        X : array-like (n_queries, n_features) or None
+            None for the fitted rows, of which none counts for itself.
 
         Returns
         -------
-        y : ndarray (n_queries,) or (n_queries, n_outputs)
+        means : ndarray (n_queries,) or (n_queries, n_outputs) of float64
+            Sums in the order of the neighbours, over the sum of the weights.
         """
-        return np.asarray(super().predict(X))
+        self = as_of_now(self)
+        if getattr(self, "_search", None) is None:
+            return np.asarray(super().predict(X))
+        return self._voters(X).average(self._y)
+
+
+@documented
+class RadiusNeighborsRegressor(FastRadius, sklearn.neighbors.RadiusNeighborsRegressor):  # type: ignore[misc]
+    """Predict the mean of the targets of all rows within a radius.
+
+    A row is a neighbour if its distance, in float64, is at most the radius.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> model = fastml.neighbors.RadiusNeighborsRegressor(radius=1.0)
+    >>> model.fit([[0.0], [1.0], [5.0]], [1.0, 2.0, 9.0]).predict([[0.4]])
+    array([1.5])
+    """
+
+    @over_blocks
+    def predict(self, X: ArrayLike | None) -> Array:
+        """Return the mean of the targets within the radius for each row.
+
+        Parameters
+        ----------
+        X : array-like (n_queries, n_features) or None
+            None for the fitted rows, of which none counts for itself.
+
+        Returns
+        -------
+        means : ndarray (n_queries,) or (n_queries, n_outputs) of float64
+            Sums in the order of the rows, over the sum of the weights; NaN, with a warning, where
+            there is none.
+        """
+        self = as_of_now(self)
+        check_is_fitted(self)
+        search = self._search_for(X)
+        if search is None:
+            return np.asarray(super().predict(X))
+        voters = self._voters(search, X)
+        means, alone = voters.average(self._y), np.diff(voters.starts) == 0
+        if np.isnan(means[~alone]).any():
+            raise ZeroDivisionError("Weights sum to zero, can't be normalized")
+        if alone.any():
+            warnings.warn(
+                "One or more samples have no neighbors within specified radius; predicting NaN.",
+                stacklevel=3,
+            )
+        return means

@@ -9,12 +9,13 @@ from numpy.typing import ArrayLike
 
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, common_dtype, output, readable, takes_results
+from ..kernels.machine.host import last_level_cache
 from ..kernels.ops import elementwise
 from ..kernels.tile import lanes_of
 
 _ELEMENTS_A_TICKET = 1 << 14
 #: Bytes of a result that are written past the caches rather than push everything else out.
-_PAST_CACHE = 1 << 25
+_PAST_CACHE = last_level_cache()
 
 
 _NATIVE = frozenset({np.dtype(np.float32), np.dtype(np.float64)})

@@ -17,6 +17,9 @@ from ._architecture import Architecture
 from ._dense import dense_forward
 from ._initial import hidden_activations
 
+#: Work of a ticket: enough to outweigh taking it, little enough to share some hundred rows.
+_TICKET_NANOSECONDS = 25_000
+
 
 class Network:
     """What a fit leaves to predict with: one object, replaced as a whole and never changed.
@@ -44,9 +47,9 @@ class Network:
         self.parameters = parameters
         self.coefs, self.intercepts = architecture.views(parameters)
         self._arrays = (*self.coefs, *self.intercepts)
-        # Rows a ticket.
-        rows = int(100_000 / architecture.nanoseconds_a_row) // 64 * 64
-        self._block_rows = min(max(rows, 64), 16384)
+        height = architecture.height
+        rows = int(_TICKET_NANOSECONDS / architecture.nanoseconds_a_row) // height * height
+        self._block_rows = min(max(rows, height), 16384)
         self._workspace = architecture.forward_size + architecture.height
         self.n_features, self.n_outputs = architecture.widths[0], architecture.widths[-1]
         self.dtype = architecture.dtype

@@ -14,7 +14,15 @@ from .cluster import (
     nearest_centroid,
     update_centers,
 )
-from .neighbors import cosine_distances, kneighbors, squared_distances, unit_rows
+from .neighbors import (
+    cosine_distances,
+    inverse_distances,
+    kneighbors,
+    squared_distances,
+    unit_rows,
+    votes,
+    weighted_mean,
+)
 from .neural_network import (
     binary_cross_entropy,
     cross_entropy,
@@ -44,6 +52,7 @@ __all__ = [
     "forward",
     "gradient_descent_step",
     "hidden_delta",
+    "inverse_distances",
     "kmeans",
     "kneighbors",
     "loss_and_gradients",
@@ -59,4 +68,6 @@ __all__ = [
     "train_epoch",
     "unit_rows",
     "update_centers",
+    "votes",
+    "weighted_mean",
 ]

@@ -124,3 +124,88 @@ def cosine_distances(X: Array, queries: Array) -> Array:
     distances = np.minimum(0.5 * squared_distances(rows, wanted), 2.0)
     somewhere = np.outer(wanted.any(axis=1), rows.any(axis=1))
     return np.where(somewhere, distances, 1.0)
+
+
+def inverse_distances(distances: Array) -> Array:
+    """Return the weights of one query's neighbours, 1 / d.
+
+    Where that is infinite, such neighbours weigh one and the others nothing.
+
+    Parameters
+    ----------
+    distances : ndarray (n_neighbors,) of float64
+
+    Returns
+    -------
+    weights : ndarray (n_neighbors,) of float64
+
+    Source: Dudani, "The distance-weighted k-nearest-neighbor rule", IEEE Transactions on Systems,
+    Man, and Cybernetics 6(4), 1976.
+
+    Examples
+    --------
+    >>> inverse_distances(np.array([0.5, 2.0])).tolist()
+    [2.0, 0.5]
+    >>> inverse_distances(np.array([0.0, 2.0])).tolist()
+    [1.0, 0.0]
+    """
+    with np.errstate(divide="ignore", over="ignore"):
+        weights = 1.0 / distances
+    infinite = np.isinf(weights)
+    return infinite.astype(np.float64) if infinite.any() else weights
+
+
+def votes(weights: Array, classes: Array, n_classes: int) -> Array:
+    """Return the sum of the weights of one query's neighbours of each class, in their order.
+
+    The class with the most votes wins, the first one among equals.
+
+    Parameters
+    ----------
+    weights : ndarray (n_neighbors,) of float64
+    classes : ndarray (n_neighbors,) of int
+        Numbers of the neighbours' classes.
+    n_classes : int
+
+    Returns
+    -------
+    votes : ndarray (n_classes,) of float64
+
+    Source: Cover and Hart, "Nearest neighbor pattern classification", IEEE Transactions on
+    Information Theory 13(1), 1967.
+
+    Examples
+    --------
+    >>> votes(np.array([1.0, 0.5, 0.25]), np.array([2, 0, 2]), 3).tolist()
+    [0.5, 0.0, 1.25]
+    """
+    sums = np.zeros(n_classes)
+    for weight, c in zip(weights, classes, strict=True):
+        sums[c] += weight
+    return sums
+
+
+def weighted_mean(weights: Array, targets: Array) -> Array:
+    """Return the mean of the targets of one query's neighbours, added in their order.
+
+    Parameters
+    ----------
+    weights : ndarray (n_neighbors,) of float64
+    targets : ndarray (n_neighbors, n_outputs)
+
+    Returns
+    -------
+    means : ndarray (n_outputs,) of float64
+
+    Source: Stone, "Consistent nonparametric regression", The Annals of Statistics 5(4), 1977.
+
+    Examples
+    --------
+    >>> weighted_mean(np.array([1.0, 3.0]), np.array([[2.0], [4.0]])).tolist()
+    [3.5]
+    """
+    total, sums = 0.0, np.zeros(targets.shape[1])
+    for weight, target in zip(weights, targets, strict=True):
+        total += weight
+        sums += weight * target
+    return sums / total

@@ -208,6 +208,19 @@ def to_sklearn(arrays: TreeArrays, n_features: int, n_classes: int) -> Any:
     return tree
 
 
+def same(arrays: TreeArrays, tree: Any) -> bool:
+    """Say whether scikit-learn's tree decides and answers as the arrays do."""
+    inner = arrays.features >= 0
+    return bool(
+        np.array_equal(tree.children_left, arrays.lefts)
+        and np.array_equal(tree.children_right, arrays.rights)
+        and np.array_equal(tree.feature[inner], arrays.features[inner])
+        and np.array_equal(tree.threshold, arrays.thresholds)
+        and np.array_equal(tree.missing_go_to_left, arrays.sides)
+        and np.array_equal(tree.value[:, 0, :], arrays.values, equal_nan=True)
+    )
+
+
 def from_sklearn(tree: Any) -> TreeArrays:
     """Return the arrays of scikit-learn's tree."""
     return TreeArrays(
@@ -222,3 +235,35 @@ def from_sklearn(tree: Any) -> TreeArrays:
         np.array(tree.value[:, 0, :]),
         int(tree.max_depth),
     )
+
+
+def packed(tree: TreeArrays) -> dict[str, Any]:
+    """Return a tree for a pickle: whole numbers in short types, nothing that follows."""
+    state = tree._asdict()
+    for name in ("features", "rows"):
+        most = state[name].max()
+        kind = next(kind for kind in "bhiq" if most <= np.iinfo(kind).max)
+        state[name] = state[name].astype(kind)
+    if np.array_equal(tree.lefts, _in_preorder(tree.rights)):
+        state["lefts"] = None
+    if np.array_equal(tree.weights, tree.rows):
+        state["weights"] = None
+    return state
+
+
+def unpacked(state: dict[str, Any]) -> TreeArrays:
+    """Return the tree of :func:`packed`."""
+    rows = state["rows"].astype(np.int64)
+    rights, lefts, weights = state["rights"], state["lefts"], state["weights"]
+    return TreeArrays(**{
+        **state,
+        "features": state["features"].astype(np.int32),
+        "rows": rows,
+        "lefts": _in_preorder(rights) if lefts is None else lefts,
+        "weights": rows.astype(np.float64) if weights is None else weights,
+    })  # fmt: skip
+
+
+def _in_preorder(rights: Array) -> Array:
+    """Return the left children of a tree where each is next to its parent."""
+    return np.where(rights >= 0, np.arange(1, len(rights) + 1), -1).astype(np.int32)

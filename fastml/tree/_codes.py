@@ -11,6 +11,8 @@ from ..core.validation import Array
 from ..kernels.tree.problem import Table
 
 _LEAST_CODES, _MOST_CODES = 1024, 16384
+#: Of a table many trees share: more time to make it, less to sort small nodes.
+_SHARED_CODES = 32768
 #: Rows whose values the cuts are chosen from, a code.
 _ROWS_A_CODE = 4
 #: The finest shift codes are ever counted with leaves so many bits; NaN's code is a multiple.
@@ -32,7 +34,7 @@ def _cuts(sample: Array, most: int) -> Array:
     return distinct
 
 
-def make_table(X: Array, missing: Array | None) -> Table:
+def make_table(X: Array, missing: Array | None, *, shared: bool = False) -> Table:
     """Return the samples with their codes.
 
     Parameters
@@ -41,6 +43,8 @@ def make_table(X: Array, missing: Array | None) -> Table:
         Without infinities; contiguous in C or Fortran order, or copied.
     missing : ndarray (n_features,) of bool, or None
         Which columns hold NaN.
+    shared : bool, default=False
+        Whether many trees are grown from the table.
     """
     n, d = X.shape
     if X.flags.c_contiguous:
@@ -49,7 +53,7 @@ def make_table(X: Array, missing: Array | None) -> Table:
         X = np.asfortranarray(X)
         flat, row_step, column_step = X.T.reshape(-1), 1, n
     wanted = 1 << math.ceil(math.log2(max(4.0 * math.sqrt(n), 1.0)))
-    most = min(max(wanted, _LEAST_CODES), _MOST_CODES) - 1
+    most = (_SHARED_CODES if shared else min(max(wanted, _LEAST_CODES), _MOST_CODES)) - 1
     size = min(n, _ROWS_A_CODE * (most + 1))
     sample = np.array(X[(np.arange(size) * n) // size].T, order="C")
     sample.sort(axis=1)

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import math
 from numbers import Integral
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import is_classifier
-from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.base import clone, is_classifier
+from sklearn.tree._tree import ccp_pruning_path
+from sklearn.utils import Bunch, check_random_state, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from ..core.estimator import unchanged_on_error
+from ..core.delegation import fit_as_scikit_learn, fit_copy
 from ..core.sklearn_compat import fit_context
-from ..core.validation import Array, check_compressed, readable
-from ..execution import over_blocks
+from ..core.validation import Array, check_compressed, check_sparse, readable
 from ..kernels.tree.problem import ENTROPY, Limits, Table
 from ._arrays import (
-    TreeArrays,
     best_first,
     class_arrays,
-    from_sklearn,
-    paths,
-    to_sklearn,
     value_arrays,
     with_impurities,
 )
 from ._codes import make_table
+from ._fitted import Fitted
 from ._grow import Grower
-from ._predictor import Predictor, make_predictor
+from ._prediction import TreePrediction, refuse_long_indices
+from ._predictor import leaves_of
+from ._pruning import prune, with_leaves
 from ._targets import CRITERIA, NotExact, class_targets, value_targets
 
 EXACT = "fastml"
@@ -43,17 +42,6 @@ _DENSE_BLOCK = 1 << 20
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
-class Fitted(NamedTuple):
-    """A tree of the exact builder.
-
-    arrays : TreeArrays
-    dtype : the element type of X, which its splits were decided in
-    """
-
-    arrays: TreeArrays
-    dtype: Any
-
-
 class Shared:
     """The codes of one X, made by the first tree of a forest that asks."""
 
@@ -63,11 +51,11 @@ class Shared:
     def table(self, X: Array, missing: Array | None) -> Table:
         """Return the codes of X."""
         if self._held is None or self._held[0] is not X:
-            self._held = X, make_table(readable(X), missing)
+            self._held = X, make_table(readable(X), missing, shared=True)
         return self._held[1]
 
 
-class ExactTree:
+class ExactTree(TreePrediction):
     """Mixin before a decision tree of scikit-learn."""
 
     #: How many trees each builder grew in this process: for tests.
@@ -76,23 +64,19 @@ class ExactTree:
     @property
     def tree_(self) -> Any:
         """The tree as scikit-learn's ``Tree``, made when first asked for."""
-        state = vars(self)
-        if state.get("_tree") is None:
-            if state.get("_fitted") is None:
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute 'tree_'")
-            n_classes = state.get("n_classes_", 1) if is_classifier(self) else 1
-            state["_tree"] = to_sklearn(state["_fitted"].arrays, state["n_features_in_"], n_classes)
-        return state["_tree"]
+        fitted = vars(self).get("_fitted")
+        if fitted is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'tree_'")
+        return fitted.tree
 
     @tree_.setter
     def tree_(self, tree: Any) -> None:
-        vars(self)["_tree"] = tree
-        vars(self)["_fitted"] = None
-        vars(self)["_predictors"] = {}
+        vars(self)["_fitted"] = Fitted(tree.n_features, tree=tree)
 
     def _reason(self, X: Any, y: Any) -> str | None:
         """Return why scikit-learn's builder is needed, or None."""
         me: Any = self
+        check_sparse(X)
         if issparse(X) and X.shape[0] * X.shape[1] > _MOST_DENSE:
             return "X is sparse"
         if me.splitter != "best":
@@ -136,26 +120,23 @@ class ExactTree:
         check_input: bool = True,
         missing_values_in_feature_mask: Any = None,
     ) -> Any:
-        me: Any = self
-        with unchanged_on_error(self):
-            reason = self._reason(X, y)
-            if reason is None:
-                try:
-                    mask = missing_values_in_feature_mask
-                    self._fit_exactly(X, y, sample_weight, check_input, mask)
-                except NotExact as limit:
-                    reason = str(limit)
-            if reason is None:
-                ExactTree.grown[EXACT] += 1
-                me.computed_by_ = EXACT
-            else:
-                shared = vars(self).pop("_shared", None)
-                base: Any = super()
-                base._fit(X, y, sample_weight, check_input, missing_values_in_feature_mask)
-                if shared is not None:
-                    me._shared = shared
-                ExactTree.grown["scikit-learn"] += 1
-                me.computed_by_ = f"scikit-learn: {reason}"
+        def exactly(copied: Any) -> None:
+            copied._fit_exactly(X, y, sample_weight, check_input, missing_values_in_feature_mask)
+            copied.computed_by_ = EXACT
+
+        def theirs(copied: Any) -> None:
+            base: Any = super()
+            base._fit(X, y, sample_weight, check_input, missing_values_in_feature_mask)
+
+        reason = self._reason(X, y)
+        if reason is None:
+            try:
+                fit_copy(self, exactly)
+            except NotExact as limit:
+                reason = str(limit)
+        if reason is not None:
+            fit_as_scikit_learn(self, reason, theirs)
+        ExactTree.grown[EXACT if reason is None else "scikit-learn"] += 1
         return self
 
     def _checked(self, X: Any, y: Any) -> tuple[Array, Array, Array | None]:
@@ -166,7 +147,7 @@ class ExactTree:
         X, y = validate_data(self, X, y, validate_separately=(check_X, check_y))
         missing = me._compute_missing_values_in_feature_mask(X)
         if issparse(X):
-            _refuse_long_indices(X)
+            refuse_long_indices(X)
             check_compressed(X)
             X = X.toarray(order="C")
         if me.criterion == "poisson":
@@ -228,19 +209,16 @@ class ExactTree:
             arrays = class_arrays(nodes, targets, scale)
         else:
             arrays = value_arrays(nodes, targets, scale)
-            predictor = make_predictor(arrays, X.dtype.type)
-            leaves = predictor.names[predictor.leaves(X, missing is not None)]
+            leaves = leaves_of(arrays, X, missing is not None)
             arrays = with_impurities(arrays, leaves, y, weights, targets.criterion)
         if me.max_leaf_nodes is not None:
             arrays = best_first(arrays, me.max_leaf_nodes)
-        state = vars(self)
-        state["_fitted"] = Fitted(arrays, X.dtype.type)
-        state["_tree"] = None
-        state["_predictors"] = {}
+        if me.ccp_alpha > 0:
+            arrays = with_leaves(arrays, prune(arrays, me.ccp_alpha)[0])
+        me._fitted = Fitted(d, arrays, classes=classes if classification else None)
         me.n_features_in_, me.n_outputs_, me.max_features_ = d, 1, max_features
         if classification:
             me.classes_, me.n_classes_ = classes, np.intp(len(classes))
-        me._prune_tree()
 
     def _limits(
         self, n: int, max_features: int, weights: Array | None, targets: Any, scale: Any
@@ -263,176 +241,36 @@ class ExactTree:
             gain,
         )
 
-    # Prediction
-
-    def _rows(self, X: Any, check_input: bool) -> tuple[Array, bool] | None:
-        """Return X as the fast prediction takes it, and whether it may hold NaN; None if not."""
-        state = vars(self)
-        me: Any = self
-        if me.n_outputs_ != 1:
-            return None
-        fitted = state.get("_fitted")
-        dtype = fitted.dtype if fitted is not None else np.float32
-        # One row would spend its time in scikit-learn's validation otherwise.
-        plain = (
-            type(X) is np.ndarray
-            and X.dtype.type is dtype
-            and X.dtype.isnative
-            and X.ndim == 2
-            and X.shape[1] == me.n_features_in_
-            and "feature_names_in_" not in state
-        )
-        if plain:
-            pass
-        elif issparse(X):
-            if fitted is None:
-                return None
-            X = validate_data(
-                self, X, dtype=[np.float64, np.float32], reset=False, ensure_all_finite=False,
-                accept_sparse="csr",
-            )  # fmt: skip
-            _refuse_long_indices(X)
-            check_compressed(X)
-        elif not check_input:
-            if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.type not in (
-                np.float32, np.float64,
-            ):  # fmt: skip
-                return None
-            me._validate_X_predict(X, check_input=False)
-        else:
-            allowed = [np.float64, np.float32] if dtype is np.float64 else np.float32
-            X = validate_data(
-                self, X, dtype=allowed, reset=False, ensure_all_finite=False, accept_sparse="csr"
-            )
-        if fitted is None and X.dtype != np.float32:
-            X = X.astype(np.float32)
-        if X.shape[0] == 0:
-            return None
-        missing = False
-        with np.errstate(over="ignore", invalid="ignore"):
-            total = X.sum()
-        if not np.isfinite(total):
-            if check_input:
-                missing = me._compute_missing_values_in_feature_mask(X) is not None
-            else:
-                missing = bool(np.isnan(total))
-        return X, missing
-
-    def _predictor(self, dtype: Any) -> Predictor:
-        state = vars(self)
-        found = state.setdefault("_predictors", {})
-        if dtype not in found:
-            fitted = state.get("_fitted")
-            arrays = fitted.arrays if fitted is not None else from_sklearn(state["_tree"])
-            found[dtype] = make_predictor(arrays, dtype)
-        predictor: Predictor = found[dtype]
-        return predictor
-
-    def _leaves(self, X: Any, check_input: bool) -> Array | None:
-        """Return the number of each row's leaf, as scikit-learn numbers nodes, or None."""
-        rows = self._rows(X, check_input)
-        if rows is None:
-            return None
-        predictor = self._predictor(rows[0].dtype.type)
-        if not issparse(rows[0]):
-            return np.asarray(predictor.names[predictor.leaves(*rows)])
-        X, missing = rows
-        height = max(_DENSE_BLOCK // X.shape[1], 1)
-        found = [
-            predictor.leaves(X[start : start + height].toarray(), missing)
-            for start in range(0, X.shape[0], height)
-        ]
-        return np.asarray(predictor.names[np.concatenate(found)])
-
-    def _values(self) -> Array:
-        fitted = vars(self).get("_fitted")
-        found = self.tree_.value[:, 0, :] if fitted is None else fitted.arrays.values
-        return np.asarray(found)
-
-    @over_blocks
-    def apply(self, X: Any, check_input: bool = True) -> Array:
-        """Return the leaf each row ends in.
+    def cost_complexity_pruning_path(self, X: Any, y: Any, sample_weight: Any = None) -> Bunch:
+        """Return what each step of pruning costs, from the whole tree to its root.
 
         Parameters
         ----------
         X : array-like or sparse matrix (n_samples, n_features)
             The rows.
-        check_input : bool, default=True
-            Whether X is checked; False only for what has been.
+        y : array-like (n_samples,) or (n_samples, n_outputs)
+            The classes, or the numbers to predict.
+        sample_weight : array-like (n_samples,), default=None
+            Weights of the rows; all 1 by default.
 
         Returns
         -------
-        leaves : ndarray (n_samples,) of int64
+        path : sklearn.utils.Bunch
+            ``ccp_alphas``, what was lost for each leaf in a step, and ``impurities``, the sum over
+            the leaves that were left: two ndarrays, the first element for the whole tree.
         """
-        check_is_fitted(self)
-        leaves = self._leaves(X, check_input)
-        base: Any = super()
-        return base.apply(X, check_input) if leaves is None else leaves
-
-    @over_blocks
-    def predict(self, X: Any, check_input: bool = True) -> Array:
-        """Return the class or the mean of the leaf each row ends in.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix (n_samples, n_features)
-            The rows.
-        check_input : bool, default=True
-            Whether X is checked; False only for what has been.
-
-        Returns
-        -------
-        y : ndarray (n_samples,)
-        """
-        check_is_fitted(self)
-        leaves = self._leaves(X, check_input)
-        me: Any = self
-        if leaves is None:
-            base: Any = super()
-            predicted: Array = base.predict(X, check_input)
-        elif is_classifier(self):
-            found = vars(self).setdefault("_predictors", {})
-            if "labels" not in found:
-                found["labels"] = me.classes_[np.argmax(self._values(), axis=1)]
-            predicted = found["labels"][leaves]
-        else:
-            predicted = self._values()[:, 0][leaves]
-        return predicted
-
-    def decision_path(self, X: Any, check_input: bool = True) -> Any:
-        """Return which nodes each row passes.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix (n_samples, n_features)
-            The rows.
-        check_input : bool, default=True
-            Whether X is checked; False only for what has been.
-
-        Returns
-        -------
-        indicator : sparse matrix (n_samples, n_nodes)
-            1 where the row passes the node.
-        """
-        check_is_fitted(self)
-        leaves = self._leaves(X, check_input)
-        fitted = vars(self).get("_fitted")
-        if leaves is None or fitted is None:
-            base: Any = super()
-            return base.decision_path(X, check_input)
-        return paths(fitted.arrays, leaves)
+        whole: Any = clone(self)
+        whole.set_params(ccp_alpha=0.0).fit(X, y, sample_weight)
+        if not whole._fitted.exact:
+            return Bunch(**ccp_pruning_path(whole.tree_))
+        _, alphas, impurities = prune(whole._fitted.arrays, math.inf)
+        return Bunch(ccp_alphas=alphas, impurities=impurities)
 
     def __getstate__(self) -> dict[str, Any]:
         base: Any = super()
         state = dict(base.__getstate__())
-        state.pop("_predictors", None)
         state.pop("_shared", None)
         return state
-
-
-def _refuse_long_indices(X: Any) -> None:
-    if X.indices.dtype != np.intc or X.indptr.dtype != np.intc:
-        raise ValueError("No support for np.int64 index based sparse matrices")
 
 
 def _max_features(wanted: Any, d: int) -> int:

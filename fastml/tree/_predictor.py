@@ -2,104 +2,172 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, readable
-from ..kernels.tree.predict import BLOCK_ROWS, Compact
+from ..kernels.tree.predict import TOGETHER, Compact, add_leaves
 
+#: Elements of a sparse X that are made dense at a time.
+_DENSE_BLOCK = 1 << 20
+#: Nanoseconds a row takes for a level, on one thread.
 _NANOSECONDS_A_LEVEL = 2.0
+#: Rows a ticket: so many elements of X, which a second cache holds, and rows times trees, so that
+#: a ticket is short.
+_LEAST_ROWS, _ELEMENTS, _ROWS_OF_TREES = 256, 1 << 17, 1 << 19
 
 
-class Predictor(NamedTuple):
-    """A compact tree, and what its nodes are called outside.
-
-    compact : Compact
-    names : ndarray (n_nodes,) of intp, the number of each node in pre-order
-    depth : int
-    n_features : int, how many features its splits need
-    """
-
-    compact: Compact
-    names: Array
-    depth: int
-    n_features: int
-
-    def leaves(self, X: Array, missing: bool) -> Array:
-        """Return the compact number of the leaf of each row.
-
-        Parameters
-        ----------
-        X : ndarray (n_samples, n_features), of the type the tree was laid out for
-        missing : bool, whether X may hold NaN
-
-        Raises
-        ------
-        ValueError
-            If X has too few features, or is of another type.
-        """
-        n, d = X.shape
-        if not X.dtype.isnative:
-            X = X.astype(X.dtype.newbyteorder("="))
-        if d < self.n_features or X.dtype != self.compact.thresholds.dtype:
-            raise ValueError(
-                f"X has {d} features of {X.dtype}, but the tree needs {self.n_features} of "
-                f"{self.compact.thresholds.dtype}."
-            )
-        if not X.flags.c_contiguous and not X.flags.f_contiguous:
-            X = np.ascontiguousarray(X)
-        X = readable(X)
-        rows = X.flags.c_contiguous
-        flat = (X if rows else X.T).reshape(-1)
-        steps = (d, 1) if rows else (1, n)
-        out = np.empty(n, np.int32)
-        from ..kernels.tree.predict import find_leaves
-
-        members = min(
-            team_size(_NANOSECONDS_A_LEVEL * n * (self.depth + 1)), -(-n // BLOCK_ROWS) or 1
-        )
-        run_team(find_leaves, members, new_state(), self.compact, flat, *steps, missing, out)
-        return out
-
-
-def make_predictor(arrays: Any, dtype: Any) -> Predictor:
-    """Lay a tree out for rows of one type.
+class Predictor:
+    """Trees laid out for rows of one type.
 
     Parameters
     ----------
-    arrays : TreeArrays
+    trees : sequence of TreeArrays
+    n_features : int
     dtype : float32 or float64
-        A threshold is rounded down to it, which decides every row of that type alike.
+        A threshold is rounded down to float32 where nodes are 8 bytes, which decides every row of
+        that type alike.
+
+    Attributes
+    ----------
+    names : ndarray (n_nodes,) of int64
+        The number of each node in pre-order, in its tree.
+    tables : dict
+        Whatever stands at the nodes, by name: for whoever uses the predictor.
 
     Raises
     ------
     ValueError
         If a node is not the child of one other, but for the first, which is nobody's.
     """
-    count = len(arrays.features)
-    inner = np.flatnonzero(arrays.features >= 0)
-    children = np.concatenate((arrays.lefts[inner], arrays.rights[inner]))
+
+    __slots__ = ("_depth", "_dtype", "_n_features", "_trees", "names", "tables")
+
+    def __init__(self, trees: Sequence[Any], n_features: int, dtype: Any) -> None:
+        self._dtype = np.dtype(dtype)
+        self._depth = sum(tree.depth + 1 for tree in trees)
+        self._n_features = n_features
+        if any(tree.features.max(initial=-1) >= n_features for tree in trees):
+            raise ValueError(f"tree_ is no tree: it needs more than {n_features} features.")
+        sizes = [len(tree.features) for tree in trees]
+        bits = max(n_features - 1, 1).bit_length()
+        small = self._dtype == np.float32 and bits + int(max(sizes)).bit_length() <= 32
+        shift = bits if small else 32
+        kind: Any = np.float32 if small else np.float64
+        thresholds = np.empty(2 * sum(sizes), kind)
+        links = thresholds.view(np.uint32 if small else np.uint64)
+        self.names = np.empty(sum(sizes), np.int64)
+        missing_right = np.empty(sum(sizes), np.uint8)
+        roots = np.concatenate(([0], np.cumsum(sizes)[:-1]))
+        for root, size, tree in zip(roots, sizes, trees, strict=True):
+            part, both = slice(root, root + size), slice(2 * root, 2 * (root + size))
+            _lay_out(tree, thresholds[both], links[both], shift, self.names[part])
+            right = (tree.sides == 0) & (tree.features >= 0)
+            missing_right[part] = right[self.names[part]]
+        self._trees = Compact(thresholds, links, shift, missing_right, roots)
+        self.tables: dict[str, Any] = {}
+
+    def add(self, X: Array, table: Array, missing: bool) -> tuple[Array, bool]:
+        """Return for each row the sum of what stands at its leaves.
+
+        Parameters
+        ----------
+        X : ndarray (n_samples, n_features), at least one row
+        table : ndarray (n_nodes,) or (n_nodes, width) of int64 or float64, contiguous
+        missing : bool
+            Whether X may hold NaN: else it goes anywhere.
+
+        Returns
+        -------
+        sums : ndarray (n_samples,) or (n_samples, width)
+        finite : bool
+            Whether all numbers of X are finite.
+
+        Raises
+        ------
+        ValueError
+            If X has other features, or is of another type.
+        """
+        n, d = X.shape
+        if X.dtype is not self._dtype and X.dtype.newbyteorder("=") == self._dtype:
+            X = X.astype(self._dtype)
+        if d != self._n_features or X.dtype is not self._dtype:
+            raise ValueError(
+                f"X has {d} features of {X.dtype}, but the tree needs {self._n_features} of "
+                f"{self._dtype}."
+            )
+        rows = X.flags.c_contiguous
+        if not rows and not X.flags.f_contiguous:
+            X, rows = np.ascontiguousarray(X), True
+        X = readable(X)
+        flat = (X if rows else X.T).reshape(-1)
+        height = max(min(_ELEMENTS // d, _ROWS_OF_TREES // len(self._trees.roots)), _LEAST_ROWS)
+        n_blocks = -(-n // height)
+        finite = np.empty(n_blocks, self._dtype)
+        out = np.empty((n, *table.shape[1:]), table.dtype)
+        members = 1
+        if n > TOGETHER:
+            members = min(team_size(_NANOSECONDS_A_LEVEL * n * self._depth), n_blocks)
+        run_team(
+            add_leaves, members, height, new_state(), self._trees, table.reshape(-1), flat, rows,
+            missing, finite, out.reshape(-1),
+        )  # fmt: skip
+        return out, finite.item(0) == 0 if n_blocks == 1 else not finite.any()
+
+
+def _lay_out(tree: Any, thresholds: Array, links: Array, shift: int, names: Array) -> None:
+    """Write the nodes of one tree, siblings side by side."""
+    count = len(tree.features)
+    inner = np.flatnonzero(tree.features >= 0)
+    children = np.concatenate((tree.lefts[inner], tree.rights[inner]))
     if not np.array_equal(np.sort(children), np.arange(1, count)):
         raise ValueError(f"tree_ is no tree: the children of its {count} nodes are not all others.")
     place = np.zeros(count, np.int64)
-    place[arrays.lefts[inner]] = 1 + 2 * np.arange(len(inner))
-    place[arrays.rights[inner]] = 2 + 2 * np.arange(len(inner))
-    names = np.empty(count, np.intp)
+    place[tree.lefts[inner]] = 1 + 2 * np.arange(len(inner))
+    place[tree.rights[inner]] = 2 + 2 * np.arange(len(inner))
     names[place] = np.arange(count)
     with np.errstate(over="ignore"):
-        thresholds = arrays.thresholds.astype(dtype)
-    above = thresholds > arrays.thresholds
-    thresholds[above] = np.nextafter(thresholds[above], dtype(-np.inf))
-    leaves = arrays.features < 0
-    thresholds[leaves] = np.inf
-    children = np.arange(count, dtype=np.int32)
-    children[place[inner]] = 1 + 2 * np.arange(len(inner))
-    compact = Compact(
-        thresholds[names],
-        np.maximum(arrays.features, 0)[names].astype(np.int32),
-        children,
-        ((arrays.sides == 0) & ~leaves)[names].astype(np.uint8),
-    )
-    return Predictor(compact, names, arrays.depth, int(arrays.features.max(initial=-1)) + 1)
+        rounded = tree.thresholds.astype(thresholds.dtype)
+    above = rounded > tree.thresholds
+    rounded[above] = np.nextafter(rounded[above], thresholds.dtype.type(-np.inf))
+    rounded[tree.features < 0] = np.inf
+    thresholds[::2] = rounded[names]
+    child = np.arange(count)
+    child[place[inner]] = 1 + 2 * np.arange(len(inner))
+    links[1::2] = (child << shift) | np.maximum(tree.features, 0)[names]
+
+
+def leaves_of(tree: Any, X: Array, missing: bool) -> Array:
+    """Return the number of each row's leaf in a tree.
+
+    Parameters
+    ----------
+    tree : TreeArrays
+    X : ndarray (n_samples, n_features) of float32 or float64
+    missing : bool, whether X may hold NaN
+
+    Returns
+    -------
+    leaves : ndarray (n_samples,) of int64
+    """
+    predictor = Predictor([tree], X.shape[1], X.dtype.type)
+    return predictor.add(X, predictor.names, missing)[0]
+
+
+def looked_up(predictor: Predictor, X: Any, table: Array, missing: bool) -> tuple[Array, bool]:
+    """Return what stands at each row's leaves, and whether all numbers of X are finite.
+
+    As :meth:`Predictor.add`; X may be a sparse matrix, which is made dense block by block.
+    """
+    if not issparse(X):
+        return predictor.add(X, table, missing)
+    height = max(_DENSE_BLOCK // X.shape[1], 1)
+    pieces = [
+        predictor.add(X[start : start + height].toarray(), table, missing)
+        for start in range(0, X.shape[0], height)
+    ]
+    return np.concatenate([piece[0] for piece in pieces]), all(piece[1] for piece in pieces)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import sklearn.tree
-from sklearn.utils.validation import check_is_fitted
 
 from ..core.documentation import documented
 from ..core.validation import Array
@@ -63,12 +62,8 @@ class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  #
         -------
         shares : ndarray (n_samples, n_classes) of float64
         """
-        check_is_fitted(self)
-        leaves = self._leaves(X, check_input)
-        if leaves is None:
-            shares: Array = super().predict_proba(X, check_input)
-            return shares
-        return self._values()[leaves]
+        shares = self._shares(X, check_input)
+        return super().predict_proba(X, check_input) if shares is None else shares
 
 
 @documented(PARAMETERS)

@@ -28,7 +28,7 @@ from ..ops.certify import NOT_FINITE as A_ROW_NOT_FINITE
 from ..ops.exact import distance
 from ..ops.sums import add_up
 from .bounds import add_moves
-from .centers import follow_centers, shift_center
+from .centers import follow_centers, shift_center, transpose_centers
 from .gains import CHANGED_ROWS, DECIDED_ROWS, SCORED_ROWS, gain_of_ticket, gain_work
 
 #: Elements of the control array (int64).
@@ -126,6 +126,7 @@ def move_clusters(first, last, centers, sums, moves, every_row, spherical, alive
         add_to_totals(j, sums, every_row, alive)
         moves.moves[j] = move_cluster(j, sums.totals[j], centers.points, moves.previous, spherical)
         moves.norms[j] = shift_center(centers, j)
+    transpose_centers(centers.points, first, last, centers.columns)
 
 
 @inner_kernel
@@ -137,6 +138,7 @@ def take_back(centers, moves):
             centers.points[j, p] = moves.previous[j, p]
         moves.norms[j] = shift_center(centers, j)
         moves.moves[j] = 0.0
+    transpose_centers(centers.points, 0, n_clusters, centers.columns)
 
 
 @inner_kernel

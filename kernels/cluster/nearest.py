@@ -16,7 +16,6 @@ same place; there is no second pass over the data to look for them.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -24,49 +23,10 @@ from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import finish_ticket, take_ticket
 from ..ops.certify import NOT_FINITE, decide_again, needed_lead
 from ..ops.exact import nearest_point, squared_distance
-from ..ops.pack import consecutive_rows, pack_panel, panel_size, rows_per_block
-from ..ops.product import NARROW, add_products
-from ..ops.scratch import aligned_zeros, copy_elements
-from ..tile import (
-    M,
-    N,
-    any_not_greater,
-    broadcast,
-    fill,
-    indices,
-    largest_column,
-    load,
-    multiply_add,
-    store,
-    store_indices,
-)
-
-
-class PanelWork(NamedTuple):
-    """Working memory of one member: all that scoring a panel needs.
-
-    panel : the samples, features first; (size,) of X's type, and at least four tile heights
-    rows : (height,) int64, their row numbers
-    distances : (n_clusters,) float64, of the sample that is decided again
-    labels : (height,) int32, of the panel's samples
-    """
-
-    panel: np.ndarray
-    rows: np.ndarray
-    distances: np.ndarray
-    labels: np.ndarray
-
-
-@allocating_kernel
-def panel_work(X, n_clusters):
-    """Return working memory for panels of X."""
-    height = rows_per_block(X)
-    return PanelWork(
-        aligned_zeros(X, panel_size(X) + 4 * height),
-        np.empty(height, np.int64),
-        np.empty(n_clusters),
-        np.empty(height, np.int32),
-    )
+from ..ops.pack import consecutive_rows, rows_per_block
+from ..ops.scratch import copy_elements
+from ..tile import any_not_greater, store, store_indices
+from .scores import panel_work, score_consecutive
 
 
 @kernel
@@ -92,60 +52,6 @@ def nearest_of_few(X, points, labels):
 
 
 @inner_kernel
-def shift_panel(panel, n_features, shift):
-    """Subtract ``shift`` from a panel of samples and return the squares of their norms (a tile).
-
-    Parameters
-    ----------
-    panel : IN/OUT flat array, (n_features, rows)
-    shift : IN (n_features,)
-    """
-    height = rows_per_block(panel)
-    norms = fill(panel, 0.0, M, 1)
-    for p in range(n_features):
-        column = load(panel, p * height, 0, M, 1) - broadcast(shift, p, 0, M, 1)
-        store(panel, p * height, 0, column)
-        norms = multiply_add(column, column, norms)
-    return norms
-
-
-@inner_kernel
-def score_panel(panel, centers):
-    """Score a packed panel of samples against all centres.
-
-    Parameters
-    ----------
-    panel : IN/OUT flat array, (n_features, rows); shifted
-    centers : IN Centers
-
-    Returns
-    -------
-    norms, best, index, second : tiles; the squares of the samples' norms, the largest
-        score, its centre, and the second largest score
-    """
-    shifted, half_norms = centers.shifted, centers.half_norms
-    n_features = centers.shift.size
-    height = rows_per_block(panel)
-    norms = shift_panel(panel, n_features, centers.shift)
-    best = fill(panel, -np.inf, M, 1)
-    second = fill(panel, -np.inf, M, 1)
-    index = indices(panel, 0, M)
-    j = 0
-    while j + N <= half_norms.size:
-        wide = broadcast(half_norms, j, 1, M, N)
-        wide = add_products(wide, panel, 0, height, n_features, shifted, j * n_features, N, 1)
-        best, index, second = largest_column(wide, j, best, index, second)
-        j += N
-    if j < half_norms.size:
-        narrow = broadcast(half_norms, j, 1, M, NARROW)
-        narrow = add_products(
-            narrow, panel, 0, height, n_features, shifted, j * n_features, NARROW, 1
-        )
-        best, index, second = largest_column(narrow, j, best, index, second)
-    return norms, best, index, second
-
-
-@inner_kernel
 def label_rows(X, start, stop, centers, work, labels):
     """Write the nearest centre of rows [start, stop); return how many were decided in float64.
 
@@ -165,8 +71,7 @@ def label_rows(X, start, stop, centers, work, labels):
     decided = 0
     for first in range(start, stop, height):
         count = min(height, stop - first)
-        pack_panel(X, first, stop - 1, rows, panel, 0)
-        norms, best, index, second = score_panel(panel, centers)
+        norms, best, index, second = score_consecutive(X, first, stop - 1, rows, centers, panel)
         if count == height:
             store_indices(labels, first, index)
         else:

@@ -32,6 +32,7 @@ from ..tile import (
     square_root,
     store,
 )
+from .direct import add_direct_sums, direct_margins, lies_ready
 from .margins import add_row_sums, hold_weights, margins, outputs_in_rows, panel_rows, pitch_of
 
 #: How margins become residuals and losses: by the logistic function of two classes, by softmax of
@@ -187,6 +188,7 @@ def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
     levels = np.empty((tickets.n_levels, sums.size))
     full = np.zeros(tickets.n_levels, np.bool_)
     hold_weights(panel, height, n_columns, W, n_outputs)
+    in_place = link == TWO_CLASSES and not curvature
     while True:
         ticket = tickets.first + take_ticket(state)
         if ticket >= tickets.last:
@@ -200,9 +202,13 @@ def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
                 sums[i] = 0
             for first in range(start, stop, height):
                 count = min(height, stop - first)
-                pack_strips(rows, first, count, height + 1, panel)
+                ready = in_place and lies_ready(rows, first, count, height)
                 _copy_targets(target, weights, first, count, held_target, held_weight)
-                margins(panel, height, n_columns, W, n_outputs, z)
+                if ready:
+                    direct_margins(rows, first, height, panel, n_columns * (height + 1), z)
+                else:
+                    pack_strips(rows, first, count, height + 1, panel)
+                    margins(panel, height, n_columns, W, n_outputs, z)
                 losses = fill(panel, 0.0, 1, 1)
                 for r in range(0, height, lanes(panel)):
                     if link == TWO_CLASSES:
@@ -220,7 +226,10 @@ def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
                             columns, r, n_outputs, held_weight, height, residuals
                         )
                 sums[0] += lane_sum(losses)
-                add_row_sums(panel, height, n_columns, residuals, n_outputs, 1, sums)
+                if ready:
+                    add_direct_sums(rows, first, height, residuals, 1, sums)
+                else:
+                    add_row_sums(panel, height, n_columns, residuals, n_outputs, 1, sums)
                 if curvature:
                     _scale_rows(panel, height, n_columns, roots)
                     add_gram(

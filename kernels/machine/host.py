@@ -7,8 +7,10 @@ Asked of Numba, not of the processor: ``NUMBA_CPU_NAME``, ``NUMBA_CPU_FEATURES``
 from __future__ import annotations
 
 import platform
+import re
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import llvmlite.binding as llvm
 from numba import config
@@ -51,3 +53,23 @@ def host() -> Host:
     if "avx2" in features:
         return Host(cpu, features, 32, 16, "fma" in features)
     return Host(cpu, features, 16, 16, "fma" in features)
+
+
+#: Bytes the last-level cache is taken to have where the system does not say.
+_USUAL_CACHE = 1 << 25
+_CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+@cache
+def last_level_cache() -> int:
+    """Return the bytes of the largest cache, as Linux tells them."""
+    found = []
+    for path in _CACHES.glob("index*/size"):
+        try:
+            size = re.fullmatch(r"(\d+)([KMG])", path.read_text().strip())
+        except OSError:
+            continue
+        if size is not None:
+            found.append(int(size[1]) * _UNITS[size[2]])
+    return max(found, default=0) or _USUAL_CACHE

@@ -44,10 +44,32 @@ class Moments(NamedTuple):
 
 
 @inner_kernel
-def add_weights(classes, sample_weight, start, stop, weights):
-    """Add up the weights of the rows [start, stop) of each class."""
-    for i in range(start, stop):
-        weights[np.uint32(classes[i])] += sample_weight[i] if sample_weight.size > 0 else 1.0
+def add_weights(classes, sample_weight, start, stop, weights, spare):
+    """Write the sums of the weights of the rows [start, stop) of each class.
+
+    Rows that weigh one are counted in two places in turn: a number that was just written is not
+    there at once.
+
+    Parameters
+    ----------
+    weights : OUT (n_classes,)
+    spare : OUT (>= n_classes,), working memory
+    """
+    weights[:] = 0.0
+    if sample_weight.size > 0:
+        for i in range(start, stop):
+            weights[np.uint32(classes[i])] += sample_weight[i]
+        return
+    for c in range(weights.size):
+        spare[c] = 0.0
+    even = start + (stop - start) // 2 * 2
+    for i in range(start, even, 2):
+        weights[np.uint32(classes[i])] += 1.0
+        spare[np.uint32(classes[i + 1])] += 1.0
+    if even < stop:
+        weights[np.uint32(classes[even])] += 1.0
+    for c in range(weights.size):
+        weights[c] += spare[c]
 
 
 class Rows(NamedTuple):
@@ -185,8 +207,7 @@ def block_moments(rows, start, stop, moments, sums):
     n_classes, n_features = means.shape
     width = centers.size // n_classes
     first_rows(rows, start, stop, width, weights, centers)
-    weights[:] = 0.0
-    add_weights(rows.classes, rows.sample_weight, start, stop, weights)
+    add_weights(rows.classes, rows.sample_weight, start, stop, weights, residues)
     far = True
     for _ in range(2):
         if not far:

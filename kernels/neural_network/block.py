@@ -39,7 +39,7 @@ def gather_targets(Y, rows, n_classes, targets):
     targets : OUT (n_out, rows) flat, padded as :func:`pack_rows` does
     """
     if n_classes == 0:
-        pack_rows(Y, rows, 0, targets, 0)
+        pack_rows(Y, rows, 0, 0, targets, 0)
         return
     height = rows.size
     for j in range(n_classes):
@@ -87,7 +87,7 @@ def train_block(samples, network, gathered, count, panels, block_at, block_sums,
     output = layer_of(network, network.layers.shape[0] - 1)
     input_at = block_at + layer_of(network, 0).input
     n_classes = output.n_out if output.activation == SOFTMAX else 0
-    pack_rows(samples.X, gathered.rows, 0, panels, input_at)
+    pack_rows(samples.X, gathered.rows, 0, 0, panels, input_at)
     gather_targets(samples.Y, gathered.rows, n_classes, gathered.targets)
     block_sums[block, 1] = gather_weights(samples.weights, gathered.rows, count, gathered.weights)
     forward_block(network, panels, block_at)

@@ -3,7 +3,8 @@
 A score is s = x.c - |c|^2 / 2, after rows x and points c were moved by one common vector; the
 nearest point has the largest.  Let u be the unit round-off of the element type, v = 2^-53 that
 of float64, gamma_n(u) = n u / (1 - n u) (Higham, "Accuracy and Stability of Numerical
-Algorithms", 2nd ed., 2002, lemma 3.1), d the number of features, r = |x| and C = max |c| of the
+Algorithms", 2nd ed., 2002, lemma 3.1), d the number of features, q that of the roundings a
+product or the bias meets at most on its way into a score, r = |x| and C = max |c| of the
 moved vectors as they are stored.  Against the exact score of the unmoved vectors, a computed one
 is off by the sum of
 
@@ -13,13 +14,12 @@ rounding                               of x.c, times r C    of |c|^2 / 2, times 
 moving x and c, once an entry          gamma_2(u)           gamma_2(u)
 squares and sum of the norm            -                    gamma_{d+1}(v), it is float64
 halving and storing the norm           -                    u
-d products added to the bias, without  gamma_{d+1}(u)       gamma_{d+1}(u)
-a fused unit two roundings each
+products, their sums, the bias         gamma_q(u)           gamma_q(u)
 =====================================  ===================  =============================
 
-so by at most gamma_{d+4}(u) r C + (gamma_{d+5}(u) + gamma_{d+1}(v)) C^2 / 2; in float32 the
-last gamma is below u, in float64 it is as large as the others and the second sum is below
-gamma_{2d+8}.  Two scores enter a lead, hence twice that.  The reference rounds too: its squared
+so by at most gamma_{q+2}(u) r C + (gamma_{q+3}(u) + gamma_{d+1}(v)) C^2 / 2.  Added one by one,
+all products are in one chain and q is d + 1; sums of sums, whichever way, have shorter ones.
+Two scores enter a lead, hence twice that.  The reference rounds too: its squared
 distances D = r'^2 <= 2 r^2 + 2 C^2 are off by gamma_{d+2}(v) D, and the lead is half a
 difference of two of them: 2 gamma_{d+2}(v) (r^2 + C^2).
 
@@ -48,29 +48,36 @@ MARGIN_SIZE = 5
 
 
 @inner_kernel
-def score_margin(columns, largest, margin):
+def score_margin(points, roundings, largest, margin):
     """Bound the rounding of scores.
 
     Parameters
     ----------
-    columns : IN (n_features, n_points); only its shape and type matter
+    points : IN (n_points, n_features); only its shape and type matter
+    roundings : int, how many a product meets at most on its way into a score
     largest : float, the largest squared norm of a moved point
     margin : OUT (5,) float64; a score is decisive if it leads by more than
         margin[0] |x| + margin[1] |x|^2 + margin[2] and |x|^2 is below margin[4], above which
         squares may overflow; |x|^2 is off by at most margin[3] |x|^2
     """
-    if columns.itemsize == 4:
-        unit, tiny, huge, norms = 2.0**-24, 2.0**-126, 2.0**123, 1.0
+    if points.itemsize == 4:
+        unit, tiny, huge = 2.0**-24, 2.0**-126, 2.0**123
     else:
-        unit, tiny, huge, norms = 2.0**-53, 2.0**-1022, 2.0**1019, 2.0
-    n = columns.shape[0] + 8
-    gamma = 1.05 * n * unit / (1.0 - n * unit) if n * unit < 0.01 else np.inf
-    reference = 1.05 * 2.0 * n * 2.0**-53
-    margin[0] = 2.0 * gamma * math.sqrt(largest)
-    margin[1] = reference
-    margin[2] = (norms * gamma + reference) * largest + n * tiny
-    margin[3] = gamma
+        unit, tiny, huge = 2.0**-53, 2.0**-1022, 2.0**1019
+    n = points.shape[1] + 8
+    scores = _relative(n, roundings + 4, unit)
+    double = 1.05 * 2.0 * n * 2.0**-53
+    margin[0] = 2.0 * scores * math.sqrt(largest)
+    margin[1] = double
+    margin[2] = (scores + 2.0 * double) * largest + n * tiny
+    margin[3] = _relative(n, n, unit)
     margin[4] = huge if largest < huge else 0.0
+
+
+@inner_kernel
+def _relative(n, roundings, unit):
+    """Return the relative error of so many roundings; infinity where n are too many."""
+    return 1.05 * roundings * unit / (1.0 - roundings * unit) if n * unit < 0.01 else np.inf
 
 
 @inner_kernel

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..machine.jit import kernel
 from ..machine.team import take_ticket
+
+#: Values that fit a number, a bit each.
+_BITS = 64
 
 
 @kernel
@@ -45,8 +50,19 @@ def mark_present(y, low, block_size, state, present):
         start = block * block_size
         if start >= y.size:
             return
-        for i in range(start, min(start + block_size, y.size)):
-            present[block, y[i] - low] = True
+        stop = min(start + block_size, y.size)
+        n_values = present.shape[1]
+        if n_values <= _BITS:  # a bit each, in a register
+            found = np.int64(0)
+            for i in range(start, stop):
+                found |= np.int64(1) << ((y[i] - low) & (_BITS - 1))
+            for value in range(n_values):
+                present[block, value] = (found >> value) & 1
+        else:
+            for i in range(start, stop):
+                value = y[i] - low
+                if 0 <= value < n_values:
+                    present[block, value] = True
 
 
 @kernel
@@ -56,15 +72,24 @@ def number_classes(y, low, numbers, block_size, state, classes):
     Parameters
     ----------
     y : IN (n_samples,) int64
-    numbers : IN (n_values,) int32, the number of the class low, low + 1, ...; -1 if there is none
+    numbers : IN (n_values,) int32, the number of the class low, low + 1, ...; -1 if there is none;
+        numbers rise, from 0 to that of the last value
     state : IN/OUT the team's state, zero at the start
     classes : OUT (n_samples,) int32; -1 where the target is no class
     """
+    without_gaps = numbers[numbers.size - 1] == numbers.size - 1
     while True:
         start = take_ticket(state) * block_size
         if start >= y.size:
             return
-        for i in range(start, min(start + block_size, y.size)):
-            value = y[i] - low
-            inside = value >= 0 and value < numbers.size
-            classes[i] = numbers[value] if inside else -1
+        stop = min(start + block_size, y.size)
+        if without_gaps:
+            for i in range(start, stop):
+                value = y[i] - low
+                inside = (value >= 0) & (value < numbers.size)
+                classes[i] = value if inside else np.int64(-1)
+        else:
+            for i in range(start, stop):
+                value = y[i] - low
+                inside = value >= 0 and value < numbers.size
+                classes[i] = numbers[value] if inside else -1

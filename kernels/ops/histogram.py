@@ -9,6 +9,21 @@ from __future__ import annotations
 import numpy as np
 
 from ..machine.jit import inner_kernel
+from ..tile import prefetch
+
+#: So many rows ahead memory is asked for: a row is seldom near the one before.
+_AHEAD = 24
+_LINE_BYTES = 64
+
+
+@inner_kernel
+def ask_for_codes(codes, rows, i, first, last):
+    """Ask for the codes [first, last) of a row some places behind the i-th of a list; return it."""
+    row = np.int64(rows[min(i + _AHEAD, rows.size - 1)])
+    for column in range(first, last, _LINE_BYTES // codes.itemsize):
+        prefetch(codes, row, column)
+    prefetch(codes, row, last - 1)
+    return row
 
 
 @inner_kernel
@@ -29,7 +44,15 @@ def count_classes(codes, rows, classes, weights, features, starts, shifts, size,
     n = features.size
     unit = weights.size == 0
     width = np.uint64(size)
+    low, high = np.int64(codes.shape[1]), np.int64(0)
+    for j in range(n):
+        low = min(low, np.int64(features[j]))
+        high = max(high, np.int64(features[j]) + 1)
+    class_line, weight_line = classes.reshape(1, classes.size), weights.reshape(1, weights.size)
     for i in range(rows.size):
+        ahead = ask_for_codes(codes, rows, i, low, high)
+        prefetch(class_line, 0, ahead)
+        prefetch(weight_line, 0, ahead)
         row = np.uint64(rows[i])
         k = np.uint64(classes[row])
         if unit:
@@ -57,7 +80,12 @@ def count_sums(codes, rows, sums, weights, features, starts, shifts, size, out):
     n = features.size
     unit = weights.size == 0
     width = np.uint64(size)
+    low, high = np.int64(codes.shape[1]), np.int64(0)
+    for j in range(n):
+        low = min(low, np.int64(features[j]))
+        high = max(high, np.int64(features[j]) + 1)
     for i in range(rows.size):
+        ask_for_codes(codes, rows, i, low, high)
         row = np.uint64(rows[i])
         weight = 1 if unit else weights[row]
         a, b, c = sums[row, 0] * weight, sums[row, 1] * weight, sums[row, 2] * weight

@@ -20,8 +20,9 @@ from ..tile import (
     transpose,
 )
 
-#: How far ahead of the panel at work the memory of consecutive rows is asked for.
-_BYTES_AHEAD = 4096
+#: How far ahead of the panel at work the memory of consecutive rows is asked for, and the bytes of
+#: a row from which on the processor foresees what comes.
+_BYTES_AHEAD, _LONG_ROW = 4096, 512
 
 
 @inner_kernel
@@ -38,13 +39,14 @@ def panel_size(X):
 
 
 @inner_kernel
-def pack_rows(X, rows, first, panel, panel_at):
+def pack_rows(X, rows, first, ahead, panel, panel_at):
     """Write a panel's samples, gathered by number; features past the last are zero.
 
     Parameters
     ----------
     X : IN (n_samples, n_features), any strides
     rows : IN int64, row numbers; those of this panel from element ``first``
+    ahead : int, ask for the memory of rows so much farther on; 0 not to
     panel : OUT flat array, from element ``panel_at``
     """
     width = lanes(X)
@@ -62,6 +64,9 @@ def pack_rows(X, rows, first, panel, panel_at):
     elif X.strides[1] == X.itemsize:
         for p in range(0, n_features, width):
             for i in range(0, height, width):
+                if ahead > 0:
+                    for j in range(width):
+                        prefetch(X, rows[first + i + j] + ahead, p)
                 store(
                     panel,
                     panel_at + p * height + i,
@@ -93,15 +98,19 @@ def pack_panel(X, first, last, rows, panel, panel_at):
     rows : OUT (rows,) working memory
     panel : OUT flat array, from element ``panel_at``
     """
-    prefetch_panel(X, first)
     height = rows_per_block(X)
     n_features = X.shape[1]
     width = lanes(X)
+    ahead = 0
+    if n_features <= 8:
+        prefetch_panel(X, first)
+    elif X.strides[0] == n_features * X.itemsize <= _LONG_ROW:
+        ahead = height * panels_ahead(X)
     narrow = n_features < width and (n_features == 2 or n_features == 4 or n_features == 8)
     dense = X.strides[1] == X.itemsize and X.strides[0] == n_features * X.itemsize
     if not (narrow and dense and first + height - 1 <= last):
         consecutive_rows(first, last, rows)
-        pack_rows(X, rows, 0, panel, panel_at)
+        pack_rows(X, rows, 0, ahead, panel, panel_at)
         return
     # Few features: the rows of a panel are some whole vectors.
     for i in range(0, height, width):
@@ -115,18 +124,23 @@ def pack_panel(X, first, last, rows, panel, panel_at):
 
 
 @inner_kernel
+def panels_ahead(X):
+    """Return how many panels ahead memory is asked for."""
+    return max(1, _BYTES_AHEAD // (rows_per_block(X) * X.shape[1] * X.itemsize))
+
+
+@inner_kernel
 def prefetch_panel(X, first):
     """Ask for the memory of the panel that comes some panels after the one from row ``first``.
 
-    For rows of half a cache line to four: the processor foresees longer ones by itself, and of
-    shorter ones there are so few lines that asking takes longer.
+    All at once, for who does not ask line by line while it works, which is better.  For rows of
+    half a cache line to four: of shorter ones there are so few lines that asking takes longer.
     """
     row_bytes = X.shape[1] * X.itemsize
     if X.strides[0] != row_bytes or row_bytes < 32 or row_bytes > 256:
         return
     height = rows_per_block(X)
-    panel_bytes = height * row_bytes
-    ahead = first + height * max(1, _BYTES_AHEAD // panel_bytes)
+    ahead = first + height * panels_ahead(X)
     for at in range(0, height * X.shape[1], 64 // X.itemsize):
         prefetch(X, ahead, at)
 

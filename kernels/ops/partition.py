@@ -6,27 +6,30 @@ import numpy as np
 
 from ..machine.jit import inner_kernel
 
+# Places are unsigned: the compiler would otherwise ask at every access whether one counts from the
+# end, and no longer see that accesses follow each other.
+_ONE = np.uint64(1)
+
 
 @inner_kernel
-def partition_list(items, start, stop, mask, goes_left, spare):
-    """Move the items that go left to the front of items[start:stop], without a branch.
+def partition_list(items, mask, goes_left, spare):
+    """Move the items that go left to the front, without a branch.
 
     Parameters
     ----------
     items : IN/OUT (n,) uint32
     mask : uint32, which bits of an item index ``goes_left``
     goes_left : IN (n_ids,) uint8, 0 or 1
-    spare : OUT, at least stop - start elements
+    spare : OUT, at least n elements
     """
-    front = start
-    behind = np.int64(0)
-    for i in range(start, stop):
+    front, behind = np.uint64(0), np.uint64(0)
+    for i in range(np.uint64(items.size)):
         item = items[i]
-        left = np.int64(goes_left[item & mask])
+        left = np.uint64(goes_left[np.uint64(item & mask)])
         items[front] = item
         spare[behind] = item
         front += left
-        behind += 1 - left
+        behind += _ONE - left
     for i in range(behind):
         items[front + i] = spare[i]
 

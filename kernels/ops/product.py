@@ -67,7 +67,7 @@ def _outputs_of_width(width: int) -> Any:
     return find_outputs
 
 
-_wide, _narrow, _single = (_outputs_of_width(width) for width in (COLUMNS, NARROW, 1))
+_wide, _narrow, _pair, _single = (_outputs_of_width(width) for width in (COLUMNS, NARROW, 2, 1))
 
 
 @inner_kernel
@@ -88,6 +88,9 @@ def panel_product(panel, input_at, n_inputs, matrix, onto, row, output_at, n_out
     if j + NARROW <= n_outputs:
         _narrow(panel, input_at, n_inputs, matrix, onto, row, j, output_at)
         j += NARROW
-    while j < n_outputs:
+    # One column waits for the multiply-add before; two take hardly longer.
+    if j + 2 <= n_outputs:
+        _pair(panel, input_at, n_inputs, matrix, onto, row, j, output_at)
+        j += 2
+    if j < n_outputs:
         _single(panel, input_at, n_inputs, matrix, onto, row, j, output_at)
-        j += 1

@@ -47,6 +47,7 @@ from .arithmetic import (
     minimum,
     multiply_add,
     outer,
+    outer_with,
     rank1,
     round_to_whole,
     square_root,
@@ -114,6 +115,7 @@ from .reductions import (
 from .rows import (
     load_narrow_rows,
     load_rows,
+    load_some_rows,
     load_whole_rows,
     transpose,
 )
@@ -171,6 +173,7 @@ __all__ = [
     "load_narrow_rows",
     "load_part",
     "load_rows",
+    "load_some_rows",
     "load_square",
     "load_where",
     "load_whole_rows",
@@ -181,6 +184,7 @@ __all__ = [
     "multiply_add",
     "narrow",
     "outer",
+    "outer_with",
     "prefetch",
     "rank1",
     "round_to_whole",

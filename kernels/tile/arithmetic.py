@@ -198,6 +198,27 @@ squared_differences = _with_row(
 )
 
 
+def _vectors(context: Any, builder: Any, tile: TileType, kind: Any, places: Any, n: int) -> Any:
+    """Load n vectors, the i-th from element ``start + i * stride`` of an array."""
+    value, start, stride = places
+    vectors = []
+    for i in range(n):
+        at = builder.add(start, builder.mul(stride, I64(i)))
+        pointer = address(context, builder, kind, value, at, I64(tile.lanes))
+        vectors.append(load_vector(builder, pointer, tile.vector, tile.itemsize))
+    return vectors
+
+
+def _add_outer(builder: Any, tile: TileType, held: Any, a: list[Any], b: list[Any]) -> Any:
+    accumulators = unpack(builder, tile, held)
+    result = [
+        fused_multiply_add(builder, a[i], b[j], accumulators[j * tile.m + i])
+        for j in range(tile.n)
+        for i in range(tile.m)
+    ]
+    return pack(builder, tile, result)
+
+
 @operation(tile=FLOATS, array=ARRAY, left=INDEX, right=INDEX, stride=INDEX)
 def outer(tile: TileType, array: Any, left: Any, right: Any, stride: Any) -> Any:
     """Return tile + the lane-wise outer product of m vectors with n vectors.
@@ -208,25 +229,29 @@ def outer(tile: TileType, array: Any, left: Any, right: Any, stride: Any) -> Any
     expect_elements(tile, "array", array)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        accumulators = unpack(builder, tile, arguments[0])
+        held, value, first, second, step = arguments
+        kind = signature.args[1]
+        a = _vectors(context, builder, tile, kind, (value, first, step), tile.m)
+        b = _vectors(context, builder, tile, kind, (value, second, step), tile.n)
+        return _add_outer(builder, tile, held, a, b)
 
-        def loaded(start: Any, count: int) -> list[Any]:
-            vectors = []
-            for i in range(count):
-                at = builder.add(start, builder.mul(arguments[4], I64(i)))
-                span = I64(tile.lanes)
-                pointer = address(context, builder, signature.args[1], arguments[1], at, span)
-                vectors.append(load_vector(builder, pointer, tile.vector, tile.itemsize))
-            return vectors
+    return tile, codegen
 
-        a = loaded(arguments[2], tile.m)
-        b = loaded(arguments[3], tile.n)
-        result = [
-            fused_multiply_add(builder, a[i], b[j], accumulators[j * tile.m + i])
-            for j in range(tile.n)
-            for i in range(tile.m)
-        ]
-        return pack(builder, tile, result)
+
+@operation(tile=FLOATS, array=ARRAY, left=INDEX, stride=INDEX, row=FLOATS)
+def outer_with(tile: TileType, array: Any, left: Any, stride: Any, row: TileType) -> Any:
+    """Return tile + the lane-wise outer product of m vectors in memory with n vectors, 1 x n.
+
+    Entry (i, j) gains the vector at ``left + i * stride`` times that of column j of ``row``; the
+    sum over its lanes is part of the product of two rows of a matrix.
+    """
+    expect_elements(tile, "array", array)
+    expect_tile("row", row, tile.dtype, 1, tile.n)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        held, value, first, step, vectors = arguments
+        a = _vectors(context, builder, tile, signature.args[1], (value, first, step), tile.m)
+        return _add_outer(builder, tile, held, a, unpack(builder, row, vectors))
 
     return tile, codegen
 

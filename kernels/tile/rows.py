@@ -25,9 +25,9 @@ from .type import TileType, element_type, lanes_in_register
 
 
 def _row_pointers(
-    context: Any, builder: Any, signature: Any, arguments: Any, tile: TileType, column: Any
+    context: Any, builder: Any, signature: Any, arguments: Any, count: int, column: Any
 ) -> tuple[list[Any], Any]:
-    """Return pointers to a column of ``lanes`` rows by number, and the number of columns.
+    """Return pointers to a column of some rows by number, and the number of columns.
 
     Without a column, to the first; in the checking mode then the whole rows must be there.
     """
@@ -35,7 +35,7 @@ def _row_pointers(
     n_columns = cgutils.unpack_tuple(builder, matrix.shape)[1]
     row_bytes = cgutils.unpack_tuple(builder, matrix.strides)[0]
     pointers = []
-    for i in range(tile.lanes):
+    for i in range(count):
         at = builder.add(arguments[2], I64(i))
         number = address(context, builder, signature.args[1], arguments[1], at, I64(1))
         row = builder.load(number)
@@ -57,23 +57,16 @@ def _expect_row_numbers(rows: Any) -> None:
     expect(rows.dtype.bitwidth == 64, f"rows: expected int64 elements, got {rows}")
 
 
-@operation(array=MATRIX, rows=ARRAY, first=INDEX, column=INDEX)
-def load_rows(array: Any, rows: Any, first: Any, column: Any) -> Any:
-    """Load one vector from each of ``lanes`` rows, as the columns of a 1 x lanes tile.
-
-    Vector i is ``array[rows[first + i], column : column + lanes]``; the features of
-    a row of ``array`` are back to back.  Lanes past the last feature are zero and are not read.
-    """
-    _expect_row_numbers(rows)
-    tile = TileType(array.dtype, 1, lanes_in_register(array.dtype))
+def _loaded_rows(tile: TileType) -> Any:
+    """Make the code that loads one vector of each of some rows, a column of the tile each."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         column = arguments[3]
-        pointers, n_columns = _row_pointers(context, builder, signature, arguments, tile, column)
+        pointers, n_columns = _row_pointers(context, builder, signature, arguments, tile.n, column)
         left = builder.sub(n_columns, column)
         whole = builder.icmp_signed(">=", left, I64(tile.lanes))
         vector, size = tile.vector, tile.itemsize
-        result = cgutils.alloca_once(builder, ir.ArrayType(vector, tile.lanes))
+        result = cgutils.alloca_once(builder, ir.ArrayType(vector, tile.n))
         with builder.if_else(whole) as (full, partial):
             with full:
                 vectors = [load_vector(builder, p, vector, size) for p in pointers]
@@ -84,7 +77,27 @@ def load_rows(array: Any, rows: Any, first: Any, column: Any) -> Any:
                 builder.store(pack(builder, tile, vectors), result)
         return builder.load(result)
 
-    return tile, codegen
+    return codegen
+
+
+@operation(array=MATRIX, rows=ARRAY, first=INDEX, column=INDEX)
+def load_rows(array: Any, rows: Any, first: Any, column: Any) -> Any:
+    """Load one vector from each of ``lanes`` rows, as the columns of a 1 x lanes tile.
+
+    Vector i is ``array[rows[first + i], column : column + lanes]``; the features of
+    a row of ``array`` are back to back.  Lanes past the last feature are zero and are not read.
+    """
+    _expect_row_numbers(rows)
+    tile = TileType(array.dtype, 1, lanes_in_register(array.dtype))
+    return tile, _loaded_rows(tile)
+
+
+@operation(array=MATRIX, rows=ARRAY, first=INDEX, column=INDEX, n=LITERAL)
+def load_some_rows(array: Any, rows: Any, first: Any, column: Any, n: int) -> Any:
+    """Load one vector from each of n rows, as :func:`load_rows` does: a 1 x n tile."""
+    _expect_row_numbers(rows)
+    tile = TileType(array.dtype, 1, n)
+    return tile, _loaded_rows(tile)
 
 
 @operation(array=MATRIX, rows=ARRAY, first=INDEX, width=LITERAL)
@@ -104,7 +117,9 @@ def load_narrow_rows(array: Any, rows: Any, first: Any, width: int) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         if tile.n >= tile.lanes:  # compiled where vectors are short, never run there
             return ir.Constant(ir.ArrayType(tile.vector, tile.n), ir.Undefined)
-        pointers, n_columns = _row_pointers(context, builder, signature, arguments, tile, None)
+        pointers, n_columns = _row_pointers(
+            context, builder, signature, arguments, tile.lanes, None
+        )
         part = ir.VectorType(element_type(tile.dtype), tile.n)
         size = tile.itemsize
         mask = first_lanes(builder, n_columns, tile.n)

@@ -40,24 +40,30 @@ def child_keys(keys, out):
 
 
 @inner_kernel
-def draw_order(key, order):
-    """Fill (n_features,) int32 with the features in the order the node of this key draws them.
+def draw_one(key, order, i):
+    """Set order[i] to the feature the node of this key draws after those before it.
 
-    A shuffle from the front (Fisher and Yates).  The high half of a product with the number of
-    choices picks one (Lemire, "Fast random integer generation in an interval", 2019); that some
-    are likelier by at most n / 2**32 is of no matter here.
+    A step of a shuffle from the front (Fisher and Yates).  The high half of a product with the
+    number of choices picks one (Lemire, "Fast random integer generation in an interval", 2019);
+    that some are likelier by at most n / 2**32 is of no matter here.
     """
     n = order.size
-    for i in range(n):
+    bits = mixed_bits(np.uint64(key) ^ (_GOLDEN * np.uint64(i + 3))) >> np.uint64(32)
+    j = i + np.int64((bits * np.uint64(n - i)) >> np.uint64(32))
+    order[i], order[j] = order[j], order[i]
+
+
+@inner_kernel
+def draw_order(key, order, count):
+    """Fill (n_features,) int32 with all features, the first ``count`` as this node draws them."""
+    for i in range(order.size):
         order[i] = i
-    for i in range(n - 1):
-        bits = mixed_bits(np.uint64(key) ^ (_GOLDEN * np.uint64(i + 3))) >> np.uint64(32)
-        j = i + np.int64((bits * np.uint64(n - i)) >> np.uint64(32))
-        order[i], order[j] = order[j], order[i]
+    for i in range(count):
+        draw_one(key, order, i)
 
 
 @kernel
 def draw_orders(keys, orders):
     """Draw for many nodes: (n,) uint64 in, (n, n_features) int32 OUT."""
     for i in range(keys.size):
-        draw_order(keys[i], orders[i])
+        draw_order(keys[i], orders[i], orders.shape[1])

@@ -207,6 +207,87 @@ def scan_plain(table, targets, limits, node, place, histograms, edges, scratch):
 
 
 @inner_kernel
+def is_counted(targets, limits, total):
+    """Whether scores are gini's, of whole weights whose squares add up in 62 bits."""
+    if targets.criterion != GINI or limits.min_weight_leaf > 0.0:
+        return False
+    weight = 0.0
+    for k in range(targets.n_classes):
+        if targets.factors[k] != 1:
+            return False
+        weight += float(total[k])
+    return weight < float(1 << 30)
+
+
+@inner_kernel
+def scan_counts(table, targets, limits, node, place, histograms, edges, scratch):
+    """Do what :func:`scan_feature` does where :func:`is_counted`, one loop over classes a bin.
+
+    With S = sum L**2 on the left, adding c makes S + 2 L.c + c.c; on the right it is
+    (T - L).(T - L) = T.T - 2 T.L + S.
+    """
+    number, total = node
+    slot, f, shift, at = place
+    n_bins = ((table.n_codes[f] - 1) >> shift) + 1
+    size, n, least = targets.size, rows_in(targets, total), limits.min_samples_leaf
+    weighted = targets.weights.size > 0
+    left = scratch.left
+    whole, all_squares = np.int64(0), np.int64(0)
+    for k in range(targets.n_classes):
+        whole += total[k]
+        all_squares += total[k] * total[k]
+    for k in range(size):
+        left[k] = 0
+    squares, crossed, weight, n_left = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    best, bound = -np.inf, -np.inf
+    best_bin, next_bin, fresh = -1, -1, False
+    for b in range(n_bins):
+        begin = at + b * size
+        here, own, by_left, by_total = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+        for k in range(targets.n_classes):
+            c = np.int64(histograms[begin + k])
+            here += c
+            own += c * c
+            by_left += c * left[k]
+            by_total += c * total[k]
+        if here == 0:
+            continue
+        rows = np.int64(histograms[begin + size - 1]) if weighted else here
+        if fresh:
+            next_bin = b
+            fresh = False
+        if worth_bounding(table, f, shift, b, rows, targets, limits, total, left):
+            read_bin(scratch.inside, histograms, begin)
+            bound = max(bound, bound_inside(targets, left, scratch.inside, total))
+        for k in range(size):
+            left[k] += histograms[begin + k]
+        squares += 2 * by_left + own
+        crossed += by_total
+        weight += here
+        n_left += rows
+        if n_left == n:
+            break
+        if n_left < least or n - n_left < least:
+            continue
+        w, v = float(weight), float(whole - weight)
+        right = float(all_squares - 2 * crossed + squares)
+        value = (float(squares) * v + right * w) / (w * v)
+        if value < best * (1.0 - 1e-11):
+            continue
+        if better(targets, total, value, left, best, scratch.best, scratch.work) > 0:
+            best, best_bin, next_bin, fresh = value, b, -1, True
+            for k in range(size):
+                scratch.best[k] = left[k]
+    edges.scores[number, slot] = best
+    edges.bounds[number, slot] = bound
+    edges.bins[number, slot] = best_bin
+    edges.next_bins[number, slot] = next_bin
+    edges.sides[number, slot] = 0
+    for k in range(size):
+        edges.left[number, slot, k] = scratch.best[k]
+
+
+@inner_kernel
 def scan_feature(table, targets, limits, node, place, histograms, edges, scratch):
     """Find the best edge of one feature of a node, and the largest bound inside a bin.
 
@@ -219,6 +300,9 @@ def scan_feature(table, targets, limits, node, place, histograms, edges, scratch
     slot, f, shift, at = place
     if table.missing[f] < 0 and is_plain(targets, limits):
         scan_plain(table, targets, limits, node, place, histograms, edges, scratch)
+        return
+    if table.missing[f] < 0 and is_counted(targets, limits, total):
+        scan_counts(table, targets, limits, node, place, histograms, edges, scratch)
         return
     size = targets.size
     n_bins = ((table.n_codes[f] - 1) >> shift) + 1

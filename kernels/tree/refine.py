@@ -11,11 +11,16 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import take_ticket
+from ..ops.histogram import ask_for_codes
 from ..ops.partition import sort_pairs
+from ..tile import prefetch
 from .bound import bound_inside
-from .criterion import WORK_ROWS, add_row, better, rows_in, score
+from .criterion import WORK_ROWS, add_row, better, rows_in, score, tolerance
 from .level import allowed, new_scratch, read_bin, slot_start, worth_bounding
 from .wide import WIDE
+
+#: So many rows ahead memory is asked for.
+_AHEAD = 16
 
 
 class Splits(NamedTuple):
@@ -37,6 +42,185 @@ class Splits(NamedTuple):
     left: Any
 
 
+class Place(NamedTuple):
+    """A feature of a node whose bins are looked into.
+
+    node, slot, feature, shift, at : int; where its histogram begins
+    n_bins, hole : int, of numbers; the bin of missing values, or -1
+    sides : int, 2 if missing values are tried on both
+    """
+
+    node: Any
+    slot: Any
+    feature: Any
+    shift: Any
+    at: Any
+    n_bins: Any
+    hole: Any
+    sides: int
+
+
+class Inside(NamedTuple):
+    """The rows in the bins of a feature that are looked into, those of a bin side by side.
+
+    values, spare_values : (n,) of the samples' type
+    rows, spare_rows, bins : (n,) int32
+    """
+
+    values: Any
+    rows: Any
+    spare_values: Any
+    spare_rows: Any
+    bins: Any
+
+
+@inner_kernel
+def find_place(table, targets, level, job, histograms, scratch):
+    """Return the Place of a job; read what is missing into ``scratch.lacking``."""
+    node, slot = job[0], job[1]
+    order = level.orders[node if level.orders.shape[0] > 1 else 0]
+    f = np.int64(order[slot])
+    row = level.coarseness[node]
+    shift = level.shifts[row, f]
+    at = slot_start(level, node, row, slot, targets.size)
+    n_bins = ((np.int64(table.n_codes[f]) - 1) >> shift) + 1
+    missing = np.int64(table.missing[f])
+    hole = missing >> shift if missing >= 0 else np.int64(-1)
+    sides = 1
+    if hole >= 0:
+        read_bin(scratch.lacking, histograms, at + hole * targets.size)
+        sides = 2 if rows_in(targets, scratch.lacking) > 0 else 1
+    return Place(node, slot, f, shift, at, n_bins, hole, sides)
+
+
+@inner_kernel
+def begin_side(targets, side, scratch):
+    """Set the statistics on the left to those of missing values, or to zero."""
+    for k in range(targets.size):
+        scratch.left[k] = scratch.lacking[k] if side == 1 else 0
+
+
+@inner_kernel
+def mark_bins(table, targets, limits, level, place, least, histograms, scratch, alive):
+    """Mark the bins whose bound reaches ``least``, and return how many rows they hold."""
+    total = level.totals[place.node]
+    count = np.int64(0)
+    for b in range(alive.size):
+        alive[b] = 0
+    for side in range(place.sides):
+        begin_side(targets, side, scratch)
+        for b in range(place.n_bins):
+            read_bin(scratch.inside, histograms, place.at + b * targets.size)
+            rows = rows_in(targets, scratch.inside)
+            if (
+                alive[b] == 0
+                and worth_bounding(
+                    table, place.feature, place.shift, b, rows, targets, limits, total, scratch.left
+                )
+                and bound_inside(targets, scratch.left, scratch.inside, total) >= least
+            ):
+                alive[b] = 1
+                count += rows
+            for k in range(targets.size):
+                scratch.left[k] += scratch.inside[k]
+    return count
+
+
+@inner_kernel
+def gather(table, targets, level, place, histograms, alive, starts, inside):
+    """Fill ``inside`` with the rows of marked bins, bin by bin, each sorted by value.
+
+    Parameters
+    ----------
+    starts : OUT (n_bins,) int32, where the rows of each bin begin
+    """
+    f, shift, node = place.feature, place.shift, place.node
+    count = np.int64(0)
+    for i in range(level.starts[node], level.stops[node]):
+        ask_for_codes(table.codes, level.rows, i, f, f + 1)
+        r = level.rows[i]
+        b = np.int64(table.codes[r, f]) >> shift
+        inside.spare_rows[count] = r
+        inside.bins[count] = b
+        count += alive[b]
+    size = np.int64(0)
+    for b in range(place.n_bins):
+        starts[b] = size
+        if alive[b] == 1:
+            at = place.at + b * targets.size
+            size += rows_in(targets, histograms[at : at + targets.size])
+    values = table.values.reshape(1, table.values.size)
+    for i in range(count):
+        ahead = np.int64(inside.spare_rows[min(i + _AHEAD, count - 1)])
+        prefetch(values, 0, ahead * table.row_step + f * table.column_step)
+        r, b = np.int64(inside.spare_rows[i]), inside.bins[i]
+        to = starts[b]
+        starts[b] = to + 1
+        inside.values[to] = table.values[r * table.row_step + f * table.column_step]
+        inside.rows[to] = r
+    start = np.int64(0)
+    for b in range(place.n_bins):
+        stop = np.int64(starts[b])
+        if alive[b] == 1:
+            sort_pairs(
+                inside.values[start:stop], inside.rows[start:stop], stop - start,
+                inside.spare_values, inside.spare_rows,
+            )  # fmt: skip
+        starts[b] = start
+        start = stop
+    return count
+
+
+@inner_kernel
+def try_inside(targets, limits, level, place, histograms, alive, inside, scratch, found):
+    """Try every split inside the marked bins; ``found`` is (Splits, which of them)."""
+    splits, at = found
+    size = targets.size
+    total = level.totals[place.node]
+    best, margin = -np.inf, 0.0
+    classes = targets.classes.reshape(1, targets.classes.size)
+    last = inside.rows.size - 2
+    for side in range(place.sides):
+        begin_side(targets, side, scratch)
+        i = np.int64(0)
+        for b in range(place.n_bins):
+            read_bin(scratch.inside, histograms, place.at + b * size)
+            if alive[b] == 0:
+                for k in range(size):
+                    scratch.left[k] += scratch.inside[k]
+                continue
+            stop = i + rows_in(targets, scratch.inside)
+            while i < stop:
+                value = inside.values[i]
+                while i < stop and inside.values[i] == value:
+                    ahead = np.int64(inside.rows[min(i + _AHEAD, last)])
+                    if targets.n_classes > 0:
+                        prefetch(classes, 0, ahead)
+                    else:
+                        prefetch(targets.sums, ahead, 0)
+                    add_row(targets, np.int64(inside.rows[i]), scratch.left)
+                    i += 1
+                if i == stop or not allowed(targets, limits, total, scratch.left):
+                    continue
+                here = score(targets, scratch.left, total)
+                if here == -np.inf or here < best - margin:
+                    continue
+                if better(
+                    targets, total, here, scratch.left, best, scratch.best, scratch.work
+                ) > 0:  # fmt: skip
+                    best, margin = here, tolerance(targets, total, here)
+                    splits.slots[at] = place.slot
+                    splits.bins[at] = b
+                    splits.sides[at] = side
+                    splits.inner[at, 0] = value
+                    splits.inner[at, 1] = inside.values[i]
+                    for k in range(size):
+                        scratch.best[k] = scratch.left[k]
+    splits.scores[at] = best
+    for k in range(size):
+        splits.left[at, k] = scratch.best[k]
+
+
 @allocating_kernel
 def look_inside(state, table, targets, limits, level, jobs, least, histograms, found):
     """Search the inside of bins, as a member of a team.
@@ -50,95 +234,30 @@ def look_inside(state, table, targets, limits, level, jobs, least, histograms, f
     histograms : IN
     found : Splits, OUT, one for each job
     """
-    size = targets.size
-    scratch = new_scratch(size)
-    most = 0
+    scratch = new_scratch(targets.size)
+    most = np.int64(0)
     for f in range(table.codes.shape[1]):
-        most = max(most, table.n_codes[f])
+        most = max(most, np.int64(table.n_codes[f]), np.int64(table.missing[f]) + 1)
     alive = np.empty(most, np.uint8)
+    starts = np.empty(most, np.int32)
     while True:
         ticket = take_ticket(state)
         if ticket >= jobs.shape[0]:
             return
-        node, slot = jobs[ticket, 0], jobs[ticket, 1]
-        order = level.orders[node if level.orders.shape[0] > 1 else 0]
-        f = np.int64(order[slot])  # type: ignore[assignment]
-        row = level.coarseness[node]
-        shift = level.shifts[row, f]
-        at = slot_start(level, node, row, slot, size)
-        total = level.totals[node]
-        n_bins = ((table.n_codes[f] - 1) >> shift) + 1
-        hole = table.missing[f] >> shift if table.missing[f] >= 0 else -1
-        sides = 1
-        if hole >= 0:
-            read_bin(scratch.lacking, histograms, at + hole * size)
-            sides = 2 if rows_in(targets, scratch.lacking) > 0 else 1
-        count = 0
-        for b in range(n_bins):
-            alive[b] = 0
-        for side in range(sides):
-            for k in range(size):
-                scratch.left[k] = scratch.lacking[k] if side == 1 else 0
-            for b in range(n_bins):
-                read_bin(scratch.inside, histograms, at + b * size)
-                rows = rows_in(targets, scratch.inside)
-                if (
-                    worth_bounding(table, f, shift, b, rows, targets, limits, total, scratch.left)
-                    and bound_inside(targets, scratch.left, scratch.inside, total) >= least[node]
-                    and alive[b] == 0
-                ):
-                    alive[b] = 1
-                    count += rows
-                for k in range(size):
-                    scratch.left[k] += scratch.inside[k]
-        values = np.empty(count + 1, table.values.dtype)
-        ids = np.empty(count + 1, np.int32)
-        spare_values = np.empty(count + 1, table.values.dtype)
-        spare_ids = np.empty(count + 1, np.int32)
-        got = 0
-        for i in range(level.starts[node], level.stops[node]):
-            r = level.rows[i]
-            b = table.codes[r, f] >> shift
-            if b < n_bins and alive[b] == 1:
-                values[got] = table.values[r * table.row_step + f * table.column_step]
-                ids[got] = r
-                got += 1
-        sort_pairs(values, ids, got, spare_values, spare_ids)
-        best = -np.inf
-        for side in range(sides):
-            for k in range(size):
-                scratch.left[k] = scratch.lacking[k] if side == 1 else 0
-            i = 0
-            for b in range(n_bins):
-                read_bin(scratch.inside, histograms, at + b * size)
-                if alive[b] == 0:
-                    for k in range(size):
-                        scratch.left[k] += scratch.inside[k]
-                    continue
-                stop = i + rows_in(targets, scratch.inside)
-                while i < stop:
-                    value = values[i]
-                    while i < stop and values[i] == value:
-                        add_row(targets, ids[i], scratch.left)
-                        i += 1
-                    if i == stop or not allowed(targets, limits, total, scratch.left):
-                        continue
-                    here = score(targets, scratch.left, total)
-                    if here > -np.inf and (
-                        better(targets, total, here, scratch.left, best, scratch.best, scratch.work)
-                        > 0
-                    ):
-                        best = here
-                        found.slots[ticket] = slot
-                        found.bins[ticket] = b
-                        found.sides[ticket] = side
-                        found.inner[ticket, 0] = value
-                        found.inner[ticket, 1] = values[i]
-                        for k in range(size):
-                            scratch.best[k] = scratch.left[k]
-        found.scores[ticket] = best
-        for k in range(size):
-            found.left[ticket, k] = scratch.best[k]
+        place = find_place(table, targets, level, jobs[ticket], histograms, scratch)
+        count = mark_bins(
+            table, targets, limits, level, place, least[place.node], histograms, scratch, alive
+        )
+        # One place more: what is not kept is written there.
+        inside = Inside(
+            np.empty(count + 1, table.values.dtype), np.empty(count + 1, np.int32),
+            np.empty(count + 1, table.values.dtype), np.empty(count + 1, np.int32),
+            np.empty(count + 1, np.int32),
+        )  # fmt: skip
+        gather(table, targets, level, place, histograms, alive, starts, inside)
+        try_inside(
+            targets, limits, level, place, histograms, alive, inside, scratch, (found, ticket)
+        )
 
 
 @inner_kernel
@@ -248,6 +367,7 @@ def divide(state, table, level, nodes, found, thresholds, rows_out):
         # First how many go left: the rows on the right begin behind them.
         below, above = -np.inf, np.inf
         for i in range(level.starts[node], level.stops[node]):
+            ask_for_codes(table.codes, level.rows, i, f, f + 1)
             r = level.rows[i]
             code = np.int64(table.codes[r, f])
             b = code >> shift
@@ -267,6 +387,7 @@ def divide(state, table, level, nodes, found, thresholds, rows_out):
         # The second pass writes the right half; the left one stands.
         behind = front + n_left
         for i in range(level.starts[node], level.stops[node]):
+            ask_for_codes(table.codes, level.rows, i, f, f + 1)
             r = level.rows[i]
             code = np.int64(table.codes[r, f])
             b = code >> shift

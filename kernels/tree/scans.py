@@ -1,86 +1,275 @@
-"""One walk over a small node's list: the best split of one feature."""
+"""One walk over a small node's list: the best split of one feature.
+
+Where targets allow it the walk is a few loops the processor takes several rows at a time in, which
+leave a score after every row.  Scores are exact or wrong by a known margin: what lies within it of
+the best is decided from the integers, by :mod:`fastml.kernels.tree.subtree`.
+
+Scores are not negative, so as integers their bits have the same order; 0 stands for no split.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..machine.jit import inner_kernel
-from .criterion import add_row, better, score
+from .criterion import add_row, better, decided, score
 from .level import allowed
-from .sorted_lists import CLASS_SHIFT, ID_MASK, MISSING, RANK_SHIFT
+from .problem import GINI, SQUARED_ERROR
+from .sorted_lists import CLASS_SHIFT, ID_MASK, MISSING, PACKED_CLASSES, RANK_SHIFT
+
+#: How a small node's lists are walked: by any criterion; two classes of weight 1; two classes with
+#: weights; up to 16 classes; squared error.
+ANY, TWO, TWO_WEIGHTED, CLASSES, SQUARES = range(5)
+_MOST_WEIGHT = 1 << 30
+_CLASS_MASK = np.uint32(PACKED_CLASSES - 1)
+_HALF = np.int64(32)
+_LOW = np.int64(0xFFFFFFFF)
+#: The largest of the whole numbers that stand for targets: 4096 of them stay below 2**63.
+_LARGEST = 2.0**50
+_RELATIVE = 4e-12
 
 
 class ScanMemory(NamedTuple):
-    """Memory of a walk: counts and scores of its rows, statistics, numbers for comparisons."""
+    """Memory of a walk.
 
-    counts: Any
+    weights, first, second : (most,) int64, sums up to a row, one element a row of the list
+    scores : (most,) float64
+    amounts, row_weights : (most,) int64, what a row adds, by its id: see :func:`take_amounts`
+    tally : (PACKED_CLASSES,) int64
+    left, lacking : (size,) int64
+    work : (WORK_ROWS, WIDE) int64
+    """
+
+    weights: Any
+    first: Any
+    second: Any
     scores: Any
+    amounts: Any
+    row_weights: Any
+    tally: Any
     left: Any
     lacking: Any
     work: Any
 
 
 @inner_kernel
-def scan_two_classes(items, n_zero, n_one, min_leaf, least, memory):
-    """Return the best score by gini of rows of weight 1 in two classes, and after which row.
-
-    Three loops without a branch each: the counts on the left, the scores, their maximum.  Scores
-    are not negative, so as integers their bits have the same order.
-
-    Parameters
-    ----------
-    items : IN (n,) uint32, the list; n at most 2048, which makes the order of scores exact
-    n_zero, n_one : int64, rows of each class
-    min_leaf : int
-    least : float, a score below it need not be found
-    memory : ScanMemory
-
-    Returns
-    -------
-    score : float, -inf if there is no split
-    position : int, -1 if there is none, or none of ``least``
-    """
-    n = items.size
-    counts, scores = memory.counts, memory.scores
-    ones = np.int32(0)
-    for i in range(n):
-        ones += np.int32((items[i] >> CLASS_SHIFT) & np.uint32(1))
-        counts[i] = ones
-    total, total_one = float(n), float(n_one)
-    for i in range(n - 1):
-        a1 = float(counts[i])
-        w = float(i + 1)
-        a0 = w - a1
-        b1 = total_one - a1
-        v = total - w
-        b0 = v - b1
-        value = ((a0 * a0 + a1 * a1) * v + (b0 * b0 + b1 * b1) * w) / (w * v)
-        scores[i] = value if (items[i] ^ items[i + 1]) > np.uint32(0xFFFF) else 0.0
-    bits = scores.view(np.int64)
-    top = np.int64(0)
-    first, stop = max(min_leaf, 1) - 1, n - max(min_leaf, 1)
-    for i in range(first, stop):
-        top = max(top, bits[i])
-    if top == 0:
-        return -np.inf, -1
-    position = -1
-    limit = np.int64(0)
-    if least > 0.0:
-        scores[n - 1] = least
-        limit = bits[n - 1]
-    if top >= limit:
-        for i in range(first, stop):
-            if bits[i] == top:
-                position = i
-                break
-        return scores[position], position
-    return -np.inf, -1
+def walk_of(targets, limits, total):
+    """Return how the lists of a small node are walked."""
+    if limits.min_weight_leaf > 0.0:
+        return ANY
+    if targets.criterion == SQUARED_ERROR:
+        return SQUARES if total[0] < _MOST_WEIGHT else ANY
+    if targets.criterion != GINI or targets.n_classes > PACKED_CLASSES:
+        return ANY
+    weight = 0.0
+    plain = True
+    for k in range(targets.n_classes):
+        weight += float(total[k])
+        plain = plain and targets.factors[k] == 1
+    if weight >= float(_MOST_WEIGHT):
+        return ANY
+    if targets.n_classes == 2:
+        return TWO if plain and targets.weights.size == 0 else TWO_WEIGHTED
+    return CLASSES if plain else ANY
 
 
 @inner_kernel
-def scan_any(targets, limits, rows, items, total, least, memory, out):
+def take_amounts(targets, walk, rows, total, memory):
+    """Set what the rows of a small node add.
+
+    TWO_WEIGHTED: the weight, and 2**32 times it for the second class.  SQUARES: weight * (y - c),
+    c near the mean, in units that make the largest 2**50: rounded by less than 1, since the parts
+    of y - c are exact.
+
+    Parameters
+    ----------
+    rows : IN (n,) int32
+    total : IN (size,) int64, their statistics
+    memory : ScanMemory, OUT amounts and row_weights
+    """
+    unit = targets.weights.size == 0
+    for i in range(rows.size):
+        memory.row_weights[i] = 1 if unit else targets.weights[rows[i]]
+    if walk == TWO_WEIGHTED:
+        for i in range(rows.size):
+            weight = memory.row_weights[i]
+            memory.amounts[i] = weight + ((weight << _HALF) if targets.classes[rows[i]] else 0)
+    if walk != SQUARES:
+        return
+    high, low = total[1] // total[0], total[2] // total[0]
+    largest = 0.0
+    for i in range(rows.size):
+        a = float(targets.sums[rows[i], 0] - high) * targets.limb
+        b = float(targets.sums[rows[i], 1] - low)
+        largest = max(largest, (abs(a) + abs(b)) * float(memory.row_weights[i]))
+    scale = _LARGEST / largest if largest > 0.0 else 0.0
+    for i in range(rows.size):
+        a = float(targets.sums[rows[i], 0] - high) * targets.limb
+        b = float(targets.sums[rows[i], 1] - low)
+        memory.amounts[i] = np.int64(np.rint((a + b) * float(memory.row_weights[i]) * scale))
+
+
+@inner_kernel
+def _two(items, total, memory):
+    n = items.size
+    ones = np.int64(0)
+    for i in range(n):
+        ones += np.int64((items[i] >> CLASS_SHIFT) & np.uint32(1))
+        memory.first[i] = ones
+    whole, total_one = float(n), float(total[1])
+    for i in range(n - 1):
+        a1 = float(memory.first[i])
+        w = float(i + 1)
+        a0 = w - a1
+        b1 = total_one - a1
+        v = whole - w
+        b0 = v - b1
+        value = ((a0 * a0 + a1 * a1) * v + (b0 * b0 + b1 * b1) * w) / (w * v)
+        memory.scores[i] = value if (items[i] ^ items[i + 1]) > np.uint32(0xFFFF) else 0.0
+
+
+@inner_kernel
+def _two_weighted(targets, items, total, memory):
+    n = items.size
+    both = np.int64(0)
+    for i in range(n):
+        both += memory.amounts[np.uint64(items[i] & ID_MASK)]
+        memory.first[i] = both
+    f0, f1 = float(targets.factors[0]), float(targets.factors[1])
+    total_zero, total_one = total[0], total[1]
+    for i in range(n - 1):
+        ones = memory.first[i] >> _HALF
+        zeros = (memory.first[i] & _LOW) - ones
+        a0, a1 = float(zeros) * f0, float(ones) * f1
+        b0, b1 = float(total_zero - zeros) * f0, float(total_one - ones) * f1
+        w, v = a0 + a1, b0 + b1
+        value = ((a0 * a0 + a1 * a1) * v + (b0 * b0 + b1 * b1) * w) / (w * v)
+        memory.scores[i] = value if (items[i] ^ items[i + 1]) > np.uint32(0xFFFF) else 0.0
+
+
+@inner_kernel
+def _classes(targets, items, total, memory):
+    """Sums of squares on the left as rows are added; (T - L)**2 = T**2 - 2TL + L**2 on the right.
+
+    All of it in integers, below 2**62.
+    """
+    n = items.size
+    tally = memory.tally
+    squares, mixed, weight, whole, all_squares = (
+        np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(0),
+    )  # fmt: skip
+    for j in range(targets.n_classes):
+        tally[j] = 0
+        whole += total[j]
+        all_squares += total[j] * total[j]
+    if targets.weights.size == 0:
+        for i in range(n):
+            k = np.uint64((items[i] >> CLASS_SHIFT) & _CLASS_MASK)
+            squares += 2 * tally[k] + 1
+            mixed += total[k]
+            tally[k] += 1
+            memory.first[i] = squares
+            memory.second[i] = mixed
+            memory.weights[i] = i + 1
+    else:
+        for i in range(n):
+            k = np.uint64((items[i] >> CLASS_SHIFT) & _CLASS_MASK)
+            row = memory.row_weights[np.uint64(items[i] & ID_MASK)]
+            squares += row * (2 * tally[k] + row)
+            mixed += row * total[k]
+            tally[k] += row
+            weight += row
+            memory.first[i] = squares
+            memory.second[i] = mixed
+            memory.weights[i] = weight
+    for i in range(n - 1):
+        w, v = float(memory.weights[i]), float(whole - memory.weights[i])
+        left = float(memory.first[i])
+        right = float(all_squares - 2 * memory.second[i] + memory.first[i])
+        value = (left * v + right * w) / (w * v)
+        memory.scores[i] = value if (items[i] ^ items[i + 1]) > np.uint32(0xFFFF) else 0.0
+
+
+@inner_kernel
+def _squares(targets, items, memory):
+    """Scores less their constant: S**2 W / (w v), S the sum about the node's mean; and 1 besides.
+
+    The 1 is far below the margin.
+    """
+    n = items.size
+    amount, weight = np.int64(0), np.int64(0)
+    for i in range(n):
+        amount += memory.amounts[np.uint64(items[i] & ID_MASK)]
+        memory.first[i] = amount
+    if targets.weights.size == 0:
+        weight = np.int64(n)
+        for i in range(n):
+            memory.weights[i] = i + 1
+    else:
+        for i in range(n):
+            weight += memory.row_weights[np.uint64(items[i] & ID_MASK)]
+            memory.weights[i] = weight
+    whole = float(weight)
+    mean = float(amount) / whole
+    for i in range(n - 1):
+        w = float(memory.weights[i])
+        apart = float(memory.first[i]) - mean * w
+        value = apart * apart * whole / (w * (whole - w)) + 1.0
+        memory.scores[i] = value if (items[i] ^ items[i + 1]) > np.uint32(0xFFFF) else 0.0
+
+
+@inner_kernel
+def score_rows(targets, walk, items, total, memory):
+    """Leave in ``memory.scores`` the score of a split after every row but the last.
+
+    Parameters
+    ----------
+    walk : int, not ANY
+    items : IN (n,) uint32, the list, without missing values
+    total : IN (size,) int64, statistics of the node
+    memory : ScanMemory
+    """
+    if walk == TWO:
+        _two(items, total, memory)
+    elif walk == TWO_WEIGHTED:
+        _two_weighted(targets, items, total, memory)
+    elif walk == CLASSES:
+        _classes(targets, items, total, memory)
+    else:
+        _squares(targets, items, memory)
+
+
+@inner_kernel
+def top_score(memory, first, stop):
+    """Return the largest score after rows [first, stop), 0 if there is no split."""
+    bits = memory.scores.view(np.int64)
+    top = np.int64(0)
+    for i in range(first, stop):
+        top = max(top, bits[i])
+    bits[stop] = top  # behind the scores in use
+    return memory.scores[stop]
+
+
+@inner_kernel
+def doubtful(targets, walk, total, n, top):
+    """Return the score from which on a split may be the best, if ``top`` is the largest score.
+
+    SQUARES.  n amounts, each wrong by less than 1 and at most 2**50, make a sum about the mean that
+    is wrong by D = 4 n: n for the amounts, n 2**51 2**-53 for each of three roundings.  Since
+    w v / W >= 1/2, a score g is wrong by 2 D sqrt(2 g) + 2 D**2 and its own rounding.
+    """
+    if walk == SQUARES:
+        wrong = 4.0 * float(n)
+        margin = 2.0 * wrong * math.sqrt(2.0 * top) + 2.0 * wrong * wrong + 1e-14 * top
+        return max(top - 2.0 * margin, 0.5)
+    return top if decided(targets, total) else top * (1.0 - _RELATIVE)
+
+
+@inner_kernel
+def scan_any(targets, limits, rows, items, total, memory, out):
     """Return the best split by any criterion, with missing values on the right, then on the left.
 
     Parameters
@@ -88,7 +277,6 @@ def scan_any(targets, limits, rows, items, total, least, memory, out):
     rows : IN, the rows the list's ids stand for
     items : IN (n,) uint32, the list
     total : IN (size,) int64, statistics of the node
-    least : float
     memory : ScanMemory
     out : OUT (size,) int64, statistics on the left
 

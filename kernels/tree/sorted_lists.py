@@ -1,10 +1,13 @@
 """The rows of a small node in the order of each feature, packed in 32 bits a row.
 
-An item is rank << 16 | class << 12 | id: equal values have equal ranks, the id is the row's place
-in the node.  Missing values come last and have the rank MISSING.
+An item is rank << 16 | class << 12 | id: equal values have equal ranks, larger ones larger ranks;
+the id is the row's place in the node.  Missing values come last and have the rank MISSING.  Rows of
+equal values are in any order: splits lie between values only.
 """
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,39 +15,141 @@ from ..machine.jit import inner_kernel
 from ..ops.partition import sort_pairs
 
 #: Most rows of a small node, and the parts of an item.
-SMALL_ROWS = 2048
+SMALL_ROWS = 4096
 ID_MASK = np.uint32(0xFFF)
 CLASS_SHIFT, RANK_SHIFT = np.uint32(12), np.uint32(16)
 MISSING = np.uint32(0xFFFF)
 #: As many classes fit between rank and id.
 PACKED_CLASSES = 16
-_FEW = 64
+#: So few rows are sorted by insertion, and values by so many moves a row.
+_FEW, _MOVES = 40, 4
+#: With so many codes a row, values are read only where codes are equal.
+_CODES_A_ROW = 4
+_ONE = np.uint32(1)
+_BYTE, _NEXT_BYTE = np.uint32(0xFF), np.uint32(8)
+
+
+class SortMemory(NamedTuple):
+    """What sorting needs: one element a row of the largest node.
+
+    items : (most,) uint32
+    values, other_values : (most,) of the samples' type
+    counters : (512,) uint32
+    """
+
+    items: Any
+    values: Any
+    other_values: Any
+    counters: Any
 
 
 @inner_kernel
-def _sort_by_code(keys, ids, count, n_codes, other_keys, other_ids, counters):
-    """Sort codes and ids with them: stable, by their low byte, then by their high one."""
-    for shift in range(0, 16, 8):
-        if shift > 0 and n_codes <= 256:
-            return
-        for i in range(256):
-            counters[i] = 0
-        for i in range(count):
-            counters[(keys[i] >> shift) & 255] += 1
-        place = 0
-        for i in range(256):
+def _insert(items, count):
+    """Sort a few items."""
+    for i in range(np.uint64(1), np.uint64(count)):
+        item = items[i]
+        j = np.int64(i)
+        while j > 0 and items[np.uint64(j - 1)] > item:
+            items[np.uint64(j)] = items[np.uint64(j - 1)]
+            j -= 1
+        items[np.uint64(j)] = item
+
+
+@inner_kernel
+def _scatter(items, count, shift, counters, out):
+    """Write items to ``out`` in the order of a byte; each value's counter is where it begins."""
+    for i in range(np.uint64(count)):
+        digit = np.uint64((items[i] >> shift) & _BYTE)
+        to = counters[digit]
+        counters[digit] = to + _ONE
+        out[np.uint64(to)] = items[i]
+
+
+@inner_kernel
+def _sort_by_rank(items, count, two_bytes, memory):
+    """Sort items by their upper half, byte by byte."""
+    counters, spare = memory.counters, memory.items
+    for i in range(np.uint64(512)):
+        counters[i] = 0
+    high = np.uint64(256)
+    for i in range(np.uint64(count)):
+        rank = items[i] >> RANK_SHIFT
+        counters[np.uint64(rank & _BYTE)] += _ONE
+        counters[high + np.uint64(rank >> _NEXT_BYTE)] += _ONE
+    for first in range(0, 512, 256):
+        place = np.uint32(0)
+        for i in range(np.uint64(first), np.uint64(first + 256)):
             held = counters[i]
             counters[i] = place
             place += held
-        for i in range(count):
-            digit = (keys[i] >> shift) & 255
-            to = counters[digit]
-            counters[digit] = to + 1
-            other_keys[to] = keys[i]
-            other_ids[to] = ids[i]
-        for i in range(count):
-            keys[i] = other_keys[i]
-            ids[i] = other_ids[i]
+    _scatter(items, count, RANK_SHIFT, counters, spare)
+    if two_bytes:
+        _scatter(spare, count, RANK_SHIFT + _NEXT_BYTE, counters[256:], items)
+    else:
+        for i in range(np.uint64(count)):
+            items[i] = spare[i]
+
+
+@inner_kernel
+def _take_values(table, f, rows, items, values):
+    """Set the value of each item."""
+    for i in range(np.uint64(items.size)):
+        row = np.int64(rows[np.uint64(items[i] & ID_MASK)])
+        values[i] = table.values[np.uint64(row * table.row_step + f * table.column_step)]
+
+
+@inner_kernel
+def _sort_by_value(items, values, memory):
+    """Sort items that are nearly in order by value: by insertion, while they move little."""
+    moves = np.int64(0)
+    for i in range(1, items.size):
+        value, item = values[np.uint64(i)], items[np.uint64(i)]
+        j = i
+        while j > 0 and values[np.uint64(j - 1)] > value:
+            values[np.uint64(j)] = values[np.uint64(j - 1)]
+            items[np.uint64(j)] = items[np.uint64(j - 1)]
+            j -= 1
+        values[np.uint64(j)] = value
+        items[np.uint64(j)] = item
+        moves += i - j
+        if moves > _MOVES * items.size:
+            sort_pairs(values, items, items.size, memory.other_values, memory.items)
+            return
+
+
+@inner_kernel
+def _rank_anew(items, values, rank):
+    """Give items the ranks from ``rank`` on by their values, and return the last one."""
+    rest = (_ONE << RANK_SHIFT) - _ONE
+    for i in range(np.uint64(items.size)):
+        if i > 0:
+            rank += np.uint32(values[i] != values[i - np.uint64(1)])
+        items[i] = (items[i] & rest) | (rank << RANK_SHIFT)
+    return rank
+
+
+@inner_kernel
+def _sort_runs(table, f, rows, items, memory):
+    """Sort items in the order of their codes by value, where codes are seldom equal."""
+    n = items.size
+    rank = np.uint32(0)
+    rest = (_ONE << RANK_SHIFT) - _ONE
+    start = np.int64(0)
+    while start < n:
+        code = items[np.uint64(start)] >> RANK_SHIFT
+        stop = start + 1
+        while stop < n and items[np.uint64(stop)] >> RANK_SHIFT == code:
+            stop += 1
+        if stop == start + 1:
+            items[np.uint64(start)] = (items[np.uint64(start)] & rest) | (rank << RANK_SHIFT)
+        else:
+            run = items[start:stop]
+            values = memory.values[: stop - start]
+            _take_values(table, f, rows, run, values)
+            _sort_by_value(run, values, memory)
+            rank = _rank_anew(run, values, rank)
+        rank += _ONE
+        start = stop
 
 
 @inner_kernel
@@ -64,52 +169,28 @@ def sort_feature(table, f, rows, mixed, local_classes, memory, out):
     -------
     constant : bool
     """
-    keys, ids, other_keys, other_ids, counters, values, other_values = memory
-    total = rows.size
-    hole = table.missing[f]
-    count, behind = 0, total
+    total = np.uint64(rows.size)
+    hole, column = np.int64(table.missing[f]), np.uint64(f)
+    count, behind = np.uint64(0), total
+    one = np.uint64(1)
     for i in range(total):
-        code = np.int32(table.codes[rows[i], f])
-        if code == hole:
-            behind -= 1
-            ids[behind] = i
+        code = table.codes[np.uint64(rows[i]), column]
+        item = (np.uint32(local_classes[i]) << CLASS_SHIFT) | np.uint32(i)
+        if np.int64(code) == hole:
+            behind -= one
+            out[behind] = item | (MISSING << RANK_SHIFT)
         else:
-            keys[count] = code
-            ids[count] = i
-            count += 1
-    if count < _FEW or mixed:
-        few = count < _FEW
-        if not few:
-            _sort_by_code(keys, ids, count, table.n_codes[f], other_keys, other_ids, counters)
-        for i in range(count):
-            at = np.int64(rows[ids[i]]) * table.row_step + f * table.column_step
-            values[i] = table.values[at]
-        if few:
-            sort_pairs(values, ids, count, other_values, other_ids)
-        else:
-            start = 0
-            while start < count:
-                stop = start + 1
-                while stop < count and keys[stop] == keys[start]:
-                    stop += 1
-                if stop - start > 1:
-                    sort_pairs(values[start:], ids[start:], stop - start, other_values, other_ids)
-                start = stop
-        rank = np.uint32(0)
-        for i in range(count):
-            if i > 0 and values[i] != values[i - 1]:
-                rank += np.uint32(1)
-            item = np.uint32(ids[i]) | (np.uint32(local_classes[ids[i]]) << CLASS_SHIFT)
-            out[i] = item | (rank << RANK_SHIFT)
+            out[count] = item | (np.uint32(code) << RANK_SHIFT)
+            count += one
+    known = np.int64(count)
+    if known <= _FEW:
+        _insert(out, known)
     else:
-        _sort_by_code(keys, ids, count, table.n_codes[f], other_keys, other_ids, counters)
-        rank = np.uint32(0)
-        for i in range(count):
-            if i > 0 and keys[i] != keys[i - 1]:
-                rank += np.uint32(1)
-            item = np.uint32(ids[i]) | (np.uint32(local_classes[ids[i]]) << CLASS_SHIFT)
-            out[i] = item | (rank << RANK_SHIFT)
-    for i in range(count, total):
-        item = np.uint32(ids[i]) | (np.uint32(local_classes[ids[i]]) << CLASS_SHIFT)
-        out[i] = item | (MISSING << RANK_SHIFT)
-    return (out[0] >> RANK_SHIFT) == (out[total - 1] >> RANK_SHIFT)
+        _sort_by_rank(out, known, table.n_codes[f] > 256, memory)
+    if mixed and known * _CODES_A_ROW < table.n_codes[f]:
+        _sort_runs(table, f, rows, out[:known], memory)
+    elif mixed:
+        _take_values(table, f, rows, out[:known], memory.values)
+        _sort_by_value(out[:known], memory.values, memory)
+        _rank_anew(out[:known], memory.values, np.uint32(0))
+    return (out[0] >> RANK_SHIFT) == (out[rows.size - 1] >> RANK_SHIFT)

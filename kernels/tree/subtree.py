@@ -14,18 +14,19 @@ import numpy as np
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
 from ..ops.partition import partition_list
-from .criterion import add_row, better, decided, own_score, rows_in, weight_in
+from .best_split import Node, find_split
+from .criterion import own_score, rows_in, weight_in
 from .draws import child_key, draw_order
-from .level import new_scratch
+from .level import Scratch, new_scratch
 from .problem import POISSON
 from .refine import middle
-from .scans import ScanMemory, scan_any, scan_two_classes
+from .scans import ScanMemory, take_amounts, walk_of
 from .sorted_lists import (
     ID_MASK,
     MISSING,
     PACKED_CLASSES,
     RANK_SHIFT,
-    SMALL_ROWS,
+    SortMemory,
     sort_feature,
 )
 
@@ -66,6 +67,50 @@ class Grown(NamedTuple):
     sides: Any
     totals: Any
     counts: Any
+
+
+class Stack(NamedTuple):
+    """Nodes of a small tree still to be made, and the features that vary in those above them.
+
+    frames : (n, 4) int64: start, stop, depth, the parent whose right child this is or -1
+    totals : (n, size) int64
+    keys : (n,) uint64
+    active : (n_depths, n_features) int32; one row for all if features are drawn
+    n_active : (n_depths,) int64
+    order : (n_features,) int32, of features as a node draws them
+    """
+
+    frames: Any
+    totals: Any
+    keys: Any
+    active: Any
+    n_active: Any
+    order: Any
+
+
+class Workspace(NamedTuple):
+    """Memory of one member.
+
+    lists : (n_features, most) uint32
+    classes : (most,) int32, of the rows of a small node, by their ids
+    goes_left : (most,) uint8, by ids
+    spare : (most,) uint32
+    sorting : SortMemory
+    tops : (n_features,) float64, the best score of each feature of a node
+    total : (size,) int64, statistics of the node at hand
+    scan : ScanMemory; scratch : Scratch; stack : Stack
+    """
+
+    lists: Any
+    classes: Any
+    goes_left: Any
+    spare: Any
+    sorting: SortMemory
+    tops: Any
+    total: Any
+    scan: ScanMemory
+    scratch: Scratch
+    stack: Stack
 
 
 @inner_kernel
@@ -116,6 +161,176 @@ def raw_value(table, rows, item, f):
 
 
 @allocating_kernel
+def new_workspace(table, targets, roots, drawing):
+    """Return a member's memory."""
+    d, size, most = table.codes.shape[1], targets.size, 1
+    for i in range(roots.starts.size):
+        most = max(most, roots.stops[i] - roots.starts[i])
+    scratch = new_scratch(size)
+    sorting = SortMemory(
+        np.empty(most, np.uint32), np.empty(most, table.values.dtype),
+        np.empty(most, table.values.dtype), np.empty(512, np.uint32),
+    )  # fmt: skip
+    scan = ScanMemory(
+        np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64),
+        np.empty(most, np.float64), np.empty(most, np.int64), np.empty(most, np.int64),
+        np.zeros(PACKED_CLASSES, np.int64), scratch.left, scratch.lacking, scratch.work,
+    )  # fmt: skip
+    stack = Stack(
+        np.empty((most + 1, 4), np.int64), np.empty((most + 1, size), np.int64),
+        np.empty(most + 1, np.uint64), np.empty((1 if drawing else most + 1, d), np.int32),
+        np.empty(most + 1, np.int64), np.empty(d, np.int32),
+    )  # fmt: skip
+    return Workspace(
+        np.empty((d, most), np.uint32), np.zeros(most, np.int32), np.empty(most, np.uint8),
+        np.empty(most, np.uint32), sorting, np.empty(d, np.float64), np.empty(size, np.int64),
+        scan, scratch, stack,
+    )  # fmt: skip
+
+
+@inner_kernel
+def begin_tree(table, targets, rows, mixed, work, drawing):
+    """Sort the features of a small node; those that vary are the active ones of depth 0."""
+    if targets.n_classes > 0 and targets.n_classes <= PACKED_CLASSES:
+        for i in range(rows.size):
+            work.classes[i] = targets.classes[rows[i]]
+    stack = work.stack
+    count = np.int64(0)
+    for f in range(table.codes.shape[1]):
+        constant = sort_feature(
+            table, f, rows, mixed[f] != 0, work.classes, work.sorting, work.lists[f]
+        )
+        if drawing or not constant:
+            stack.active[0, count] = f
+            count += 1
+    stack.n_active[0] = count
+
+
+@inner_kernel
+def varying(node, work, out):
+    """Write the features that vary in a node, and return how many do."""
+    count = np.int64(0)
+    for j in range(node.features.size):
+        f = np.int64(node.features[j])
+        if work.lists[f, node.start] >> RANK_SHIFT != work.lists[f, node.stop - 1] >> RANK_SHIFT:
+            out[count] = f
+            count += 1
+    return count
+
+
+@inner_kernel
+def part_lists(table, rows, node, split, features, work):
+    """Part the lists of a node by its split.
+
+    Parameters
+    ----------
+    split : Best
+    features : IN (n,) int32, whose lists are parted
+
+    Returns
+    -------
+    threshold : float
+    side : int, where missing values go
+    n_left : int
+    """
+    feature, position, side = split.feature, split.position, split.side
+    items = work.lists[feature, node.start : node.stop]
+    n_left = mark_left(items, position, side == 1, work.goes_left)
+    if position + 1 == items.size or items[position + 1] >> RANK_SHIFT == MISSING:
+        threshold = np.inf
+    else:
+        threshold = middle(
+            raw_value(table, rows, items[position], feature),
+            raw_value(table, rows, items[position + 1], feature),
+        )
+    if side == 0 and items[items.size - 1] >> RANK_SHIFT != MISSING:
+        side = 1 if n_left > items.size - n_left else 0
+    for j in range(features.size):
+        f = np.int64(features[j])
+        partition_list(work.lists[f, node.start : node.stop], ID_MASK, work.goes_left, work.spare)
+    return threshold, side, n_left
+
+
+@inner_kernel
+def push(stack, place, frame, key, total, less):
+    """Put a node on the stack: its statistics are ``total`` less ``less``."""
+    start, stop, depth, parent = frame
+    stack.frames[place, 0], stack.frames[place, 1] = start, stop
+    stack.frames[place, 2], stack.frames[place, 3] = depth, parent
+    stack.keys[place] = key
+    for k in range(less.size):
+        stack.totals[place, k] = total[k] - less[k]
+
+
+@inner_kernel
+def grow_tree(table, targets, limits, rows, root, work, grown):
+    """Grow the tree below a small node whose lists are ready; return how many nodes it has.
+
+    Parameters
+    ----------
+    root : (base, depth, walk): where its nodes begin, how deep it is, how lists are walked
+    """
+    base, root_depth, walk = root
+    d, size, stack, scratch = table.codes.shape[1], targets.size, work.stack, work.scratch
+    drawing = limits.max_features < d
+    total = work.total
+    count, pending = np.int64(0), 1
+    while pending > 0:
+        pending -= 1
+        start, stop = stack.frames[pending, 0], stack.frames[pending, 1]
+        depth, parent = stack.frames[pending, 2], stack.frames[pending, 3]
+        key = stack.keys[pending]
+        at = base + count
+        if parent >= 0:
+            grown.rights[base + parent] = count
+        for k in range(size):
+            total[k] = stack.totals[pending, k]
+            grown.totals[at, k] = total[k]
+        grown.features[at] = -1
+        grown.thresholds[at] = -2.0
+        grown.rights[at] = -1
+        grown.sides[at] = 0
+        count += 1
+        level = 0 if drawing else depth
+        n_active = stack.n_active[level]
+        if n_active == 0 or is_leaf(targets, limits, total, root_depth + depth):
+            continue
+        candidates = stack.active[level, :n_active]
+        if targets.n_classes == 0 and same_targets(
+            targets, rows, work.lists[np.int64(candidates[0]), start:stop]
+        ):
+            continue
+        if drawing:
+            draw_order(key, stack.order, limits.max_features)
+            node = Node(start, stop, walk, total, stack.order, limits.max_features, key)
+        else:
+            node = Node(start, stop, walk, total, candidates, d, key)
+        split = find_split(targets, limits, rows, node, work)
+        if split.feature < 0:
+            continue
+        if limits.min_gain > 0.0 and split.score - own_score(targets, total) < limits.min_gain:
+            continue
+        listed = candidates
+        if not drawing:
+            n_active = varying(node, work, stack.active[depth + 1])
+            stack.n_active[depth + 1] = n_active
+            listed = stack.active[depth + 1, :n_active]
+        threshold, side, n_left = part_lists(table, rows, node, split, listed, work)
+        grown.features[at] = split.feature
+        grown.thresholds[at] = threshold
+        grown.sides[at] = side
+        # The right child is done last, so it is pushed first.
+        right = (start + n_left, stop, depth + 1, count - 1)
+        push(stack, pending, right, child_key(key, 1), total, scratch.best)
+        for k in range(size):
+            scratch.inside[k] = total[k] - scratch.best[k]
+        left = (start, start + n_left, depth + 1, np.int64(-1))
+        push(stack, pending + 1, left, child_key(key, 0), total, scratch.inside)
+        pending += 2
+    return count
+
+
+@allocating_kernel
 def grow_subtrees(state, table, targets, limits, roots, grown):
     """Grow the trees below small nodes, as a member of a team.
 
@@ -126,164 +341,29 @@ def grow_subtrees(state, table, targets, limits, roots, grown):
     roots : Roots, one a ticket
     grown : Grown, OUT
     """
-    n_features = table.codes.shape[1]
-    size = targets.size
-    most = 1
-    for i in range(roots.starts.size):
-        most = max(most, roots.stops[i] - roots.starts[i])
-    lists = np.empty((n_features, most), np.uint32)
-    local_classes = np.zeros(most, np.int32)
-    goes_left = np.empty(SMALL_ROWS * 2, np.uint8)
-    spare = np.empty(most, np.uint32)
-    sorting = (
-        np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int32),
-        np.empty(most, np.int32), np.empty(256, np.int32),
-        np.empty(most, table.values.dtype), np.empty(most, table.values.dtype),
-    )  # fmt: skip
-    mixed = np.zeros(n_features, np.uint8)
-    for f in range(n_features):
+    d = table.codes.shape[1]
+    drawing = limits.max_features < d
+    work = new_workspace(table, targets, roots, drawing)
+    mixed = np.zeros(d, np.uint8)
+    for f in range(d):
         for code in range(table.n_codes[f]):
-            mixed[f] |= table.mixed[f, code]
-    scratch = new_scratch(size)
-    memory = ScanMemory(
-        np.empty(most, np.int32), np.empty(most, np.float64), scratch.left, scratch.lacking,
-        scratch.work,
-    )  # fmt: skip
-    # Frames: start, stop, depth, parent whose right child this is or -1, and statistics and key.
-    frames = np.empty((most + 1, 4), np.int64)
-    frame_totals = np.empty((most + 1, size), np.int64)
-    frame_keys = np.empty(most + 1, np.uint64)
-    drawing = limits.max_features < n_features
-    # The features that vary, by depth: the nodes below one are done before its sibling.
-    active = np.empty((1 if drawing else most + 1, n_features), np.int32)
-    n_active = np.empty(most + 1, np.int64)
-    order = np.empty(n_features, np.int32)
-    total = np.empty(size, np.int64)
+            if table.mixed[f, code] == 1:
+                mixed[f] = 1
+                break
+    nothing = np.zeros(targets.size, np.int64)
     while True:
         ticket = take_ticket(state)
         if ticket >= roots.starts.size:
             return
         rows = roots.rows[roots.starts[ticket] : roots.stops[ticket]]
-        base = roots.at[ticket]
-        root_depth = roots.depths[ticket]
-        if targets.n_classes > 0 and targets.n_classes <= PACKED_CLASSES:
-            for i in range(rows.size):
-                local_classes[i] = targets.classes[rows[i]]
-        count = 0
-        n_active[0] = 0
-        if not is_leaf(targets, limits, roots.totals[ticket], root_depth):
-            for f in range(n_features):
-                constant = sort_feature(
-                    table, f, rows, mixed[f] != 0, local_classes, sorting, lists[f]
-                )
-                if drawing or not constant:
-                    active[0, n_active[0]] = f
-                    n_active[0] += 1
-        frames[0, 0], frames[0, 1], frames[0, 2], frames[0, 3] = 0, rows.size, 0, -1
-        frame_keys[0] = roots.keys[ticket]
-        for k in range(size):
-            frame_totals[0, k] = roots.totals[ticket, k]
-        pending = 1
-        while pending > 0:
-            pending -= 1
-            start, stop = frames[pending, 0], frames[pending, 1]
-            depth, parent = frames[pending, 2], frames[pending, 3]
-            key = frame_keys[pending]
-            node = base + count
-            if parent >= 0:
-                grown.rights[base + parent] = count
-            for k in range(size):
-                total[k] = frame_totals[pending, k]
-                grown.totals[node, k] = total[k]
-            grown.features[node] = -1
-            grown.thresholds[node] = -2.0
-            grown.rights[node] = -1
-            grown.sides[node] = 0
-            count += 1
-            level = 0 if drawing else depth
-            if n_active[level] == 0 or is_leaf(targets, limits, total, root_depth + depth):
-                continue
-            if targets.n_classes == 0 and same_targets(
-                targets, rows, lists[active[level, 0], start:stop]
-            ):
-                continue
-            exact = decided(targets, total)
-            quick = exact and targets.n_classes == 2 and targets.weights.size == 0
-            quick = quick and limits.min_weight_leaf <= 0.0
-            if drawing:
-                draw_order(key, order)
-            best, feature, position, side = -np.inf, -1, -1, 0
-            vary = 0
-            for j in range(n_features if drawing else n_active[level]):
-                if drawing and j >= limits.max_features and feature >= 0:
-                    break
-                f = np.int64(order[j] if drawing else active[level, j])  # type: ignore[assignment]
-                items = lists[f, start:stop]
-                if items[0] >> RANK_SHIFT == items[items.size - 1] >> RANK_SHIFT:
-                    continue
-                if not drawing:
-                    active[depth + 1, vary] = f
-                    vary += 1
-                if quick and items[items.size - 1] >> RANK_SHIFT != MISSING:
-                    value, at = scan_two_classes(
-                        items, total[0], total[1], limits.min_samples_leaf, best, memory
-                    )
-                    if value > best or (value == best and value > -np.inf and f < feature):
-                        best, feature, position, side = value, f, at, 0
-                else:
-                    value, at, where = scan_any(
-                        targets, limits, rows, items, total, best, memory, scratch.inside
-                    )
-                    if at >= 0:
-                        verdict = 1
-                        if feature >= 0:
-                            verdict = better(
-                                targets, total, value, scratch.inside, best, scratch.best,
-                                scratch.work,
-                            )  # fmt: skip
-                        if verdict > 0 or (verdict == 0 and f < feature):
-                            best, feature, position, side = value, f, at, where
-                            for k in range(size):
-                                scratch.best[k] = scratch.inside[k]
-            if not drawing:
-                n_active[depth + 1] = vary
-            if feature < 0:
-                continue
-            if limits.min_gain > 0.0 and best - own_score(targets, total) < limits.min_gain:
-                continue
-            items = lists[np.int64(feature), start:stop]
-            n_left = mark_left(items, position, side == 1, goes_left)
-            middle_row = start + n_left
-            grown.features[node] = feature
-            grown.sides[node] = side
-            if position + 1 == items.size or items[position + 1] >> RANK_SHIFT == MISSING:
-                grown.thresholds[node] = np.inf
-            else:
-                grown.thresholds[node] = middle(
-                    raw_value(table, rows, items[position], feature),
-                    raw_value(table, rows, items[position + 1], feature),
-                )
-            if side == 0 and items[items.size - 1] >> RANK_SHIFT != MISSING:
-                grown.sides[node] = n_left > items.size - n_left
-            for k in range(size):
-                scratch.best[k] = 0
-            for i in range(items.size):
-                if goes_left[items[i] & ID_MASK] == 1:
-                    add_row(targets, np.int64(rows[np.int64(items[i] & ID_MASK)]), scratch.best)
-            for j in range(n_active[level if drawing else depth + 1]):
-                f = np.int64(active[level if drawing else depth + 1, j])  # type: ignore[assignment]
-                partition_list(lists[f], start, stop, ID_MASK, goes_left, spare)
-            # The right child is done last, so it is pushed first.
-            frames[pending, 0], frames[pending, 1] = middle_row, stop
-            frames[pending, 2], frames[pending, 3] = depth + 1, count - 1
-            frame_keys[pending] = child_key(key, 1)
-            for k in range(size):
-                frame_totals[pending, k] = total[k] - scratch.best[k]
-            pending += 1
-            frames[pending, 0], frames[pending, 1] = start, middle_row
-            frames[pending, 2], frames[pending, 3] = depth + 1, -1
-            frame_keys[pending] = child_key(key, 0)
-            for k in range(size):
-                frame_totals[pending, k] = scratch.best[k]
-            pending += 1
-        grown.counts[ticket] = count
+        total = roots.totals[ticket]
+        depth = roots.depths[ticket]
+        walk = walk_of(targets, limits, total)
+        work.stack.n_active[0] = 0
+        if not is_leaf(targets, limits, total, depth):
+            begin_tree(table, targets, rows, mixed, work, drawing)
+            take_amounts(targets, walk, rows, total, work.scan)
+        frame = (np.int64(0), rows.size, np.int64(0), np.int64(-1))
+        push(work.stack, 0, frame, roots.keys[ticket], total, nothing)
+        root = (roots.at[ticket], depth, walk)
+        grown.counts[ticket] = grow_tree(table, targets, limits, rows, root, work, grown)

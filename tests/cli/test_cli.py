@@ -11,7 +11,18 @@ import numpy as np
 import pytest
 
 import fastml
-from fastml._cli import bench, classifiers, demo, doctor, main, photograph, races, warmup, wines
+from fastml._cli import (
+    bench,
+    classifiers,
+    demo,
+    doctor,
+    main,
+    photograph,
+    races,
+    tumours,
+    warmup,
+    wines,
+)  # fmt: skip
 from fastml._cli.families import ALWAYS, FAMILIES
 from fastml.kernels.machine import notice
 from fastml.kernels.machine.jit import cache_directory
@@ -360,6 +371,7 @@ def test_demo_writes_its_pictures_and_says_where(tmp_path, monkeypatch, capsys):
         "digits.png",
         "wine-votes.png",
         "wine-densities.png",
+        "tumour-tree.png",
     ):
         assert name in printed
         assert (tmp_path / "made" / "here" / name).read_bytes().startswith(b"\x89PNG")
@@ -371,3 +383,13 @@ def test_demo_names_what_is_missing(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "rich.console", None)
     assert main(["demo"]) == 1
     assert "pip install 'fastml-kernels[demo]'" in capsys.readouterr().err
+
+
+def test_a_small_tree_and_a_forest_know_most_tumours(tmp_path):
+    found = tumours.grow()
+    assert found.tree.computed_by_ == "fastml"
+    assert found.tree.get_n_leaves() == 6
+    assert found.tree_accuracy > 0.88
+    assert found.forest_accuracy > 0.92
+    tumours.save_tree(tmp_path / "tree.png", found)
+    assert (tmp_path / "tree.png").stat().st_size > 10_000

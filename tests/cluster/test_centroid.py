@@ -12,6 +12,7 @@ from tolerances import assert_close
 import fastml
 from fastml import reference
 from fastml.cluster import _nearest
+from fastml.kernels.cluster.scores import pitch_of
 
 #: Scales at which squares underflow, overflow, or only just do not.
 SCALES = {
@@ -39,7 +40,7 @@ def problems(draw):
     """Draw (X, centers): shapes around the tile's, numbers that make deciding hard."""
     dtype = np.dtype(draw(st.sampled_from(DTYPES)))
     n_samples = draw(st.integers(1, 70))
-    n_features = draw(st.integers(1, 40))
+    n_features = draw(st.integers(1, 40) | st.sampled_from([64, 79, 129, 300]))
     n_clusters = draw(st.integers(1, 40))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     X = random.normal(size=(n_samples, n_features))
@@ -71,7 +72,7 @@ def test_labels_equal_the_reference(problem):
 def test_every_scale(dtype):
     random = np.random.default_rng(0)
     for scale in SCALES[dtype]:
-        for n_features in (1, 2, 5, 16, 33):
+        for n_features in (1, 2, 5, 16, 33, 90):
             for n_clusters in (2, 3, 9, 20):
                 X = random.uniform(-2, 2, size=(200, n_features)) * scale
                 centers = random.uniform(-2, 2, size=(n_clusters, n_features)) * scale
@@ -177,15 +178,51 @@ def test_same_bits_for_any_number_of_threads(dtype, shared_work):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n_samples", [1, 20, 21, 70])
+@pytest.mark.parametrize("n_samples", [1, 21, 1400])
+@pytest.mark.parametrize("n_features", [5, 70])
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_is_found(dtype, n_samples, number):
+def test_what_is_not_finite_is_found(dtype, n_samples, n_features, number):
     random = np.random.default_rng(0)
-    X = random.normal(size=(n_samples, 5)).astype(dtype)
-    centers = random.normal(size=(6, 5)).astype(dtype)
+    X = random.normal(size=(n_samples, n_features)).astype(dtype)
+    centers = random.normal(size=(6, n_features)).astype(dtype)
     assert _nearest.nearest_labels(X, centers) is not None
     X[-1, 3] = number
     assert _nearest.nearest_labels(X, centers) is None
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_clusters", [256, 257, 500])
+def test_many_centers_on_a_line(dtype, n_clusters):
+    """Ties of every kind: centres alike, rows halfway, and distances that round to the same."""
+    random = np.random.default_rng(n_clusters)
+    apart = random.normal(size=(n_clusters, 1)).astype(dtype)
+    grid = random.integers(-40, 41, size=(n_clusters, 1)).astype(dtype)
+    far = np.concatenate([apart, grid, -grid * 1e12, [[1e30], [-1e30], [0.0], [-0.0]]]).astype(
+        dtype
+    )
+    rows = np.concatenate([far, (far + far[::-1]) / 2, (grid + grid[::-1]) / 2, 1e20 * grid])
+    for centers in (apart, grid, far[random.permutation(len(far))], np.zeros_like(grid)):
+        assert_labels(np.tile(rows, (10, 1)).astype(dtype), centers)
+    limit = np.finfo(dtype).max
+    ends = np.array([-limit, limit] * n_clusters, dtype)[:, None]
+    assert_labels(np.concatenate([rows, ends]).astype(dtype), np.concatenate([ends, apart]))
+    rows[7] = np.nan
+    assert _nearest.nearest_labels(np.tile(rows, (10, 1)).astype(dtype), apart) is None
+
+
+@pytest.mark.checked
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("n_features", "n_clusters"), [(64, 1), (65, 5), (130, 16), (300, 7)])
+def test_few_centers_of_many_features(dtype, n_features, n_clusters):
+    """Rows are scored as they lie, unless their features are apart; both decide alike."""
+    assert pitch_of(n_features, n_clusters, 4) > 0
+    random = np.random.default_rng(n_features)
+    for n_samples in (21, 64, 333):
+        wide = np.round(random.normal(size=(2 * n_samples, n_features + 2)), 1).astype(dtype)
+        centers = np.round(random.normal(size=(n_clusters, n_features)), 1).astype(dtype)
+        for X in (wide[:n_samples, 2:], wide[::-2, :-2], np.asfortranarray(wide[:n_samples, 2:])):
+            assert_labels(X, centers)
+        assert_labels(np.repeat(wide[:1, 2:], n_samples, axis=0), centers)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

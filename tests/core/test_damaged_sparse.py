@@ -16,6 +16,8 @@ ESTIMATORS = {
     "Ridge": fastml.Ridge,
     "LogisticRegression": fastml.LogisticRegression,
     "KNeighborsClassifier": fastml.KNeighborsClassifier,
+    "DecisionTreeClassifier": fastml.DecisionTreeClassifier,
+    "RandomForestClassifier": lambda: fastml.RandomForestClassifier(2),
 }
 
 

@@ -46,6 +46,11 @@ JOBS = {
     "ComplementNB": (fastml.ComplementNB, counts),
     "BernoulliNB": (fastml.BernoulliNB, counts),
     "CategoricalNB": (fastml.CategoricalNB, counts),
+    "KNeighborsClassifier": (lambda: fastml.KNeighborsClassifier(3), plain),
+    "KNeighborsRegressor": (lambda: fastml.KNeighborsRegressor(3), numbers),
+    "RadiusNeighborsClassifier": (
+        lambda: fastml.neighbors.RadiusNeighborsClassifier(radius=3.0), plain,
+    ),
     "LinearRegression": (fastml.LinearRegression, numbers),
     "Ridge": (fastml.Ridge, numbers),
     "RidgeCV": (fastml.RidgeCV, numbers),
@@ -57,6 +62,14 @@ JOBS = {
     "MLPClassifier": (lambda: fastml.MLPClassifier((4,), max_iter=2, random_state=0), plain),
     "MLPRegressor": (
         lambda: fastml.MLPRegressor(hidden_layer_sizes=(4,), max_iter=2, random_state=0), numbers,
+    ),
+    "DecisionTreeClassifier": (fastml.DecisionTreeClassifier, plain),
+    "DecisionTreeRegressor": (fastml.DecisionTreeRegressor, numbers),
+    "RandomForestClassifier": (
+        lambda: fastml.RandomForestClassifier(3, random_state=0, n_jobs=1), plain,
+    ),
+    "RandomForestRegressor": (
+        lambda: fastml.RandomForestRegressor(3, random_state=0, n_jobs=1), numbers,
     ),
 }  # fmt: skip
 

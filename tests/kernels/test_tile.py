@@ -28,9 +28,11 @@ from fastml.kernels.tile import (
     load_first,
     load_part,
     load_rows,
+    load_some_rows,
     load_square,
     multiply_add,
     outer,
+    outer_with,
     rank1,
     store,
     store_first,
@@ -234,6 +236,32 @@ def test_outer_and_its_lane_sums(dtype, kernel, m, n):
     if m == n == 1:
         expected[0] = sums[0, 0]
     np.testing.assert_array_equal(out, expected)
+
+
+@compiled
+def add_products_of_rows(a, at, stride, X, rows, first, out):
+    tile = fill(a, 0.0, SIDE, 2)
+    for p in range(0, X.shape[1], lanes(X)):
+        tile = outer_with(tile, a, at + p, stride, load_some_rows(X, rows, first, p, 2))
+    add_lane_sums(out, 1, 2, tile, SIDE, 2)
+
+
+def test_products_of_rows_in_memory_with_rows_of_a_matrix(dtype):
+    step = lane_count(dtype)
+    for n_columns in range(1, 2 * step + 2):
+        stride = -(-n_columns // step) * step + 1
+        a = whole_numbers(2 + SIDE * stride, dtype)
+        # What lies beyond a row is NaN: it may neither be read nor count.
+        wide = np.full((12, n_columns + step), np.nan, dtype)
+        wide[:, :n_columns] = whole_numbers((12, n_columns), dtype, n_columns)
+        X = wide[::2, :n_columns]
+        rows = np.array([0, 5, 3])
+        out = np.full(2 + 2 * SIDE, 100, dtype)
+        add_products_of_rows(a, 2, stride, X, rows, 1, out)
+        held = np.stack([a[2 + i * stride :][:n_columns] for i in range(SIDE)])
+        expected = np.full_like(out, 100)
+        expected[1:-1] += (held @ X[rows[1:]].T).ravel()
+        np.testing.assert_array_equal(out, expected)
 
 
 @compiled

@@ -159,17 +159,6 @@ def test_votes(weights, k):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-15)
 
 
-def test_votes_come_in_pieces(monkeypatch):
-    from fastml.neighbors import _classification
-
-    X, y, queries = problem()
-    model = fastml.KNeighborsClassifier(weights="distance").fit(X, y)
-    whole = model.predict_proba(queries), model.predict(queries)
-    monkeypatch.setattr(_classification, "_VOTES_AT_ONCE", 1)
-    assert (model.predict_proba(queries) == whole[0]).all()
-    assert (model.predict(queries) == whole[1]).all()
-
-
 def test_weights_of_zero_are_refused():
     X, y, queries = problem()
     model = fastml.KNeighborsClassifier(weights=np.zeros_like).fit(X, y)
@@ -231,16 +220,6 @@ def test_radius_of_zero_infinity_and_tiny_distances():
     assert model.radius_neighbors([[1.0]], 1.0)[1][0].tolist() == [0, 1, 2]
     with pytest.raises(ValueError, match="return_distance must be True"):
         model.radius_neighbors(X, sort_results=True, return_distance=False)
-
-
-@pytest.mark.filterwarnings("ignore:invalid value encountered in cast")  # scikit-learn's own
-def test_radius_estimators():
-    X, y, queries = problem()
-    for kind in ("RadiusNeighborsClassifier", "RadiusNeighborsRegressor"):
-        ours = getattr(fastml, kind)(3.0, weights="distance").fit(X, y)
-        theirs = getattr(sklearn.neighbors, kind)(3.0, weights="distance").fit(X, y)
-        assert ours.computed_by_ == "fastml"
-        np.testing.assert_allclose(ours.predict(queries), theirs.predict(queries), rtol=1e-12)
 
 
 @pytest.mark.parametrize("mode", ["connectivity", "distance"])

@@ -314,7 +314,9 @@ def within_a_radius(draw: Draw) -> list[Any]:
     X, queries = draw.array(n, d), draw.array(draw.rows(), d)
     model = fastml.NearestNeighbors(radius=float(draw.random.uniform(0, 2 * d**0.5))).fit(X)
     distances, indices = model.radius_neighbors(queries)
-    return [*distances, *indices]
+    voted = fastml.RadiusNeighborsClassifier(np.inf, weights="distance").fit(X, draw.labels(n, 3))
+    means = fastml.RadiusNeighborsRegressor(np.inf).fit(X, X)
+    return [*distances, *indices, voted.predict_proba(queries), means.predict(queries)]
 
 
 def trees(draw: Draw) -> list[Any]:
@@ -336,13 +338,14 @@ def trees(draw: Draw) -> list[Any]:
     try:
         model = kind(
             criterion=criterion, max_features=int(random.integers(1, d + 1)), random_state=0,
-            min_samples_leaf=int(random.integers(1, 5)),
+            min_samples_leaf=int(random.integers(1, 5)), ccp_alpha=random.choice([0.0, 1e-3]),
         ).fit(X, y, weights)  # fmt: skip
     finally:
         _codes._LEAST_CODES, _codes._MOST_CODES, _grow.SMALL_ROWS = before
     nodes = model.tree_.__getstate__()["nodes"]
     results = [nodes[name].copy() for name in nodes.dtype.names]
-    return [*results, model.apply(X), model.predict(X), model.predict(X[-1:])]
+    columns = np.asfortranarray(X)
+    return [*results, model.apply(X), model.predict(columns), model.predict(X[-1:])]
 
 
 def forests(draw: Draw) -> list[Any]:
@@ -353,7 +356,13 @@ def forests(draw: Draw) -> list[Any]:
     settings: dict[str, Any] = {"n_estimators": 3, "random_state": draw.seed()}
     classes = fastml.RandomForestClassifier(**settings).fit(X, draw.labels(n, 3))
     numbers = fastml.RandomForestRegressor(**settings).fit(X, X[:, 0])
-    return [classes.predict_proba(X), numbers.predict(X), numbers.predict(X[-1:])]
+    holed = X.copy()
+    holed[::3, -1] = np.nan
+    columns = np.asfortranarray(X)
+    return [
+        classes.predict_proba(X), classes.predict_proba(columns), numbers.predict(holed),
+        numbers.predict(X[-1:]),
+    ]  # fmt: skip
 
 
 FAMILIES: dict[str, Callable[[Draw], list[Any]]] = {

@@ -60,11 +60,15 @@ def grown(model, X, y, w):
     return list(zip(feature, tree.threshold, tree.n_node_samples, strict=True))
 
 
-@pytest.fixture(params=["small nodes", "large nodes"])
+@pytest.fixture(params=["small nodes", "large nodes", "more codes"])
 def builder(request, monkeypatch):
-    """Few codes, so that bins hold many values; and nodes of nine rows count as large."""
-    monkeypatch.setattr(_codes, "_LEAST_CODES", 8)
-    monkeypatch.setattr(_codes, "_MOST_CODES", 8)
+    """Few codes, so that bins hold many values; and nodes of nine rows count as large.
+
+    With more codes than four a row, lists are sorted by value only where codes are equal.
+    """
+    n_codes = 32 if request.param == "more codes" else 8
+    monkeypatch.setattr(_codes, "_LEAST_CODES", n_codes)
+    monkeypatch.setattr(_codes, "_MOST_CODES", n_codes)
     if request.param == "large nodes":
         monkeypatch.setattr(_grow, "SMALL_ROWS", 8)
 
@@ -113,8 +117,9 @@ def test_bounds_matter(builder, monkeypatch):
         assert grown(DecisionTreeClassifier(), X, y, None) != expected
 
 
+@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("criterion", CLASSES + VALUES)
-def test_every_split_of_many_rows_is_the_best(criterion):
+def test_every_split_of_many_rows_is_the_best(criterion, weighted):
     """Node by node, in float64: no split tried by brute force is better than the one chosen."""
     random = np.random.default_rng(3)
     X = random.normal(size=(6000, 3)).astype(np.float32)
@@ -125,18 +130,19 @@ def test_every_split_of_many_rows_is_the_best(criterion):
     else:
         y = np.exp(signal)
         model = DecisionTreeRegressor(criterion=criterion, max_depth=4)
-    tree = model.fit(X, y).tree_
+    w = random.integers(1, 6, 6000).astype(float) if weighted else np.ones(6000)
+    tree = model.fit(X, y, w).tree_
     reached = model.decision_path(X).toarray().astype(bool)
 
-    def losses(side):
-        """Return weight times impurity, without constants, of every prefix of y[side]."""
+    def losses(side, w):
+        """Return weight times impurity, without constants, of every prefix of targets."""
         if criterion in CLASSES:
-            counts = np.cumsum(side[:, None] == np.arange(4), axis=0).astype(float)
+            counts = np.cumsum((side[:, None] == np.arange(4)) * w[:, None], axis=0)
             total = counts.sum(axis=1)
             if criterion == "gini":
                 return -(counts**2).sum(axis=1) / total
             return -(counts * np.log(np.where(counts > 0, counts / total[:, None], 1))).sum(axis=1)
-        sums, total = np.cumsum(side), np.arange(1, len(side) + 1)
+        sums, total = np.cumsum(side * w), np.cumsum(w)
         return -(sums**2) / total if criterion == "squared_error" else -sums * np.log(sums / total)
 
     for node in np.flatnonzero(tree.children_left >= 0):
@@ -144,8 +150,8 @@ def test_every_split_of_many_rows_is_the_best(criterion):
         best = np.inf
         for f in range(3):
             order = np.argsort(X[rows, f], kind="stable")
-            x, side = X[rows, f][order], y[rows][order]
-            loss = losses(side)[:-1] + losses(side[::-1])[::-1][1:]
+            x, side, weight = X[rows, f][order], y[rows][order], w[rows][order]
+            loss = losses(side, weight)[:-1] + losses(side[::-1], weight[::-1])[::-1][1:]
             best = min(best, loss[x[1:] > x[:-1]].min())
             if f == tree.feature[node]:
                 i = np.searchsorted(x, tree.threshold[node], side="right") - 1

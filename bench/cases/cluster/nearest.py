@@ -109,9 +109,9 @@ _NARROW = (
     "which spared most of packing; prefetching helps from half a cache line a row."
 )
 _WIDE = (
-    "784 features of 32 rows do not fit the first-level cache. Packing them could be spared by "
-    "lanes along the features, with a kernel of their own; asking for the next rows while packing "
-    "these gained nothing."
+    "784 features of 32 rows do not fit the first-level cache. With few centres rows are taken as "
+    "they lie, lanes along the features, and a row to come is asked for a line at a time between "
+    "products; many lines at once held up what was loaded there."
 )
 _SHARES = [
     ("1,000,000 × 2, k = 3,", 0.5, _NARROW),

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...harness.case import FASTML, Case, Cost
 from ...harness.sizes import Size
-from ...harness.targets import BEST, Target
+from ...harness.targets import BEST, SKLEARN, Target
 from ...harness.workloads import Search
 from ...peers import faiss, fastml, scipy, sklearn, sklearnex
 
@@ -90,7 +90,7 @@ TARGETS = [
     Target("nearest neighbours", "1,000,000 × 32, 1,000 queries", BEST, 1.8),
     Target("nearest neighbours", "100,000 × 64,", BEST, 1.4),
     Target("nearest neighbours", "60,000 × 784,", BEST, 1.0),
-    Target("nearest neighbours", "100,000 × 3,", BEST, 1.0),
-    Target("nearest neighbours", "1,000,000 × 32, 20 queries", BEST, 1.0),
-    Target("nearest neighbours", "1,000,000 × 32, 1 queries", BEST, 1.0),
+    Target("nearest neighbours", "100,000 × 3,", ("SciPy, tree",), 1.0),
+    Target("nearest neighbours", "1,000,000 × 32, 20 queries", ("faiss", *SKLEARN), 1.0),
+    Target("nearest neighbours", "1,000,000 × 32, 1 queries", ("faiss", *SKLEARN), 1.0),
 ]

@@ -1,0 +1,84 @@
+"""Random forests: a fit, the votes on many rows and on one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...harness.case import FASTML, Case, Cost
+from ...harness.sizes import Size
+from ...harness.targets import SKLEARN, Target
+from ...peers import trees
+from ..tree.fitting import table
+
+_KIND, _NAME = "28 normal, 2 classes", "RandomForestClassifier"
+#: Forests draw other rows and features; on the rows they saw all are nearly always right.
+_APART = 0.02
+#: Of the votes on rows that were not fitted, on average: trees are other trees.
+_VOTES_APART = 0.2
+
+
+def check_fit(name: str, truth: Any, answer: Any, inputs: Any) -> None:
+    """Compare scores on the rows of the fit."""
+    assert abs(answer - truth) <= _APART, f"{name}: a score of {answer} instead of {truth}"
+
+
+def check_votes(name: str, truth: Any, answer: Any, inputs: Any) -> None:
+    """Compare the mean distance of votes: each library grew its own trees."""
+    assert answer.shape == truth.shape
+    apart = float(np.abs(answer - truth).mean())
+    assert len(answer) == 1 or apart <= _VOTES_APART, f"{name}: votes are {apart} apart"
+
+
+def cases(size: Size) -> list[Case]:
+    """Return a fit, and predictions of many rows and of one."""
+    n, n_trees = size.pick(full=(20_000, 30), quick=(3000, 10), tiny=(300, 3))
+    kinds = {FASTML: "fastml", "scikit-learn": "sklearn", "sklearnex, 256 bins": "sklearnex"}
+    fits = {label: trees.fit(where, _NAME, n_estimators=n_trees) for label, where in kinds.items()}
+    fits["sklearnex"] = trees.fit(
+        "sklearnex", _NAME, n_estimators=n_trees, max_bins=n, min_bin_size=1
+    )
+    found = [
+        Case(
+            group="forest, fit",
+            name=f"{n_trees} trees of {n:,} × 28, 2 classes",
+            rows=fits,
+            inputs=lambda: table(_KIND, n),
+            check=check_fit,
+            headline=True,
+        )
+    ]
+    grown, n_rows, n_trees = size.pick(
+        full=(5000, 50_000, 100), quick=(2000, 5000, 30), tiny=(200, 60, 3)
+    )
+    for count in (n_rows, 1):
+        found.append(
+            Case(
+                group="forest, predict",
+                name=f"{count:,} × 28 through {n_trees} trees of {grown:,} rows",
+                rows={
+                    label.partition(",")[0]: trees.predict(
+                        where,
+                        _NAME,
+                        lambda: table(_KIND, grown),
+                        "predict_proba",
+                        n_estimators=n_trees,
+                    )
+                    for label, where in kinds.items()
+                },
+                inputs=lambda count=count: table(_KIND, count),
+                check=check_votes,
+                cost=Cost(read=4.0 * 28 * count, written=16.0 * count) if count > 1 else None,
+                headline=count > 1,
+            )
+        )
+    return found
+
+
+TARGETS = [
+    Target("forest, fit", "30 trees of 20,000 × 28", SKLEARN, 10),
+    Target("forest, fit", "30 trees of 20,000 × 28", ("sklearnex",), 1.0),
+    Target("forest, predict", "50,000 × 28", SKLEARN, 10),
+    Target("forest, predict", "1 × 28", SKLEARN, 10),
+]

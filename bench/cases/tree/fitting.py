@@ -1,0 +1,104 @@
+"""Whole fits of one tree, eight splits deep and to its pure leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...harness.case import FASTML, Case
+from ...harness.sizes import Size
+from ...harness.targets import SKLEARN, Target
+from ...harness.workloads import Labelled
+from ...peers import trees
+
+#: Kind of table, rows, depth.
+SHAPES: list[tuple[str, int, int | None]] = [
+    ("28 normal, 2 classes", 10_000, None),
+    ("28 normal, 2 classes", 100_000, 8),
+    ("28 normal, 2 classes", 100_000, None),
+    ("28 normal, 2 classes", 300_000, 8),
+    ("54, 44 of them binary, 7 classes", 100_000, 8),
+    ("54, 44 of them binary, 7 classes", 100_000, None),
+    ("784 whole numbers, 10 classes", 10_000, 8),
+    ("28 normal, regression", 100_000, 8),
+]
+#: At equal settings ours and scikit-learn's trees differ by what is drawn among equal splits;
+#: LightGBM's is another tree.
+_TIES, _OTHER, _FEW = 2e-3, 0.25, 5000
+
+
+def table(kind: str, n: int) -> Labelled:
+    """Return rows and what is to be predicted of them."""
+    random = np.random.default_rng(0)
+    if kind.startswith("784"):
+        y = random.integers(0, 10, n)
+        centers = random.integers(0, 256, (10, 784))
+        noise = random.normal(0, 90, (n, 784))
+        X = np.clip(np.rint(centers[y] * (random.random((n, 784)) < 0.2) + noise), 0, 255)
+        return Labelled(X.astype(np.float32), y)
+    d = 10 if kind.startswith("54") else 28
+    X = random.standard_normal((n, d), dtype=np.float32)
+    signal = X[:, 0] + X[:, 1] * X[:, 2] + np.sin(3 * X[:, 3]) + 0.5 * X[:, 4] ** 2
+    signal = signal + random.normal(size=n)
+    if d == 10:
+        binary = random.random((n, 44)) < random.uniform(0.01, 0.3, 44)
+        signal = signal + binary[:, :12] @ random.normal(size=12)
+        X = np.hstack([X, binary.astype(np.float32)])
+        return Labelled(X, np.searchsorted(np.quantile(signal, np.arange(1, 7) / 7), signal))
+    return Labelled(X, signal if kind.endswith("regression") else (signal > 0.5).astype(int))
+
+
+def check(name: str, truth: Any, answer: Any, inputs: Any) -> None:
+    """Compare scores on the rows of the fit with scikit-learn's."""
+    if name.startswith("LightGBM") and len(inputs.X) < _FEW:
+        return  # leaves of twenty rows at least leave little of few
+    allowed = _OTHER if name.startswith("LightGBM") else _TIES
+    assert abs(answer - truth) <= allowed, f"{name}: a score of {answer} instead of {truth}"
+
+
+def cases(size: Size) -> list[Case]:
+    """Return a fit of every shape."""
+    shapes = size.pick(
+        full=SHAPES,
+        quick=[(kind, n // 20, depth) for kind, n, depth in SHAPES],
+        tiny=[(kind, 200, depth) for kind, _, depth in SHAPES[2:7:2]],
+    )
+    found = []
+    for kind, n, depth in shapes:
+        name = "DecisionTreeRegressor" if kind.endswith("regression") else "DecisionTreeClassifier"
+        rows = {
+            "scikit-learn": trees.fit("sklearn", name, max_depth=depth),
+            FASTML: trees.fit("fastml", name, max_depth=depth),
+        }
+        if depth:
+            rows["LightGBM, one round"] = trees.one_round
+        found.append(
+            Case(
+                group="decision tree, fit",
+                name=f"{n:,} × {kind}, {'full' if depth is None else f'depth {depth}'}",
+                rows=rows,
+                inputs=lambda a=(kind, n): table(*a),
+                check=check,
+                headline=n > 10_000 or kind.startswith("784"),
+            )
+        )
+    return found
+
+
+LIGHTGBM = ("LightGBM, one round",)
+_NORMAL, _BINARY = "28 normal, 2 classes", "54, 44 of them binary, 7 classes"
+TARGETS = [
+    Target("decision tree, fit", f"10,000 × {_NORMAL}, full", SKLEARN, 10),
+    Target("decision tree, fit", f"100,000 × {_NORMAL}, depth 8", SKLEARN, 20),
+    Target("decision tree, fit", f"100,000 × {_NORMAL}, full", SKLEARN, 25),
+    Target("decision tree, fit", f"300,000 × {_NORMAL}, depth 8", SKLEARN, 30),
+    Target("decision tree, fit", f"100,000 × {_BINARY}, depth 8", SKLEARN, 12),
+    Target("decision tree, fit", f"100,000 × {_BINARY}, full", SKLEARN, 8),
+    Target("decision tree, fit", "10,000 × 784 whole numbers, 10 classes, depth 8", SKLEARN, 6),
+    Target("decision tree, fit", "100,000 × 28 normal, regression, depth 8", SKLEARN, 15),
+    Target("decision tree, fit", f"100,000 × {_NORMAL}, depth 8", LIGHTGBM, 1.0),
+    Target("decision tree, fit", f"300,000 × {_NORMAL}, depth 8", LIGHTGBM, 1.0),
+    Target("decision tree, fit", f"100,000 × {_BINARY}, depth 8", LIGHTGBM, 1.0),
+    Target("decision tree, fit", "10,000 × 784 whole numbers, 10 classes, depth 8", LIGHTGBM, 1.0),
+]

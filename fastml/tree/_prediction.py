@@ -1,0 +1,163 @@
+"""What the tree estimators share after the fit: each row's leaf, and what stands there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..core.estimator import as_of_now
+from ..core.validation import Array, check_compressed, check_sparse
+from ..execution import over_blocks
+from ._arrays import paths
+from ._fitted import ANSWERS, NODES, VALUES, Fitted
+from ._predictor import looked_up
+
+
+def refuse_long_indices(X: Any) -> None:
+    """Raise ValueError, as scikit-learn does, where a sparse matrix counts in 64 bits."""
+    if X.indices.dtype != np.intc or X.indptr.dtype != np.intc:
+        raise ValueError("No support for np.int64 index based sparse matrices")
+
+
+class TreePrediction:
+    """Mixin before a decision tree of scikit-learn."""
+
+    def _rows(self, X: Any, fitted: Fitted, check_input: bool) -> Any:
+        """Return X as the fast prediction takes it, numbers that are not finite left to see."""
+        state = vars(self)
+        me: Any = self
+        kinds = (np.float64, np.float32) if fitted.exact else (np.float32,)
+        # One row would spend its time in scikit-learn's validation otherwise.
+        if (
+            type(X) is np.ndarray
+            and X.dtype.type in kinds
+            and X.dtype.isnative
+            and X.ndim == 2
+            and X.shape[1] == fitted.n_features == me.n_features_in_
+            and len(X)
+            and "feature_names_in_" not in state
+        ):
+            return X
+        if issparse(X):
+            check_sparse(X)
+            if not fitted.exact:
+                return None
+            X = validate_data(
+                self, X, dtype=list(kinds), reset=False, ensure_all_finite=False,
+                accept_sparse="csr",
+            )  # fmt: skip
+            refuse_long_indices(X)
+            check_compressed(X)
+        elif check_input:
+            X = validate_data(
+                self, X, dtype=list(kinds), reset=False, ensure_all_finite=False,
+                accept_sparse="csr",
+            )  # fmt: skip
+        else:
+            me._validate_X_predict(X, check_input=False)
+            if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.type not in (
+                np.float32, np.float64,
+            ):  # fmt: skip
+                return None
+            X = X if fitted.exact else X.astype(np.float32)
+        return X if X.shape[0] else None
+
+    def _at_leaves(self, X: Any, check_input: bool, what: str) -> tuple[Array, Fitted] | None:
+        """Return what stands at each row's leaf, or None where scikit-learn's code is needed.
+
+        With the tree that was asked: another fit may put a new one into its place meanwhile.
+        """
+        me: Any = as_of_now(self)
+        fitted: Any = vars(me).get("_fitted")
+        if fitted is None:
+            check_is_fitted(me)
+        fitted = fitted.now()
+        if me.n_outputs_ != 1:
+            return None
+        X = me._rows(X, fitted, check_input)
+        if X is None:
+            return None
+        predictor = fitted.predictor(X.dtype.type)
+        classes = None
+        if what == ANSWERS and isinstance(self, ClassifierMixin):
+            classes = me.classes_
+        table = fitted.table(predictor, what, classes)
+        found, finite = looked_up(predictor, X, table, False)
+        if not finite:
+            if check_input:
+                missing = me._compute_missing_values_in_feature_mask(X) is not None
+            else:
+                missing = bool(np.isnan(X.data if issparse(X) else X).any())
+            if missing:
+                found, _ = looked_up(predictor, X, table, True)
+        if classes is not None and classes.dtype != np.int64:
+            found = classes.take(found)
+        return found, fitted
+
+    @over_blocks
+    def apply(self, X: Any, check_input: bool = True) -> Array:
+        """Return the leaf each row ends in.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            The rows.
+        check_input : bool, default=True
+            Whether X is checked; False only for what has been.
+
+        Returns
+        -------
+        leaves : ndarray (n_samples,) of int64
+        """
+        found = self._at_leaves(X, check_input, NODES)
+        base: Any = super()
+        return base.apply(X, check_input) if found is None else found[0]
+
+    @over_blocks
+    def predict(self, X: Any, check_input: bool = True) -> Array:
+        """Return the class or the mean of the leaf each row ends in.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            The rows.
+        check_input : bool, default=True
+            Whether X is checked; False only for what has been.
+
+        Returns
+        -------
+        y : ndarray (n_samples,)
+        """
+        found = self._at_leaves(X, check_input, ANSWERS)
+        base: Any = super()
+        return base.predict(X, check_input) if found is None else found[0]
+
+    def decision_path(self, X: Any, check_input: bool = True) -> Any:
+        """Return which nodes each row passes.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            The rows.
+        check_input : bool, default=True
+            Whether X is checked; False only for what has been.
+
+        Returns
+        -------
+        indicator : sparse matrix (n_samples, n_nodes)
+            1 where the row passes the node.
+        """
+        found = self._at_leaves(X, check_input, NODES)
+        base: Any = super()
+        if found is None:
+            return base.decision_path(X, check_input)
+        return paths(found[1].arrays, found[0])
+
+    def _shares(self, X: Any, check_input: bool) -> Array | None:
+        """Return the values of each row's leaf, or None where scikit-learn's code is needed."""
+        found = self._at_leaves(X, check_input, VALUES)
+        return None if found is None else found[0]

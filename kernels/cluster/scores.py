@@ -1,0 +1,266 @@
+"""Scores of some rows against all centres, in the two ways tiles can hold them.
+
+*Packed*, samples lie along the lanes: rows are transposed into a panel, and every number of a
+centre meets a vector of samples.  *As they lie*, features do: a vector of a row meets a vector of
+a centre, and each score is a sum over lanes at the end.  Transposing costs some operations a
+feature, a sum over lanes some a score, so few centres of many features are better taken as they
+lie: :func:`pitch_of` is where that is decided, by shape alone.  Labels do not depend on it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..machine.jit import allocating_kernel, inner_kernel
+from ..ops.pack import consecutive_rows, pack_panel, pack_rows, panel_size, rows_per_block
+from ..ops.product import NARROW, add_products
+from ..ops.scratch import aligned_zeros
+from ..tile import (
+    COLUMNS,
+    SIDE,
+    VECTORS,
+    add_lane_sums,
+    broadcast,
+    fill,
+    indices,
+    lanes,
+    largest_column,
+    load,
+    load_some_rows,
+    multiply_add,
+    outer_with,
+    prefetch,
+    store,
+)
+
+#: Features, and features a centre, from where on rows are taken as they lie.
+_FEATURES_AS_THEY_LIE, _FEATURES_A_CENTER = 64, 8
+#: Rows that are taken as they lie at once; panels hold whole groups of them.
+_ROWS = SIDE // 2 * 2
+#: Products of packed rows added to one sum: sums of sums round less, see ``ops.certify``.
+_PRODUCTS_AT_ONCE = 128
+
+
+class PanelWork(NamedTuple):
+    """Working memory of one member: all that scoring a panel needs.
+
+    panel : the samples, features first; (size,) of X's type, and more than four tile heights
+    rows : (2 * height,) int64, their row numbers, and the next ones
+    distances : (n_clusters,) float64, of the sample that is decided again
+    labels : (height,) int32, of the panel's samples
+    """
+
+    panel: np.ndarray
+    rows: np.ndarray
+    distances: np.ndarray
+    labels: np.ndarray
+
+
+@allocating_kernel
+def panel_work(X, n_clusters):
+    """Return working memory for panels of X."""
+    height = rows_per_block(X)
+    return PanelWork(
+        aligned_zeros(X, panel_size(X) + 4 * height),
+        np.empty(2 * height, np.int64),
+        np.empty(n_clusters),
+        np.empty(height, np.int32),
+    )
+
+
+def pitch_of(n_features: int, n_clusters: int, lanes_: int) -> int:
+    """Return the elements from one centre to the next where rows are taken as they lie, else 0.
+
+    For rows whose features are back to back.
+    """
+    if n_features < _FEATURES_AS_THEY_LIE or n_features < _FEATURES_A_CENTER * n_clusters:
+        return 0
+    return -(-n_features // lanes_) * lanes_
+
+
+@inner_kernel
+def roundings(points, pitch):
+    """Return through how many roundings a product goes on its way into a score.
+
+    Its own, then one for every sum it is part of: over features (or vectors of them), over
+    lanes, and with the bias.
+
+    Parameters
+    ----------
+    points : IN (n_clusters, n_features)
+    pitch : int, of Centers
+    """
+    n_features = points.shape[1]
+    if pitch == 0:
+        at_once = _PRODUCTS_AT_ONCE
+        return 1 + min(n_features, at_once) + (n_features + at_once - 1) // at_once
+    width = lanes(points)
+    count = 2 + pitch // width
+    while width > 1:
+        count += 1
+        width //= 2
+    return count
+
+
+@inner_kernel
+def score_rows(X, rows, first, centers, panel):
+    """Score rows, gathered by number, against all centres.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_features), any strides
+    rows : IN int64, row numbers; those of this panel from element ``first``, then of the next
+    centers : IN Centers
+    panel : OUT, of a PanelWork
+
+    Returns
+    -------
+    norms, best, index, second : tiles; the squares of the samples' norms, the largest
+        score, its centre, and the second largest score
+    """
+    if centers.pitch == 0:
+        pack_rows(X, rows, first, 0, panel, 0)
+        return score_panel(panel, centers)
+    return _score_as_they_lie(X, rows, first, centers, panel)
+
+
+@inner_kernel
+def score_consecutive(X, first, last, rows, centers, panel):
+    """Score rows first, first + 1, ..., repeating ``last``, as :func:`score_rows` does.
+
+    Parameters
+    ----------
+    rows : OUT, of a PanelWork
+    """
+    if centers.pitch == 0:
+        pack_panel(X, first, last, rows, panel, 0)
+        return score_panel(panel, centers)
+    consecutive_rows(first, last, rows)
+    return _score_as_they_lie(X, rows, 0, centers, panel)
+
+
+@inner_kernel
+def _shift_panel(panel, n_features, shift):
+    """Subtract ``shift`` from a panel of samples and return the squares of their norms (a tile).
+
+    Parameters
+    ----------
+    panel : IN/OUT flat array, (n_features, rows)
+    shift : IN (n_features,)
+    """
+    height = rows_per_block(panel)
+    norms = fill(panel, 0.0, VECTORS, 1)
+    for p in range(n_features):
+        column = load(panel, p * height, 0, VECTORS, 1) - broadcast(shift, p, 0, VECTORS, 1)
+        store(panel, p * height, 0, column)
+        norms = multiply_add(column, column, norms)
+    return norms
+
+
+def _scores_of_width(width: int) -> Any:
+    """Make the function that scores a panel against ``width`` centres, in one tile."""
+
+    @inner_kernel
+    def scores(panel, n_features, centers, j):
+        height = rows_per_block(panel)
+        tile = broadcast(centers.half_norms, j, 1, VECTORS, width)
+        for p in range(0, n_features, _PRODUCTS_AT_ONCE):
+            count = min(_PRODUCTS_AT_ONCE, n_features - p)
+            at = j * n_features + p * width
+            if p == 0:
+                tile = add_products(tile, panel, 0, height, count, centers.shifted, at, width, 1)
+            else:
+                some = fill(panel, 0.0, VECTORS, width)
+                tile = tile + add_products(
+                    some, panel, p * height, height, count, centers.shifted, at, width, 1
+                )
+        return tile
+
+    return scores
+
+
+_wide, _narrow = _scores_of_width(COLUMNS), _scores_of_width(NARROW)
+
+
+@inner_kernel
+def score_panel(panel, centers):
+    """Score a packed panel of samples against all centres, as :func:`score_rows` does.
+
+    Parameters
+    ----------
+    panel : IN/OUT flat array, (n_features, rows); shifted
+    centers : IN Centers, packed
+    """
+    half_norms = centers.half_norms
+    n_features = centers.points.shape[1]
+    norms = _shift_panel(panel, n_features, centers.shift)
+    best = fill(panel, -np.inf, VECTORS, 1)
+    second = fill(panel, -np.inf, VECTORS, 1)
+    index = indices(panel, 0, VECTORS)
+    j = 0
+    while j + COLUMNS <= half_norms.size:
+        wide = _wide(panel, n_features, centers, j)
+        best, index, second = largest_column(wide, j, best, index, second)
+        j += COLUMNS
+    if j < half_norms.size:
+        narrow = _narrow(panel, n_features, centers, j)
+        best, index, second = largest_column(narrow, j, best, index, second)
+    return norms, best, index, second
+
+
+@inner_kernel
+def _shifted_rows(X, rows, first, p, shift):
+    """Return a vector of each of _ROWS rows from feature p on, less the shift."""
+    return load_some_rows(X, rows, first, p, _ROWS) - load(shift, p, 0, 1, _ROWS)
+
+
+@inner_kernel
+def _measure_rows(X, rows, first, shift, pitch, panel, norms_at):
+    """Write the squares of the norms of _ROWS rows."""
+    norms = fill(panel, 0.0, 1, _ROWS)
+    for p in range(0, pitch, lanes(panel)):
+        part = _shifted_rows(X, rows, first, p, shift)
+        norms = multiply_add(part, part, norms)
+    add_lane_sums(panel, norms_at, 0, norms, 1, _ROWS)
+
+
+@inner_kernel
+def _score_square(X, rows, first, soon, tile, centers):
+    """Return the products of the centres of a tile with _ROWS rows, lane by lane.
+
+    On the way the memory of a row to come is asked for, a line at a time: many at once would hold
+    up what is loaded here.
+    """
+    shifted, pitch = centers.shifted, centers.pitch
+    at = tile * SIDE * pitch
+    square = fill(shifted, 0.0, SIDE, _ROWS)
+    for p in range(0, pitch, lanes(shifted)):
+        prefetch(X, soon, p)
+        part = _shifted_rows(X, rows, first, p, centers.shift)
+        square = outer_with(square, shifted, at + p, pitch, part)
+    return square
+
+
+@inner_kernel
+def _score_as_they_lie(X, rows, first, centers, panel):
+    height = rows_per_block(X)
+    norms_at = SIDE * height
+    store(panel, norms_at, 0, fill(panel, 0.0, VECTORS, 1))
+    for i in range(0, height, _ROWS):
+        _measure_rows(X, rows, first + i, centers.shift, centers.pitch, panel, norms_at + i)
+    norms = load(panel, norms_at, 0, VECTORS, 1)
+    best = fill(panel, -np.inf, VECTORS, 1)
+    second = fill(panel, -np.inf, VECTORS, 1)
+    index = indices(panel, 0, VECTORS)
+    for tile in range(centers.half_norms.size // SIDE):
+        j = tile * SIDE
+        store(panel, 0, height, broadcast(centers.half_norms, j, 1, VECTORS, SIDE))
+        for i in range(0, height, _ROWS):
+            soon = rows[min(first + height + i + tile % _ROWS, rows.size - 1)]
+            square = _score_square(X, rows, first + i, soon, tile, centers)
+            add_lane_sums(panel, i, height, square, SIDE, _ROWS)
+        scores = load(panel, 0, height, VECTORS, SIDE)
+        best, index, second = largest_column(scores, j, best, index, second)
+    return norms, best, index, second

@@ -1,0 +1,144 @@
+"""The best split of a small node, over its features.
+
+First the best score of every feature; then, of the features and rows that may be the best, what the
+integers say.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..machine.jit import inner_kernel
+from .criterion import add_row, better, score
+from .draws import draw_one
+from .scans import ANY, doubtful, scan_any, score_rows, top_score
+from .sorted_lists import ID_MASK, MISSING, RANK_SHIFT
+
+
+class Node(NamedTuple):
+    """A node about to be split.
+
+    start, stop : int, where it is in the lists
+    walk : int, how lists are walked
+    total : (size,) int64
+    features : (n,) int32, those that may vary; the first ``most`` are in order
+    most : int, how many of them it looks at: more are drawn only until a split is found
+    key : uint64, for draws
+    """
+
+    start: Any
+    stop: Any
+    walk: int
+    total: Any
+    features: Any
+    most: int
+    key: Any
+
+
+class Best(NamedTuple):
+    """The best split so far: its statistics on the left are in ``scratch.best``.
+
+    score : float, -inf for none
+    feature : int, -1 for none
+    position : int, the last row of the list on the left; side : 1 where missing values go left
+    """
+
+    score: Any
+    feature: Any
+    position: Any
+    side: Any
+
+
+@inner_kernel
+def is_better(targets, node, value, f, best, scratch):
+    """Whether a split by feature f, its statistics in ``scratch.inside``, beats the best so far."""
+    if best.feature < 0:
+        return value > -np.inf
+    verdict = better(
+        targets, node.total, value, scratch.inside, best.score, scratch.best, scratch.work
+    )
+    return verdict > 0 or (verdict == 0 and f < best.feature)
+
+
+@inner_kernel
+def keep(value, f, position, side, scratch):
+    """Return a split as the best so far."""
+    for k in range(scratch.best.size):
+        scratch.best[k] = scratch.inside[k]
+    return Best(value, f, np.int64(position), np.int64(side))
+
+
+@inner_kernel
+def range_of(limits, n):
+    """Return after which rows [first, stop) of n a split leaves enough on both sides."""
+    least = max(limits.min_samples_leaf, 1)
+    return least - 1, n - least
+
+
+@inner_kernel
+def settle(targets, limits, rows, node, f, least, best, work):
+    """Return the best of the best so far and a feature's splits of scores from ``least`` on."""
+    first, stop = range_of(limits, node.stop - node.start)
+    items = work.lists[f, node.start : node.stop]
+    score_rows(targets, node.walk, items, node.total, work.scan)
+    left = work.scratch.inside
+    for k in range(targets.size):
+        left[k] = 0
+    done = np.int64(0)
+    for i in range(first, stop):
+        if work.scan.scores[i] < least:
+            continue
+        while done <= i:
+            add_row(targets, np.int64(rows[np.int64(items[done] & ID_MASK)]), left)
+            done += 1
+        value = score(targets, left, node.total)
+        if is_better(targets, node, value, f, best, work.scratch):
+            best = keep(value, f, i, 0, work.scratch)
+    return best
+
+
+@inner_kernel
+def find_split(targets, limits, rows, node, work):
+    """Return the best split of a node, a Best.
+
+    Parameters
+    ----------
+    rows : IN, the rows the lists' ids stand for
+    node : Node
+    work : Workspace, its lists ready
+    """
+    n = node.stop - node.start
+    first, stop = range_of(limits, n)
+    best = Best(-np.inf, np.int64(-1), np.int64(-1), np.int64(0))
+    top, looked = 0.0, 0
+    for j in range(node.features.size):
+        if j >= node.most and (best.feature >= 0 or top > 0.0):
+            break
+        if j >= node.most:
+            draw_one(node.key, node.features, j)
+        looked = j + 1
+        f = np.int64(node.features[j])
+        items = work.lists[f, node.start : node.stop]
+        work.tops[j] = 0.0
+        if items[0] >> RANK_SHIFT == items[n - 1] >> RANK_SHIFT or first >= stop:
+            continue
+        if node.walk != ANY and items[n - 1] >> RANK_SHIFT != MISSING:
+            score_rows(targets, node.walk, items, node.total, work.scan)
+            work.tops[j] = top_score(work.scan, first, stop)
+            top = max(top, work.tops[j])
+            continue
+        value, at, side = scan_any(
+            targets, limits, rows, items, node.total, work.scan, work.scratch.inside
+        )
+        if at >= 0 and is_better(targets, node, value, f, best, work.scratch):
+            best = keep(value, f, at, side, work.scratch)
+    if top == 0.0:
+        return best
+    least = doubtful(targets, node.walk, node.total, n, top)
+    for j in range(looked):
+        if work.tops[j] >= least:
+            f = np.int64(node.features[j])
+            best = settle(targets, limits, rows, node, f, least, best, work)
+    return best

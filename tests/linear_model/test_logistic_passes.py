@@ -1,0 +1,59 @@
+"""A pass over rows where they lie and one over packed rows: the same bits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from element_types import DTYPES
+
+from fastml.core.threads import set_num_threads
+from fastml.kernels.linear_model import logistic as kernel
+from fastml.kernels.ops.strips import Rows
+from fastml.linear_model._logistic_passes import pass_over
+
+
+def problem(n, d, dtype, offset):
+    random = np.random.default_rng(d)
+    X = (random.normal(size=(n, d)) + offset).astype(dtype)
+    shift = X[0].astype(np.float64)
+    W = random.normal(size=(1, d + 1)) / np.sqrt(d + 1)
+    return X, shift, W, random.integers(0, 2, n).astype(np.int32), random.uniform(0.1, 2.0, n)
+
+
+@pytest.mark.checked
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("d", [1, 7, 8, 15, 16, 17, 28, 33, 100])
+@pytest.mark.parametrize("n", [127, 128, 300])
+@pytest.mark.parametrize("offset", [0.0, 1e5])
+def test_rows_where_they_lie_give_what_packed_rows_do(n, d, dtype, offset):
+    """Else a block that ends inside an array would have other bits than the array."""
+    X, shift, W, target, weights = problem(n, d, dtype, offset)
+    found = []
+    for order in ("C", "F"):  # of one feature both orders are one
+        rows = Rows.of(np.array(X, order=order), None, None, shift)
+        found.append(pass_over(rows, target, weights, W, kernel.TWO_CLASSES))
+    wide = np.column_stack([X.astype(np.float64) - shift, np.ones(n)])
+    margins = wide @ W[0]
+    signed = np.where(target == 1, -margins, margins)
+    loss = (weights * np.logaddexp(0.0, signed)).sum()
+    gradient = (weights * (1 / (1 + np.exp(-margins)) - target)) @ wide
+    scale = np.abs(wide).T @ weights
+    assert found[0].value == found[1].value
+    assert (found[0].gradient == found[1].gradient).all()
+    for value, found_gradient, _ in found:
+        np.testing.assert_allclose(value, loss, rtol=1e-13)
+        np.testing.assert_allclose(found_gradient[0] / scale, gradient / scale, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.usefixtures("shared_work")
+def test_the_same_bits_at_any_number_of_threads(dtype):
+    X, shift, W, target, weights = problem(20_000, 28, dtype, 3.0)
+    rows, found = Rows.of(X, None, None, shift), []
+    for threads in (1, 2, 3, 7):
+        set_num_threads(threads)
+        found.append(pass_over(rows, target, weights, W, kernel.TWO_CLASSES))
+    set_num_threads(2)
+    for value, gradient, _ in found[1:]:
+        assert value == found[0][0]
+        assert (gradient == found[0][1]).all()

@@ -1,0 +1,49 @@
+"""What a user does to a fitted tree is seen."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+import sklearn.tree
+
+from fastml import DecisionTreeClassifier, DecisionTreeRegressor
+
+
+@pytest.mark.parametrize("part", ["value", "threshold", "feature"])
+@pytest.mark.parametrize("kind", [DecisionTreeClassifier, DecisionTreeRegressor])
+def test_a_tree_that_is_edited_in_place_predicts_as_edited(kind, part):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(200, 3)).astype(np.float32)
+    y = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)
+    model = kind(random_state=0).fit(X, y)
+    before = model.predict(X)
+    model.tree_.max_depth  # noqa: B018 - handed out, not edited
+    assert np.array_equal(model.predict(X), before)
+    if part == "value":
+        model.tree_.value[...] = np.roll(
+            model.tree_.value, 1, axis=2 if kind is DecisionTreeClassifier else 0
+        )
+    elif part == "threshold":
+        model.tree_.threshold[...] += 0.5
+    else:
+        inner = model.tree_.feature >= 0
+        model.tree_.feature[inner] = 2
+    theirs = getattr(sklearn.tree, kind.__name__)(random_state=0).fit(X, y)
+    theirs.tree_ = model.tree_
+    copied = pickle.loads(pickle.dumps(model))
+    assert not np.array_equal(model.predict(X), before)
+    assert np.array_equal(model.predict(X), theirs.predict(X))
+    assert np.array_equal(model.apply(X), theirs.apply(X))
+    assert np.array_equal(copied.predict(X), theirs.predict(X))
+
+
+def test_classes_that_are_renamed_are_seen():
+    X, y = np.arange(6.0)[:, None], [0, 0, 1, 1, 2, 2]
+    model = DecisionTreeClassifier().fit(X, y)
+    assert model.predict([[5.0]]) == [2]
+    model.classes_[2] = 9
+    assert model.predict([[5.0]]) == [9]
+    model.classes_ = np.array(["a", "b", "c"])
+    assert model.predict([[5.0]]) == ["c"]

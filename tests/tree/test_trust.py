@@ -1,0 +1,114 @@
+"""What a tree must survive: interrupts, errors, and a million nodes."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+
+import numpy as np
+import pytest
+
+import fastml
+from fastml import (
+    DecisionTreeClassifier,
+    DecisionTreeRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+
+
+def samples(n, d=6):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(n, d)).astype(np.float32)
+    return X, X[:, 0] + X[:, 1] * X[:, 2] + random.normal(size=n)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
+@pytest.mark.parametrize("seconds", [0.002, 0.02, 0.1])
+@pytest.mark.parametrize("kind", ["classes", "values", "forest"])
+def test_an_interrupt_leaves_the_model_as_it_was(kind, seconds):
+    X, signal_ = samples(400_000, 12)
+    y = signal_ if kind == "values" else (signal_ > 0).astype(int)
+    make = {
+        "classes": DecisionTreeClassifier,
+        "values": DecisionTreeRegressor,
+        "forest": lambda: RandomForestClassifier(50, random_state=0),
+    }[kind]
+    model = make().fit(X[:500], y[:500])
+    predicted = model.predict(X[:500])
+    before = dict(vars(model))
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    old = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, y)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+    assert vars(model).keys() == before.keys()
+    assert all(vars(model)[name] is before[name] for name in before)
+    np.testing.assert_array_equal(model.predict(X[:500]), predicted)
+
+
+@pytest.mark.parametrize("kind", [RandomForestClassifier, RandomForestRegressor])
+def test_an_error_leaves_a_forest_as_it_was(kind):
+    X, signal_ = samples(80)
+    model = kind(3, random_state=0, warm_start=True).fit(X, signal_ > 0)
+    before, trees = dict(vars(model)), list(model.estimators_)
+    for bad in (np.full_like(X, np.inf), X[:-1], "text"):
+        with pytest.raises(ValueError):
+            model.set_params(n_estimators=5).fit(bad, signal_ > 0)
+        assert {**vars(model), "n_estimators": 3} == before
+        assert model.estimators_ == trees
+    model.fit(X, signal_ > 0)
+    assert model.estimators_[:3] == trees
+    assert len(model.estimators_) == 5
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_row_and_constant_features(dtype):
+    for n in (1, 2, 5000):
+        X = np.full((n, 3), 7, dtype)
+        y = np.arange(n) % 3
+        tree = DecisionTreeClassifier().fit(X, y)
+        assert tree.computed_by_ == "fastml"
+        assert tree.get_n_leaves() == 1
+        shares = np.bincount(y) / n
+        np.testing.assert_allclose(tree.predict_proba(X[:1])[0], shares, rtol=1e-15)
+        forest = RandomForestClassifier(3, random_state=0, bootstrap=False).fit(X, y)
+        np.testing.assert_allclose(forest.predict_proba(X[:1])[0], shares, rtol=1e-15)
+
+
+@pytest.mark.parametrize("n", [65_535, 65_536, 65_537])
+def test_values_that_just_fit_into_16_bits_and_do_not(n):
+    X = np.random.default_rng(0).permutation(n).astype(np.float32)[:, None]
+    y = (X[:, 0] % 2).astype(int)
+    y[X[:, 0] < n - 300] = 0  # few leaves, at the last values
+    tree = DecisionTreeClassifier().fit(X, y)
+    assert tree.computed_by_ == "fastml"
+    assert tree.score(X, y) == 1.0
+    assert tree.get_n_leaves() == 300 + (n % 2 == 1)
+    cuts = np.sort(tree.tree_.threshold[tree.tree_.children_left >= 0])
+    np.testing.assert_array_equal(cuts, np.arange(n - len(cuts), n) - 0.5)
+
+
+@pytest.mark.long
+def test_a_tree_of_a_million_nodes():
+    n = 700_000
+    X = np.random.default_rng(0).permutation(n).astype(np.float32)[:, None] * 0.5
+    y = np.random.default_rng(1).permutation(n) * 1.0
+    with fastml.num_threads(1):
+        tree = DecisionTreeRegressor().fit(X, y)
+    assert tree.computed_by_ == "fastml"
+    assert tree.tree_.node_count == 2 * n - 1
+    np.testing.assert_array_equal(tree.predict(X), y)
+    np.testing.assert_array_equal(tree.apply(X[::7]), tree.tree_.apply(X[::7]))
+    other = DecisionTreeRegressor().fit(np.asfortranarray(X), y)
+    copy = pickle.loads(pickle.dumps(tree))
+    for again in (other, copy):
+        for mine, theirs in zip(tree._fitted.arrays, again._fitted.arrays, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
