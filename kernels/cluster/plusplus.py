@@ -37,8 +37,8 @@ class Draw(NamedTuple):
 
     chosen : (n_clusters,) int64 row numbers, the first one given
     candidates : (n_candidates,) int64 row numbers; for the first centre that one itself
-    points : (n_features * n_columns,) flat of X's type, n_columns a multiple of N: the centre
-        chosen last, then the candidates
+    points : (n_features * n_columns,) flat of X's type, n_columns a multiple of COLUMNS: the
+        centre chosen last, then the candidates
     closest : (n_samples,) of X's type, squared distance to the closest centre; infinite at first
     potentials : (tree_size, 1 + n_candidates) float64: of each block, then of the nodes of
         their tree, the weighted sum of the closest distances, and what it would be with each
@@ -85,7 +85,7 @@ def distances_to_points(panel, n_features, points, n_columns, distances):
     ----------
     panel : IN (n_features, rows) flat
     points : IN (n_features * n_columns,) flat, point j at [p * n_columns + j]
-    n_columns : int, a multiple of N
+    n_columns : int, a multiple of COLUMNS
     distances : OUT (n_columns, rows) flat
     """
     height = rows_per_block(panel)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from ..machine.jit import inner_kernel
 from ..ops.strips import strip_width
 from ..tile import (
-    M,
+    VECTORS,
     add_as,
     add_lane_sums,
     fill,
@@ -90,22 +90,22 @@ def add_direct_sums(rows, first, height, residuals, at, sums):
     quarter = height // 4
     move = quarter * n_features
     for start in range(0, n_features, width):
-        s = load(shift, start, 0, M, 1)
-        a = fill(shift, 0.0, M, 1)
-        b = fill(shift, 0.0, M, 1)
-        c = fill(shift, 0.0, M, 1)
-        d = fill(shift, 0.0, M, 1)
+        s = load(shift, start, 0, VECTORS, 1)
+        a = fill(shift, 0.0, VECTORS, 1)
+        b = fill(shift, 0.0, VECTORS, 1)
+        c = fill(shift, 0.0, VECTORS, 1)
+        d = fill(shift, 0.0, VECTORS, 1)
         for r in range(quarter):
             p = (first + r) * n_features + start
-            a = rank1(a, load_as(shift, X, p, 0, M, 1) - s, residuals, r, 1)
+            a = rank1(a, load_as(shift, X, p, 0, VECTORS, 1) - s, residuals, r, 1)
             p += move
-            b = rank1(b, load_as(shift, X, p, 0, M, 1) - s, residuals, r + quarter, 1)
+            b = rank1(b, load_as(shift, X, p, 0, VECTORS, 1) - s, residuals, r + quarter, 1)
             p += move
-            c = rank1(c, load_as(shift, X, p, 0, M, 1) - s, residuals, r + 2 * quarter, 1)
+            c = rank1(c, load_as(shift, X, p, 0, VECTORS, 1) - s, residuals, r + 2 * quarter, 1)
             p += move
-            d = rank1(d, load_as(shift, X, p, 0, M, 1) - s, residuals, r + 3 * quarter, 1)
+            d = rank1(d, load_as(shift, X, p, 0, VECTORS, 1) - s, residuals, r + 3 * quarter, 1)
         total = (a + b) + (c + d)
-        inside = rows_below(shift, n_features - start, M)
+        inside = rows_below(shift, n_features - start, VECTORS)
         add_as(sums, at + start, 0, select(inside, total, 0.0))
     e, f, g, h = 0.0, 0.0, 0.0, 0.0
     for r in range(quarter):

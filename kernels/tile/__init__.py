@@ -123,9 +123,6 @@ from .shape import (
     COLUMNS,
     SIDE,
     VECTORS,
-    G,
-    M,
-    N,
     lanes_of,
 )
 from .type import (
@@ -137,10 +134,7 @@ __all__ = [
     "COLUMNS",
     "SIDE",
     "VECTORS",
-    "G",
-    "M",
     "MaskType",
-    "N",
     "TileType",
     "absolute",
     "add_as",

@@ -16,9 +16,6 @@ COLUMNS = 8 if host().vector_registers == 32 else 6
 #: Side of the square tile whose entries are sums over samples (a weight gradient).
 SIDE = 4 if host().vector_registers == 32 else 3
 
-#: The names these had before.
-M, N, G = VECTORS, COLUMNS, SIDE
-
 
 def lanes_of(dtype: Any) -> int:
     """Return the number of elements of a NumPy dtype in a register, outside kernels."""

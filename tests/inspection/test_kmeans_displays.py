@@ -331,7 +331,7 @@ def test_matplotlib_is_imported_late():
     assert run.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize(("name", "n_axes"), [("plot_kmeans_steps", 6), ("plot_elbow", 2)])
+@pytest.mark.parametrize(("name", "n_axes"), [("plot_kmeans_steps", 6), ("plot_elbow", 4)])
 def test_example(name, n_axes, monkeypatch):
     plt.close("all")
     monkeypatch.setattr(plt, "show", lambda: None)
