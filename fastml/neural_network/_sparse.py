@@ -58,9 +58,11 @@ def rows_a_call(samples: Samples) -> int:
     return max(1, int(_BYTES_A_CALL // (samples.X.shape[1] * samples.X.dtype.itemsize)))
 
 
-def checked_rows(estimator: Any, X: Any, **options: Any) -> Any:
+def checked_rows(estimator: Any, X: Any, dtype: Any, reset: bool = False) -> Any:
     """Return X as by :func:`core.estimator.samples`, or :class:`SparseRows`."""
-    return (sparse_samples if is_sparse(X) else samples)(estimator, X, **options)
+    if is_sparse(X):
+        return sparse_samples(estimator, X, dtype=dtype, reset=reset)
+    return samples(estimator, X, dtype=dtype, reset=reset)
 
 
 def checked_rows_and_targets(
