@@ -214,8 +214,10 @@ class LloydRun:
     def arrays(self) -> dict[str, Array]:
         """Return all that the next iterations depend on, and change."""
         rows, sums = self._rows, self._sums
+        centers = self._centers._asdict()
+        del centers["pitch"]  # which never changes
         return {
-            **self._centers._asdict(),
+            **centers,
             **self._moves._asdict(),
             "labels": rows.labels,
             "limits": rows.limits,

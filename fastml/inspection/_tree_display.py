@@ -63,7 +63,7 @@ class TreeDisplay:
     --------
     >>> import fastml
     >>> from sklearn.datasets import load_iris
-    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> X, y = load_iris(return_X_y=True)
     >>> tree = fastml.DecisionTreeClassifier(max_leaf_nodes=3).fit(X, y)
     >>> display = fastml.inspection.TreeDisplay.from_estimator(tree)
     >>> display.ax_.get_title(loc="left")
