@@ -53,8 +53,10 @@ def check(name: str, truth: Any, answer: Any, inputs: Any) -> None:
     """Compare scores on the rows of the fit with scikit-learn's."""
     if name.startswith("LightGBM") and len(inputs.X) < _FEW:
         return  # leaves of twenty rows at least leave little of few
-    allowed = _OTHER if name.startswith("LightGBM") else _TIES
-    assert abs(answer - truth) <= allowed, f"{name}: a score of {answer} instead of {truth}"
+    if name.startswith("LightGBM"):  # of many classes a tree each: it may be far better
+        assert answer >= truth - _OTHER, f"{name}: a score of {answer} where {truth} is had"
+        return
+    assert abs(answer - truth) <= _TIES, f"{name}: a score of {answer} instead of {truth}"
 
 
 def cases(size: Size) -> list[Case]:
