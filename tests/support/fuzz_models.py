@@ -40,13 +40,21 @@ def _counting(weights: Array | None, n: int) -> Array:
 
 
 def _about_means(X: Array, Y: Array, weights: Array) -> tuple[Array, Array, Array, Array, Array]:
-    """Return the weights, the means and the rows about them, in extended precision."""
-    w, A, B = weights.astype(_Long), X.astype(_Long), Y.astype(_Long)
-    means = []
-    for C in (A, B):
+    """Return the weights, the means and the rows about them, in extended precision.
+
+    Everything is taken about the heaviest row: where one outweighs all others by far, what is left
+    of it about the means is less than the means themselves are rounded.
+    """
+    w = weights.astype(_Long)
+    means, about = [], []
+    for C in (X.astype(_Long), Y.astype(_Long)):
+        origin = C[weights.argmax()]
+        C = C - origin
         mean = w @ C / w.sum()
-        means.append(mean + w @ (C - mean) / w.sum())
-    return w, *means, A - means[0], B - means[1]
+        mean = mean + w @ (C - mean) / w.sum()
+        means.append(origin + mean)
+        about.append(C - mean)
+    return w, *means, *about
 
 
 def gram(random: Generator) -> str:
