@@ -42,8 +42,13 @@ def share(number: float | None) -> str:
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
     """Return a Markdown table, numbers to the right."""
     head = list(head)
-    lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
+    lines = [_line(head), "|---" + "|---:" * (len(head) - 1) + "|"]
+    return lines + [_line(row) for row in rows]
+
+
+def _line(cells: Iterable[str]) -> str:
+    """Return a line of a table: a bar in a cell, as in k-means||, would begin another."""
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
 
 def count(number: float) -> str:
