@@ -16,12 +16,15 @@ from .style import COLORS, entitle, figure_of, plain_ticks, save, short
 FEWEST_RESULTS = 3
 _MARKERS = "osD^v<>ph"
 
+#: Work of less than this at the machine's limit is left out of the roofline.
+_LEAST_SECONDS = 1e-5
+
 
 def under_the_roof(result: Result, dtype: str) -> list[dict[str, Any]]:
     """Return the cases a roofline of one type can show.
 
-    Those whose arrays stay in a cache may be faster than memory, and bounds may spare most of
-    what a plain algorithm computes: the roof says nothing about them.
+    Those whose arrays stay in a cache may be faster than memory, bounds may spare most of what a
+    plain algorithm computes, and a row alone is all call: the roof says nothing about them.
     """
     limits = result["limits"]["all"]
     found = []
@@ -29,6 +32,8 @@ def under_the_roof(result: Result, dtype: str) -> list[dict[str, Any]]:
         if not (case.get("flops") and case.get("bytes") and case.get("limit")):
             continue
         if case["dtype"] != dtype or FASTML not in case["rows"] or case["group"] == "scaling":
+            continue
+        if case["limit"] < _LEAST_SECONDS:
             continue
         memory = limits["read"] * case["flops"] / case["bytes"]
         if _speed(case) <= min(limits[f"flops {dtype}"], memory) / 1e9:
