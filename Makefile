@@ -17,7 +17,7 @@ help:
 	@echo "make demo    cluster a photograph, train classifiers, time both against the reference"
 	@echo "make test    lint, type check and run the tests, in parallel processes"
 	@echo "make test-all HOURS=1            every campaign, and fuzzing by the hour (SHORT=1: some of each)"
-	@echo "make bench   measure against NumPy, the peers and the machine's limits: twelve minutes"
+	@echo "make bench   measure against NumPy, the peers and the machine's limits: half an hour"
 	@echo "make bench-quick                 the same in under two minutes"
 	@echo "make bench-grid SEED=... SECONDS=...   race the peers on shapes drawn by lot"
 	@echo "make bench-compare A=... B=...   has commit B become slower than commit A?"
