@@ -167,4 +167,6 @@ def cases(size: Size) -> list[Case]:
 
 
 #: A fit of a file takes no longer than 1.25 times what is longer: the array's fit, or reading.
-TARGETS = [Target("fits of a file", name, (ARRAY, READING), 0.8, slowest=True) for name in FITS]
+TARGETS = [
+    Target("fits of a file", f"{name}, ", (ARRAY, READING), 0.8, slowest=True) for name in FITS
+]
