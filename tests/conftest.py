@@ -12,6 +12,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import pytest
 from hypothesis import settings
 
+from fastml.core import thread_count
+
 # A process that a test starts is no worker of ours: pytest-benchmark would not measure in one.
 for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
     del os.environ[name]
@@ -29,6 +31,13 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if "long" in item.keywords:
                 item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def threads_left_as_they_were():
+    """A number of threads that a test leaves behind would decide the tests after it."""
+    yield
+    assert thread_count._chosen is None, "use fastml.num_threads in a with block"
 
 
 @pytest.fixture

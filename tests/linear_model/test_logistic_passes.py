@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from element_types import DTYPES
 
-from fastml.core.threads import set_num_threads
+from fastml.core.threads import num_threads
 from fastml.kernels.linear_model import logistic as kernel
 from fastml.kernels.ops.strips import Rows
 from fastml.linear_model._logistic_passes import pass_over
@@ -51,9 +51,8 @@ def test_the_same_bits_at_any_number_of_threads(dtype):
     X, shift, W, target, weights = problem(20_000, 28, dtype, 3.0)
     rows, found = Rows.of(X, None, None, shift), []
     for threads in (1, 2, 3, 7):
-        set_num_threads(threads)
-        found.append(pass_over(rows, target, weights, W, kernel.TWO_CLASSES))
-    set_num_threads(2)
+        with num_threads(threads):
+            found.append(pass_over(rows, target, weights, W, kernel.TWO_CLASSES))
     for value, gradient, _ in found[1:]:
         assert value == found[0][0]
         assert (gradient == found[0][1]).all()

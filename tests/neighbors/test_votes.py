@@ -61,9 +61,7 @@ def cubed(distances):
 def test_votes_and_means_are_the_definitions(weights, algorithm, threads, offset):
     X, y, queries, targets = problem(offset=offset)
     settings = {"weights": weights, "algorithm": algorithm}
-    before = fastml.get_num_threads()
-    fastml.set_num_threads(threads)
-    try:
+    with fastml.num_threads(threads):
         for kind in (
             fastml.KNeighborsClassifier(6, **settings),
             fastml.RadiusNeighborsClassifier(RADIUS, outlier_label=2, **settings),
@@ -93,8 +91,6 @@ def test_votes_and_means_are_the_definitions(weights, algorithm, threads, offset
                 assert (means[i] == reference.weighted_mean(given, targets[rows])).all()
             assert np.isnan(means[alone]).all()
             assert bool(alone) == radius
-    finally:
-        fastml.set_num_threads(before)
 
 
 @pytest.mark.checked
