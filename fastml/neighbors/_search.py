@@ -9,7 +9,7 @@ import numpy as np
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, readable
 from ..kernels.neighbors import base as packing
-from ..kernels.neighbors import candidates, exact, few, filter, radius
+from ..kernels.neighbors import candidates, exact, few, radius, sieve
 from ..kernels.neighbors.codes import Codes
 from ..kernels.ops.top import NOBODY
 from ..kernels.tile import VECTORS, lanes_of
@@ -78,6 +78,10 @@ class Base(NamedTuple):
         codes = encoded(rows, shift) if codes_pay(*rows.shape) else None
         return cls(rows, shift, packed, half_norms, float(largest.max()), codes)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the rows: how they are packed is the processor's."""
+        return type(self).of, (self.X, self.packed.dtype)
+
 
 def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]:
     """Return the squared distances and the numbers of the nearest rows of every query.
@@ -116,7 +120,8 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
     indices = np.empty((n_queries, n_neighbors), np.int64)
     height = VECTORS * lanes_of(base.packed.dtype)
     X, shift, packed, half_norms = map(readable, base[:4])
-    base = Base(X, shift, packed, half_norms, base.largest, base.codes)
+    codes = base.codes and Codes._make((*map(readable, base.codes[:-1]), base.codes.unit))
+    base = Base(X, shift, packed, half_norms, base.largest, codes)
     propose = _by_reading
     if n_queries > _FEW_QUERIES:
         propose = _by_candidates if base.codes is None else _by_codes
@@ -197,11 +202,13 @@ def _by_codes(
     cut = _Cut.of(n_groups, len(queries), height, 4 * quads, quads + 4)
     found = cut.heaps(n_candidates, queries.dtype)
     kept = np.empty((cut.n_parts, cut.n_chunks), np.bool_)
+    known = np.full(cut.n_padded if cut.n_parts > 1 else 0, np.inf)
     run_team(
-        filter.find_by_codes,
+        sieve.find_by_codes,
         min(team_size(n_samples * (quads + 4) * cut.n_padded / 60), kept.size),
-        queries, base.X, base.codes, (cut.block_groups, cut.part_groups, cut.ticket_panels),
-        most_looks(n_features), new_state(), *found, kept,
+        queries, base.X, base.codes,
+        (cut.block_groups, cut.part_groups, cut.ticket_panels),
+        most_looks(n_features), new_state(), known, *found, kept,
     )  # fmt: skip
     settled = _settled(base, queries, found, True, squares, indices)
     others = np.repeat(~kept.all(axis=0), cut.ticket_panels * height)[: len(queries)]

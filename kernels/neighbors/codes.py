@@ -1,4 +1,4 @@
-"""Rows as bytes: a filter that lets through every row that may be near, and few others.
+"""Rows as bytes: a sieve that lets through every row that may be near, and few others.
 
 A row v, moved as for the scores of :mod:`.candidates`, is written as v = c e + r with whole numbers
 e from -127 to 127 and a rest r.  Products of bytes are exact and four times as fast as those of

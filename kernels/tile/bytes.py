@@ -18,7 +18,7 @@ from .type import TileType
 
 
 def _dot(builder: Any, total: Any, left: Any, right: Any) -> Any:
-    """Return total + the sums of four products: bytes of ``left`` from 0 on, of ``right`` signed."""
+    """Return total + the sums of four products: bytes of ``left`` from 0, of ``right`` signed."""
     bits = 32 * total.type.count
     if host().byte_products:
         name = f"llvm.x86.avx512.vpdpbusd.{bits}"
@@ -32,7 +32,9 @@ def _dot(builder: Any, total: Any, left: Any, right: Any) -> Any:
 
 
 @operation(tile=INTEGERS, column=INTEGERS, array=ARRAY, offset=INDEX, stride=INDEX)
-def add_byte_products(tile: TileType, column: TileType, array: Any, offset: Any, stride: Any) -> Any:
+def add_byte_products(
+    tile: TileType, column: TileType, array: Any, offset: Any, stride: Any
+) -> Any:
     """Return tile + column * row, where a number is four bytes and a product the sum of theirs.
 
     A tile of int32; the bytes of ``column``, m x 1, are 0 to 255, those of the row -128 to 127.

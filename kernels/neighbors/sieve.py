@@ -15,6 +15,7 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import finish_ticket, take_ticket
+from ..ops.pack import rows_per_block
 from ..ops.scratch import aligned_zeros
 from ..ops.top import clear_heap, is_worse, replace_worst
 from ..tile import (
@@ -36,8 +37,17 @@ from ..tile import (
     spread,
     store,
 )
-from ..ops.pack import rows_per_block
-from .codes import GROUP_NUMBERS, LONGEST, PART, TINY, encode, measure, move_row, padded_features, scale_for
+from .codes import (
+    GROUP_NUMBERS,
+    LONGEST,
+    PART,
+    TINY,
+    encode,
+    measure,
+    move_row,
+    padded_features,
+    scale_for,
+)
 
 #: Turns signed bytes into bytes from 0 on, 128 more, four at once.
 _FROM_ZERO = np.int32(-2139062144)
@@ -58,6 +68,8 @@ class Wanted(NamedTuple):
     about : flat float32, (panels, 4, rows): of each query its SCALE, at least its LENGTH and REST,
         and the score to beat, BOUND
     norms : flat float64, (panels, rows): |w|^2, or -inf where that is no number that suits
+    known : float64, of each query in whole panels: as many candidates as are kept have been found,
+        in any part, whose squared distances are no more; (0,) where there is but one part
     unit : float, see Codes
     """
 
@@ -67,6 +79,7 @@ class Wanted(NamedTuple):
     words: Any
     about: Any
     norms: Any
+    known: Any
     unit: Any
 
 
@@ -153,6 +166,27 @@ def encode_panel(queries, first, codes, wanted, panel):
 
 
 @inner_kernel
+def note_worst(wanted, panel, lane, key):
+    """Write the score that beats the worst candidate of a query, here or known from other parts.
+
+    Members write what is known without waiting for one another.  Whichever number one finds there,
+    so many rows are as near; so it changes which rows are looked at, not which ones are found.
+    """
+    height = rows_per_block(wanted.about)
+    worst = np.float64(key)
+    if wanted.known.size > 0:
+        at = wanted.first + panel * height + lane
+        known = wanted.known[at]
+        if worst < known:
+            wanted.known[at] = worst
+        else:
+            worst = known
+    wanted.about[(panel * LANE_NUMBERS + BOUND) * height + lane] = score_to_beat(
+        wanted.norms[panel * height + lane], worst, wanted.unit, wanted.n_features
+    )
+
+
+@inner_kernel
 def look_at_rows(work, bits, first, wanted, panel, rows, keys, numbers):
     """Compute the distances of those rows of a group whose scores are above a lane's limit.
 
@@ -182,9 +216,7 @@ def look_at_rows(work, bits, first, wanted, panel, rows, keys, numbers):
                 square = square_between(rows, row * n_features, wanted.queries, of, n_features)
                 if is_worse(heap[0], held[0], square, row):
                     replace_worst(heap, held, heap.size, square, row)
-        wanted.about[(panel * LANE_NUMBERS + BOUND) * height + lane] = score_to_beat(
-            wanted.norms[panel * height + lane], np.float64(heap[0]), wanted.unit, n_features
-        )
+        note_worst(wanted, panel, lane, heap[0])
     return looks
 
 
@@ -212,6 +244,10 @@ def scan_codes(wanted, panel, codes, rows, first, last, work, keys, numbers):
     scale = load(wanted.about, about + SCALE * height, 0, VECTORS, 1)
     length = load(wanted.about, about + LENGTH * height, 0, VECTORS, 1)
     rest = load(wanted.about, about + REST * height, 0, VECTORS, 1)
+    if wanted.known.size > 0:
+        for lane in range(height):
+            if wanted.about[about + BOUND * height + lane] < np.inf:
+                note_worst(wanted, panel, lane, keys[lane, 0])
     bound = load(wanted.about, about + BOUND * height, 0, VECTORS, 1)
     looks = 0
     for g in range(first, last):
@@ -240,7 +276,7 @@ def scan_codes(wanted, panel, codes, rows, first, last, work, keys, numbers):
 
 
 @allocating_kernel
-def find_by_codes(queries, X, codes, cut, most_looks, state, keys, numbers, kept):
+def find_by_codes(queries, X, codes, cut, most_looks, state, known, keys, numbers, kept):
     """Find the candidates of all queries in every part of the rows, as a member of a team.
 
     Parameters
@@ -251,8 +287,8 @@ def find_by_codes(queries, X, codes, cut, most_looks, state, keys, numbers, kept
     cut : (block_groups, part_groups, ticket_panels), see ``candidates.find_candidates``
     most_looks : float, the share of rows up to which looking at them pays
     state : IN/OUT the team's state, zero at the start
-    keys : OUT (n_parts, n_padded, n_candidates) of the queries' type, for as many queries as fill
-        whole panels: squared distances, as heaps
+    known : IN/OUT float64, infinite for as many queries as fill whole panels; (0,) for one part
+    keys : OUT (n_parts, n_padded, n_candidates) of the queries' type: squared distances, as heaps
     numbers : OUT (n_parts, n_padded, n_candidates) int64, rows
     kept : OUT (n_parts, n_chunks) bool; where not, a ticket's queries would look at too many rows,
         and their heaps are not filled
@@ -280,11 +316,13 @@ def find_by_codes(queries, X, codes, cut, most_looks, state, keys, numbers, kept
         first_panel = chunk * ticket_panels
         count = min(ticket_panels, n_panels - first_panel)
         first = first_panel * height
-        wanted = Wanted(flat, first, n_features, words, about, norms, codes.unit)
+        wanted = Wanted(flat, first, n_features, words, about, norms, known, codes.unit)
         for b in range(count):
             encode_panel(queries, first + b * height, codes, wanted, b)
             for i in range(height):
-                clear_heap(keys[part, first + b * height + i], numbers[part, first + b * height + i])
+                clear_heap(
+                    keys[part, first + b * height + i], numbers[part, first + b * height + i]
+                )
         last_group = min((part + 1) * part_groups, n_groups)
         looks, scanned = 0, (last_group - part * part_groups) * COLUMNS * _FREE_SHARE
         good = True
