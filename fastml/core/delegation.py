@@ -24,7 +24,6 @@ def fit_as_scikit_learn(estimator: Any, reason: str, fit: Callable[[Any], Any]) 
     fit : callable
         Takes the twin and fits it.
     """
-
     with fitted_at_once(estimator) as twin:
         fit(twin)
         twin.computed_by_ = f"scikit-learn: {reason}"
