@@ -54,6 +54,7 @@ class FastSearch:
     computed_by_: str
     metric: str
     algorithm: str
+    _search: Metric | None
 
     def _fit(self, X: Any, y: Any = None) -> Any:
         reason = why_not(self, X)
