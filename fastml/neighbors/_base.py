@@ -59,8 +59,8 @@ def _why_no_tree(algorithm: str, shape: tuple[int, ...]) -> str:
 class FastSearch:
     """What an estimator of nearest neighbours gains over scikit-learn's.
 
-    Dense rows, and Euclidean, squared Euclidean and cosine distances, by brute force and by k-d
-    trees, are computed here; the rest by scikit-learn.
+    Dense rows, and Euclidean, squared Euclidean and cosine distances by brute force and by k-d
+    trees, Manhattan distances by brute force, are computed here; the rest by scikit-learn.
     """
 
     computed_by_: str

@@ -129,6 +129,7 @@ def test_within_a_radius(dtype):
     assert sum(map(len, rows)) > 50
 
 
+@pytest.mark.filterwarnings("ignore:Parameter p is found in metric_params")
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -139,9 +140,8 @@ def test_within_a_radius(dtype):
 def test_every_name_of_it(parameters):
     rng = np.random.default_rng(8)
     X, y = rng.normal(size=(400, 12)), rng.integers(0, 3, 400)
-    with np.errstate(all="ignore"):
-        model = fitted(X, algorithm="auto", **parameters)
-        theirs = sklearn.neighbors.NearestNeighbors(algorithm="brute", **parameters).fit(X)
+    model = fitted(X, algorithm="auto", **parameters)
+    theirs = sklearn.neighbors.NearestNeighbors(algorithm="brute", **parameters).fit(X)
     distances, indices = model.kneighbors()
     expected, rows = theirs.kneighbors()
     assert (indices == rows).all()

@@ -186,7 +186,7 @@ def test_inverses_of_distances():
         assert (found == reference.inverse_distances(given)).all()
 
 
-@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "chebyshev"])
 def test_a_label_of_outliers_that_is_refused_leaves_the_old_fit(metric):
     model = fastml.RadiusNeighborsClassifier(1.0, metric=metric, outlier_label=2)
     model.fit([[0.0], [5.0]], [1, 2])
