@@ -22,7 +22,7 @@ from ..core.documentation import documented
 from ..core.estimator import fitted_at_once
 from ..core.sklearn_compat import fit_context
 from ..core.threads import get_num_threads
-from ..core.validation import Array, check_compressed, check_sparse, is_plain
+from ..core.validation import Array, check_compressed, check_sparse, check_weight_sum, is_plain
 from ..execution import over_blocks
 from ..tree import DecisionTreeClassifier, DecisionTreeRegressor
 from ..tree._documentation import PARAMETERS
@@ -74,6 +74,7 @@ class ExactForest:
         self : estimator
         """
         check_sparse(X)
+        check_weight_sum(sample_weight)
         with fitted_at_once(self) as twin:
             twin._shared = Shared()
             if "estimators_" in vars(twin):  # a warm start adds to the list
