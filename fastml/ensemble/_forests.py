@@ -127,7 +127,10 @@ class ExactForest:
 
     def _predictor(self, state: dict[str, Any]) -> tuple[Predictor, Array]:
         """Return all trees laid out, and the values at their nodes; made anew for other trees."""
-        trees = [vars(tree)["_fitted"].now() for tree in state["estimators_"]]
+        fitted = [getattr(tree, "_fitted", None) for tree in state["estimators_"]]
+        if not fitted or None in fitted:
+            raise ValueError("estimators_ must be fitted trees of fastml, one at least.")
+        trees = [each.now() for each in fitted]
         held = state.get("_held")
         if held is None or len(held[0]) != len(trees) or not all(map(is_, held[0], trees)):
             arrays = [tree.arrays for tree in trees]
