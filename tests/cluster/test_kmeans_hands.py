@@ -220,8 +220,8 @@ def test_what_batches_go_on_from_is_checked(name):
     good = getattr(fitted, name)
     for wrong in (
         good[:2], np.concatenate([good, good]), good[None], good[:0], good.astype(object), None,
-        good.astype("f4"), good.astype(good.dtype.newbyteorder()), good.tolist(), good.view(np.recarray),
-        good + 0j, good.astype(str),
+        good.astype("f4"), good.astype(good.dtype.newbyteorder()), good.tolist(),
+        good.view(np.recarray), good + 0j, good.astype(str),
     ):  # fmt: skip
         setattr(fitted, name, wrong)
         with pytest.raises(ValueError, match=rf"{name}|cluster_centers_"):
