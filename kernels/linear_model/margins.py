@@ -37,31 +37,31 @@ _CHUNK = 128
 _PANEL_BYTES = 1 << 15
 
 
-def panel_rows(n_columns: int) -> int:
-    """Return the rows of a panel of float64: a divisor of a block, by width alone."""
-    rows = 256
-    while rows > 32 and rows * n_columns * 8 > _PANEL_BYTES:
+def panel_rows(n_columns: int, panel_type: Any = np.float64) -> int:
+    """Return the rows of a panel: a divisor of a block, by width alone."""
+    rows, item = 256, np.dtype(panel_type).itemsize
+    while rows * item > 256 and rows * n_columns * item > _PANEL_BYTES:
         rows //= 2
     return rows
 
 
-def output_pitch(n_outputs: int) -> int:
+def output_pitch(n_outputs: int, panel_type: Any = np.float64) -> int:
     """Return the outputs with those that pad them to whole vectors, outside kernels."""
-    width = lanes_of(np.float64)
+    width = lanes_of(panel_type)
     return -(-n_outputs // width) * width
 
 
-def weights_as_packed(W: Any, n_columns: int) -> Any:
-    """Return weights (n_outputs, width) as :func:`margins` takes them, flat.
+def weights_as_packed(W: Any, n_columns: int, panel_type: Any = np.float64) -> Any:
+    """Return weights (n_outputs, width) as :func:`margins` takes them, flat, of the panel's type.
 
     One output: (n_columns,).  Many: (n_columns, pitch), outputs along the lanes.
     """
     n_outputs, width = W.shape
     if n_outputs == 1:
-        packed = np.zeros(n_columns)
+        packed = np.zeros(n_columns, panel_type)
         packed[:width] = W[0]
         return packed
-    packed = np.zeros((n_columns, output_pitch(n_outputs)))
+    packed = np.zeros((n_columns, output_pitch(n_outputs, panel_type)), panel_type)
     packed[:width, :n_outputs] = W.T
     return packed.reshape(-1)
 
@@ -181,10 +181,16 @@ def add_row_sums(panel, height, n_columns, residuals, n_outputs, at, sums):
                 slim = rank1(slim, features, residuals, k * height + r, height)
             add_as(sums, at + k * n_columns + start, n_columns, slim)
             k += _FEW
-        while k < n_outputs:
+        while n_outputs - k >= 2:  # one column waits for the multiply-add before, two do not
+            pair = fill(panel, 0.0, VECTORS, 2)
+            for r in range(height):
+                features = load(panel, strip + r * width, 0, VECTORS, 1)
+                pair = rank1(pair, features, residuals, k * height + r, height)
+            add_as(sums, at + k * n_columns + start, n_columns, pair)
+            k += 2
+        if k < n_outputs:
             one = _sum_of_one(panel, strip, height, residuals, k * height)
             add_as(sums, at + k * n_columns + start, 0, one)
-            k += 1
 
 
 @inner_kernel
