@@ -87,9 +87,7 @@ def _correction(inside: Inside, shares: Array, penalty: Array) -> Callable[[Arra
     return corrected
 
 
-def divide_by(
-    curvature: Curvature, penalty: Array, share: float = 1.0
-) -> Callable[[Array], Array]:
+def divide_by(curvature: Curvature, penalty: Array, share: float = 1.0) -> Callable[[Array], Array]:
     """Return the function that divides gradients by a curvature plus the penalty.
 
     Parameters
