@@ -212,7 +212,7 @@ def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
                     direct_margins(rows, first, height, panel, n_columns * (height + 1), z)
                 else:
                     pack_strips(rows, first, count, height + 1, panel)
-                    margins(panel, height, n_columns, W, n_outputs, z)
+                    margins(panel, height, n_columns, W, n_outputs, z, rows.X, first + height)
                 losses = fill(panel, 0.0, 1, 1)
                 for r in range(0, height, lanes(panel)):
                     if link == TWO_CLASSES:

@@ -24,6 +24,7 @@ from ..tile import (
     load,
     load_square,
     outer,
+    prefetch,
     rank1,
     store,
     transpose,
@@ -80,7 +81,7 @@ def hold_weights(panel, height, n_columns, W, n_outputs):
 
 
 @inner_kernel
-def margins(panel, height, n_columns, W, n_outputs, z):
+def margins(panel, height, n_columns, W, n_outputs, z, X, following):
     """Write the margins of a panel's rows: output k of row r at ``r * pitch + k`` of ``z``.
 
     The pitch is 1 for one output, else :func:`pitch_of`.
@@ -91,11 +92,14 @@ def margins(panel, height, n_columns, W, n_outputs, z):
     height, n_columns : int, of the panel; its strips have room for one row more
     W : IN flat, see :func:`weights_as_packed`
     z : OUT (height * pitch,)
+    X, following : the rows, and which of them comes next: for many outputs the memory of the next
+        panel is asked for meanwhile
     """
     if n_outputs == 1:
         _margins_of_one(panel, height, n_columns, z)
     else:
-        _margins_of_many(panel, height, n_columns, W, pitch_of(panel, n_outputs), z)
+        pitch = pitch_of(panel, n_outputs)
+        _margins_of_many(panel, height, n_columns, W, pitch, z, X, following)
 
 
 @inner_kernel
@@ -114,7 +118,7 @@ def _margins_of_one(panel, height, n_columns, z):
 
 
 @inner_kernel
-def _margins_of_many(panel, height, n_columns, W, pitch, z):
+def _margins_of_many(panel, height, n_columns, W, pitch, z, X, following):
     """Go through the columns in chunks, so that their weights stay in the first-level cache."""
     width = strip_width(panel)
     pairs = pitch // width * width
@@ -136,6 +140,8 @@ def _margins_of_many(panel, height, n_columns, W, pitch, z):
                 for start in range(chunk, last, width):
                     at = start * (height + 1) + r * width
                     for i in range(width):
+                        if i % 2 == 0:  # two lines of every row, one at a time
+                            prefetch(X, following + r + i // 4, start + i % 4 * 8)
                         w = load(W, (start + i) * pitch + k, 0, 1, 1)
                         tile = rank1(tile, w, panel, at + i, width)
                 store(z, r * pitch + k, pitch, tile)
