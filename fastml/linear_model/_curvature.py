@@ -62,6 +62,11 @@ def _factor(A: Array, ridge: float = 1e-15) -> Factor:
     return factor
 
 
+def _flat(n_outputs: int) -> Array:
+    """Return what makes softmax definite along vectors equal for all classes, where it is flat."""
+    return np.full((n_outputs, n_outputs), float(n_outputs > 1) / n_outputs**2)
+
+
 def _correction(inside: Inside, shares: Array, penalty: Array) -> Callable[[Array], Array]:
     """Return what is to be added to quotients by ``shares`` x (products + penalty).
 
@@ -74,7 +79,7 @@ def _correction(inside: Inside, shares: Array, penalty: Array) -> Callable[[Arra
     squares = np.einsum("ji,i,li->jl", V, penalty, V)
     guess = inside.products + max(1, K - 1) * squares
     least = np.diag(_LEAST_PRODUCT * np.diag(guess))
-    H = inside.H + np.einsum("ab,jl->ajbl", np.full((K, K), 1 / K**2), inside.products)
+    H = inside.H + np.einsum("ab,jl->ajbl", _flat(K), inside.products)
     H += np.einsum("ab,jl->ajbl", np.eye(K), squares) + np.einsum("ab,jl->ajbl", shares, least)
     whole = _factor(H.reshape(K * J, K * J)).solve(np.eye(K * J))
     guessed = _factor(np.einsum("ab,jl->ajbl", shares, guess + least).reshape(K * J, K * J))
@@ -103,8 +108,7 @@ def divide_by(curvature: Curvature, penalty: Array, share: float = 1.0) -> Calla
     if S is not None:
         penalties *= len(S) - 1 or 1
         # Classes that are decided leave eigenvalues that rounding makes negative.
-        shares = S + _LEAST_SHARE * np.eye(len(S))
-        shares += np.full_like(S, 1 / len(S) ** 2) * (len(S) > 1)
+        shares = S + _LEAST_SHARE * np.eye(len(S)) + _flat(len(S))
         mixed = np.linalg.inv(shares)
         if inside is not None:
             inside = Inside(inside.directions, inside.products / share, inside.H / share)
