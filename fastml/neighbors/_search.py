@@ -122,9 +122,9 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
     X, shift, packed, half_norms = map(readable, base[:4])
     codes = base.codes and Codes._make((*map(readable, base.codes[:-1]), base.codes.unit))
     base = Base(X, shift, packed, half_norms, base.largest, codes)
-    propose = _by_reading
-    if n_queries > _FEW_QUERIES:
-        propose = _by_candidates if base.codes is None else _by_codes
+    propose = _by_candidates if n_queries > _FEW_QUERIES else _by_reading
+    if base.codes is not None:
+        propose = _by_codes
     step = max(height, _KEPT // n_candidates // height * height)
     for start in range(0, n_queries, step):
         rows = slice(start, start + step)
