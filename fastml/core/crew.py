@@ -228,10 +228,10 @@ if hasattr(os, "register_at_fork"):
 @cache
 def _compile_gate() -> None:
     """Compile what helpers and callers meet at, before anybody is inside."""
-    team, counters = _team(), new_state().counters
+    team, counters = _team(), new_state()
     team.close_team(counters, False)
     team.enter_team(counters)
-    counters = new_state().counters
+    counters = new_state()
     counters[:] = 1
     team.enter_team(counters)
     team.leave_team(counters, False, _crew.bell, 0, 0)
@@ -305,7 +305,7 @@ def run_team(kernel: Callable[..., Any], members: int, *arguments: Any) -> bool:
             kernel(*arguments)
         else:
             _share(kernel, members - 1, arguments, state)
-        how = _team().ended(state)
+        how: int = _team().ended(state)
         if how <= 0:
             return how == 0
         state = _team().proceed(state)
