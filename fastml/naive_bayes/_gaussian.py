@@ -187,7 +187,7 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
     def _model(self) -> gaussian.Gaussians | None:
         """Return the fitted Gaussians as kernels take them, copied and checked at every call.
 
-        None where a variance is not positive, which has no density.
+        None where a variance is not positive, which has no density, or a mean not finite.
         """
         return gaussians([getattr(self, name) for name in _FITTED], self._shape())
 

@@ -65,7 +65,7 @@ class Prepared(NamedTuple):
 
 
 def gaussians(fitted: Sequence[Any], shape: tuple[int, int]) -> gaussian.Gaussians | None:
-    """Return copies of fitted Gaussians, or None where a variance is not positive.
+    """Return copies of fitted Gaussians, or None where they are no Gaussians.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def gaussians(fitted: Sequence[Any], shape: tuple[int, int]) -> gaussian.Gaussia
             raise ValueError(f"{name} has shape {array.shape}, expected {expected}.")
         checked[name] = array
     variance = checked["var_"]
-    if not (variance > 0).all():
+    if not ((variance > 0).all() and np.isfinite(checked["theta_"]).all()):
         return None
     constants = gaussian_constants(variance, checked["class_prior_"])
     scale = 1.0 / np.sqrt(2.0 * variance)

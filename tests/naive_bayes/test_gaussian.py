@@ -213,7 +213,7 @@ def test_what_a_user_changes_is_seen_by_the_next_prediction(dtype):
         scores = model.predict_joint_log_proba(X)
         assert (model.predict(X) == scores.argmax(axis=1)).all()
     assert (model.predict(X) == 1 - before).all()
-    model.theta_ = [[0.0] * 5, [np.nan] * 5]
+    model.theta_ = np.array([[0.0] * 5, [np.nan] * 5])
     assert (model.predict(X) == model.predict_joint_log_proba(X).argmax(axis=1)).all()
     model.theta_ = np.zeros((3, 5))
     with pytest.raises(ValueError, match="theta_ has shape"):
