@@ -23,7 +23,7 @@ class Call(NamedTuple):
     X: Any
     y: Any = None
     sample_weight: Any = None
-    others: dict[str, Any] = {}
+    others: Any = None
 
 
 class Reason(NamedTuple):
