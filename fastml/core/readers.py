@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 from _thread import stack_size, start_new_thread
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -19,9 +20,20 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 #: Stack of a thread that reads: the usual eight megabytes would count against a memory limit.
-_STACK_BYTES = 1 << 20
+STACK_BYTES = 1 << 20
+_HUGE_PAGE = 1 << 21
 #: Seconds after which a waiting caller looks whether it was interrupted.
 _PATIENCE = 0.1
+
+
+@contextmanager
+def stack_of(n_bytes: int) -> Iterator[None]:
+    """Have threads that are started within the block get so many bytes of stack."""
+    before = stack_size(n_bytes)
+    try:
+        yield
+    finally:
+        stack_size(before)
 
 
 def ring(n_buffers: int, n_bytes: int) -> list[Any]:
@@ -32,7 +44,13 @@ def ring(n_buffers: int, n_bytes: int) -> list[Any]:
     if not hasattr(mmap, "MAP_PRIVATE"):
         return [np.empty(n_bytes, np.uint8) for _ in range(n_buffers)]
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    if n_bytes >= _HUGE_PAGE:  # whole ones: otherwise first writes take ten times the reading
+        n_bytes = -(-n_bytes // _HUGE_PAGE) * _HUGE_PAGE
     maps = [mmap.mmap(-1, max(n_bytes, 1), flags=flags) for _ in range(n_buffers)]
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        for memory in maps:
+            with suppress(OSError):
+                memory.madvise(mmap.MADV_HUGEPAGE)
     return [np.frombuffer(memory, np.uint8) for memory in maps]
 
 
@@ -77,14 +95,12 @@ def read_ahead(
         if number is None:
             return False
         if started < n_threads:
-            before = stack_size(_STACK_BYTES)
             try:
-                start_new_thread(copy_context().run, (work,))
+                with stack_of(STACK_BYTES):
+                    start_new_thread(copy_context().run, (work,))
                 started += 1
             except (RuntimeError, MemoryError):  # no more threads to be had
                 pass
-            finally:
-                stack_size(before)
         if started:
             todo.put((number, job, buffer))
         else:

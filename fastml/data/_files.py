@@ -73,6 +73,7 @@ class Npy(Blocks):
         super().__init__(shape, stored.newbyteorder("="), path)
         self._stored = stored
         self._by_column = fortran and len(shape) == 2
+        self.raw = not self._by_column and hasattr(os, "preadv")
         self._offset = self._file.tell()
         self._lock = allocate_lock()
         has = os.fstat(self._file.fileno()).st_size
@@ -111,6 +112,15 @@ class Npy(Blocks):
         self._fill(self._offset + start * width, rows)
         if rows is not out:
             out[...] = rows
+
+    def prefetch(self, start: int, stop: int) -> None:
+        if not self.raw or not hasattr(os, "posix_fadvise"):
+            return
+        width = self.nbytes // max(1, len(self))
+        at = self._offset + start * width
+        os.posix_fadvise(
+            self._file.fileno(), at, (stop - start) * width, os.POSIX_FADV_WILLNEED
+        )
 
     def spec(self) -> tuple[Callable[..., Blocks], tuple[Any, ...]]:
         return Npy, (self.name,)

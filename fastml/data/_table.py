@@ -90,6 +90,11 @@ class Table:
         return not any(part.forward for part in self.parts)
 
     @property
+    def raw(self) -> bool:
+        """Whether whoever computes may as well read, see ``Blocks``."""
+        return all(part.raw for part in self.parts)
+
+    @property
     def in_place(self) -> bool:
         """Whether X is used where it lies in memory."""
         return self.X is not None and self.X.view(0, 0) is not None

@@ -27,6 +27,7 @@ class Targets(Blocks):
         width = base.shape[1] if base.ndim == 2 else 1
         super().__init__((len(base), width), np.float64, base.name)
         self._base, self.readers, self.forward = base, base.readers, base.forward
+        self.raw = base.raw
 
     def _read(self, start: int, stop: int, out: Array) -> None:
         out[...] = self._base.read(start, stop).reshape(out.shape)
