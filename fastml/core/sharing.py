@@ -74,15 +74,15 @@ def share(jobs: Iterable[Job], work: Callable[[Job, Any], None], rooms: list[Any
                     break
                 helpers += 1
         go(rooms[0])
-    except BaseException as error:  # an interrupt between two jobs
-        errors[-1] = error
+    except BaseException as interrupt:  # between two jobs
+        errors[-1] = interrupt
     _wait(done, helpers, errors)
     if errors:
-        error = errors[min(errors)]
+        first = errors[min(errors)]
         try:
-            raise error
+            raise first
         finally:
-            del error, errors  # names in a frame of its own traceback: all would stay
+            del first, errors  # names in a frame of its own traceback: all would stay
 
 
 def _wait(done: SimpleQueue[None], helpers: int, errors: dict[int, BaseException]) -> None:

@@ -70,6 +70,8 @@ class Table:
         self.seen = False
         #: How many passes have been made over them.
         self.passes = 0
+        #: Buffers that were used in a pass, for the next.
+        self.rooms: list[Array] = []
         #: Whether slow sources are worth a cache file, and for which rows.
         self.many, self.range = False, (0, self.n_rows)
 

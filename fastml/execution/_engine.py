@@ -32,6 +32,7 @@ class Placement(NamedTuple):
     grid : Grid
     most_blocks : int, blocks of a piece at most
     states : dict, of each piece by its first block: what passes may keep, see ``Part.state``
+    files : FileRoom, where they keep it if there is not the memory
     check : str or None, the estimator whose X must be finite
     """
 
@@ -39,6 +40,7 @@ class Placement(NamedTuple):
     grid: Grid
     most_blocks: int
     states: dict[int, dict[str, Any]]
+    files: Any
     check: str | None
 
 
@@ -59,7 +61,7 @@ _in_context: ContextVar[Engine | None] = ContextVar("fastml_engine", default=Non
 
 
 def piece_bytes(raw: bool = False) -> int:
-    """Return the bytes of a piece: an eighth of the limit, or less.
+    """Return the bytes of a piece: an eighth of the limit, or less; of raw rows a quarter.
 
     Parameters
     ----------
@@ -67,7 +69,7 @@ def piece_bytes(raw: bool = False) -> int:
         Whether whoever computes reads, see ``Table``.
     """
     limit, most = memory_limit(), RAW_PIECE_BYTES if raw else PIECE_BYTES
-    return most if limit is None else min(most, limit // (2 * BUFFERS + 2))
+    return most if limit is None else min(most, limit // (4 if raw else 2 * BUFFERS + 2))
 
 
 def most_blocks(table: Table, grid: Grid) -> int:

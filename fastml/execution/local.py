@@ -16,19 +16,20 @@ from ..core.passes import Grid, Pass, Piece, TreeSum
 from ..core.readers import read_ahead, ring
 from ..core.sharing import share
 from ..core.threads import get_num_threads, num_threads
-from ..data import Part
+from ..data import Part, Table
 from ._engine import BUFFERS, STATE_BYTES, Placement, most_blocks, sharers
+from ._estimators import FileRoom
 
 S = TypeVar("S")
 
 
 class LocalEngine:
-    """Reads pieces into a ring of buffers, or uses them where they lie."""
+    """Reads pieces into buffers, or uses them where they lie."""
 
     def place(self, table: Table, grid: Grid, check: str | None = None) -> Placement:
         """Return how rows are gone through."""
         table = table.settled()
-        return Placement(table, grid, most_blocks(table, grid), {}, check)
+        return Placement(table, grid, most_blocks(table, grid), {}, FileRoom(), check)
 
     def step(self, placement: Placement, fit: Pass[Any, S], model: Any) -> TreeSum[S]:
         """Make one pass and return the statistics of all pieces."""
@@ -77,7 +78,8 @@ def state_of(placement: Placement, piece: Piece) -> dict[str, Any]:
     if state is None:
         limit = memory_limit()
         spill = limit is not None and STATE_BYTES * placement.table.n_rows > limit // 8
-        state = placement.states[piece.first] = {"spill": spill}
+        files = placement.files if spill else None
+        state = placement.states[piece.first] = {"spill": files}
     return state
 
 
@@ -87,9 +89,13 @@ def _read(placement: Placement, piece: Piece, buffer: Any) -> Part:
 
 
 def _buffers(placement: Placement, count: int) -> list[Any]:
-    """Return so many buffers, each for the rows of a piece; of nothing if they need none."""
+    """Return so many buffers, each for the rows of a piece: new memory takes as long as reading."""
     table, rows = placement.table, placement.grid.block_rows * placement.most_blocks
-    return ring(count, 0 if table.in_place else min(rows, table.n_rows) * table.row_bytes)
+    size = 0 if table.in_place else min(rows, table.n_rows) * table.row_bytes
+    if len(table.rooms) < count or len(table.rooms[0]) < size:
+        table.rooms.clear()
+        table.rooms += ring(count, size)
+    return table.rooms[:count]
 
 
 def _share_pieces(
