@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
 
+from ..core.checkpoint import restore_arrays
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.cluster import lloyd
@@ -215,12 +216,11 @@ class LloydRun:
         )
 
     def arrays(self) -> dict[str, Array]:
-        """Return all that the next iterations depend on, and change."""
+        """Return all that the next iterations depend on."""
         rows, sums = self._rows, self._sums
-        centers = self._centers._asdict()
-        del centers["pitch"]  # which never changes
         return {
-            **centers,
+            **self._centers._asdict(),
+            "pitch": np.array(self._centers.pitch),
             **self._moves._asdict(),
             "labels": rows.labels,
             "limits": rows.limits,
@@ -228,6 +228,20 @@ class LloydRun:
             "peaks": sums.peaks,
             "control": self._control,
         }
+
+    def restore(self, saved: Mapping[str, Array]) -> None:
+        """Go on from the arrays of another run, which had the centres this one began with.
+
+        Raises
+        ------
+        ValueError
+            If one is missing, or of another shape or type.
+        """
+        target = self.arrays()
+        if saved["pitch"] != self._centers.pitch:  # X lay in memory another way, so centres did
+            for name in Centers._fields:
+                del target[name]
+        restore_arrays(target, saved)
 
     def finish(self) -> Clustering:
         """Return the result, its labels those of its centres."""

@@ -93,6 +93,23 @@ def test_counts_go_on_and_a_users_generator_too(tmp_path):
     assert generator.randint(1 << 30) == whole_generator.randint(1 << 30)
 
 
+@pytest.mark.parametrize("n_features", [64, 70])
+@pytest.mark.parametrize("orders", ["CF", "FC"])
+def test_goes_on_where_x_lies_in_memory_another_way(orders, n_features, tmp_path):
+    """With few centres and many features, centres are laid out as the rows are."""
+    first, second = orders
+    random = np.random.default_rng(2)
+    X = random.normal(size=(3000, n_features)).astype("float32")
+    settings = {"init": "random", "n_init": 2, "tol": 0.0, "max_iter": 20, "random_state": 0}
+    whole = fastml.KMeans(3, **settings).fit(X)
+    for count in (1, 4, 25):
+        path = tmp_path / "fit.checkpoint"
+        assert interrupted(fastml.KMeans(3, **settings), path, count, X.copy(first))
+        model = fastml.KMeans(3, **settings).set_callbacks(fastml.Checkpoint(path))
+        assert_same(model.fit(X.copy(second)), whole)
+        assert model.n_iter_ > 5
+
+
 SCRIPT = """
 import sys, time
 sys.path.insert(0, {tests!r})
@@ -207,7 +224,7 @@ def test_a_damaged_checkpoint_is_refused(unfinished):
     rest = json.dumps(header).encode() + b"\n" + lines[3]
     digest = checkpoints.hashlib.sha256(rest).hexdigest().encode()
     wrong = {
-        content.replace(b"checkpoint 1", b"checkpoint 9"): "another version of the format",
+        content.replace(b"checkpoint 2", b"checkpoint 9"): "another version of the format",
         b"\n".join((lines[0], digest, rest)): "another fastml version",
         b"": "is not a checkpoint",
         b"PK" + content: "is not a checkpoint",
@@ -227,7 +244,7 @@ def test_a_damaged_checkpoint_is_refused(unfinished):
 def test_nothing_is_pickled(unfinished):
     content = unfinished.read_bytes()
     lines = content.split(b"\n", 3)
-    assert lines[0] == b"fastml checkpoint 1"
+    assert lines[0] == b"fastml checkpoint 2"
     packed = checkpoints.io.BytesIO()
     np.savez(packed, key=np.array([{}], object))
     rest = lines[2] + b"\n" + packed.getvalue()
