@@ -45,10 +45,11 @@ def share(jobs: Iterable[Job], work: Callable[[Job, Any], None], rooms: list[Any
     """
     waiting, lock = enumerate(jobs), allocate_lock()
     errors: dict[int, BaseException] = {}
+    over: list[bool] = []
     done: SimpleQueue[None] = SimpleQueue()
 
     def go(room: Any) -> None:
-        while not errors:
+        while not over:
             with lock:
                 number, job = next(waiting, (-1, None))
             if number < 0:
@@ -57,6 +58,7 @@ def share(jobs: Iterable[Job], work: Callable[[Job, Any], None], rooms: list[Any
                 work(job, room)  # type: ignore[arg-type]
             except BaseException as error:
                 errors[number] = error
+                over.append(True)
 
     def help_out(room: Any) -> None:
         try:
@@ -76,13 +78,15 @@ def share(jobs: Iterable[Job], work: Callable[[Job, Any], None], rooms: list[Any
         go(rooms[0])
     except BaseException as interrupt:  # between two jobs
         errors[-1] = interrupt
+        over.append(True)
     _wait(done, helpers, errors)
     if errors:
         first = errors[min(errors)]
+        errors.clear()
         try:
             raise first
         finally:
-            del first, errors  # names in a frame of its own traceback: all would stay
+            del first  # a name in a frame of its own traceback: both would stay
 
 
 def _wait(done: SimpleQueue[None], helpers: int, errors: dict[int, BaseException]) -> None:
