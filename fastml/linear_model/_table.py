@@ -134,4 +134,6 @@ def solve_table(
     sums = moments_of(estimator, table, center)
     if sums is None:
         return None
-    return sums[0], solution_of(*sums, alpha), sums[1]
+    rows, found = sums
+    solution = solution_of(rows, found, alpha)
+    return Table(rows.X, table.y, table.weights), solution, found
