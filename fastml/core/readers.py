@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 #: Stack of a thread that reads: the usual eight megabytes would count against a memory limit.
 STACK_BYTES = 1 << 20
-_HUGE_PAGE = 1 << 21
+_HUGE_PAGE, _LINE = 1 << 21, 64
 #: Seconds after which a waiting caller looks whether it was interrupted.
 _PATIENCE = 0.1
 
@@ -37,21 +37,22 @@ def stack_of(n_bytes: int) -> Iterator[None]:
 
 
 def ring(n_buffers: int, n_bytes: int) -> list[Any]:
-    """Return buffers of bytes that go back to the system as soon as they are dropped.
+    """Return buffers of bytes that go back to the system as soon as all are dropped.
 
     Memory from NumPy's allocator might stay with the process.
     """
     if not hasattr(mmap, "MAP_PRIVATE"):
         return [np.empty(n_bytes, np.uint8) for _ in range(n_buffers)]
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-    if n_bytes >= _HUGE_PAGE:  # whole ones: otherwise first writes take ten times the reading
-        n_bytes = -(-n_bytes // _HUGE_PAGE) * _HUGE_PAGE
-    maps = [mmap.mmap(-1, max(n_bytes, 1), flags=flags) for _ in range(n_buffers)]
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        for memory in maps:
-            with suppress(OSError):
-                memory.madvise(mmap.MADV_HUGEPAGE)
-    return [np.frombuffer(memory, np.uint8) for memory in maps]
+    each = -(-n_bytes // _LINE) * _LINE
+    whole = max(n_buffers * each, 1)
+    if whole >= _HUGE_PAGE:  # the system cuts whole ones only from whole ones
+        whole = -(-whole // _HUGE_PAGE) * _HUGE_PAGE
+    memory = mmap.mmap(-1, whole, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):  # small ones take ten times the reading to be there
+        with suppress(OSError):
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    flat = np.frombuffer(memory, np.uint8)
+    return [flat[i * each : i * each + n_bytes] for i in range(n_buffers)]
 
 
 def read_ahead(
