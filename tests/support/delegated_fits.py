@@ -65,9 +65,15 @@ def _weighed(call: Call) -> bool:
     return call.sample_weight is not None or vars(call.estimator).get("class_weight") is not None
 
 
-def _not_gaussian_distance(call: Call) -> bool:
+def _manhattan(call: Call) -> bool:
     metric, p = _search(call)
-    return metric not in ("euclidean", "l2", "sqeuclidean", "cosine", "minkowski") or p != 2
+    return metric in ("manhattan", "l1", "cityblock") or (metric == "minkowski" and p == 1)
+
+
+def _another_metric(call: Call) -> bool:
+    metric, p = _search(call)
+    known = ("euclidean", "l2", "sqeuclidean", "cosine", "manhattan", "l1", "cityblock")
+    return not isinstance(metric, str) or metric not in (*known, "minkowski") or p not in (1, 2)
 
 
 _LINEAR, _NEIGHBORS, _TREE = "linear_model", "neighbors", "tree"
@@ -174,14 +180,18 @@ REASONS = [
         lambda c: c.estimator.algorithm == "ball_tree",
     ),
     Reason(
-        "algorithm='kd_tree', metric=.*", _NEIGHBORS, "which its trees do not know",
+        "algorithm='kd_tree', metric=.*", _NEIGHBORS, "of which 'kd_tree' is an error",
         lambda c: _search(c)[0] in ("sqeuclidean", "cosine"),
     ),
     Reason(
         "(?s)metric_params=.*", _NEIGHBORS, "`metric_params` other than p",
         lambda c: set(c.estimator.metric_params) - {"p"},
     ),
-    Reason("(?s)metric=.*", _NEIGHBORS, "any other metric", _not_gaussian_distance),
+    Reason("(?s)metric=.*", _NEIGHBORS, "any other metric or p", _another_metric),
+    Reason(
+        "algorithm='(kd_tree'|auto' takes a tree), Manhattan distances", _NEIGHBORS,
+        "algorithm 'kd_tree', or 'auto' where that takes a tree", _manhattan,
+    ),
     Reason(
         "splitter='random'", _TREE, '`splitter="random"`',
         lambda c: c.estimator.splitter == "random",
