@@ -40,16 +40,20 @@ class Epoch:
     widths : list of int, features, hidden units of each layer, outputs
     rows, batch : int, of which only whole batches count
     dtype : str
+    activation : str, of hidden layers
     """
 
-    def __init__(self, widths: list[int], rows: int, batch: int, dtype: str) -> None:
+    def __init__(
+        self, widths: list[int], rows: int, batch: int, dtype: str, activation: str = "logistic"
+    ) -> None:
         from fastml.kernels.neural_network import block, bundles
+        from fastml.kernels.tile import lanes_of
         from fastml.neural_network._architecture import Architecture
         from fastml.neural_network._compiled import CompiledSteps
         from fastml.neural_network._optimizer import Optimizer
 
         random = np.random.default_rng(0)
-        architecture = Architecture(widths, ["logistic"] * (len(widths) - 2), np.dtype(dtype))
+        architecture = Architecture(widths, [activation] * (len(widths) - 2), np.dtype(dtype))
         self.n_steps = rows // batch
         self.order = random.permutation(self.n_steps * batch)
         X = random.standard_normal((self.order.size, widths[0])).astype(dtype)
@@ -58,10 +62,11 @@ class Epoch:
         self.parameters = random.standard_normal(architecture.n_parameters).astype(dtype)
         self.steps: Any = CompiledSteps(architecture, batch)
         self.optimizer: Any = Optimizer(_Descent, architecture)
-        self.gathered = block.Gathered(
-            np.zeros(architecture.height, np.int64),
-            np.zeros(architecture.height, dtype),
-            np.ones(architecture.height, dtype),
+        height = architecture.height
+        self.gathered = block.Gathered(  # targets are padded to whole vectors
+            np.zeros(height, np.int64),
+            np.zeros(height * lanes_of(dtype), dtype),
+            np.ones(height, dtype),
         )
         self.whole()  # the working memory is made by the first
 
