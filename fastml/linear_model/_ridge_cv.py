@@ -190,13 +190,13 @@ class RidgeCV(linear_model.RidgeCV):  # type: ignore[misc]
             If X or y holds NaN or infinity, or shapes do not match.
         """
         reason = self._reason(X, y, sample_weight, params)
-        if reason is None:
-            with fitted_at_once(self) as twin:
+        with fitted_at_once(self) as twin:
+            if reason is None:
                 reason = twin._fit_dense(X, y, sample_weight)
-        if reason is not None:
-            fit_as_scikit_learn(
-                self, reason, lambda copied: super().fit(X, y, sample_weight, **params)
-            )
+            if reason is not None:
+                fit_as_scikit_learn(
+                    twin, reason, lambda copied: super().fit(X, y, sample_weight, **params)
+                )
         return self
 
     def _fit_dense(self, X: Any, y: Any, sample_weight: Any) -> str | None:

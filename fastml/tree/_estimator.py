@@ -17,7 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from ..core.delegation import fit_as_scikit_learn
 from ..core.estimator import fitted_at_once
 from ..core.sklearn_compat import fit_context
-from ..core.validation import Array, check_compressed, check_sparse, readable
+from ..core.validation import Array, check_compressed, check_sparse, check_weight_sum, readable
 from ..kernels.tree.problem import ENTROPY, Limits, Table
 from ._arrays import (
     best_first,
@@ -126,6 +126,7 @@ class ExactTree(TreePrediction):
         def theirs(twin: Any) -> None:
             base: Any = super()
             base._fit(*arguments)
+            check_weight_sum(sample_weight)
 
         reason = self._reason(X, y)
         if reason is None:
