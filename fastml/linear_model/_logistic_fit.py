@@ -178,7 +178,12 @@ def _few(problem: Problem) -> bool:
 def _step(problem: Problem, needed: int) -> int:
     """Return the step from row to row of a sample of so many rows or more."""
     n_rows = problem.rows.shape[0]
-    return min(max(_SHARE, n_rows // _MOST_SAMPLED), n_rows // needed)
+    return min(longest_step(n_rows), n_rows // needed)
+
+
+def longest_step(n_rows: int) -> int:
+    """Return the step from row to row of the smallest sample."""
+    return max(_SHARE, n_rows // _MOST_SAMPLED)
 
 
 def _from_sample(problem: Problem, max_iter: int) -> tuple[Array, Divide] | None:
