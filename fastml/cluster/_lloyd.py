@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
 
+from ..core.checkpoint import restore_arrays
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.cluster import lloyd
+from ..kernels.cluster.centers import Centers
 from ._bundles import lloyd_moves, lloyd_plan, lloyd_rows, lloyd_sums, prepared_centers
 from ._nearest import squared_distances, weighted_inertia
 
@@ -95,7 +97,7 @@ class LloydRun:
     ----------
     X : ndarray (n_samples, n_features)
     points : ndarray (n_clusters, n_features), C-contiguous, of X's type: the centres; changed in
-        place
+        place.  Or Centers, prepared for rows like X, which :meth:`gains` leaves as they are.
     sample_weight : ndarray (n_samples,) of float64, or (0,) for weights of one
     max_iter : int
     tol : float
@@ -115,7 +117,7 @@ class LloydRun:
     def __init__(
         self,
         X: Array,
-        points: Array,
+        points: Array | Centers,
         *,
         sample_weight: Array,
         max_iter: int,
@@ -126,12 +128,14 @@ class LloydRun:
         limits: Array | None = None,
         spent: Array | None = None,
     ) -> None:
+        centers = points if isinstance(points, Centers) else prepared_centers(points, X)
+        points = centers.points
         (n_samples, n_features), n_clusters = X.shape, len(points)
         self._plan = lloyd_plan(
             X, n_clusters, max_iter=max_iter, tol=tol, bounded=bounded, spherical=spherical
         )
         self._rows = lloyd_rows(X, sample_weight, points, labels, limits)
-        self._centers = prepared_centers(points, X)
+        self._centers = centers
         self._sums = lloyd_sums(n_samples, points, self._plan)
         self._moves = lloyd_moves(points, spent)
         self._control = np.zeros(lloyd.CONTROL_SIZE, np.int64)
@@ -212,12 +216,11 @@ class LloydRun:
         )
 
     def arrays(self) -> dict[str, Array]:
-        """Return all that the next iterations depend on, and change."""
+        """Return all that the next iterations depend on."""
         rows, sums = self._rows, self._sums
-        centers = self._centers._asdict()
-        del centers["pitch"]  # which never changes
         return {
-            **centers,
+            **self._centers._asdict(),
+            "pitch": np.array(self._centers.pitch),
             **self._moves._asdict(),
             "labels": rows.labels,
             "limits": rows.limits,
@@ -225,6 +228,20 @@ class LloydRun:
             "peaks": sums.peaks,
             "control": self._control,
         }
+
+    def restore(self, saved: Mapping[str, Array]) -> None:
+        """Go on from the arrays of another run, which had the centres this one began with.
+
+        Raises
+        ------
+        ValueError
+            If one is missing, or of another shape or type.
+        """
+        target = self.arrays()
+        if saved["pitch"] != self._centers.pitch:  # X lay in memory another way, so centres did
+            for name in Centers._fields:
+                del target[name]
+        restore_arrays(target, saved)
 
     def finish(self) -> Clustering:
         """Return the result, its labels those of its centres."""

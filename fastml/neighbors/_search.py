@@ -9,9 +9,11 @@ import numpy as np
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, readable
 from ..kernels.neighbors import base as packing
-from ..kernels.neighbors import candidates, exact, few, radius
+from ..kernels.neighbors import candidates, exact, few, manhattan, radius, sieve
+from ..kernels.neighbors.codes import Codes
 from ..kernels.ops.top import NOBODY
 from ..kernels.tile import VECTORS, lanes_of
+from ._codes import codes_pay, encoded, most_looks
 
 #: Candidates kept beyond the neighbours asked for: where the next ones are no nearer than rounding
 #: tells, the neighbours are settled.
@@ -36,6 +38,9 @@ class Base(NamedTuple):
     shift, packed, half_norms : see ``kernels.neighbors.base.pack_base``; the last two may be
         float32 for float64 rows: candidates are then found in float32
     largest : float, the largest |x|^2 of the moved rows
+    codes : the same rows as bytes, see ``kernels.neighbors.codes``; None where they would not pay
+    sizes : bool, whether distances are Manhattan distances; then nothing is moved, and what is said
+        of squared distances is said of them
     """
 
     X: Array
@@ -43,9 +48,11 @@ class Base(NamedTuple):
     packed: Array
     half_norms: Array
     largest: float
+    codes: Codes | None = None
+    sizes: bool = False
 
     @classmethod
-    def of(cls, X: Array, packed_type: Any = None) -> Self:
+    def of(cls, X: Array, packed_type: Any = None, sizes: bool = False) -> Self:
         """Copy and pack rows of float32 or float64, packed as their own type by default.
 
         Raises
@@ -60,7 +67,7 @@ class Base(NamedTuple):
         n_samples, n_features = rows.shape
         with np.errstate(over="ignore"):
             shift = rows[:: max(1, n_samples // 4096)].mean(axis=0, dtype=np.float64)
-            shift = np.nan_to_num(shift).astype(rows.dtype)
+            shift = (np.nan_to_num(shift) * (not sizes)).astype(rows.dtype)
         n_groups = -(-n_samples // packing.GROUP)
         kind = rows.dtype if packed_type is None else np.dtype(packed_type)
         packed = np.empty(n_groups * n_features * packing.GROUP, kind)
@@ -71,7 +78,12 @@ class Base(NamedTuple):
             packing.pack_base, min(team_size(1.0 * rows.size), len(largest)),
             rows, shift, ticket_groups, new_state(), packed, half_norms, largest,
         )  # fmt: skip
-        return cls(rows, shift, packed, half_norms, float(largest.max()))
+        codes = encoded(rows, shift) if codes_pay(*rows.shape) and not sizes else None
+        return cls(rows, shift, packed, half_norms, float(largest.max()), codes, sizes)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the rows: how they are packed is the processor's."""
+        return type(self).of, (self.X, self.packed.dtype, self.sizes)
 
 
 def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]:
@@ -111,8 +123,13 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
     indices = np.empty((n_queries, n_neighbors), np.int64)
     height = VECTORS * lanes_of(base.packed.dtype)
     X, shift, packed, half_norms = map(readable, base[:4])
-    base = Base(X, shift, packed, half_norms, base.largest)
+    codes = base.codes and Codes._make((*map(readable, base.codes[:-1]), base.codes.unit))
+    base = Base(X, shift, packed, half_norms, base.largest, codes, base.sizes)
     propose = _by_candidates if n_queries > _FEW_QUERIES else _by_reading
+    if base.codes is not None:
+        propose = _by_codes
+    if base.sizes:
+        propose = _by_sizes
     step = max(height, _KEPT // n_candidates // height * height)
     for start in range(0, n_queries, step):
         rows = slice(start, start + step)
@@ -124,6 +141,41 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
     return squares, indices
 
 
+class _Cut(NamedTuple):
+    """How work on panels of queries and groups of rows is cut into tickets.
+
+    block_groups : int, groups that stay in the second-level cache
+    part_groups, n_parts : int, groups of a part, of which each keeps candidates of its own
+    ticket_panels, n_chunks : int, panels of a ticket, and how many times so many there are
+    n_padded : int, queries that fill whole panels
+    """
+
+    block_groups: int
+    part_groups: int
+    n_parts: int
+    ticket_panels: int
+    n_chunks: int
+    n_padded: int
+
+    @classmethod
+    def of(cls, n_groups: int, n_queries: int, height: int, row_bytes: int, work: int) -> Self:
+        """Cut the work: panels of ``height`` queries, ``work`` multiply-adds a row and query."""
+        n_panels = -(-n_queries // height)
+        block_groups = max(8, _BLOCK_BYTES // (packing.GROUP * row_bytes))
+        ticket_panels = max(1, min(_PANEL_BYTES // (height * row_bytes), n_panels // _TICKETS))
+        n_chunks = -(-n_panels // ticket_panels)
+        all_work = n_groups * packing.GROUP * work * height * ticket_panels
+        enough = max(1, min(_TICKETS // n_chunks, all_work // _LEAST_WORK))
+        part_groups = -(-n_groups // min(max(enough, all_work // _MOST_WORK), n_groups))
+        n_parts = -(-n_groups // part_groups)
+        return cls(block_groups, part_groups, n_parts, ticket_panels, n_chunks, n_panels * height)
+
+    def heaps(self, n_candidates: int, kind: Any) -> tuple[Array, Array]:
+        """Return memory for every query's candidates in every part."""
+        shape = (self.n_parts, self.n_padded, n_candidates)
+        return np.empty(shape, kind), np.empty(shape, np.int64)
+
+
 def _by_candidates(
     base: Base, queries: Array, n_candidates: int, squares: Array, indices: Array
 ) -> Array:
@@ -133,25 +185,61 @@ def _by_candidates(
     if kind != queries.dtype:  # moved before they are rounded
         moved, shift = (queries - base.shift).astype(kind), np.zeros(n_features, kind)
     height = VECTORS * lanes_of(kind)
-    n_panels = -(-n_queries // height)
-    row_bytes = kind.itemsize * n_features
-    block_groups = max(8, _BLOCK_BYTES // (packing.GROUP * row_bytes))
-    ticket_panels = max(1, min(_PANEL_BYTES // (height * row_bytes), n_panels // _TICKETS))
-    n_chunks = -(-n_panels // ticket_panels)
-    work = n_features * height * ticket_panels
-    all_work = n_groups * packing.GROUP * work
-    most_parts = max(1, min(_TICKETS // n_chunks, all_work // _LEAST_WORK), all_work // _MOST_WORK)
-    part_groups = -(-n_groups // min(most_parts, n_groups))
-    n_parts = -(-n_groups // part_groups)
-    shape = (n_parts, n_panels * height, n_candidates)
-    keys, numbers = np.empty(shape, kind), np.empty(shape, np.int64)
+    cut = _Cut.of(n_groups, n_queries, height, kind.itemsize * n_features, n_features)
+    found = cut.heaps(n_candidates, kind)
     run_team(
         candidates.find_candidates,
-        min(team_size(len(base.X) * work * n_chunks / 60), n_parts * n_chunks),
-        moved, base.packed, base.half_norms, shift, block_groups, part_groups,
-        ticket_panels, new_state(), keys, numbers,
+        min(team_size(base.X.size * cut.n_padded / 60), cut.n_parts * cut.n_chunks),
+        moved, base.packed, base.half_norms, shift, cut.block_groups, cut.part_groups,
+        cut.ticket_panels, new_state(), *found,
     )  # fmt: skip
-    return _settled(base, queries, (keys, numbers), False, squares, indices)
+    return _settled(base, queries, found, exact.SCORES, squares, indices)
+
+
+def _by_codes(
+    base: Base, queries: Array, n_candidates: int, squares: Array, indices: Array
+) -> Array:
+    """Do what :func:`_by_candidates` does, among rows that bytes do not rule out."""
+    assert base.codes is not None
+    (n_samples, n_features), n_groups = base.X.shape, len(base.codes.halves) // packing.GROUP
+    quads = -(-n_features // 4)
+    height = VECTORS * lanes_of(np.int32)
+    cut = _Cut.of(n_groups, len(queries), height, 4 * quads, quads + 4)
+    found = cut.heaps(n_candidates, queries.dtype)
+    kept = np.empty((cut.n_parts, cut.n_chunks), np.bool_)
+    known = np.full(cut.n_padded if cut.n_parts > 1 else 0, np.inf)
+    run_team(
+        sieve.find_by_codes,
+        min(team_size(n_samples * (quads + 4) * cut.n_padded / 60), kept.size),
+        queries, base.X, base.codes,
+        (cut.block_groups, cut.part_groups, cut.ticket_panels),
+        most_looks(n_features), new_state(), known, *found, kept,
+    )  # fmt: skip
+    settled = _settled(base, queries, found, exact.SQUARES, squares, indices)
+    others = np.repeat(~kept.all(axis=0), cut.ticket_panels * height)[: len(queries)]
+    if others.any():
+        parts = squares[others], indices[others]
+        settled[others] = _by_candidates(base, queries[others], n_candidates, *parts)
+        squares[others], indices[others] = parts
+    return settled
+
+
+def _by_sizes(
+    base: Base, queries: Array, n_candidates: int, squares: Array, indices: Array
+) -> Array:
+    """Do what :func:`_by_candidates` does by Manhattan distances."""
+    (n_samples, n_features), n_groups = base.X.shape, len(base.half_norms) // packing.GROUP
+    kind = queries.dtype
+    height = VECTORS * lanes_of(kind)
+    cut = _Cut.of(n_groups, len(queries), height, kind.itemsize * n_features, n_features)
+    found = cut.heaps(n_candidates, kind)
+    run_team(
+        manhattan.find_by_sizes,
+        min(team_size(base.X.size * cut.n_padded / 30), cut.n_parts * cut.n_chunks),
+        queries, base.packed, n_samples, (cut.block_groups, cut.part_groups, cut.ticket_panels),
+        new_state(), *found,
+    )  # fmt: skip
+    return _settled(base, queries, found, exact.SIZES, squares, indices)
 
 
 def _by_reading(
@@ -168,14 +256,14 @@ def _by_reading(
         few.find_few, min(team_size(0.1 * base.X.size * len(queries)), n_parts),
         queries, base.X, part_rows, new_state(), keys, numbers,
     )  # fmt: skip
-    return _settled(base, queries, (keys, numbers), True, squares, indices)
+    return _settled(base, queries, (keys, numbers), exact.SQUARES, squares, indices)
 
 
 def _settled(
     base: Base,
     queries: Array,
     found: tuple[Array, Array],
-    are_squares: bool,
+    keys_are: int,
     squares: Array,
     indices: Array,
 ) -> Array:
@@ -185,7 +273,7 @@ def _settled(
     run_team(
         exact.settle_candidates,
         team_size(n_queries * found[0].shape[2] * (n_features + 20)),
-        queries, base.X, base.shift, base.largest, are_squares, found, new_state(),
+        queries, base.X, base.shift, base.largest, keys_are, found, new_state(),
         squares, indices, settled,
     )  # fmt: skip
     return settled
@@ -203,8 +291,8 @@ def by_definition(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, 
     run_team(
         exact.nearest_rows,
         min(team_size(n_samples * n_features * (0.3 + 0.1 * n_queries)), n_parts * n_batches),
-        np.array(queries, dtype=np.float64, order="C"), readable(base.X), part_rows, new_state(),
-        squares, indices,
+        np.array(queries, dtype=np.float64, order="C"), readable(base.X), part_rows, base.sizes,
+        new_state(), squares, indices,
     )  # fmt: skip
     together = np.concatenate(list(squares), axis=1) if n_parts > 1 else squares[0]
     numbers = np.concatenate(list(indices), axis=1) if n_parts > 1 else indices[0]
@@ -235,7 +323,7 @@ def nearest_of_any_type(base: Base, queries: Array, n_neighbors: int) -> tuple[A
             if (single == queries).all():
                 queries = single
             else:
-                base = Base.of(base.X.astype(np.float64))
+                base = Base.of(base.X.astype(np.float64), sizes=base.sizes)
     return nearest(base, readable(queries), n_neighbors)
 
 
@@ -273,12 +361,13 @@ def within(base: Base, queries: Array, radii: Array, squared: bool) -> tuple[Arr
     distances, indices = np.empty(0), np.empty(0, np.int64)
     run_team(
         radius.rows_within, members,
-        wide, rows, limits, squared, indices, new_state(), counts, distances, indices,
+        wide, rows, limits, squared, base.sizes, indices, new_state(), counts, distances, indices,
     )  # fmt: skip
     np.cumsum(counts, out=starts[1:])
     distances, indices = np.empty(starts[-1]), np.empty(starts[-1], np.int64)
     run_team(
         radius.rows_within, members,
-        wide, rows, limits, squared, starts[:-1].copy(), new_state(), counts, distances, indices,
+        wide, rows, limits, squared, base.sizes, starts[:-1].copy(), new_state(),
+        counts, distances, indices,
     )  # fmt: skip
     return distances, indices, starts
