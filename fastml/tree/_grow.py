@@ -10,6 +10,7 @@ import numpy as np
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.tree.level import Edges, Level
+from ..kernels.tree.picking import MOST_LISTED
 from ..kernels.tree.problem import GINI, POISSON, Limits, Table, Targets
 from ..kernels.tree.refine import Splits
 from ..kernels.tree.sorted_lists import SMALL_ROWS
@@ -95,6 +96,9 @@ class Grower:
         self.n, self.d = table.codes.shape
         self.drawing = limits.max_features < self.d
         self.seed = seed
+        #: Rows of a node that is left to the small ones.
+        listed = self.drawing and table.order.shape[1] > 0
+        self.small_rows = MOST_LISTED if listed else SMALL_ROWS
         bits = [int(count - 1).bit_length() for count in table.n_codes]
         last = np.maximum(table.n_codes - 1, table.missing).astype(np.int64)
         kept = np.arange(LEAST_BITS, _MOST_BITS + 1)[:, None]
@@ -115,9 +119,10 @@ class Grower:
         total = node_total(targets, rows)
         self.top = Top()
         self.ended: list[tuple[int, int, int, int, Array, int]] = []
+        self.depth = 0  # of the nodes of the top
         self.final_rows = rows
         first = self.top.add(total)
-        spare = np.empty(self.n_used, np.int32) if self.n_used > SMALL_ROWS else rows
+        spare = np.empty(self.n_used, np.int32) if self.n_used > self.small_rows else rows
         if self._large(total, 0, self.n_used):
             self.final_rows = np.empty(self.n_used, np.int32)
             level = _Level()
@@ -135,7 +140,7 @@ class Grower:
     def _large(self, total: Array, depth: int, n_rows: int) -> bool:
         """Whether a node is to be split here: it is large, and no leaf."""
         limits, targets = self.limits, self.targets
-        if n_rows <= SMALL_ROWS or depth >= limits.max_depth:
+        if n_rows <= self.small_rows or depth >= limits.max_depth:
             return False
         if n_rows < limits.min_samples_split or n_rows < 2 * limits.min_samples_leaf:
             return False
@@ -155,7 +160,7 @@ class Grower:
         self, node: int, start: int, stop: int, depth: int, total: Array, key: int, rows: Array
     ) -> None:
         """Leave a node to the small ones; a large one that is a leaf stays as it is."""
-        if stop - start > SMALL_ROWS:
+        if stop - start > self.small_rows:
             return
         if rows is not self.final_rows:
             self.final_rows[start:stop] = rows[start:stop]
@@ -178,6 +183,7 @@ class Grower:
             if not self.targets.n_classes:
                 split[i] &= not self._constant(rows[nodes.starts[i] : nodes.stops[i]])
         chosen = np.flatnonzero(split)
+        self.depth = depth + 1 if len(chosen) else depth
         thresholds = np.zeros(len(nodes.ids))
         if len(chosen):
             moved = 20.0 * sum(nodes.stops[i] - nodes.starts[i] for i in chosen)
@@ -347,6 +353,7 @@ class Grower:
             np.empty(room, np.uint8),
             np.empty((room, size), np.int64),
             np.zeros(len(ended), np.int64),
+            np.zeros(len(ended), np.int64),
         )
         if ended:
             rows = sum(root[1] - root[0] for root in ended)
@@ -378,6 +385,7 @@ class Grower:
             np.full(count, -1, np.int32),
             np.zeros(count, np.uint8),
             np.empty((count, self.targets.size), np.int64),
+            max(self.depth, int(grown.deepest.max(initial=0))),
         )
         for node, root in pieces:
             at = place_of[node]

@@ -16,6 +16,9 @@ from ._arrays import paths
 from ._fitted import ANSWERS, NODES, VALUES, Fitted
 from ._predictor import looked_up
 
+#: So few rows pass few of a large tree's nodes.
+_FEW_ROWS = 8
+
 
 def refuse_long_indices(X: Any) -> None:
     """Raise ValueError, as scikit-learn does, where a sparse matrix counts in 64 bits."""
@@ -66,6 +69,23 @@ class TreePrediction:
             X = X if fitted.exact else X.astype(np.float32)
         return X if X.shape[0] else None
 
+    def _seen(self, fitted: Fitted, given: Any, check_input: bool) -> tuple[Fitted, Any]:
+        """Return the tree as it is now, and X as its fast prediction takes it.
+
+        For few rows only what they pass is looked at, where somebody may have written into it.
+        """
+        if not fitted.handed_out:
+            return fitted, self._rows(given, fitted, check_input)
+        leaves = None
+        if np.ndim(given) == 2 and np.shape(given)[0] <= _FEW_ROWS:
+            X = self._rows(given, fitted, check_input)
+            if X is not None:
+                predictor = fitted.predictor(X.dtype.type)
+                found, finite = looked_up(predictor, X, predictor.names, False)
+                leaves = found if finite else None
+        fitted = fitted.now(leaves)
+        return fitted, self._rows(given, fitted, check_input)
+
     def _at_leaves(self, X: Any, check_input: bool, what: str) -> tuple[Array, Fitted] | None:
         """Return what stands at each row's leaf, or None where scikit-learn's code is needed.
 
@@ -75,10 +95,9 @@ class TreePrediction:
         fitted: Any = vars(me).get("_fitted")
         if fitted is None:
             check_is_fitted(me)
-        fitted = fitted.now()
         if me.n_outputs_ != 1:
             return None
-        X = me._rows(X, fitted, check_input)
+        fitted, X = me._seen(fitted, X, check_input)
         if X is None:
             return None
         predictor = fitted.predictor(X.dtype.type)
