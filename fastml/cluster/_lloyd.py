@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
 
+from ..core.checkpoint import restore_arrays
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.cluster import lloyd
+from ..kernels.cluster.centers import Centers
 from ._bundles import lloyd_moves, lloyd_plan, lloyd_rows, lloyd_sums, prepared_centers
 from ._nearest import squared_distances, weighted_inertia
 
@@ -212,12 +214,11 @@ class LloydRun:
         )
 
     def arrays(self) -> dict[str, Array]:
-        """Return all that the next iterations depend on, and change."""
+        """Return all that the next iterations depend on."""
         rows, sums = self._rows, self._sums
-        centers = self._centers._asdict()
-        del centers["pitch"]  # which never changes
         return {
-            **centers,
+            **self._centers._asdict(),
+            "pitch": np.array(self._centers.pitch),
             **self._moves._asdict(),
             "labels": rows.labels,
             "limits": rows.limits,
@@ -225,6 +226,20 @@ class LloydRun:
             "peaks": sums.peaks,
             "control": self._control,
         }
+
+    def restore(self, saved: Mapping[str, Array]) -> None:
+        """Go on from the arrays of another run, which had the centres this one began with.
+
+        Raises
+        ------
+        ValueError
+            If one is missing, or of another shape or type.
+        """
+        target = self.arrays()
+        if saved["pitch"] != self._centers.pitch:  # X lay in memory another way, so centres did
+            for name in Centers._fields:
+                del target[name]
+        restore_arrays(target, saved)
 
     def finish(self) -> Clustering:
         """Return the result, its labels those of its centres."""

@@ -62,7 +62,7 @@ class Runs:
     def begin(self, number: int, run: LloydRun) -> None:
         """Take note of a run that begins, and bring it to where it was."""
         if self._found is not None:
-            restore_arrays(run.arrays(), part(self._found.arrays, "run."))
+            run.restore(part(self._found.arrays, "run."))
             self._found = None
         self.number, self._run = number, run
 

@@ -39,7 +39,7 @@ from .sklearn_compat import CallbackSupportMixin
 from .validation import Array
 
 #: Raise the number with every change of the layout or of what a state holds.
-_MAGIC = b"fastml checkpoint 1\n"
+_MAGIC = b"fastml checkpoint 2\n"
 _DIGEST_SIZE = 64
 #: Rows of the data that its digest looks at.
 _ROWS_LOOKED_AT = 1024
@@ -80,7 +80,8 @@ class Checkpoint:
     ------
     ValueError
         If ``every`` is negative or no number.  By ``fit``: if the file is damaged, of another
-        version, or of a fit of other settings or data; nothing is then changed.
+        version, or of a fit of other settings or data, or its folder is missing or cannot be
+        written to; nothing is then changed.
 
     Notes
     -----
@@ -280,12 +281,17 @@ class CheckpointFile:
         Raises
         ------
         ValueError
-            If the file is damaged, of another version, or of another fit.
+            If the file is damaged, of another version, or of another fit, or none could be written
+            to its folder.
         """
+        if not os.access(self._path.parent, os.W_OK | os.X_OK):  # a long fit would be in vain
+            raise ValueError(f"The folder of the checkpoint {self._path} cannot be written to.")
         try:
             if not stat.S_ISREG(self._path.stat().st_mode):  # a device may have no end
                 raise ValueError(f"The checkpoint {self._path} is no file.")
-            content = self._path.read_bytes()
+            with open(self._path, "rb") as file:
+                self._check_kind(file.read(len(_MAGIC)))
+                content = file.read()
         except FileNotFoundError:
             return None
         for leftover in self._path.parent.glob(f".{self._path.name}.*.tmp"):
@@ -300,17 +306,20 @@ class CheckpointFile:
                 )
         return State(arrays, header["numbers"])
 
-    def _unpacked(self, content: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
-        kind = content.partition(b"\n")[0] + b"\n"
+    def _check_kind(self, kind: bytes) -> None:
+        """Raise ValueError unless a file that begins so is a checkpoint of this version."""
         if kind != _MAGIC:
             if kind.startswith(_MAGIC.rpartition(b" ")[0]):
                 raise ValueError(
                     f"The checkpoint {self._path} has another version of the format: "
-                    f"{kind[:80].decode(errors='replace').strip()!r}, expected "
+                    f"{kind.decode(errors='replace').strip()!r}, expected "
                     f"{_MAGIC.decode().strip()!r}."
                 )
             raise ValueError(f"{self._path} is not a checkpoint of fastml.")
-        digest, _, rest = content[len(_MAGIC) :].partition(b"\n")
+
+    def _unpacked(self, content: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Return the header and the arrays of what follows the first line."""
+        digest, _, rest = content.partition(b"\n")
         if hashlib.sha256(rest).hexdigest().encode() != digest:
             raise ValueError(f"The checkpoint {self._path} is damaged: its checksum is wrong.")
         try:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .estimator import replace_attributes
+from .estimator import fitted_at_once
 from .validation import check_sparse
 
 
 def fit_as_scikit_learn(estimator: Any, reason: str, fit: Callable[[Any], Any]) -> None:
-    """Fit a copy of an estimator with scikit-learn's code, then take over what it found.
+    """Fit a twin of an estimator with scikit-learn's code, then take over what it found.
 
     The estimator stays as it was if the fit raises.  ``computed_by_`` says why it was theirs.
 
@@ -22,31 +22,11 @@ def fit_as_scikit_learn(estimator: Any, reason: str, fit: Callable[[Any], Any]) 
     reason : str
         What was asked that fastml's own code does not do.
     fit : callable
-        Takes the copy and fits it.
+        Takes the twin and fits it.
     """
-
-    def fit_and_say(copied: Any) -> None:
-        fit(copied)
-        copied.computed_by_ = f"scikit-learn: {reason}"
-
-    fit_copy(estimator, fit_and_say)
-
-
-def fit_copy(estimator: Any, fit: Callable[[Any], Any]) -> None:
-    """Fit a copy of an estimator, then take over what it found, all at once.
-
-    The estimator stays as it was if the fit raises, and until it has ended.
-
-    Parameters
-    ----------
-    estimator : estimator
-    fit : callable
-        Takes the copy and fits it.
-    """
-    copied = object.__new__(type(estimator))
-    vars(copied).update(vars(estimator))
-    fit(copied)
-    replace_attributes(estimator, dict(vars(copied)))
+    with fitted_at_once(estimator) as twin:
+        fit(twin)
+        twin.computed_by_ = f"scikit-learn: {reason}"
 
 
 def unsupported_input(*arrays: Any) -> str | None:

@@ -66,7 +66,7 @@ def as_of_now(estimator: Estimator) -> Estimator:
 
 
 @contextmanager
-def fitted_at_once(estimator: Estimator) -> Iterator[Estimator]:
+def fitted_at_once(estimator: Any) -> Iterator[Any]:
     """Yield a twin to fit; the estimator takes over in one step what it has at the end.
 
     Another thread that predicts meanwhile sees the last fit or this one, and nothing in between.

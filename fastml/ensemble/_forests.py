@@ -18,8 +18,8 @@ from joblib.parallel import get_active_backend
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
-from ..core.delegation import fit_copy
 from ..core.documentation import documented
+from ..core.estimator import fitted_at_once
 from ..core.sklearn_compat import fit_context
 from ..core.threads import get_num_threads
 from ..core.validation import Array, check_compressed, check_sparse, is_plain
@@ -81,24 +81,21 @@ class ExactForest:
         -------
         self : estimator
         """
-
-        def theirs(copied: Any) -> None:
-            copied._shared = Shared()
-            if "estimators_" in vars(copied):  # a warm start adds to the list
-                copied.estimators_ = list(copied.estimators_)
-            base: Any = super()
+        check_sparse(X)
+        with fitted_at_once(self) as twin:
+            twin._shared = Shared()
+            if "estimators_" in vars(twin):  # a warm start adds to the list
+                twin.estimators_ = list(twin.estimators_)
+            base: Any = super(ExactForest, twin)
             with _side_by_side():
                 base.fit(X, y, sample_weight)
             others = set()
-            for tree in copied.estimators_:
+            for tree in twin.estimators_:
                 vars(tree).pop("_shared", None)
                 others.add(tree.computed_by_)
             others.discard(EXACT)
-            del copied._shared
-            copied.computed_by_ = min(others) if others else EXACT
-
-        check_sparse(X)
-        fit_copy(self, theirs)
+            del twin._shared
+            twin.computed_by_ = min(others) if others else EXACT
         return self
 
     def _validate_X_predict(self, X: Any) -> Any:  # noqa: N802 (scikit-learn's name)

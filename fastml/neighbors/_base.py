@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from sklearn.neighbors import BallTree, KDTree
 from sklearn.neighbors._base import NeighborsBase
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..core.estimator import as_of_now, unchanged_on_error
+from ..core.estimator import as_of_now, fitted_at_once
 from ..core.validation import Array, check_finite, check_sparse
 from ..execution import over_blocks
 from ._metrics import Metric, prepare
@@ -55,30 +54,24 @@ class FastSearch:
     computed_by_: str
     metric: str
     algorithm: str
+    _search: Metric | None
 
     def _fit(self, X: Any, y: Any = None) -> Any:
         reason = why_not(self, X)
-        with unchanged_on_error(self):
-            if reason:
-                super()._fit(X, y)  # type: ignore[misc]
-                self._search: Metric | None = getattr(X, "_search", None)
-                self.computed_by_ = "fastml" if self._search else f"scikit-learn: {reason}"
-                return self
-            twin = copy.copy(self)
-            twin.algorithm = "brute"
+        with fitted_at_once(self) as twin:
+            if not reason:
+                twin.algorithm = "brute"  # scikit-learn's part makes no tree; no parameter stays
             super(FastSearch, twin)._fit(X, y)  # type: ignore[misc]
-            fitted = dict(vars(twin))
-            for name in self.get_params(deep=False):  # type: ignore[attr-defined]
-                fitted.pop(name)
-            rows = fitted["_fit_X"]
+            if reason:
+                twin._search = getattr(X, "_search", None)
+                twin.computed_by_ = "fastml" if twin._search else f"scikit-learn: {reason}"
+                return self
+            rows = twin._fit_X
             if rows.dtype not in (np.float32, np.float64):
                 rows = rows.astype(np.float64)
             search = prepare(rows, self.metric, self.algorithm)
             search.freeze()
-            fitted["_fit_X"] = search.X
-            fitted["_search"] = search
-            fitted["computed_by_"] = "fastml"
-            vars(self).update(fitted)
+            twin._fit_X, twin._search, twin.computed_by_ = search.X, search, "fastml"
         return self
 
     def _search_for(self, X: Any) -> Metric | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import sklearn.neighbors
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from ..core.estimator import as_of_now
+from ..core.estimator import as_of_now, fitted_at_once
 from ..core.validation import Array
 from ..execution import over_blocks
 from ._base import FastNeighbors, FastRadius
@@ -104,6 +104,29 @@ class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsCla
     >>> model.fit([[0.0], [1.0], [2.0], [9.0]], ["a", "a", "b", "b"]).predict([[0.9]])
     array(['a'], dtype='<U1')
     """
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Keep the rows and their classes.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            The rows.
+        y : array-like (n_samples,) or (n_samples, n_outputs)
+            Each row's class.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, or an ``outlier_label`` that is none of y's kind; in scikit-learn's words.
+        """
+        with fitted_at_once(self) as twin:  # the label of outliers belongs to the fit
+            super(RadiusNeighborsClassifier, twin).fit(X, y)
+        return self
 
     @over_blocks
     def predict(self, X: ArrayLike | None) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -175,9 +175,11 @@ class Cosine(NamedTuple):
 Metric = Euclidean | Cosine
 
 
-def _freeze(rows: Base | Tree) -> None:
-    for array in rows:
-        if isinstance(array, np.ndarray):
+def _freeze(arrays: tuple[Any, ...]) -> None:
+    for array in arrays:
+        if isinstance(array, tuple):
+            _freeze(array)
+        elif isinstance(array, np.ndarray):
             array.flags.writeable = False
 
 

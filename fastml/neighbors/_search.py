@@ -9,9 +9,11 @@ import numpy as np
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, readable
 from ..kernels.neighbors import base as packing
-from ..kernels.neighbors import candidates, exact, few, radius
+from ..kernels.neighbors import candidates, exact, few, radius, sieve
+from ..kernels.neighbors.codes import Codes
 from ..kernels.ops.top import NOBODY
 from ..kernels.tile import VECTORS, lanes_of
+from ._codes import codes_pay, encoded, most_looks
 
 #: Candidates kept beyond the neighbours asked for: where the next ones are no nearer than rounding
 #: tells, the neighbours are settled.
@@ -36,6 +38,7 @@ class Base(NamedTuple):
     shift, packed, half_norms : see ``kernels.neighbors.base.pack_base``; the last two may be
         float32 for float64 rows: candidates are then found in float32
     largest : float, the largest |x|^2 of the moved rows
+    codes : the same rows as bytes, see ``kernels.neighbors.codes``; None where they would not pay
     """
 
     X: Array
@@ -43,6 +46,7 @@ class Base(NamedTuple):
     packed: Array
     half_norms: Array
     largest: float
+    codes: Codes | None = None
 
     @classmethod
     def of(cls, X: Array, packed_type: Any = None) -> Self:
@@ -71,7 +75,12 @@ class Base(NamedTuple):
             packing.pack_base, min(team_size(1.0 * rows.size), len(largest)),
             rows, shift, ticket_groups, new_state(), packed, half_norms, largest,
         )  # fmt: skip
-        return cls(rows, shift, packed, half_norms, float(largest.max()))
+        codes = encoded(rows, shift) if codes_pay(*rows.shape) else None
+        return cls(rows, shift, packed, half_norms, float(largest.max()), codes)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the rows: how they are packed is the processor's."""
+        return type(self).of, (self.X, self.packed.dtype)
 
 
 def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]:
@@ -111,8 +120,11 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
     indices = np.empty((n_queries, n_neighbors), np.int64)
     height = VECTORS * lanes_of(base.packed.dtype)
     X, shift, packed, half_norms = map(readable, base[:4])
-    base = Base(X, shift, packed, half_norms, base.largest)
-    propose = _by_candidates if n_queries > _FEW_QUERIES else _by_reading
+    codes = base.codes and Codes._make((*map(readable, base.codes[:-1]), base.codes.unit))
+    base = Base(X, shift, packed, half_norms, base.largest, codes)
+    propose = _by_reading
+    if n_queries > _FEW_QUERIES:
+        propose = _by_candidates if base.codes is None else _by_codes
     step = max(height, _KEPT // n_candidates // height * height)
     for start in range(0, n_queries, step):
         rows = slice(start, start + step)
@@ -124,6 +136,41 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
     return squares, indices
 
 
+class _Cut(NamedTuple):
+    """How work on panels of queries and groups of rows is cut into tickets.
+
+    block_groups : int, groups that stay in the second-level cache
+    part_groups, n_parts : int, groups of a part, of which each keeps candidates of its own
+    ticket_panels, n_chunks : int, panels of a ticket, and how many times so many there are
+    n_padded : int, queries that fill whole panels
+    """
+
+    block_groups: int
+    part_groups: int
+    n_parts: int
+    ticket_panels: int
+    n_chunks: int
+    n_padded: int
+
+    @classmethod
+    def of(cls, n_groups: int, n_queries: int, height: int, row_bytes: int, work: int) -> Self:
+        """Cut the work: panels of ``height`` queries, ``work`` multiply-adds a row and query."""
+        n_panels = -(-n_queries // height)
+        block_groups = max(8, _BLOCK_BYTES // (packing.GROUP * row_bytes))
+        ticket_panels = max(1, min(_PANEL_BYTES // (height * row_bytes), n_panels // _TICKETS))
+        n_chunks = -(-n_panels // ticket_panels)
+        all_work = n_groups * packing.GROUP * work * height * ticket_panels
+        enough = max(1, min(_TICKETS // n_chunks, all_work // _LEAST_WORK))
+        part_groups = -(-n_groups // min(max(enough, all_work // _MOST_WORK), n_groups))
+        n_parts = -(-n_groups // part_groups)
+        return cls(block_groups, part_groups, n_parts, ticket_panels, n_chunks, n_panels * height)
+
+    def heaps(self, n_candidates: int, kind: Any) -> tuple[Array, Array]:
+        """Return memory for every query's candidates in every part."""
+        shape = (self.n_parts, self.n_padded, n_candidates)
+        return np.empty(shape, kind), np.empty(shape, np.int64)
+
+
 def _by_candidates(
     base: Base, queries: Array, n_candidates: int, squares: Array, indices: Array
 ) -> Array:
@@ -133,25 +180,43 @@ def _by_candidates(
     if kind != queries.dtype:  # moved before they are rounded
         moved, shift = (queries - base.shift).astype(kind), np.zeros(n_features, kind)
     height = VECTORS * lanes_of(kind)
-    n_panels = -(-n_queries // height)
-    row_bytes = kind.itemsize * n_features
-    block_groups = max(8, _BLOCK_BYTES // (packing.GROUP * row_bytes))
-    ticket_panels = max(1, min(_PANEL_BYTES // (height * row_bytes), n_panels // _TICKETS))
-    n_chunks = -(-n_panels // ticket_panels)
-    work = n_features * height * ticket_panels
-    all_work = n_groups * packing.GROUP * work
-    most_parts = max(1, min(_TICKETS // n_chunks, all_work // _LEAST_WORK), all_work // _MOST_WORK)
-    part_groups = -(-n_groups // min(most_parts, n_groups))
-    n_parts = -(-n_groups // part_groups)
-    shape = (n_parts, n_panels * height, n_candidates)
-    keys, numbers = np.empty(shape, kind), np.empty(shape, np.int64)
+    cut = _Cut.of(n_groups, n_queries, height, kind.itemsize * n_features, n_features)
+    found = cut.heaps(n_candidates, kind)
     run_team(
         candidates.find_candidates,
-        min(team_size(len(base.X) * work * n_chunks / 60), n_parts * n_chunks),
-        moved, base.packed, base.half_norms, shift, block_groups, part_groups,
-        ticket_panels, new_state(), keys, numbers,
+        min(team_size(base.X.size * cut.n_padded / 60), cut.n_parts * cut.n_chunks),
+        moved, base.packed, base.half_norms, shift, cut.block_groups, cut.part_groups,
+        cut.ticket_panels, new_state(), *found,
     )  # fmt: skip
-    return _settled(base, queries, (keys, numbers), False, squares, indices)
+    return _settled(base, queries, found, False, squares, indices)
+
+
+def _by_codes(
+    base: Base, queries: Array, n_candidates: int, squares: Array, indices: Array
+) -> Array:
+    """Do what :func:`_by_candidates` does, among rows that bytes do not rule out."""
+    assert base.codes is not None
+    (n_samples, n_features), n_groups = base.X.shape, len(base.codes.halves) // packing.GROUP
+    quads = -(-n_features // 4)
+    height = VECTORS * lanes_of(np.int32)
+    cut = _Cut.of(n_groups, len(queries), height, 4 * quads, quads + 4)
+    found = cut.heaps(n_candidates, queries.dtype)
+    kept = np.empty((cut.n_parts, cut.n_chunks), np.bool_)
+    known = np.full(cut.n_padded if cut.n_parts > 1 else 0, np.inf)
+    run_team(
+        sieve.find_by_codes,
+        min(team_size(n_samples * (quads + 4) * cut.n_padded / 60), kept.size),
+        queries, base.X, base.codes,
+        (cut.block_groups, cut.part_groups, cut.ticket_panels),
+        most_looks(n_features), new_state(), known, *found, kept,
+    )  # fmt: skip
+    settled = _settled(base, queries, found, True, squares, indices)
+    others = np.repeat(~kept.all(axis=0), cut.ticket_panels * height)[: len(queries)]
+    if others.any():
+        parts = squares[others], indices[others]
+        settled[others] = _by_candidates(base, queries[others], n_candidates, *parts)
+        squares[others], indices[others] = parts
+    return settled
 
 
 def _by_reading(

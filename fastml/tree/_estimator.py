@@ -14,7 +14,8 @@ from sklearn.utils import Bunch, check_random_state, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from ..core.delegation import fit_as_scikit_learn, fit_copy
+from ..core.delegation import fit_as_scikit_learn
+from ..core.estimator import fitted_at_once
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_compressed, check_sparse, is_plain, readable
 from ..kernels.tree.problem import ENTROPY, Limits, Table
@@ -177,18 +178,18 @@ class ExactTree(TreePrediction):
         check_input: bool = True,
         missing_values_in_feature_mask: Any = None,
     ) -> Any:
-        def exactly(copied: Any) -> None:
-            copied._fit_exactly(X, y, sample_weight, check_input, missing_values_in_feature_mask)
-            copied.computed_by_ = EXACT
+        arguments = X, y, sample_weight, check_input, missing_values_in_feature_mask
 
-        def theirs(copied: Any) -> None:
+        def theirs(twin: Any) -> None:
             base: Any = super()
-            base._fit(X, y, sample_weight, check_input, missing_values_in_feature_mask)
+            base._fit(*arguments)
 
         reason = self._reason(X, y)
         if reason is None:
             try:
-                fit_copy(self, exactly)
+                with fitted_at_once(self) as twin:
+                    twin._fit_exactly(*arguments)
+                    twin.computed_by_ = EXACT
             except NotExact as limit:
                 reason = str(limit)
         if reason is not None:

@@ -25,6 +25,7 @@ class Host:
     vector_bytes: int
     vector_registers: int
     fused_multiply_add: bool
+    byte_products: bool = False
 
 
 def _target_features() -> frozenset[str]:
@@ -49,9 +50,9 @@ def host() -> Host:
     if platform.machine().lower() in ("aarch64", "arm64"):
         return Host(cpu, features, 16, 32, True)
     if "avx512f" in features and "avx512dq" in features and "avx512vl" in features:
-        return Host(cpu, features, 64, 32, True)
+        return Host(cpu, features, 64, 32, True, "avx512vnni" in features)
     if "avx2" in features:
-        return Host(cpu, features, 32, 16, "fma" in features)
+        return Host(cpu, features, 32, 16, "fma" in features, "avxvnni" in features)
     return Host(cpu, features, 16, 16, "fma" in features)
 
 

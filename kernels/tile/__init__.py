@@ -21,7 +21,8 @@ raises IndexError, which Numba's own bounds checking cannot do for these operati
 types and shapes are checked always, when a kernel is compiled: see :mod:`.operation`.
 
 The generated code is plain LLVM vector IR with a few portable intrinsics (``fma``,
-``sqrt``, ``fabs``, ``masked.load`` and ``store``); nothing here names an instruction.
+``sqrt``, ``fabs``, ``masked.load`` and ``store``); but for products of bytes nothing here names
+an instruction.
 
 This file only hands on the names of the others:
 
@@ -34,6 +35,7 @@ This file only hands on the names of the others:
     rows        rows of a matrix gathered and transposed
     arithmetic  operators, multiply-adds, sums of products
     exponents   exponents taken off and put on
+    bytes       products of bytes
     masks       truth values: any, all, count, bits, select
     convert     wider, narrower, integer and float; tables
     reductions  sums over lanes, the largest column with its runner-up
@@ -52,6 +54,9 @@ from .arithmetic import (
     round_to_whole,
     square_root,
     squared_differences,
+)
+from .bytes import (
+    add_byte_products,
 )
 from .convert import (
     add_as,
@@ -74,6 +79,7 @@ from .make import (
     is_single,
     lane_numbers,
     lanes,
+    spread,
 )
 from .masks import (
     all_lanes,
@@ -138,6 +144,7 @@ __all__ = [
     "TileType",
     "absolute",
     "add_as",
+    "add_byte_products",
     "add_lane_sums",
     "all_lanes",
     "any_lane",
@@ -187,6 +194,7 @@ __all__ = [
     "select",
     "select_less",
     "split_exponent",
+    "spread",
     "square_root",
     "squared_differences",
     "store",

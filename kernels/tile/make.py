@@ -7,12 +7,13 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from .ir import I1, I64, operand, pack
+from .ir import I1, I64, operand, pack, unpack
 from .operation import (
     LITERAL,
     NUMBER,
     TILE,
     TILE_OR_ARRAY,
+    expect,
     expect_operand,
     operation,
 )
@@ -60,6 +61,18 @@ def fill(array: Any, number: Any, m: int, n: int) -> Any:
 def fill_like(tile: TileType, number: Any) -> Any:
     """Return a tile of the shape and type of ``tile`` with every lane equal to ``number``."""
     return _repeat(tile, number)
+
+
+@operation(column=TILE, n=LITERAL)
+def spread(column: TileType, n: int) -> Any:
+    """Return the m x n tile whose columns all are ``column``, m x 1."""
+    expect(column.n == 1, f"column: expected one column, got {column}")
+    tile = TileType(column.dtype, column.m, n)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return pack(builder, tile, unpack(builder, column, arguments[0]) * n)
+
+    return tile, codegen
 
 
 @operation(array=TILE_OR_ARRAY, number=NUMBER, m=LITERAL)

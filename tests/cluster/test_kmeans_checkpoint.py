@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from callbacks import Interrupt, Interrupted
+from callbacks import Interrupt, Interrupted, Onlooker
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
@@ -91,6 +91,23 @@ def test_counts_go_on_and_a_users_generator_too(tmp_path):
     assert_same(model, whole)
     assert (model.n_scored_, model.n_decided_) == (whole.n_scored_, whole.n_decided_)
     assert generator.randint(1 << 30) == whole_generator.randint(1 << 30)
+
+
+@pytest.mark.parametrize("n_features", [64, 70])
+@pytest.mark.parametrize("orders", ["CF", "FC"])
+def test_goes_on_where_x_lies_in_memory_another_way(orders, n_features, tmp_path):
+    """With few centres and many features, centres are laid out as the rows are."""
+    first, second = orders
+    random = np.random.default_rng(2)
+    X = random.normal(size=(3000, n_features)).astype("float32")
+    settings = {"init": "random", "n_init": 2, "tol": 0.0, "max_iter": 20, "random_state": 0}
+    whole = fastml.KMeans(3, **settings).fit(X)
+    for count in (1, 4, 25):
+        path = tmp_path / "fit.checkpoint"
+        assert interrupted(fastml.KMeans(3, **settings), path, count, X.copy(first))
+        model = fastml.KMeans(3, **settings).set_callbacks(fastml.Checkpoint(path))
+        assert_same(model.fit(X.copy(second)), whole)
+        assert model.n_iter_ > 5
 
 
 SCRIPT = """
@@ -207,7 +224,7 @@ def test_a_damaged_checkpoint_is_refused(unfinished):
     rest = json.dumps(header).encode() + b"\n" + lines[3]
     digest = checkpoints.hashlib.sha256(rest).hexdigest().encode()
     wrong = {
-        content.replace(b"checkpoint 1", b"checkpoint 9"): "another version of the format",
+        content.replace(b"checkpoint 2", b"checkpoint 9"): "another version of the format",
         b"\n".join((lines[0], digest, rest)): "another fastml version",
         b"": "is not a checkpoint",
         b"PK" + content: "is not a checkpoint",
@@ -227,7 +244,7 @@ def test_a_damaged_checkpoint_is_refused(unfinished):
 def test_nothing_is_pickled(unfinished):
     content = unfinished.read_bytes()
     lines = content.split(b"\n", 3)
-    assert lines[0] == b"fastml checkpoint 1"
+    assert lines[0] == b"fastml checkpoint 2"
     packed = checkpoints.io.BytesIO()
     np.savez(packed, key=np.array([{}], object))
     rest = lines[2] + b"\n" + packed.getvalue()
@@ -262,6 +279,84 @@ def test_what_is_no_file_is_refused_and_stays(tmp_path):
         with pytest.raises(ValueError, match="is no file"):
             model.fit(data())
     assert os.listdir(tmp_path) == [pipe.name]
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    for path in (tmp_path / "none" / "fit.checkpoint", Path(__file__) / "fit.checkpoint"):
+        model = estimator("runs").set_callbacks(fastml.Checkpoint(path))
+        with pytest.raises(ValueError, match=r"folder of the checkpoint .* cannot be written to"):
+            model.fit(data())
+        assert not hasattr(model, "labels_")
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_is_read_only_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    model = estimator("runs").set_callbacks(fastml.Checkpoint(tmp_path / "fit.checkpoint"))
+    with pytest.raises(ValueError, match="cannot be written to"):
+        model.fit(data())
+
+
+@pytest.mark.parametrize("how", ["goes away", "becomes a folder"])
+def test_a_path_that_changes_during_the_fit(how, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "fit.checkpoint"
+
+    class Change(Onlooker):
+        left = 4
+
+        def on_fit_task_end(self, estimator, context):
+            self.left -= 1
+            if self.left == 0:
+                path.unlink()
+                path.mkdir() if how == "becomes a folder" else folder.rmdir()
+
+    model = estimator("runs").set_callbacks(fastml.Checkpoint(path, every=0), Change())
+    with pytest.warns(RuntimeWarning, match=r"could not be (written|removed)"):
+        model.fit(data())
+    assert_same(model, estimator("runs").fit(data()))
+    assert not folder.exists() or os.listdir(folder) == [path.name]
+
+
+FULL = """
+import resource, sys, warnings
+sys.path.insert(0, {tests!r})
+import fastml
+from test_kmeans_checkpoint import assert_same, data, estimator
+
+whole = estimator("runs").fit(data())
+resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))  # as on a disk with so much room
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    model = estimator("runs").set_callbacks(fastml.Checkpoint({path!r}, every=0)).fit(data())
+assert_same(model, whole)
+print(*{{str(warning.message) for warning in said if warning.category is RuntimeWarning}})
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of the system's")
+def test_a_full_disk_is_a_warning(tmp_path):
+    path = tmp_path / "fit.checkpoint"
+    script = FULL.format(tests=str(Path(__file__).parent), path=str(path))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, *sys.path)))}
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], env=environment, text=True, check=True,
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert "could not be written: [Errno 27] File too large" in found.stdout
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs files with holes")
+def test_a_huge_file_that_is_no_checkpoint_is_not_read(tmp_path):
+    path = tmp_path / "huge"
+    with open(path, "wb") as file:
+        file.truncate(1 << 40)
+    model = estimator("runs").set_callbacks(fastml.Checkpoint(path))
+    with pytest.raises(ValueError, match="is not a checkpoint"):
+        model.fit(data())
+    assert path.stat().st_size == 1 << 40
 
 
 def test_what_a_killed_write_left_is_cleared_away(unfinished):

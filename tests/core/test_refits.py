@@ -51,6 +51,12 @@ JOBS = {
     "RadiusNeighborsClassifier": (
         lambda: fastml.neighbors.RadiusNeighborsClassifier(radius=3.0), plain,
     ),
+    "scikit-learn's KNeighborsClassifier": (
+        lambda: fastml.KNeighborsClassifier(3, metric="manhattan"), plain,
+    ),
+    "scikit-learn's RadiusNeighborsClassifier": (
+        lambda: fastml.neighbors.RadiusNeighborsClassifier(9.0, metric="manhattan"), plain,
+    ),
     "LinearRegression": (fastml.LinearRegression, numbers),
     "Ridge": (fastml.Ridge, numbers),
     "RidgeCV": (fastml.RidgeCV, numbers),

@@ -13,6 +13,13 @@ from fastml.neighbors import _metrics, _search, _tree
 from fastml.reference import neighbors as reference
 
 
+@pytest.fixture(params=["scores", "bytes"], autouse=True)
+def way(request, monkeypatch):
+    """Have every search take one way or the other, whatever pays here."""
+    monkeypatch.setattr(_search, "codes_pay", lambda *shape: request.param == "bytes")
+    monkeypatch.setattr(_search, "most_looks", lambda n_features: 1.0)
+
+
 def expected_neighbours(X, queries, k):
     """Return the reference's distances and rows, in the order of the squares before any cut."""
     rows, wanted = reference.unit_rows(X), reference.unit_rows(queries)

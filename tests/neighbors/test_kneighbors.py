@@ -17,6 +17,13 @@ from fastml.neighbors import _search
 from fastml.reference import neighbors as reference
 
 
+@pytest.fixture(params=["scores", "bytes"], autouse=True)
+def way(request, monkeypatch):
+    """Have every search take one way or the other, whatever pays here."""
+    monkeypatch.setattr(_search, "codes_pay", lambda *shape: request.param == "bytes")
+    monkeypatch.setattr(_search, "most_looks", lambda n_features: 1.0)
+
+
 def check(X, queries, k):
     """Compare with the definition; return for how many queries the candidates did not settle it."""
     distances, indices = fastml.kneighbors(X, queries, k)

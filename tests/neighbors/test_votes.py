@@ -184,3 +184,14 @@ def test_inverses_of_distances():
         given = np.array(distances)
         found = weigh(given, np.array([0, len(given)]), "distance")
         assert (found == reference.inverse_distances(given)).all()
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+def test_a_label_of_outliers_that_is_refused_leaves_the_old_fit(metric):
+    model = fastml.RadiusNeighborsClassifier(1.0, metric=metric, outlier_label=2)
+    model.fit([[0.0], [5.0]], [1, 2])
+    before = dict(vars(model))
+    with pytest.raises(TypeError, match="outlier_label"):
+        model.set_params(outlier_label="a").fit([[0.0, 1.0], [5.0, 1.0]], [3, 4])
+    assert vars(model) == {**before, "outlier_label": "a"}
+    assert model.predict([[0.1], [99.0]]).tolist() == [1, 2]
