@@ -11,7 +11,7 @@ from ..core.validation import Array
 from ..kernels.cluster import minibatch
 from ..kernels.cluster.centers import prepare_centers
 from ..kernels.cluster.minibatch import BatchSums
-from ._bundles import batch_sums, block_rows, prepared_centers
+from ._bundles import batch_sums, block_rows, check_array, prepared_centers
 from ._nearest import weighted_inertia, write_labels
 
 
@@ -51,10 +51,15 @@ class RunningMeans:
         Raises
         ------
         ValueError
-            If there are more or fewer of them, or of features.
+            If there are more or fewer of them, or of features, or somebody has put other means or
+            counts into the place of ours.
         """
-        if points.shape != means.shape:
-            raise ValueError(f"cluster_centers_ has shape {points.shape}, expected {means.shape}.")
+        if points.shape != np.shape(means):
+            raise ValueError(
+                f"cluster_centers_ has shape {points.shape}, expected {np.shape(means)}."
+            )
+        check_array("_means", means, points.shape, np.float64)
+        check_array("_counts", counts, points.shape[:1], np.float64)
         new = cls(points.copy())
         new.counts = counts.copy()
         unchanged = means.astype(points.dtype) == points

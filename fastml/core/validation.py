@@ -19,6 +19,9 @@ _ELEMENTS_A_TICKET = 1 << 17
 #: Below, a product of NumPy's is sooner done than a kernel is called; either long before
 #: scikit-learn's test, which comes where they cannot say.
 _FEW_ELEMENTS = 1 << 13
+#: Weights of more or less than this together may overflow or vanish where rows are multiplied by
+#: them.
+_MOST_WEIGHT, _LEAST_WEIGHT = 2.0**1000, 2.0**-900
 #: In either byte order.
 _SINGLE = frozenset(np.dtype(order + kind) for order in "<>" for kind in ("f4", "f2"))
 
@@ -88,6 +91,18 @@ def check_finite(X: Array, name: str = "X", estimator: str | None = None) -> Non
             return
     with np.errstate(over="ignore", invalid="ignore"):  # its sum of finite numbers may overflow
         assert_all_finite(X, estimator_name=estimator, input_name=name)
+
+
+def check_weight_sum(weights: Any) -> None:
+    """Raise ValueError if sums over rows would overflow or vanish for their weights alone."""
+    if weights is None or (weights := np.asarray(weights)).dtype.kind not in "biuf":
+        return  # which others refuse
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = weights.sum(dtype=np.float64)
+    if total > _MOST_WEIGHT and np.isfinite(weights).all():
+        raise ValueError(f"sample_weight adds up to {total:g}: scale it to smaller numbers.")
+    if 0 < total < _LEAST_WEIGHT and (weights >= 0).all():
+        raise ValueError(f"sample_weight adds up to {total:g}: scale it to larger numbers.")
 
 
 def is_finite(x: Array) -> bool:

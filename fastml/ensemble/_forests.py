@@ -22,7 +22,7 @@ from ..core.documentation import documented
 from ..core.estimator import fitted_at_once
 from ..core.sklearn_compat import fit_context
 from ..core.threads import get_num_threads
-from ..core.validation import Array, check_compressed, check_sparse, is_plain
+from ..core.validation import Array, check_compressed, check_sparse, check_weight_sum, is_plain
 from ..execution import over_blocks
 from ..tree import DecisionTreeClassifier, DecisionTreeRegressor
 from ..tree._documentation import PARAMETERS
@@ -39,6 +39,14 @@ def _side_by_side() -> Iterator[None]:
             yield
     else:
         yield
+
+
+def _fitted_trees(trees: Any) -> list[Any]:
+    """Return what the fits of trees have left behind, as it is now."""
+    fitted: list[Any] = [getattr(tree, "_fitted", None) for tree in trees]
+    if not fitted or None in fitted:
+        raise ValueError("estimators_ must be fitted trees of fastml, one at least.")
+    return [each.now() for each in fitted]
 
 
 class ExactForest:
@@ -82,6 +90,7 @@ class ExactForest:
         self : estimator
         """
         check_sparse(X)
+        check_weight_sum(sample_weight)
         with fitted_at_once(self) as twin:
             twin._shared = Shared()
             if "estimators_" in vars(twin):  # a warm start adds to the list
@@ -114,6 +123,7 @@ class ExactForest:
             check_is_fitted(self)
         if state["n_outputs_"] != 1:
             return None
+        trees = _fitted_trees(state["estimators_"])
         plain = is_plain(X, np.float32) and X.shape[1] == state["n_features_in_"]
         checked = not plain or "feature_names_in_" in state
         if checked:
@@ -122,19 +132,18 @@ class ExactForest:
             return None
         if issparse(X):
             check_compressed(X)
-        predictor, values = self._predictor(state)
+        predictor, values = self._predictor(state, trees)
         total, finite = looked_up(predictor, X, values, False)
         if not finite:
             if not checked:
                 me._validate_X_predict(X)
             if np.isnan(X.data if issparse(X) else X).any():
                 total, _ = looked_up(predictor, X, values, True)
-        total /= len(state["estimators_"])
+        total /= len(trees)
         return total, state.get("classes_")
 
-    def _predictor(self, state: dict[str, Any]) -> tuple[Predictor, Array]:
+    def _predictor(self, state: dict[str, Any], trees: list[Any]) -> tuple[Predictor, Array]:
         """Return all trees laid out, and the values at their nodes; made anew for other trees."""
-        trees = [vars(tree)["_fitted"].now() for tree in state["estimators_"]]
         held = state.get("_held")
         if held is None or len(held[0]) != len(trees) or not all(map(is_, held[0], trees)):
             arrays = [tree.arrays for tree in trees]

@@ -19,6 +19,8 @@ _MARGIN = 0.05
 _FAINTEST, _FULLEST = 0.08, 0.42
 #: Points drawn; more would only cover each other.
 _MOST_POINTS = 3000
+#: Of the classes that have the first colours, of those that have them again, and so on.
+_MARKERS = "os^D"
 
 
 class NeighborVotesDisplay:
@@ -221,7 +223,7 @@ class NeighborVotesDisplay:
             own = self.X[::step][self.y[::step] == c]
             ax.scatter(
                 own[:, 0], own[:, 1], s=18, color=colours[c], edgecolors="white", linewidths=0.5,
-                label=str(name), zorder=3,
+                marker=_MARKERS[c // len(COLOURS) % len(_MARKERS)], label=str(name), zorder=3,
             )  # fmt: skip
         if self.query is not None and self.voters is not None:
             for row in self.voters:
@@ -231,9 +233,10 @@ class NeighborVotesDisplay:
             own = self.X[self.voters]
             ax.scatter(
                 own[:, 0], own[:, 1], s=34, c=palette[self.y[self.voters]], edgecolors=INK,
-                linewidths=1.0, zorder=5,
+                linewidths=1.0, zorder=6,
             )  # fmt: skip
-            ax.scatter(*self.query, marker="*", s=190, color="white", edgecolors=INK, zorder=6)
+            # Below the rows that vote, which it would hide where they are near.
+            ax.scatter(*self.query, marker="*", s=150, color="white", edgecolors=INK, zorder=5)
         count = "" if self.n_neighbors is None else f"{self.n_neighbors} neighbour"
         count += "s" if count and self.n_neighbors != 1 else ""
         title = ": ".join(part for part in (count, self.decision) if part)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-#: Told apart with any colour vision (Paul Tol's "bright", and two more).
+#: Told apart with any colour vision (Paul Tol's "bright", and four more).
 COLOURS = (
     "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#ee8866", "#777777",
+    "#332288", "#774411",
 )  # fmt: skip
 INK, FAINT = "#222222", "#777777"
 

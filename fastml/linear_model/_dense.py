@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from ..core.validation import Array, check_finite, contiguous, readable
+from ..core.validation import Array, check_finite, check_weight_sum, contiguous, readable
 from ._least_squares import Solution, refined, solve
 from ._moments import Moments, in_range, moments
 from ._wide import solve_wide
@@ -43,6 +43,7 @@ def checked_rows(
         sample_weight, rows, dtype=np.float64, ensure_non_negative=nonnegative,
         allow_all_zero_weights=zeros,
     )  # fmt: skip
+    check_weight_sum(weights)
     return contiguous(rows), targets, readable(weights)
 
 

@@ -92,9 +92,10 @@ class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: igno
             If X or y holds NaN or infinity, or shapes do not match.
         """
         reason = "positive=True" if self.positive else unsupported_input(X)
-        if reason is None:
-            table = table_of(X, y, sample_weight)
-            with fitted_at_once(self) as twin:
+        with fitted_at_once(self) as twin:
+            twin.__dict__.pop("_seen", None)
+            if reason is None:
+                table = table_of(X, y, sample_weight)
                 if table is not None:
                     sums = solve_table(twin, table, np.zeros(1), twin.fit_intercept)
                     if sums is not None:
@@ -102,21 +103,15 @@ class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: igno
                         flat = table.y is not None and table.y.ndim == 1
                         set_solution(twin, table.X.dtype, flat, *sums[1:], twin.fit_intercept)
                         twin._set_rest(sums[1], min(table.X.shape))
-                        twin.__dict__.pop("_seen", None)
                         return self
                 rows, y_, weights = checked_rows(twin, X, y, sample_weight, nonnegative=True)
                 found = solved(twin, rows, y_, weights, np.zeros(1), twin.fit_intercept)
                 if found is not None:
                     set_solution(twin, rows.dtype, y_.ndim == 1, *found, twin.fit_intercept)
                     twin._set_rest(found[0], min(rows.shape))
-                    twin.__dict__.pop("_seen", None)
                     return self
-            reason = "squares overflow"
-        fit_as_scikit_learn(
-            self,
-            reason,
-            lambda copied: super().fit(X, y, sample_weight),
-        )
+                reason = "squares overflow"
+            fit_as_scikit_learn(twin, reason, lambda copied: super().fit(X, y, sample_weight))
         return self
 
     @over_blocks

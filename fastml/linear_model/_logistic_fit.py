@@ -16,12 +16,17 @@ from typing import NamedTuple
 import numpy as np
 
 from ..core.validation import Array
-from ._objective import Curvature, Problem, Rows
+from ._curvature import Curvature
+from ._objective import Problem, Rows
 
-#: Converged when half the squared Newton step is no more than this of the objective.
-_RELATIVE_GAP = 1e-18
+#: Converged when half the squared Newton step is no more than this of the objective; coefficients
+#: that will be float32 do not show more than the second.
+_RELATIVE_GAP, _SINGLE_GAP = 1e-18, 1e-16
 #: Newton's method up to so many coefficients, of two classes and of many.
 _MOST_NEWTON = (400, 1000)
+#: While a step promises more than this of the objective, products in float32 say where to go; they
+#: find the objective to so much.
+_ROUGH_GAP, _ROUGH_SLACK = 1e-10, 1e-6
 #: So many quasi-Newton steps before Newton's are tried, where there are few coefficients.
 _QUASI_NEWTON_STEPS = 40
 #: Pairs of steps L-BFGS remembers.
@@ -29,10 +34,11 @@ _MEMORY = 20
 #: A sample to be fitted has so many rows for every coefficient of a class, and more for many
 #: classes; one that only says what X'X is like has fewer.  Samples are no less than a sixteenth, up
 #: to so many rows, which are in memory, and written where that has a limit.
-_ROWS_A_COLUMN, _ROWS_A_COEFFICIENT, _ROWS_FOR_PRODUCTS, _SHARE = 60, 20, 15, 16
+_ROWS_A_COLUMN, _ROWS_A_COEFFICIENT, _ROWS_FOR_PRODUCTS, _SHARE = 60, 20, 18, 16
 _MOST_SAMPLED = 1 << 20
-#: From where on the curvature that steps started with is renewed, and again three times as late.
-_RENEWAL = 4
+#: From where on the curvature that steps started with is renewed, and again three times as late:
+#: up to a step along the coefficients only, then the products of features too.
+_RENEWAL, _WHOLE_RENEWAL = 2, 16
 
 
 Divide = Callable[[Array], Array]
@@ -94,28 +100,28 @@ def quasi_newton(
     divide: Divide,
     max_iter: int,
     gap: float = _RELATIVE_GAP,
-    renewed: Callable[[Array], Divide] | None = None,
+    renewed: Callable[[Array, int], Divide] | None = None,
 ) -> Search:
     """Take the steps of L-BFGS (Nocedal and Wright, "Numerical Optimization", algorithm 7.4).
 
     ``divide`` is the first guess of the inverse curvature, ``renewed`` makes later ones.  It ends
     when the decrease that the next step would still bring is negligible: with steps that
     shrink tenfold and more, that of the step after the one in hand, which then is the last.
+    Far from the minimum float32 says well enough where to go, see ``Problem.rough``.
     """
-    value, gradient, _ = problem.evaluate(W)
+    rough = problem.rough
+    value, gradient, _ = problem.evaluate(W, single=rough)
     pairs: list[tuple[Array, Array, float]] = []
     before, renewal = np.inf, _RENEWAL
     for n_iter in range(max_iter):
         if renewed is not None and n_iter == renewal:
-            divide, renewal = renewed(W), 3 * renewal
-        q, factors = gradient.copy(), []
-        for s, y, rho in reversed(pairs):
-            factors.append(rho * float((s * q).sum()))
-            q -= factors[-1] * y
-        q = divide(q)
-        for (s, y, rho), factor in zip(pairs, reversed(factors), strict=True):
-            q += s * (factor - rho * float((y * q).sum()))
+            divide, renewal = renewed(W, n_iter), 3 * renewal
+        q = _divided(gradient, divide, pairs)
         decrease = float((q * gradient).sum())
+        if rough and gap < _ROUGH_GAP and not decrease > 2 * gap * value:
+            rough = False  # too near the minimum, or numbers that float32 does not hold
+            value, gradient, _ = problem.evaluate(W)
+            continue
         if not decrease >= 0.0:  # no descent: rounding has spoilt the guess, or the pairs
             if not pairs:
                 return Search(W, value, n_iter, False, gradient=gradient)
@@ -124,13 +130,15 @@ def quasi_newton(
         if decrease <= 2 * gap * value:
             return Search(W, value, n_iter, True)
         ratio, before = decrease / before, decrease
-        if pairs and ratio < 0.1 and decrease * ratio <= gap * value:
+        precise = not rough or gap >= _ROUGH_GAP
+        if pairs and precise and ratio < 0.1 and decrease * ratio <= gap * value:
             return Search(W - q, value, n_iter + 1, True)
-        size = 1.0
+        size, slack = 1.0, _ROUGH_SLACK if rough else 1e-14
+        rough = rough and decrease > max(gap, _ROUGH_GAP) * value
         while True:
             tried = W - size * q
-            found = problem.evaluate(tried)
-            if found[0] <= value - 1e-4 * size * decrease + 1e-14 * value:
+            found = problem.evaluate(tried, single=rough)
+            if found[0] <= value - 1e-4 * size * decrease + slack * value:
                 break
             size /= 2
             if size < 1e-10:
@@ -150,6 +158,18 @@ def quasi_newton(
     return Search(W, value, max_iter, False, gradient=gradient)
 
 
+def _divided(gradient: Array, divide: Divide, pairs: list[tuple[Array, Array, float]]) -> Array:
+    """Return the gradient divided by the curvature that pairs of steps have shown."""
+    q, factors = gradient.copy(), []
+    for s, y, rho in reversed(pairs):
+        factors.append(rho * float((s * q).sum()))
+        q -= factors[-1] * y
+    q = divide(q)
+    for (s, y, rho), factor in zip(pairs, reversed(factors), strict=True):
+        q += s * (factor - rho * float((y * q).sum()))
+    return q
+
+
 def _few(problem: Problem) -> bool:
     """Say whether the coefficients are few enough for Newton's method."""
     return bool(problem.n_outputs * problem.used <= _MOST_NEWTON[problem.n_outputs > 1])
@@ -158,7 +178,12 @@ def _few(problem: Problem) -> bool:
 def _step(problem: Problem, needed: int) -> int:
     """Return the step from row to row of a sample of so many rows or more."""
     n_rows = problem.rows.shape[0]
-    return min(max(_SHARE, n_rows // _MOST_SAMPLED), n_rows // needed)
+    return min(longest_step(n_rows), n_rows // needed)
+
+
+def longest_step(n_rows: int) -> int:
+    """Return the step from row to row of the smallest sample."""
+    return max(_SHARE, n_rows // _MOST_SAMPLED)
 
 
 def _from_sample(problem: Problem, max_iter: int) -> tuple[Array, Divide] | None:
@@ -190,23 +215,28 @@ def _from_sample(problem: Problem, max_iter: int) -> tuple[Array, Divide] | None
 def minimum(problem: Problem, W: Array | None, max_iter: int) -> Search:
     """Return the minimum, from W if given."""
     few = _few(problem)
+    gap = _SINGLE_GAP if problem.rows.dtype == np.float32 else _RELATIVE_GAP
     prepared = _from_sample(problem, max_iter) if W is None else None
     if W is None:
         W = np.zeros((problem.n_outputs, problem.rows.shape[1] + 1))
     if prepared is not None:
         most = min(max_iter, _QUASI_NEWTON_STEPS // 2) if few else max_iter
-        found = quasi_newton(problem, *prepared, most)
+        found = quasi_newton(problem, *prepared, most, gap)
     elif few and problem.n_outputs == 1:
         return newton(problem, W, max_iter)
     else:
         step = _step(problem, _ROWS_FOR_PRODUCTS * problem.used)
         part = problem.sampled(step) if step > 1 else problem
 
-        def renewed(W: Array | None) -> Divide:
-            return problem.divide_by(part.products_curvature(W), part.weight / problem.weight)
+        share, at_zero = part.weight / problem.weight, part.products_curvature()
+
+        def renewed(W: Array, n_iter: int) -> Divide:
+            known = at_zero if n_iter < _WHOLE_RENEWAL else None
+            return problem.divide_by(part.products_curvature(W, known), share)
 
         most = min(max_iter, _QUASI_NEWTON_STEPS) if few else max_iter
-        found = quasi_newton(problem, W, renewed(None), most, renewed=renewed)
+        divide = problem.divide_by(at_zero, share)
+        found = quasi_newton(problem, W, divide, most, gap, renewed)
     if found.converged or not few or found.n_iter >= max_iter or found.value < 1e-13:
         return found
     more = newton(problem, found.W, max_iter - found.n_iter)

@@ -16,10 +16,12 @@ from ..kernels.ops.gram import BLOCK_ROWS
 from ..kernels.ops.strips import Rows
 from ..kernels.ops.sums import Tickets
 from ._moments import raw_products, run_tickets
-from ._predict import probabilities
+from ._predict import decision, probabilities
 
 #: Curvature of wider float32 rows is summed in float32: it only says where to go.
 _MOST_DOUBLE_COLUMNS = 64
+#: For more classes the curvature along the coefficients is not worth its while.
+_MOST_CLASSES = 20
 #: Probabilities of so many bytes are held at once.
 _PROBABILITY_BYTES = 1 << 21
 
@@ -40,6 +42,24 @@ class Point(NamedTuple):
         # einsum asks no BLAS, whose threads decide its bits.
         intercept = self.W[:, -1] - np.einsum("ki,i->k", coef, self.shift)
         return probabilities(X, coef, intercept, np.float64)
+
+    @property
+    def _own(self) -> Array:
+        """The coefficients without intercepts that the others follow from."""
+        return self.W[: max(1, len(self.W) - 1), :-1]
+
+    def directions(self, used: int) -> Array:
+        """Return the directions (n_directions, used) on which margins depend."""
+        n, d = self._own.shape
+        V = np.zeros((n + used - d, used))
+        V[:n, :d] = self._own
+        V[n:, d:] = 1
+        return V
+
+    def features_along(self, X: Array) -> Array:
+        """Return shifted features along these directions, but for the intercept's one."""
+        coef = np.ascontiguousarray(self._own)
+        return decision(X, coef, -np.einsum("ki,i->k", coef, self.shift), np.float64)
 
 
 class Slope(NamedTuple):
@@ -65,8 +85,9 @@ def pass_over(
     """
     K, width = W.shape
     n_samples, n_columns = len(rows.X), rows.shift.size
-    packed = margins.weights_as_packed(W, n_columns)
-    work = kernel.Work.of(link, K, curvature, n_columns)
+    kind = rows.shift.dtype
+    packed = margins.weights_as_packed(W, n_columns, kind)
+    work = kernel.Work.of(link, K, curvature, n_columns, kind)
     size = 1 + K * n_columns + curvature * n_columns**2
     nanoseconds = n_samples * (n_columns * (K + 2 + curvature * n_columns / 2) / 8 + 10 * K)
 
@@ -92,8 +113,8 @@ class Adding:
     def merge(self, a: Any, b: Any) -> Any:
         """Return the sums of both."""
         if isinstance(a, tuple):
-            return type(a)(*(x + y for x, y in zip(a, b, strict=True)))
-        return a + b
+            return type(a)(*(self.merge(x, y) for x, y in zip(a, b, strict=True)))
+        return None if a is None else a + b
 
     def finish(self, statistics: Any, model: Any) -> Any:
         """Return the sums of all rows."""
@@ -107,15 +128,19 @@ class LossPass(Adding):
     ----------
     curvature : bool
         Whether second derivatives are wanted.
+    single : bool
+        Whether float32 rows of many classes are multiplied in float32, which finds some six digits.
     """
 
-    def __init__(self, curvature: bool) -> None:
-        self._curvature = curvature
+    def __init__(self, curvature: bool, single: bool = False) -> None:
+        self._curvature, self._single = curvature, single
 
     def statistics(self, part: Part, model: Point) -> Slope:
         """Return the sums of a piece."""
         link = kernel.TWO_CLASSES if len(model.W) == 1 else kernel.MANY_CLASSES
-        rows = Rows.of(contiguous(part.X), None, None, model.shift)
+        X = contiguous(part.X)
+        kind = np.float32 if self._single and X.dtype == np.float32 else np.float64
+        rows = Rows.of(X, None, None, model.shift, kind)
         return pass_over(rows, part.y, part.weights, model.W, link, self._curvature)
 
 
@@ -125,13 +150,6 @@ def weighted_products(X: Array, weights: Array, shift: Array, used: int) -> Arra
     kind = np.float32 if single else np.float64
     products = raw_products(X, np.empty((len(X), 0)), np.sqrt(weights), shift, kind)
     return products[:used, :used]
-
-
-class Products(NamedTuple):
-    """Products of features, and the sum of diag(p) - pp' of their rows."""
-
-    H: Array
-    S: Array
 
 
 class _SecondDerivatives(Adding):
@@ -163,26 +181,86 @@ class _SecondDerivatives(Adding):
         raise NotImplementedError
 
 
+def _slopes(P: Array) -> Array:
+    """Return the traces of diag(p) - pp' of rows, p(1 - p) for two classes."""
+    return np.asarray(P[:, 0] * P[:, 1] if P.shape[1] == 2 else 1 - (P * P).sum(axis=1))
+
+
+def slope_at_zero(n_outputs: int) -> float:
+    """Return what :func:`_slopes` says where all coefficients are zero."""
+    return 0.25 if n_outputs == 1 else (n_outputs - 1) / n_outputs
+
+
 class ProductsPass(_SecondDerivatives):
-    """Sums trace(diag(p) - pp') xx' and diag(p) - pp'; at zero where there are no coefficients.
+    """Sums trace(diag(p) - pp') xx'; at zero where there are no coefficients.
 
     The model is a shift, and a :class:`Point` or None.
     """
 
-    def _some(self, X: Array, weights: Array, model: tuple[Array, Point | None]) -> Products:
+    def _some(self, X: Array, weights: Array, model: tuple[Array, Point | None]) -> Array:
         shift, point = model
-        K = self._n_outputs
-        S = np.zeros((K, K))
-        if K == 1:
-            slopes = weights / 4
-        elif point is None:
-            slopes = weights * (K - 1) / K
+        if point is None:
+            slopes = weights * slope_at_zero(self._n_outputs)
         else:
-            P = point.probabilities(X)
-            slopes = weights * (1 - (P * P).sum(axis=1))
+            slopes = weights * _slopes(point.probabilities(X))
+        return weighted_products(X, slopes, shift, self._used)
+
+
+class Along(NamedTuple):
+    """Sums over rows of what depends on their margins.
+
+    S : ndarray (n_outputs, n_outputs), of diag(p) - pp'
+    products : ndarray (n_directions, n_directions), of features along the coefficients; or None
+    H : ndarray (n_outputs, n_directions, n_outputs, n_directions), the second derivative there
+    """
+
+    S: Array
+    products: Array | None
+    H: Array | None
+
+
+class AlongPass(_SecondDerivatives):
+    """Sums the second derivative along the coefficients, where classes are few enough.
+
+    Parameters
+    ----------
+    at_zero : bool
+        Whether ``products`` shall be those of coefficients of zero.
+    """
+
+    def __init__(self, used: int, n_outputs: int, at_zero: bool) -> None:
+        super().__init__(used, n_outputs)
+        self._at_zero = at_zero
+
+    def _some(self, X: Array, weights: Array, model: Point) -> Along:
+        K, P = self._n_outputs, model.probabilities(X)
+        if K == 1:
+            slopes = weights * _slopes(P)
+            S = weighted_products(X[:, :0], slopes, np.empty(0), 1)
+        else:
             found = raw_products(P, np.empty((len(P), 0)), np.sqrt(weights), np.zeros(K), P.dtype)
             S = np.diag(found[-1, :-1]) - found[:-1, :-1]
-        return Products(weighted_products(X, slopes, shift, self._used), S)
+        if K > _MOST_CLASSES:
+            return Along(S, None, None)
+        Z = model.features_along(X)
+        nowhere = np.zeros(Z.shape[1])
+        J = Z.shape[1] + self._used - X.shape[1]
+
+        def products(weights: Array) -> Array:
+            return weighted_products(Z, weights, nowhere, J)
+
+        slopes = weights * (slope_at_zero(K) if self._at_zero else _slopes(P))
+        if K == 1:
+            H = products(weights * _slopes(P))[None, :, None]
+            return Along(S, products(slopes), H)
+        H = np.zeros((K, J, K, J))
+        for k in range(K):
+            H[k, :, k] = products(weights * P[:, k])
+        with_one = np.ones((len(Z), J))
+        with_one[:, : Z.shape[1]] = Z
+        pairs = (P[:, :, None] * with_one[:, None]).reshape(len(Z), K * J)
+        both = weighted_products(pairs, weights, np.zeros(K * J), K * J)
+        return Along(S, products(slopes), H - both.reshape(K, J, K, J))
 
 
 class SoftmaxPass(_SecondDerivatives):

@@ -134,19 +134,15 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
             nothing is penalised.
         """
         reason = self._reason(X, y, sample_weight)
-        if reason is None:
-            table = table_of(X, y, sample_weight)
-            with fitted_at_once(self) as twin:
+        with fitted_at_once(self) as twin:
+            if reason is None:
+                table = table_of(X, y, sample_weight)
                 if table is not None:
                     reason = twin._minimise(*rows_of(twin, table))
                 else:
                     reason = twin._fit_dense(X, y, sample_weight)
-        if reason is not None:
-            fit_as_scikit_learn(
-                self,
-                reason,
-                lambda copied: super().fit(X, y, sample_weight),
-            )
+            if reason is not None:
+                fit_as_scikit_learn(twin, reason, lambda copied: super().fit(X, y, sample_weight))
         return self
 
     def _plan(self, X: Blocks) -> Plan:

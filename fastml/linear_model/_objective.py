@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..core.passes import Pass
 from ..core.validation import Array
-from ._factor import Factor
-from ._logistic_passes import LossPass, Point, Products, ProductsPass, Slope, SoftmaxPass
+from ._curvature import Curvature, Inside, divide_by
+from ._logistic_passes import (
+    Along,
+    AlongPass,
+    LossPass,
+    Point,
+    ProductsPass,
+    Slope,
+    SoftmaxPass,
+    slope_at_zero,
+)
 from ._moments import first_shift
-
-#: What is added to every class's share of the curvature.
-_LEAST_SHARE = 1e-10
 
 
 class Rows(Protocol):
@@ -33,17 +39,6 @@ class Rows(Protocol):
 
     def sampled(self, step: int) -> Rows:
         """Return one row in ``step``, in memory."""
-
-
-class Curvature(NamedTuple):
-    """A second derivative without the penalty: H, or ``by_class`` x H (Kronecker) if that is given.
-
-    H : ndarray (n_outputs * used, n_outputs * used), or (used, used)
-    by_class : ndarray (n_outputs, n_outputs) of trace 1, or None
-    """
-
-    H: Array
-    by_class: Array | None = None
 
 
 class Problem:
@@ -76,6 +71,11 @@ class Problem:
         self.used = d + intercept
 
     @property
+    def rough(self) -> bool:
+        """Whether there is a faster way to evaluate the objective roughly."""
+        return self.n_outputs > 1 and self.rows.dtype == np.float32
+
+    @property
     def weight(self) -> float:
         """The sum of the weights."""
         return self.rows.weight
@@ -90,28 +90,48 @@ class Problem:
         alpha = self.alpha * rows.weight / self.weight
         return Problem(rows, self.n_outputs, alpha, self.intercept, self.shift)
 
-    def evaluate(self, W: Array, curvature: bool = False) -> tuple[float, Array, Array]:
-        """Return objective, gradient and, of two classes, the loss' second derivative."""
-        found: Slope = self.rows.total(LossPass(curvature), Point(W, self.shift))
+    def evaluate(
+        self, W: Array, curvature: bool = False, single: bool = False
+    ) -> tuple[float, Array, Array]:
+        """Return objective, gradient and, of two classes, the loss' second derivative.
+
+        With ``single``, objective and gradient only to what products in float32 leave.
+        """
+        found: Slope = self.rows.total(LossPass(curvature, single), Point(W, self.shift))
         gradient = found.gradient + self.penalty * W
         gradient[:, self.used :] = 0
         value = found.value + 0.5 * float((self.penalty * W * W).sum())
         return value, gradient, found.curvature
 
-    def products_curvature(self, W: Array | None = None) -> Curvature:
+    def products_curvature(
+        self, W: Array | None = None, at_zero: Curvature | None = None
+    ) -> Curvature:
         """Return S x G near the second derivative at W, or exactly that at zero.
 
         With p the probabilities of a row the second derivative sums (diag(p) - pp') x xx'; G sums
         trace(diag(p) - pp') xx', S is the mean of diag(p) - pp' over its trace.
+
+        Parameters
+        ----------
+        at_zero : Curvature
+            That at zero: its G is scaled, and not computed again.
         """
-        K = self.n_outputs
-        point = None if W is None else Point(W, self.shift)
-        found: Products = self.rows.total(ProductsPass(self.used, K), (self.shift, point))
-        if K == 1:
-            return Curvature(found.H, np.ones((1, 1)))
+        K, used = self.n_outputs, self.used
         if W is None:
-            return Curvature(found.H, (np.eye(K) - 1 / K) / (K - 1))
-        return Curvature(found.H, found.S / np.trace(found.S))
+            G = self.rows.total(ProductsPass(used, K), (self.shift, None))
+            return Curvature(G, np.ones((1, 1)) if K == 1 else (np.eye(K) - 1 / K) / (K - 1))
+        point = Point(W, self.shift)
+        along: Along = self.rows.total(AlongPass(used, K, at_zero is not None), point)
+        slope, scale = float(np.trace(along.S)), 1.0
+        if at_zero is not None:
+            scale = slope / (slope_at_zero(K) * self.weight)
+            G = at_zero.H * scale
+        else:
+            G = self.rows.total(ProductsPass(used, K), (self.shift, point))
+        inside = None
+        if along.products is not None and along.H is not None:
+            inside = Inside(point.directions(used), scale * along.products, along.H)
+        return Curvature(G, along.S / slope, inside)
 
     def softmax_curvature(self, W: Array) -> Curvature:
         """Return the second derivative of many classes, by pairs of classes."""
@@ -135,29 +155,4 @@ class Problem:
         share : float
             The curvature is that of so large a share of the rows.
         """
-        used = self.used
-        H, S = curvature.H / share, curvature.by_class
-        n_blocks = len(H) // used
-        penalty = np.tile(self.penalty[:used], n_blocks)
-        if S is not None:
-            penalty *= len(S) - 1 or 1
-            # Classes that are decided leave eigenvalues that rounding makes negative.
-            definite = S + _LEAST_SHARE * np.eye(len(S))
-            mixed = np.linalg.inv(definite + np.full_like(S, 1 / len(S) ** 2) * (len(S) > 1))
-        ridge = 1e-15
-        while not (factor := Factor(H + np.diag(penalty), ridge)).definite:
-            if not ridge < 1:  # numbers overflow
-                raise FloatingPointError("no second derivative")
-            ridge *= 10
-
-        def divide(gradient: Array) -> Array:
-            step = np.zeros_like(gradient)
-            right = gradient[:, :used]
-            if S is None:
-                right = right.reshape(1, -1)
-                step[:, :used] = factor.solve(right).reshape(gradient.shape[0], used)
-            else:
-                step[:, :used] = factor.solve(np.einsum("ab,bi->ai", mixed, right))
-            return step
-
-        return divide
+        return divide_by(curvature, self.penalty[: self.used], share)

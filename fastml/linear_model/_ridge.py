@@ -95,9 +95,10 @@ class Ridge(PartialFit, linear_model.Ridge):  # type: ignore[misc]
             reason = "positive=True"
         elif self.solver not in _SOLVERS:
             reason = f"solver={self.solver!r}"
-        if reason is None:
-            table = table_of(X, y, sample_weight)
-            with fitted_at_once(self) as twin:
+        with fitted_at_once(self) as twin:
+            twin.__dict__.pop("_seen", None)
+            if reason is None:
+                table = table_of(X, y, sample_weight)
                 if table is not None:
                     wide = table.y is not None and table.y.ndim == 2
                     alpha = twin._penalties(table.y.shape[1] if wide else 1)  # type: ignore[union-attr]
@@ -106,7 +107,6 @@ class Ridge(PartialFit, linear_model.Ridge):  # type: ignore[misc]
                         table = sums[0]
                         set_solution(twin, table.X.dtype, not wide, *sums[1:], twin.fit_intercept)
                         twin._set_rest(sums[1])
-                        twin.__dict__.pop("_seen", None)
                         return self
                 rows, y_, weights = checked_rows(twin, X, y, sample_weight)
                 alpha = twin._penalties(1 if y_.ndim == 1 else y_.shape[1])
@@ -117,10 +117,9 @@ class Ridge(PartialFit, linear_model.Ridge):  # type: ignore[misc]
                     if found is not None:
                         set_solution(twin, rows.dtype, y_.ndim == 1, *found, twin.fit_intercept)
                         twin._set_rest(found[0])
-                        twin.__dict__.pop("_seen", None)
                         return self
                     reason = "squares overflow"
-        fit_as_scikit_learn(self, reason, lambda copied: super().fit(X, y, sample_weight))
+            fit_as_scikit_learn(twin, reason, lambda copied: super().fit(X, y, sample_weight))
         return self
 
     def _penalties(self, n_targets: int) -> Array:

@@ -15,7 +15,7 @@ from ..core.documentation import documented
 from ..core.estimator import as_of_now
 from ..core.passes import TreeSum
 from ..core.threads import new_state, run_team, team_size
-from ..core.validation import Array, readable
+from ..core.validation import Array, check_weight_sum, readable
 from ..data import Blocks, Part, Table
 from ..execution import NumberedPass, Plan, class_totals, find_classes, set_features, sum_over
 from ..kernels.naive_bayes import categories
@@ -77,6 +77,7 @@ class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: i
         weights = _ALL_ONES
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, data, dtype=np.float64, copy=True)
+            check_weight_sum(weights)
         return readable(np.ascontiguousarray(data, dtype=np.int64)), targets, weights
 
     def _plan(self, X: Blocks) -> Plan:

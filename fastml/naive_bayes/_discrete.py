@@ -11,7 +11,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from ..core.classes import check_classes, name_classes
 from ..core.estimator import as_of_now
-from ..core.validation import Array, check_compressed, check_finite, check_sparse
+from ..core.validation import Array, check_compressed, check_finite, check_sparse, check_weight_sum
 from ..data import Blocks, Table
 from ..execution import Plan, over_blocks, set_features
 from ._counting import add_sparse, compressed, counted, kind, score_dense, score_sparse
@@ -66,6 +66,7 @@ class CountingNB(FitsInPieces):
         weights = _ALL_ONES
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, data, dtype=np.float64, copy=True)
+            check_weight_sum(weights)
         return data, targets, weights
 
     def _check_numbers(self, data: Any) -> None:

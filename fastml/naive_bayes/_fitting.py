@@ -18,6 +18,10 @@ from ..core.validation import Array
 from ..data import Table
 from ..execution import over_blocks, table_of
 
+#: Fitted numbers that are finite, and those that may be the logarithm of zero.
+_SUMS = ("class_count_", "feature_count_", "theta_", "var_", "class_prior_")
+_LOGARITHMS = ("class_log_prior_", "feature_log_prob_")
+
 
 class FitsInPieces:
     """``fit`` and ``partial_fit``, over what an estimator does with some rows."""
@@ -71,11 +75,13 @@ class FitsInPieces:
         with fitted_at_once(self) as twin:
             if table is not None and twin._fit_table is not None:
                 twin._fit_table(table)
+                twin._check_fitted()
                 return self
             data, targets, weights = twin._checked_rows(X, y, sample_weight, reset=True)
             twin.classes_, numbers = number_classes(targets)
             twin._begin(data.shape[1])
             twin._add(data, numbers, weights)
+            twin._check_fitted()
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -124,7 +130,19 @@ class FitsInPieces:
                     f"the initial classes {twin.classes_}"
                 )
             twin._add(data, numbers, weights)
+            twin._check_fitted()
         return self
+
+    def _check_fitted(self) -> None:
+        """Raise ValueError if sums of finite rows and weights have left the range of float64."""
+        for name in _SUMS + _LOGARITHMS:
+            found = vars(self).get(name, 0.0)
+            for array in found if isinstance(found, list) else [found]:
+                if np.isnan(array).any() or (name in _SUMS and np.isinf(array).any()):
+                    raise ValueError(
+                        f"{name} of {type(self).__name__} is no finite number: X or "
+                        "sample_weight is too large or too small, or weights are negative."
+                    )
 
     @over_blocks
     def predict_joint_log_proba(self, X: ArrayLike) -> Array:

@@ -13,7 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from ..core.classes import check_classes, name_classes
 from ..core.estimator import as_of_now, samples
-from ..core.validation import Array, check_finite, readable
+from ..core.validation import Array, check_finite, check_weight_sum, readable
 from ..data import Blocks, Table
 from ..execution import Plan, over_blocks, set_features
 from ..kernels.naive_bayes import gaussian
@@ -89,6 +89,7 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
         weights = _check_sample_weight(
             sample_weight, data, dtype=np.float64, ensure_non_negative=True, copy=True
         )
+        check_weight_sum(weights)
         return readable(data), targets, weights
 
     def _plan(self, X: Blocks) -> Plan:

@@ -14,11 +14,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..core.estimator import as_of_now, fitted_at_once
 from ..core.validation import Array, check_finite, check_sparse
 from ..execution import over_blocks
-from ._metrics import Metric, prepare
+from ._metrics import MANHATTAN, Metric, prepare, tree_pays
 from ._votes import ALL_ONES, Voters, weigh
 
-#: Metrics that are computed here, and whether a k-d tree knows them.
+#: Metrics that are computed here, and whether scikit-learn's k-d trees know them.
 _METRICS = {"euclidean": True, "l2": True, "minkowski": True, "sqeuclidean": False, "cosine": False}
+_METRICS.update(dict.fromkeys(MANHATTAN, True))
 
 
 def why_not(estimator: Any, X: Any) -> str:
@@ -37,18 +38,29 @@ def why_not(estimator: Any, X: Any) -> str:
     metric = estimator.metric
     if not (isinstance(metric, str) and metric in _METRICS):
         return f"metric={metric!r}"
-    if metric == "minkowski" and p != 2:
+    if metric == "minkowski" and p not in (1, 2):
         return f"metric='minkowski', p={p!r}"
+    if metric in MANHATTAN or (metric == "minkowski" and p == 1):
+        return _why_no_tree(estimator.algorithm, np.shape(X))
     if estimator.algorithm == "kd_tree" and not _METRICS[metric]:
         return f"algorithm='kd_tree', metric={metric!r}"  # which is an error there
+    return ""
+
+
+def _why_no_tree(algorithm: str, shape: tuple[int, ...]) -> str:
+    """Return why Manhattan distances are scikit-learn's; empty where brute force is wanted."""
+    if algorithm == "kd_tree":
+        return "algorithm='kd_tree', Manhattan distances"
+    if algorithm == "auto" and len(shape) == 2 and tree_pays(*shape):
+        return "algorithm='auto' takes a tree, Manhattan distances"
     return ""
 
 
 class FastSearch:
     """What an estimator of nearest neighbours gains over scikit-learn's.
 
-    Dense rows, and Euclidean, squared Euclidean and cosine distances, by brute force and by k-d
-    trees, are computed here; the rest by scikit-learn.
+    Dense rows, and Euclidean, squared Euclidean and cosine distances by brute force and by k-d
+    trees, Manhattan distances by brute force, are computed here; the rest by scikit-learn.
     """
 
     computed_by_: str
@@ -69,7 +81,7 @@ class FastSearch:
             rows = twin._fit_X
             if rows.dtype not in (np.float32, np.float64):
                 rows = rows.astype(np.float64)
-            search = prepare(rows, self.metric, self.algorithm)
+            search = prepare(rows, twin.effective_metric_, self.algorithm)
             search.freeze()
             twin._fit_X, twin._search, twin.computed_by_ = search.X, search, "fastml"
         return self

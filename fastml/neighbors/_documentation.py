@@ -33,8 +33,9 @@ _PARAMETERS = {
     "metric": (
         "str, callable or DistanceMetric",
         (
-            "Computed here: 'euclidean', 'l2', 'sqeuclidean', 'cosine' and 'minkowski' with "
-            "``p=2``; others by scikit-learn."
+            "Computed here: 'euclidean', 'l2', 'sqeuclidean', 'cosine', 'manhattan', 'l1', "
+            "'cityblock', and 'minkowski' with ``p`` 1 or 2; others, and trees of Manhattan "
+            "distances, by scikit-learn."
         ),
     ),
     "outlier_label": (

@@ -17,6 +17,8 @@ from ._tree import Tree
 _ROWS_FOR_A_TREE = {1: 256, 2: 256, 3: 256, 4: 512, 5: 1_000, 6: 2_000, 7: 20_000, 8: 100_000}
 #: A tree takes as long to make as brute force to answer so many queries.
 _QUERIES_FOR_A_TREE = 3_000
+#: Names of the Manhattan distance.
+MANHATTAN = ("manhattan", "l1", "cityblock")
 #: Numbers of unit vectors that are made at a time.
 _NUMBERS_AT_ONCE = 1 << 20
 
@@ -41,15 +43,17 @@ def prepare(X: Array, metric: str, algorithm: str) -> Metric:
     Parameters
     ----------
     X : ndarray (n_samples, n_features) of float32 or float64, finite
-    metric : {'euclidean', 'l2', 'minkowski', 'sqeuclidean', 'cosine'}
-        'minkowski' with p = 2.
+    metric : {'euclidean', 'l2', 'sqeuclidean', 'cosine', 'manhattan', 'l1', 'cityblock'}
+        Manhattan distances by brute force only.
     algorithm : {'auto', 'brute', 'kd_tree'}
     """
     tree = algorithm == "kd_tree" or (algorithm == "auto" and tree_pays(*X.shape))
     # Where finite numbers were assumed and are not there, brute force says so.
     tree = tree and all_finite(np.ascontiguousarray(X).reshape(-1))
+    if metric in MANHATTAN:
+        return Minkowski(Base.of(X, sizes=True), True)
     if metric != "cosine":
-        return Euclidean(Tree.of(X) if tree else Base.of(X), metric == "sqeuclidean")
+        return Minkowski(Tree.of(X) if tree else Base.of(X), metric == "sqeuclidean")
     units = unit_rows(X)
     there = units.any(axis=1)
     others = np.flatnonzero(there)
@@ -60,11 +64,11 @@ def prepare(X: Array, metric: str, algorithm: str) -> Metric:
     return Cosine(np.array(X, order="C"), rows, others, np.flatnonzero(~there))
 
 
-class Euclidean(NamedTuple):
-    """The Euclidean distance, or its square.
+class Minkowski(NamedTuple):
+    """The Euclidean distance, its square, or the Manhattan distance.
 
     rows : Base or Tree
-    squared : bool
+    squared : bool, whether distances are sums as they are, no roots
     """
 
     rows: Base | Tree
@@ -172,7 +176,7 @@ class Cosine(NamedTuple):
         return np.minimum(0.5 * squares, 2.0), indices
 
 
-Metric = Euclidean | Cosine
+Metric = Minkowski | Cosine
 
 
 def _freeze(arrays: tuple[Any, ...]) -> None:

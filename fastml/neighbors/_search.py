@@ -9,7 +9,7 @@ import numpy as np
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, readable
 from ..kernels.neighbors import base as packing
-from ..kernels.neighbors import candidates, exact, few, radius, sieve
+from ..kernels.neighbors import candidates, exact, few, manhattan, radius, sieve
 from ..kernels.neighbors.codes import Codes
 from ..kernels.ops.top import NOBODY
 from ..kernels.tile import VECTORS, lanes_of
@@ -39,6 +39,8 @@ class Base(NamedTuple):
         float32 for float64 rows: candidates are then found in float32
     largest : float, the largest |x|^2 of the moved rows
     codes : the same rows as bytes, see ``kernels.neighbors.codes``; None where they would not pay
+    sizes : bool, whether distances are Manhattan distances; then nothing is moved, and what is said
+        of squared distances is said of them
     """
 
     X: Array
@@ -47,9 +49,10 @@ class Base(NamedTuple):
     half_norms: Array
     largest: float
     codes: Codes | None = None
+    sizes: bool = False
 
     @classmethod
-    def of(cls, X: Array, packed_type: Any = None) -> Self:
+    def of(cls, X: Array, packed_type: Any = None, sizes: bool = False) -> Self:
         """Copy and pack rows of float32 or float64, packed as their own type by default.
 
         Raises
@@ -64,7 +67,7 @@ class Base(NamedTuple):
         n_samples, n_features = rows.shape
         with np.errstate(over="ignore"):
             shift = rows[:: max(1, n_samples // 4096)].mean(axis=0, dtype=np.float64)
-            shift = np.nan_to_num(shift).astype(rows.dtype)
+            shift = (np.nan_to_num(shift) * (not sizes)).astype(rows.dtype)
         n_groups = -(-n_samples // packing.GROUP)
         kind = rows.dtype if packed_type is None else np.dtype(packed_type)
         packed = np.empty(n_groups * n_features * packing.GROUP, kind)
@@ -75,12 +78,12 @@ class Base(NamedTuple):
             packing.pack_base, min(team_size(1.0 * rows.size), len(largest)),
             rows, shift, ticket_groups, new_state(), packed, half_norms, largest,
         )  # fmt: skip
-        codes = encoded(rows, shift) if codes_pay(*rows.shape) else None
-        return cls(rows, shift, packed, half_norms, float(largest.max()), codes)
+        codes = encoded(rows, shift) if codes_pay(*rows.shape) and not sizes else None
+        return cls(rows, shift, packed, half_norms, float(largest.max()), codes, sizes)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the rows: how they are packed is the processor's."""
-        return type(self).of, (self.X, self.packed.dtype)
+        return type(self).of, (self.X, self.packed.dtype, self.sizes)
 
 
 def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]:
@@ -121,10 +124,12 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
     height = VECTORS * lanes_of(base.packed.dtype)
     X, shift, packed, half_norms = map(readable, base[:4])
     codes = base.codes and Codes._make((*map(readable, base.codes[:-1]), base.codes.unit))
-    base = Base(X, shift, packed, half_norms, base.largest, codes)
-    propose = _by_reading
-    if n_queries > _FEW_QUERIES:
-        propose = _by_candidates if base.codes is None else _by_codes
+    base = Base(X, shift, packed, half_norms, base.largest, codes, base.sizes)
+    propose = _by_candidates if n_queries > _FEW_QUERIES else _by_reading
+    if base.codes is not None:
+        propose = _by_codes
+    if base.sizes:
+        propose = _by_sizes
     step = max(height, _KEPT // n_candidates // height * height)
     for start in range(0, n_queries, step):
         rows = slice(start, start + step)
@@ -188,7 +193,7 @@ def _by_candidates(
         moved, base.packed, base.half_norms, shift, cut.block_groups, cut.part_groups,
         cut.ticket_panels, new_state(), *found,
     )  # fmt: skip
-    return _settled(base, queries, found, False, squares, indices)
+    return _settled(base, queries, found, exact.SCORES, squares, indices)
 
 
 def _by_codes(
@@ -210,13 +215,31 @@ def _by_codes(
         (cut.block_groups, cut.part_groups, cut.ticket_panels),
         most_looks(n_features), new_state(), known, *found, kept,
     )  # fmt: skip
-    settled = _settled(base, queries, found, True, squares, indices)
+    settled = _settled(base, queries, found, exact.SQUARES, squares, indices)
     others = np.repeat(~kept.all(axis=0), cut.ticket_panels * height)[: len(queries)]
     if others.any():
         parts = squares[others], indices[others]
         settled[others] = _by_candidates(base, queries[others], n_candidates, *parts)
         squares[others], indices[others] = parts
     return settled
+
+
+def _by_sizes(
+    base: Base, queries: Array, n_candidates: int, squares: Array, indices: Array
+) -> Array:
+    """Do what :func:`_by_candidates` does by Manhattan distances."""
+    (n_samples, n_features), n_groups = base.X.shape, len(base.half_norms) // packing.GROUP
+    kind = queries.dtype
+    height = VECTORS * lanes_of(kind)
+    cut = _Cut.of(n_groups, len(queries), height, kind.itemsize * n_features, n_features)
+    found = cut.heaps(n_candidates, kind)
+    run_team(
+        manhattan.find_by_sizes,
+        min(team_size(base.X.size * cut.n_padded / 30), cut.n_parts * cut.n_chunks),
+        queries, base.packed, n_samples, (cut.block_groups, cut.part_groups, cut.ticket_panels),
+        new_state(), *found,
+    )  # fmt: skip
+    return _settled(base, queries, found, exact.SIZES, squares, indices)
 
 
 def _by_reading(
@@ -233,14 +256,14 @@ def _by_reading(
         few.find_few, min(team_size(0.1 * base.X.size * len(queries)), n_parts),
         queries, base.X, part_rows, new_state(), keys, numbers,
     )  # fmt: skip
-    return _settled(base, queries, (keys, numbers), True, squares, indices)
+    return _settled(base, queries, (keys, numbers), exact.SQUARES, squares, indices)
 
 
 def _settled(
     base: Base,
     queries: Array,
     found: tuple[Array, Array],
-    are_squares: bool,
+    keys_are: int,
     squares: Array,
     indices: Array,
 ) -> Array:
@@ -250,7 +273,7 @@ def _settled(
     run_team(
         exact.settle_candidates,
         team_size(n_queries * found[0].shape[2] * (n_features + 20)),
-        queries, base.X, base.shift, base.largest, are_squares, found, new_state(),
+        queries, base.X, base.shift, base.largest, keys_are, found, new_state(),
         squares, indices, settled,
     )  # fmt: skip
     return settled
@@ -268,8 +291,8 @@ def by_definition(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, 
     run_team(
         exact.nearest_rows,
         min(team_size(n_samples * n_features * (0.3 + 0.1 * n_queries)), n_parts * n_batches),
-        np.array(queries, dtype=np.float64, order="C"), readable(base.X), part_rows, new_state(),
-        squares, indices,
+        np.array(queries, dtype=np.float64, order="C"), readable(base.X), part_rows, base.sizes,
+        new_state(), squares, indices,
     )  # fmt: skip
     together = np.concatenate(list(squares), axis=1) if n_parts > 1 else squares[0]
     numbers = np.concatenate(list(indices), axis=1) if n_parts > 1 else indices[0]
@@ -300,7 +323,7 @@ def nearest_of_any_type(base: Base, queries: Array, n_neighbors: int) -> tuple[A
             if (single == queries).all():
                 queries = single
             else:
-                base = Base.of(base.X.astype(np.float64))
+                base = Base.of(base.X.astype(np.float64), sizes=base.sizes)
     return nearest(base, readable(queries), n_neighbors)
 
 
@@ -338,12 +361,13 @@ def within(base: Base, queries: Array, radii: Array, squared: bool) -> tuple[Arr
     distances, indices = np.empty(0), np.empty(0, np.int64)
     run_team(
         radius.rows_within, members,
-        wide, rows, limits, squared, indices, new_state(), counts, distances, indices,
+        wide, rows, limits, squared, base.sizes, indices, new_state(), counts, distances, indices,
     )  # fmt: skip
     np.cumsum(counts, out=starts[1:])
     distances, indices = np.empty(starts[-1]), np.empty(starts[-1], np.int64)
     run_team(
         radius.rows_within, members,
-        wide, rows, limits, squared, starts[:-1].copy(), new_state(), counts, distances, indices,
+        wide, rows, limits, squared, base.sizes, starts[:-1].copy(), new_state(),
+        counts, distances, indices,
     )  # fmt: skip
     return distances, indices, starts

@@ -129,12 +129,20 @@ def weigh(distances: Array, starts: Array, weights: str | Callable[[Any], Any]) 
     Returns
     -------
     weights : ndarray (n_found,) of float64
+
+    Raises
+    ------
+    ValueError
+        If a function returns NaN.
     """
     if callable(weights):
         given = weights(distances)
         if distances.dtype == object:  # an array a query
             given = np.concatenate([ALL_ONES, *given])
-        return np.ascontiguousarray(given, dtype=np.float64).reshape(-1)
+        found = np.ascontiguousarray(given, dtype=np.float64).reshape(-1)
+        if np.isnan(found).any():
+            raise ValueError("The function given as weights has returned NaN.")
+        return found
     flat = np.ascontiguousarray(distances, dtype=np.float64).reshape(-1)
     inverse = np.empty_like(flat)
     run_team(

@@ -314,9 +314,22 @@ class Classes(Targets):
 def _sample_weight(sample_weight: Any, X: Array) -> Array | None:
     if sample_weight is None:
         return None
-    return np.asarray(
-        _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True, copy=True)
+    weights = np.asarray(
+        _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     )
+    least, most = _range_of_weights(X.dtype)
+    if not least <= weights.max() <= most:
+        raise ValueError(
+            f"The largest sample_weight must be between {least:.1g} and {most:.1g} for "
+            f"{X.dtype}, got {weights.max():g}."
+        )
+    return weights.astype(X.dtype)
+
+
+def _range_of_weights(dtype: np.dtype[np.floating]) -> tuple[float, float]:
+    """Return the least and the largest number a loss can be multiplied with."""
+    limits = np.finfo(dtype)
+    return float(limits.tiny) ** 0.5, float(limits.max) ** 0.5
 
 
 def _check_class_weights(weights: Array, dtype: np.dtype[np.floating]) -> None:
@@ -325,8 +338,7 @@ def _check_class_weights(weights: Array, dtype: np.dtype[np.floating]) -> None:
         raise ValueError(
             f"The weights in class_weight must be finite and not negative, got {weights.tolist()}."
         )
-    limits = np.finfo(dtype)
-    least, most = float(limits.tiny) ** 0.5, float(limits.max) ** 0.5
+    least, most = _range_of_weights(dtype)
     if weights.max() > most or weights[weights > 0].min(initial=1.0) < least:
         raise ValueError(
             f"The weights in class_weight must be 0 or between {least:.1g} and {most:.1g} for "

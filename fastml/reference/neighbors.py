@@ -67,6 +67,33 @@ def kneighbors(X: Array, queries: Array, n_neighbors: int) -> tuple[Array, Array
     return np.sqrt(np.take_along_axis(squares, indices, axis=1)), indices
 
 
+def manhattan_distances(X: Array, queries: Array) -> Array:
+    """Return the Manhattan distance of every query to every row.
+
+    The sum over p of |q_p - x_p|, in float64, the features in their order.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features)
+    queries : ndarray (n_queries, n_features)
+
+    Returns
+    -------
+    distances : ndarray (n_queries, n_samples) of float64
+
+    Source: the definition.
+
+    Examples
+    --------
+    >>> manhattan_distances(np.array([[0.0, 0.0], [3.0, 4.0]]), np.array([[0.0, 0.0]]))
+    array([[0., 7.]])
+    """
+    distances = np.zeros((len(queries), len(X)))
+    for x, q in zip(X.T.astype(np.float64), queries.T.astype(np.float64), strict=True):
+        distances += np.abs(q[:, None] - x[None, :])
+    return distances
+
+
 def unit_rows(X: Array) -> Array:
     """Return every row divided by its length, in float64; rows of zeros stay as they are.
 

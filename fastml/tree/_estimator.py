@@ -17,12 +17,18 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from ..core.delegation import fit_as_scikit_learn
 from ..core.estimator import fitted_at_once
 from ..core.sklearn_compat import fit_context
-from ..core.validation import Array, check_compressed, check_sparse, is_plain, readable
+from ..core.validation import (
+    Array,
+    check_compressed,
+    check_sparse,
+    check_weight_sum,
+    is_plain,
+    readable,
+)
 from ..kernels.tree.problem import ENTROPY, Limits, Table
 from ._arrays import (
     best_first,
     class_arrays,
-    importances,
     value_arrays,
     with_impurities,
 )
@@ -92,45 +98,6 @@ class ExactTree(TreePrediction):
     def tree_(self, tree: Any) -> None:
         vars(self)["_fitted"] = Fitted(tree.n_features, tree=tree)
 
-    def get_depth(self) -> int:
-        """Return how many splits are above the deepest leaf.
-
-        Returns
-        -------
-        depth : int
-        """
-        fitted = self._not_handed_out()
-        base: Any = super()
-        return int(base.get_depth()) if fitted is None else fitted.arrays.depth
-
-    def get_n_leaves(self) -> int:
-        """Return the number of leaves.
-
-        Returns
-        -------
-        n_leaves : int
-        """
-        fitted = self._not_handed_out()
-        base: Any = super()
-        if fitted is None:
-            return int(base.get_n_leaves())
-        return int(np.count_nonzero(fitted.arrays.lefts < 0))
-
-    @property
-    def feature_importances_(self) -> Array:
-        """The share of each feature in what all splits take off the impurity."""
-        fitted = self._not_handed_out()
-        base: Any = super()
-        if fitted is not None:
-            return importances(fitted.arrays, fitted.n_features)
-        found: Array = base.feature_importances_
-        return found
-
-    def _not_handed_out(self) -> Fitted | None:
-        """Return what was fitted if ``tree_`` has not been made: no need to make it then."""
-        fitted = vars(self).get("_fitted")
-        return None if fitted is None or fitted.handed_out else fitted
-
     def _reason(self, X: Any, y: Any) -> str | None:
         """Return why scikit-learn's builder is needed, or None."""
         me: Any = self
@@ -183,6 +150,7 @@ class ExactTree(TreePrediction):
         def theirs(twin: Any) -> None:
             base: Any = super()
             base._fit(*arguments)
+            check_weight_sum(sample_weight)
 
         reason = self._reason(X, y)
         if reason is None:

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..core.estimator import as_of_now
 from ..core.validation import Array, check_compressed, check_sparse
 from ..execution import over_blocks
-from ._arrays import paths
+from ._arrays import importances, paths
 from ._fitted import ANSWERS, NODES, VALUES, Fitted
 from ._predictor import looked_up
 
@@ -28,6 +28,51 @@ def refuse_long_indices(X: Any) -> None:
 
 class TreePrediction:
     """Mixin before a decision tree of scikit-learn."""
+
+    @property
+    def feature_importances_(self) -> Array:
+        """How much of the impurity each feature takes away, (n_features,), all of them 1 together.
+
+        Raises
+        ------
+        ValueError
+            If somebody has written into ``tree_`` what is no tree.
+        """
+        check_is_fitted(self)
+        fitted = self._not_handed_out()
+        if fitted is not None:
+            return importances(fitted.arrays, fitted.n_features)
+        vars(self)["_fitted"].now().predictor(np.float32)  # scikit-learn's code checks nothing
+        return np.asarray(super().feature_importances_)  # type: ignore[misc]
+
+    def get_depth(self) -> int:
+        """Return how many splits are above the deepest leaf.
+
+        Returns
+        -------
+        depth : int
+        """
+        fitted = self._not_handed_out()
+        base: Any = super()
+        return int(base.get_depth()) if fitted is None else fitted.arrays.depth
+
+    def get_n_leaves(self) -> int:
+        """Return the number of leaves.
+
+        Returns
+        -------
+        n_leaves : int
+        """
+        fitted = self._not_handed_out()
+        base: Any = super()
+        if fitted is None:
+            return int(base.get_n_leaves())
+        return int(np.count_nonzero(fitted.arrays.lefts < 0))
+
+    def _not_handed_out(self) -> Fitted | None:
+        """Return what was fitted if ``tree_`` has not been made: no need to make it then."""
+        fitted = vars(self).get("_fitted")
+        return None if fitted is None or fitted.handed_out else fitted
 
     def _rows(self, X: Any, fitted: Fitted, check_input: bool) -> Any:
         """Return X as the fast prediction takes it, numbers that are not finite left to see."""

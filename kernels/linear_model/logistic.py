@@ -3,12 +3,13 @@
 A panel of rows stays in the cache while its margins, losses and residuals are computed and its
 gradient summed.  Loss and residual come from the margin itself, never from a clipped probability:
 for two classes, with m the margin signed so that m < 0 is right, the loss is softplus(m) and the
-residual sigmoid(m) with that sign.  Everything is float64.
+residual sigmoid(m) with that sign.  Panels are float64, or float32 for the first steps of a fit;
+sums over panels are float64.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -144,7 +145,10 @@ class Work(NamedTuple):
     height: int
 
     @classmethod
-    def of(cls, link: int, n_outputs: int, curvature: bool, n_columns: int) -> Work:
+    def of(
+        cls, link: int, n_outputs: int, curvature: bool, n_columns: int,
+        panel_type: Any = np.float64,
+    ) -> Work:  # fmt: skip
         """Choose the height by the width of the rows.
 
         Raises
@@ -156,7 +160,7 @@ class Work(NamedTuple):
             raise ValueError(f"no link {link} of {n_outputs} outputs.")
         if (link == TWO_CLASSES and n_outputs != 1) or (curvature and link != TWO_CLASSES):
             raise ValueError("two classes have one output; the curvature is theirs alone.")
-        return cls(link, n_outputs, curvature, panel_rows(n_columns))
+        return cls(link, n_outputs, curvature, panel_rows(n_columns, panel_type))
 
 
 @allocating_kernel
@@ -165,10 +169,10 @@ def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
 
     Parameters
     ----------
-    rows : IN Rows, float64 panels
+    rows : IN Rows, of float64 panels, or float32 ones for MANY_CLASSES
     target : IN (n_samples,) int32 class numbers, or (0,) for RESIDUALS
     weights : IN (n_samples,) float64, or (0,) for weights of one
-    W : IN flat float64, see ``margins.weights_as_packed``
+    W : IN flat, of the panels' type, see ``margins.weights_as_packed``
     work : IN Work
     tickets : IN Tickets
     state : IN/OUT the team's state, zero at the start
@@ -208,7 +212,7 @@ def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
                     direct_margins(rows, first, height, panel, n_columns * (height + 1), z)
                 else:
                     pack_strips(rows, first, count, height + 1, panel)
-                    margins(panel, height, n_columns, W, n_outputs, z)
+                    margins(panel, height, n_columns, W, n_outputs, z, rows.X, first + height)
                 losses = fill(panel, 0.0, 1, 1)
                 for r in range(0, height, lanes(panel)):
                     if link == TWO_CLASSES:

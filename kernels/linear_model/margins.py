@@ -24,6 +24,7 @@ from ..tile import (
     load,
     load_square,
     outer,
+    prefetch,
     rank1,
     store,
     transpose,
@@ -37,31 +38,31 @@ _CHUNK = 128
 _PANEL_BYTES = 1 << 15
 
 
-def panel_rows(n_columns: int) -> int:
-    """Return the rows of a panel of float64: a divisor of a block, by width alone."""
-    rows = 256
-    while rows > 32 and rows * n_columns * 8 > _PANEL_BYTES:
+def panel_rows(n_columns: int, panel_type: Any = np.float64) -> int:
+    """Return the rows of a panel: a divisor of a block, by width alone."""
+    rows, item = 256, np.dtype(panel_type).itemsize
+    while rows * item > 256 and rows * n_columns * item > _PANEL_BYTES:
         rows //= 2
     return rows
 
 
-def output_pitch(n_outputs: int) -> int:
+def output_pitch(n_outputs: int, panel_type: Any = np.float64) -> int:
     """Return the outputs with those that pad them to whole vectors, outside kernels."""
-    width = lanes_of(np.float64)
+    width = lanes_of(panel_type)
     return -(-n_outputs // width) * width
 
 
-def weights_as_packed(W: Any, n_columns: int) -> Any:
-    """Return weights (n_outputs, width) as :func:`margins` takes them, flat.
+def weights_as_packed(W: Any, n_columns: int, panel_type: Any = np.float64) -> Any:
+    """Return weights (n_outputs, width) as :func:`margins` takes them, flat, of the panel's type.
 
     One output: (n_columns,).  Many: (n_columns, pitch), outputs along the lanes.
     """
     n_outputs, width = W.shape
     if n_outputs == 1:
-        packed = np.zeros(n_columns)
+        packed = np.zeros(n_columns, panel_type)
         packed[:width] = W[0]
         return packed
-    packed = np.zeros((n_columns, output_pitch(n_outputs)))
+    packed = np.zeros((n_columns, output_pitch(n_outputs, panel_type)), panel_type)
     packed[:width, :n_outputs] = W.T
     return packed.reshape(-1)
 
@@ -80,7 +81,7 @@ def hold_weights(panel, height, n_columns, W, n_outputs):
 
 
 @inner_kernel
-def margins(panel, height, n_columns, W, n_outputs, z):
+def margins(panel, height, n_columns, W, n_outputs, z, X, following):
     """Write the margins of a panel's rows: output k of row r at ``r * pitch + k`` of ``z``.
 
     The pitch is 1 for one output, else :func:`pitch_of`.
@@ -91,11 +92,14 @@ def margins(panel, height, n_columns, W, n_outputs, z):
     height, n_columns : int, of the panel; its strips have room for one row more
     W : IN flat, see :func:`weights_as_packed`
     z : OUT (height * pitch,)
+    X, following : the rows, and which of them comes next: for many outputs the memory of the next
+        panel is asked for meanwhile
     """
     if n_outputs == 1:
         _margins_of_one(panel, height, n_columns, z)
     else:
-        _margins_of_many(panel, height, n_columns, W, pitch_of(panel, n_outputs), z)
+        pitch = pitch_of(panel, n_outputs)
+        _margins_of_many(panel, height, n_columns, W, pitch, z, X, following)
 
 
 @inner_kernel
@@ -114,7 +118,7 @@ def _margins_of_one(panel, height, n_columns, z):
 
 
 @inner_kernel
-def _margins_of_many(panel, height, n_columns, W, pitch, z):
+def _margins_of_many(panel, height, n_columns, W, pitch, z, X, following):
     """Go through the columns in chunks, so that their weights stay in the first-level cache."""
     width = strip_width(panel)
     pairs = pitch // width * width
@@ -136,6 +140,8 @@ def _margins_of_many(panel, height, n_columns, W, pitch, z):
                 for start in range(chunk, last, width):
                     at = start * (height + 1) + r * width
                     for i in range(width):
+                        if i % 2 == 0:  # two lines of every row, one at a time
+                            prefetch(X, following + r + i // 4, start + i % 4 * 8)
                         w = load(W, (start + i) * pitch + k, 0, 1, 1)
                         tile = rank1(tile, w, panel, at + i, width)
                 store(z, r * pitch + k, pitch, tile)
@@ -181,10 +187,16 @@ def add_row_sums(panel, height, n_columns, residuals, n_outputs, at, sums):
                 slim = rank1(slim, features, residuals, k * height + r, height)
             add_as(sums, at + k * n_columns + start, n_columns, slim)
             k += _FEW
-        while k < n_outputs:
+        while n_outputs - k >= 2:  # one column waits for the multiply-add before, two do not
+            pair = fill(panel, 0.0, VECTORS, 2)
+            for r in range(height):
+                features = load(panel, strip + r * width, 0, VECTORS, 1)
+                pair = rank1(pair, features, residuals, k * height + r, height)
+            add_as(sums, at + k * n_columns + start, n_columns, pair)
+            k += 2
+        if k < n_outputs:
             one = _sum_of_one(panel, strip, height, residuals, k * height)
             add_as(sums, at + k * n_columns + start, 0, one)
-            k += 1
 
 
 @inner_kernel

@@ -88,7 +88,7 @@ def _predict_rows(rows, W, kind, n_outputs, start, stop, height, memory, outputs
     for first in range(start, stop, height):
         in_use = min(height, stop - first)
         pack_strips(rows, first, in_use, height + 1, panel)
-        margins(panel, height, n_columns, W, n_outputs, z)
+        margins(panel, height, n_columns, W, n_outputs, z, rows.X, first + height)
         for r in range(0, in_use, lanes(panel)):
             outputs_in_rows(z, r, n_outputs, columns)
             count = min(lanes(panel), in_use - r)

@@ -1,7 +1,8 @@
 """Nearest neighbours as they are defined, and whether candidates settle them.
 
 The definition: squared distances are float64 sums of squared differences in the order of the
-features, and of two rows equally far the one of the lower number is nearer.
+features, and of two rows equally far the one of the lower number is nearer.  Manhattan distances
+are such sums of the sizes of differences; they stand wherever squared distances do.
 
 With u the unit round-off of the data's type and C the largest |x| of the moved rows, a score is off
 by at most g (|q| C + C^2 / 2), g = gamma_{d+12}: d products and sums, and the rounding of the move
@@ -15,6 +16,7 @@ k nearest, not even on a tie.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +27,7 @@ from ..ops.scratch import aligned_zeros
 from ..ops.top import clear_heap, is_worse, order_heap, replace_worst, sort_heap
 from ..tile import (
     VECTORS,
+    absolute,
     any_lane,
     broadcast,
     fill,
@@ -35,6 +38,8 @@ from ..tile import (
     store,
 )
 
+#: What the keys of candidates are: scores times -1, squared distances, Manhattan distances.
+SCORES, SQUARES, SIZES = range(3)
 #: Queries that are compared with a panel of rows at a time.
 ABREAST = 4
 #: Queries of a ticket: they share the packing of rows.
@@ -42,12 +47,12 @@ _BATCH = 16
 
 
 @inner_kernel
-def squared_distance(query, X, row):
-    """Return the squared distance of a query and a row as it is defined."""
+def defined_distance(query, X, row, absolute):
+    """Return the squared distance, or the Manhattan one, of a query and a row as it is defined."""
     total = 0.0
     for p in range(query.size):
         difference = np.float64(query[p]) - np.float64(X[row, p])
-        total += difference * difference
+        total += abs(difference) if absolute else difference * difference
     return total
 
 
@@ -73,7 +78,7 @@ def score_error(n_features, single, norm, largest):
 
 @kernel
 def square_error(n_features, single, square):
-    """Return what a squared distance of :mod:`.few` may be off by; inf if unknown."""
+    """Return what a distance of :mod:`.few` or :mod:`.manhattan` may be off by; inf if unknown."""
     unit, tiny, huge = 2.0**-53, 2.0**-1022, 2.0**1019
     if single:
         unit, tiny, huge = 2.0**-24, 2.0**-126, 2.0**123
@@ -95,7 +100,7 @@ def moved_norm(query, shift):
 
 @allocating_kernel
 def settle_candidates(
-    queries, X, shift, largest, squares, candidates, state, distances, indices, settled
+    queries, X, shift, largest, keys_are, candidates, state, distances, indices, settled
 ):
     """Order the candidates by their defined distances, as a member of a team.
 
@@ -105,7 +110,7 @@ def settle_candidates(
     X : IN (n_samples, n_features) the rows as they are
     shift : IN (n_features,)
     largest : float, the largest |x|^2 of the moved rows
-    squares : bool, whether keys are squared distances, see ``few.find_few``
+    keys_are : int, SCORES times -1, SQUARES of distances, or SIZES: Manhattan distances
     candidates : IN (keys, numbers), see ``candidates.find_candidates``
     state : IN/OUT the team's state, zero at the start
     distances : OUT (n_queries, n_neighbors) float64, squared
@@ -139,14 +144,14 @@ def settle_candidates(
                 continue
             query = queries[i]
             for c in range(n_candidates):
-                best[c] = squared_distance(query, X, held[c])
+                best[c] = defined_distance(query, X, held[c], keys_are == SIZES)
             order_heap(best, held, n_candidates)
             sort_heap(best, held, n_candidates)
             for c in range(n_neighbors):
                 distances[i, c] = best[c]
                 indices[i, c] = held[c]
             rounding = 1.05 * (n_features + 4) * 2.0**-53
-            if squares:
+            if keys_are != SCORES:
                 least = worst - square_error(n_features, single, worst)
             else:
                 norm = moved_norm(query, shift)
@@ -161,62 +166,75 @@ def settle_candidates(
 
 
 @inner_kernel
-def squares_alone(panel, start, queries, first, sums):
-    """Write the squared distances of some rows of a panel from one query.
-
-    Parameters
-    ----------
-    panel, start, queries, first, sums : see ``squares_abreast``
-    """
-    height = rows_per_block(panel)
-    n_features = queries.shape[1]
-    flat = queries.reshape(-1)
-    total = fill(sums, 0.0, VECTORS, 1)
-    for p in range(n_features):
-        x = load_as(sums, panel, p * height + start, 0, VECTORS, 1)
-        gap = x - broadcast(flat, first * n_features + p, 0, VECTORS, 1)
-        total = total + gap * gap
-    store(sums, 0, 0, total)
+def _square(gap):
+    return gap * gap
 
 
-@inner_kernel
-def squares_abreast(panel, start, queries, first, sums):
-    """Write the squared distances of some rows of a panel from four queries.
+def _sums_of(term: Any) -> Any:
+    """Make the functions that sum a term of the differences of one query and of some."""
 
-    Parameters
-    ----------
-    panel : IN (n_features, rows) flat
-    start : int, the first of the panel's rows
-    queries : IN (n_queries, n_features) float64
-    first : int, the first query; past the last one, it again
-    sums : OUT (4 * wide,) flat float64, where wide is the rows of a block of float64
-    """
-    height, wide = rows_per_block(panel), rows_per_block(sums)
-    n_queries, n_features = queries.shape
-    flat = queries.reshape(-1)
-    at0 = first * n_features
-    at1 = min(first + 1, n_queries - 1) * n_features
-    at2 = min(first + 2, n_queries - 1) * n_features
-    at3 = min(first + 3, n_queries - 1) * n_features
-    sum0 = fill(sums, 0.0, VECTORS, 1)
-    sum1 = fill(sums, 0.0, VECTORS, 1)
-    sum2 = fill(sums, 0.0, VECTORS, 1)
-    sum3 = fill(sums, 0.0, VECTORS, 1)
-    for p in range(n_features):
-        # A product and a sum, each rounded, as the definition has it.
-        x = load_as(sums, panel, p * height + start, 0, VECTORS, 1)
-        gap = x - broadcast(flat, at0 + p, 0, VECTORS, 1)
-        sum0 = sum0 + gap * gap
-        gap = x - broadcast(flat, at1 + p, 0, VECTORS, 1)
-        sum1 = sum1 + gap * gap
-        gap = x - broadcast(flat, at2 + p, 0, VECTORS, 1)
-        sum2 = sum2 + gap * gap
-        gap = x - broadcast(flat, at3 + p, 0, VECTORS, 1)
-        sum3 = sum3 + gap * gap
-    store(sums, 0, 0, sum0)
-    store(sums, wide, 0, sum1)
-    store(sums, 2 * wide, 0, sum2)
-    store(sums, 3 * wide, 0, sum3)
+    @inner_kernel
+    def alone(panel, start, queries, first, sums):
+        """Write the squared distances of some rows of a panel from one query.
+
+        Parameters
+        ----------
+        panel, start, queries, first, sums : see ``squares_abreast``
+        """
+        height = rows_per_block(panel)
+        n_features = queries.shape[1]
+        flat = queries.reshape(-1)
+        total = fill(sums, 0.0, VECTORS, 1)
+        for p in range(n_features):
+            x = load_as(sums, panel, p * height + start, 0, VECTORS, 1)
+            gap = x - broadcast(flat, first * n_features + p, 0, VECTORS, 1)
+            total = total + term(gap)
+        store(sums, 0, 0, total)
+
+    @inner_kernel
+    def abreast(panel, start, queries, first, sums):
+        """Write the squared distances of some rows of a panel from four queries.
+
+        Parameters
+        ----------
+        panel : IN (n_features, rows) flat
+        start : int, the first of the panel's rows
+        queries : IN (n_queries, n_features) float64
+        first : int, the first query; past the last one, it again
+        sums : OUT (4 * wide,) flat float64, where wide is the rows of a block of float64
+        """
+        height, wide = rows_per_block(panel), rows_per_block(sums)
+        n_queries, n_features = queries.shape
+        flat = queries.reshape(-1)
+        at0 = first * n_features
+        at1 = min(first + 1, n_queries - 1) * n_features
+        at2 = min(first + 2, n_queries - 1) * n_features
+        at3 = min(first + 3, n_queries - 1) * n_features
+        sum0 = fill(sums, 0.0, VECTORS, 1)
+        sum1 = fill(sums, 0.0, VECTORS, 1)
+        sum2 = fill(sums, 0.0, VECTORS, 1)
+        sum3 = fill(sums, 0.0, VECTORS, 1)
+        for p in range(n_features):
+            # A term and a sum, each rounded, as the definition has it.
+            x = load_as(sums, panel, p * height + start, 0, VECTORS, 1)
+            gap = x - broadcast(flat, at0 + p, 0, VECTORS, 1)
+            sum0 = sum0 + term(gap)
+            gap = x - broadcast(flat, at1 + p, 0, VECTORS, 1)
+            sum1 = sum1 + term(gap)
+            gap = x - broadcast(flat, at2 + p, 0, VECTORS, 1)
+            sum2 = sum2 + term(gap)
+            gap = x - broadcast(flat, at3 + p, 0, VECTORS, 1)
+            sum3 = sum3 + term(gap)
+        store(sums, 0, 0, sum0)
+        store(sums, wide, 0, sum1)
+        store(sums, 2 * wide, 0, sum2)
+        store(sums, 3 * wide, 0, sum3)
+
+    return alone, abreast
+
+
+squares_alone, squares_abreast = _sums_of(_square)
+_, sizes_abreast = _sums_of(absolute)
 
 
 @inner_kernel
@@ -243,7 +261,7 @@ def insert_near(sums, at, first, count, best, held):
 
 
 @allocating_kernel
-def nearest_rows(queries, X, part_rows, state, distances, indices):
+def nearest_rows(queries, X, part_rows, sizes, state, distances, indices):
     """Find the nearest rows of every part by the definition, as a member of a team.
 
     Parameters
@@ -251,6 +269,7 @@ def nearest_rows(queries, X, part_rows, state, distances, indices):
     queries : IN (n_queries, n_features) float64
     X : IN (n_samples, n_features)
     part_rows : int, rows of a part
+    sizes : bool, whether Manhattan distances are wanted
     state : IN/OUT the team's state, zero at the start
     distances : OUT (n_parts, n_queries, n_neighbors) float64, squared, sorted; infinite where a
         part has fewer rows
@@ -278,7 +297,9 @@ def nearest_rows(queries, X, part_rows, state, distances, indices):
             pack_panel(X, first, last_row - 1, rows, panel, 0)
             for i in range(start, stop, ABREAST):
                 for half in range(0, height, wide):
-                    if stop - i == 1:
+                    if sizes:
+                        sizes_abreast(panel, half, queries, i, sums)
+                    elif stop - i == 1:
                         squares_alone(panel, half, queries, i, sums)
                     else:
                         squares_abreast(panel, half, queries, i, sums)

@@ -11,7 +11,7 @@ from ..machine.team import finish_ticket, take_ticket
 from ..ops.pack import pack_panel, panel_size, rows_per_block
 from ..ops.scratch import aligned_zeros
 from ..tile import VECTORS, any_lane, load, lowest_bit, mask_bits
-from .exact import ABREAST, squares_abreast
+from .exact import ABREAST, sizes_abreast, squares_abreast
 
 #: Queries of a ticket: they share the packing of rows.
 BATCH = 16
@@ -57,7 +57,7 @@ def visit_near(sums, at, first, count, radius, squared, start, distances, indice
 
 
 @allocating_kernel
-def rows_within(queries, X, radii, squared, starts, state, counts, distances, indices):
+def rows_within(queries, X, radii, squared, sizes, starts, state, counts, distances, indices):
     """Count the rows within a radius of every query, or write them, as a member of a team.
 
     Parameters
@@ -66,6 +66,7 @@ def rows_within(queries, X, radii, squared, starts, state, counts, distances, in
     X : IN (n_samples, n_features)
     radii : IN (n_queries,) float64
     squared : bool, whether radii are of squared distances, and these are wanted
+    sizes : bool, whether Manhattan distances are wanted, as they are: ``squared`` too
     starts : IN (n_queries,) int64, where to write each query's rows; (0,) to count only
     state : IN/OUT the team's state, zero at the start
     counts : OUT (n_queries,) int64
@@ -90,7 +91,10 @@ def rows_within(queries, X, radii, squared, starts, state, counts, distances, in
             pack_panel(X, first, n_samples - 1, rows, panel, 0)
             for i in range(start, stop, ABREAST):
                 for half in range(0, height, wide):
-                    squares_abreast(panel, half, queries, i, sums)
+                    if sizes:
+                        sizes_abreast(panel, half, queries, i, sums)
+                    else:
+                        squares_abreast(panel, half, queries, i, sums)
                     for j in range(min(ABREAST, stop - i)):
                         at = i + j
                         begin = starts[at] + found[at - start] if starts.size > 0 else -1

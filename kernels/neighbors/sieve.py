@@ -220,59 +220,67 @@ def look_at_rows(work, bits, first, wanted, panel, rows, keys, numbers):
     return looks
 
 
-@inner_kernel
-def scan_codes(wanted, panel, codes, rows, first, last, work, keys, numbers):
-    """Bound the scores of a panel of queries and groups [first, last); look where that is much.
+def _scan_of(vectors: int) -> Any:
+    """Make the function that scans as many queries of a panel as so many vectors hold."""
 
-    Parameters
-    ----------
-    wanted : IN/OUT Wanted
-    panel : int, which of its panels
-    codes : IN Codes
-    rows : IN flat, the rows as they are
-    first, last : int
-    work : OUT Work
-    keys, numbers : IN/OUT (rows, n_candidates) the heaps: squared distances, and their rows
+    @inner_kernel
+    def scan_codes(wanted, panel, codes, rows, first, last, work, keys, numbers):
+        """Bound the scores of a panel of queries and groups [first, last); look where that is much.
 
-    Returns
-    -------
-    int : how many rows were looked at
-    """
-    height = rows_per_block(work.limits)
-    quads = (wanted.n_features + 3) // 4
-    about = panel * LANE_NUMBERS * height
-    scale = load(wanted.about, about + SCALE * height, 0, VECTORS, 1)
-    length = load(wanted.about, about + LENGTH * height, 0, VECTORS, 1)
-    rest = load(wanted.about, about + REST * height, 0, VECTORS, 1)
-    if wanted.known.size > 0:
-        for lane in range(height):
-            if wanted.about[about + BOUND * height + lane] < np.inf:
-                note_worst(wanted, panel, lane, keys[lane, 0])
-    bound = load(wanted.about, about + BOUND * height, 0, VECTORS, 1)
-    looks = 0
-    for g in range(first, last):
-        sums = broadcast(codes.offsets, g * COLUMNS, 1, VECTORS, COLUMNS)
-        for p in range(quads):
-            column = load(wanted.words, (panel * quads + p) * height, 0, VECTORS, 1)
-            at = (g * quads + p) * COLUMNS
-            sums = add_byte_products(sums, column, codes.words, at, 1)
-        at = g * GROUP_NUMBERS
-        by = scale * codes.groups[at]
-        scores = multiply_add(
-            as_floats(sums), spread(by, COLUMNS),
-            broadcast(codes.halves, g * COLUMNS, 1, VECTORS, COLUMNS),
-        )  # fmt: skip
-        wide = multiply_add(length, codes.groups[at + 1], rest * codes.groups[at + 2])
-        limit = bound - wide
-        hits = column_maximum(scores) > limit
-        if any_lane(hits):
-            store(work.scores, 0, height, scores)
-            store(work.limits, 0, 0, limit)
-            looks += look_at_rows(
-                work, mask_bits(hits), g * COLUMNS, wanted, panel, rows, keys, numbers
-            )
-            bound = load(wanted.about, about + BOUND * height, 0, VECTORS, 1)
-    return looks
+        Parameters
+        ----------
+        wanted : IN/OUT Wanted
+        panel : int, which of its panels
+        codes : IN Codes
+        rows : IN flat, the rows as they are
+        first, last : int
+        work : OUT Work
+        keys, numbers : IN/OUT (rows, n_candidates) the heaps: squared distances, and their rows
+
+        Returns
+        -------
+        int : how many rows were looked at
+        """
+        height = rows_per_block(work.limits)
+        quads = (wanted.n_features + 3) // 4
+        about = panel * LANE_NUMBERS * height
+        scale = load(wanted.about, about + SCALE * height, 0, vectors, 1)
+        length = load(wanted.about, about + LENGTH * height, 0, vectors, 1)
+        rest = load(wanted.about, about + REST * height, 0, vectors, 1)
+        if wanted.known.size > 0:
+            for lane in range(height):
+                if wanted.about[about + BOUND * height + lane] < np.inf:
+                    note_worst(wanted, panel, lane, keys[lane, 0])
+        bound = load(wanted.about, about + BOUND * height, 0, vectors, 1)
+        looks = 0
+        for g in range(first, last):
+            sums = broadcast(codes.offsets, g * COLUMNS, 1, vectors, COLUMNS)
+            for p in range(quads):
+                column = load(wanted.words, (panel * quads + p) * height, 0, vectors, 1)
+                at = (g * quads + p) * COLUMNS
+                sums = add_byte_products(sums, column, codes.words, at, 1)
+            at = g * GROUP_NUMBERS
+            by = scale * codes.groups[at]
+            scores = multiply_add(
+                as_floats(sums), spread(by, COLUMNS),
+                broadcast(codes.halves, g * COLUMNS, 1, vectors, COLUMNS),
+            )  # fmt: skip
+            wide = multiply_add(length, codes.groups[at + 1], rest * codes.groups[at + 2])
+            limit = bound - wide
+            hits = column_maximum(scores) > limit
+            if any_lane(hits):
+                store(work.scores, 0, height, scores)
+                store(work.limits, 0, 0, limit)
+                looks += look_at_rows(
+                    work, mask_bits(hits), g * COLUMNS, wanted, panel, rows, keys, numbers
+                )
+                bound = load(wanted.about, about + BOUND * height, 0, vectors, 1)
+        return looks
+
+    return scan_codes
+
+
+_scan, _scan_half = _scan_of(VECTORS), _scan_of(VECTORS // 2)
 
 
 @allocating_kernel
@@ -332,10 +340,11 @@ def find_by_codes(queries, X, codes, cut, most_looks, state, known, keys, number
             until = min(group + block_groups, last_group)
             for b in range(count):
                 of = first + b * height
-                looks += scan_codes(
-                    wanted, b, codes, rows, group, until, work,
-                    keys[part, of : of + height], numbers[part, of : of + height],
-                )  # fmt: skip
+                best, held = keys[part, of : of + height], numbers[part, of : of + height]
+                if n_queries - of > height // 2:
+                    looks += _scan(wanted, b, codes, rows, group, until, work, best, held)
+                else:
+                    looks += _scan_half(wanted, b, codes, rows, group, until, work, best, held)
             scanned += (until - group) * COLUMNS
             good = looks <= count * height * (4 * n_candidates + most_looks * scanned)
         kept[part, chunk] = good

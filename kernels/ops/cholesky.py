@@ -66,14 +66,16 @@ def solve(U, size, X):
     step = lanes(U)
     width = VECTORS * step
     pitch = (size + width - 1) // width * width
-    for first in range(0, X.size, pitch):
-        for i in range(size):
+    # Every row of U is read once for all right sides, which are fewer and stay in the cache.
+    for i in range(size):
+        for first in range(0, X.size, pitch):
             share = X[first + i] / U[i * pitch + i]
             X[first + i] = share
             for j in range(i + 1, pitch):
                 X[first + j] -= share * U[i * pitch + j]
-        for i in range(size - 1, -1, -1):
-            start = (i + step) // step * step
+    for i in range(size - 1, -1, -1):
+        start = (i + step) // step * step
+        for first in range(0, X.size, pitch):
             total = fill(U, 0.0, 1, 1)
             for j in range(start, pitch, step):
                 total = total + load(U, i * pitch + j, 0, 1, 1) * load(X, first + j, 0, 1, 1)

@@ -45,6 +45,7 @@ from __future__ import annotations
 
 from .arithmetic import (
     absolute,
+    absolute_differences,
     maximum,
     minimum,
     multiply_add,
@@ -143,6 +144,7 @@ __all__ = [
     "MaskType",
     "TileType",
     "absolute",
+    "absolute_differences",
     "add_as",
     "add_byte_products",
     "add_lane_sums",

@@ -192,9 +192,18 @@ def _add_squared_difference(builder: Any, a: Any, b: Any, c: Any) -> Any:
     return fused_multiply_add(builder, difference, difference, c)
 
 
+def _add_difference(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    difference = builder.fsub(a, b)
+    size = call(builder, f"llvm.fabs.{suffix(a.type)}", a.type, difference)
+    return builder.fadd(c, size)
+
+
 rank1 = _with_row("rank1", fused_multiply_add, "Return tile + column * row.")
 squared_differences = _with_row(
     "squared_differences", _add_squared_difference, "Return tile + (column - row)**2."
+)
+absolute_differences = _with_row(
+    "absolute_differences", _add_difference, "Return tile + abs(column - row)."
 )
 
 

@@ -211,3 +211,20 @@ def test_time_is_looked_at_while_a_start_is_chosen(monkeypatch):
     assert late[0] == whole[0]
     assert len(np.unique(late)) == 50
     assert 0 <= late.min() <= late.max() < len(X)
+
+
+@pytest.mark.parametrize("name", ["_counts", "_means"])
+def test_what_batches_go_on_from_is_checked(name):
+    X = blobs()
+    fitted = fastml.MiniBatchKMeans(4, n_init=1, random_state=0).fit(X)
+    good = getattr(fitted, name)
+    for wrong in (
+        good[:2], np.concatenate([good, good]), good[None], good[:0], good.astype(object), None,
+        good.astype("f4"), good.astype(good.dtype.newbyteorder()), good.tolist(),
+        good.view(np.recarray), good + 0j, good.astype(str),
+    ):  # fmt: skip
+        setattr(fitted, name, wrong)
+        with pytest.raises(ValueError, match=rf"{name}|cluster_centers_"):
+            fitted.partial_fit(X)
+    setattr(fitted, name, good)
+    fitted.partial_fit(X)

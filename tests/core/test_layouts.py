@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
+import sys
+
 import numpy as np
 import pytest
 
@@ -85,3 +88,28 @@ def test_every_layout_gives_the_same_bits(job, weighted, dtype, n, d):
     for i, other in enumerate(others):
         assert other.dtype == first.dtype
         assert other.tobytes() == first.tobytes(), i
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs files with holes")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("far", ["rows", "columns"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_neighbours_may_be_more_than_two_to_the_31_items_apart(dtype, far, tmp_path):
+    """A map of a file of many gigabytes, of which some pages are there."""
+    n, d = (4, 5) if far == "rows" else (40, 3)
+    size = np.dtype(dtype).itemsize
+    stride = ((1 << 31) + 16) * size
+    with open(tmp_path / "holes", "wb+") as file:
+        file.truncate((min(n, d) - 1) * stride + (1 << 16))
+        memory = mmap.mmap(file.fileno(), 0)
+    strides = (stride, size) if far == "rows" else (size, stride)
+    X = np.ndarray((n, d), dtype, buffer=memory, strides=strides)
+    random = np.random.default_rng(0)
+    near = random.normal(size=(n, d)).astype(dtype)
+    classes, y, weights = np.arange(n) % 3, near[:, 0].astype(float), random.uniform(0.5, 2.0, n)
+    jobs = {**JOBS, "functions": lambda X, *_: fastml.sigmoid(X) @ fastml.gram(X).XtX}
+    for name, job in jobs.items():
+        expected = job(near, classes, y, weights).tobytes()
+        for some in (X, X[::-1, ::-1]):
+            some[...] = near
+            assert job(some, classes, y, weights).tobytes() == expected, name

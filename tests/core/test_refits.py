@@ -52,10 +52,10 @@ JOBS = {
         lambda: fastml.neighbors.RadiusNeighborsClassifier(radius=3.0), plain,
     ),
     "scikit-learn's KNeighborsClassifier": (
-        lambda: fastml.KNeighborsClassifier(3, metric="manhattan"), plain,
+        lambda: fastml.KNeighborsClassifier(3, metric="chebyshev"), plain,
     ),
     "scikit-learn's RadiusNeighborsClassifier": (
-        lambda: fastml.neighbors.RadiusNeighborsClassifier(9.0, metric="manhattan"), plain,
+        lambda: fastml.neighbors.RadiusNeighborsClassifier(9.0, metric="chebyshev"), plain,
     ),
     "LinearRegression": (fastml.LinearRegression, numbers),
     "Ridge": (fastml.Ridge, numbers),

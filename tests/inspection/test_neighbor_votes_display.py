@@ -89,3 +89,15 @@ def test_what_does_not_fit_is_named():
     of_three = fastml.KNeighborsClassifier().fit(wide, y)
     with pytest.raises(ValueError, match="a fit of 3 features"):
         draw(of_three, wide, y)
+
+
+def test_many_classes_are_told_apart():
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(150, 2)), np.arange(150) % 12
+    model = fastml.KNeighborsClassifier(3).fit(X, y)
+    display = NeighborVotesDisplay.from_estimator(model, X, y, grid_resolution=9)
+    looks = {
+        (tuple(points.get_facecolor()[0]), len(points.get_paths()[0].vertices))
+        for points in display.ax_.collections
+    }
+    assert len(looks) == 12

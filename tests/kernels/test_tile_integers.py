@@ -8,6 +8,7 @@ from numba.core.errors import TypingError
 from tiles import compiled, lane_count
 
 from fastml.kernels.tile import (
+    absolute_differences,
     as_floats,
     as_integers,
     column_minimum,
@@ -215,6 +216,7 @@ def float64_sums_of_float32(x, row, out):
     column = load_as(out, x, 0, 0, 4, 1)
     store(out, 0, height, rank1(fill(out, 0.5, 4, 3), column, row, 0, 1))
     store(out, 3 * height, height, squared_differences(fill(out, 0.5, 4, 3), column, row, 0, 1))
+    store(out, 6 * height, height, absolute_differences(fill(out, 0.5, 4, 3), column, row, 0, 1))
 
 
 def test_rows_of_float32_beside_sums_of_float64():
@@ -223,11 +225,12 @@ def test_rows_of_float32_beside_sums_of_float64():
     # Few enough bits that nothing is rounded, whether or not the host fuses.
     x = (random.integers(-(2**11), 2**11, height) + 2.0**12).astype(np.float32)
     row = random.integers(-(2**11), 2**11, 3).astype(np.float32)
-    out = np.empty((6, height))
+    out = np.empty((9, height))
     float64_sums_of_float32(x, row, out.reshape(-1))
     wide, numbers = x.astype(np.float64), row.astype(np.float64)[:, None]
     np.testing.assert_array_equal(out[:3], 0.5 + wide * numbers)
-    np.testing.assert_array_equal(out[3:], 0.5 + (wide - numbers) ** 2)
+    np.testing.assert_array_equal(out[3:6], 0.5 + (wide - numbers) ** 2)
+    np.testing.assert_array_equal(out[6:], 0.5 + np.abs(wide - numbers))
 
 
 # --- what is refused when a kernel is compiled ----------------------------------------------

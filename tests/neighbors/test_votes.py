@@ -186,7 +186,7 @@ def test_inverses_of_distances():
         assert (found == reference.inverse_distances(given)).all()
 
 
-@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "chebyshev"])
 def test_a_label_of_outliers_that_is_refused_leaves_the_old_fit(metric):
     model = fastml.RadiusNeighborsClassifier(1.0, metric=metric, outlier_label=2)
     model.fit([[0.0], [5.0]], [1, 2])
@@ -195,3 +195,14 @@ def test_a_label_of_outliers_that_is_refused_leaves_the_old_fit(metric):
         model.set_params(outlier_label="a").fit([[0.0, 1.0], [5.0, 1.0]], [3, 4])
     assert vars(model) == {**before, "outlier_label": "a"}
     assert model.predict([[0.1], [99.0]]).tolist() == [1, 2]
+
+
+def test_weights_that_are_not_a_number_are_an_error():
+    X, y, queries, _ = problem()
+    for model in (
+        fastml.KNeighborsClassifier(3, weights=lambda far: far * np.nan),
+        fastml.KNeighborsRegressor(3, weights=lambda far: far * np.nan),
+        fastml.RadiusNeighborsClassifier(99.0, weights=lambda far: [d * np.nan for d in far]),
+    ):
+        with pytest.raises(ValueError, match="has returned NaN"):
+            model.fit(X, y).predict(queries)

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 import sklearn.tree
 
-from fastml import DecisionTreeClassifier, DecisionTreeRegressor
+from fastml import (
+    DecisionTreeClassifier,
+    DecisionTreeRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 
 
 @pytest.mark.parametrize("part", ["value", "threshold", "feature"])
@@ -94,3 +99,33 @@ def test_depth_leaves_and_importances_do_not_make_the_tree(kind):
     assert found == again == (
         tree.max_depth, tree.n_leaves, tree.compute_feature_importances().tobytes()
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [-5, 10**6, np.iinfo(np.int32).max, np.iinfo(np.int32).min])
+@pytest.mark.parametrize("part", ["children_left", "children_right", "feature"])
+@pytest.mark.parametrize("kind", [DecisionTreeClassifier, DecisionTreeRegressor])
+def test_a_tree_that_is_none_any_more_is_refused(kind, part, number):
+    """Also before scikit-learn's code adds up importances at places outside of its array."""
+    random = np.random.default_rng(0)
+    X = random.normal(size=(60, 3))
+    y = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)
+    tree = kind(random_state=0).fit(X, y)
+    kinds = {DecisionTreeClassifier: RandomForestClassifier}
+    forest = kinds.get(kind, RandomForestRegressor)(2, random_state=0).fit(X, y)
+    for damaged in (tree.tree_, forest.estimators_[1].tree_):
+        getattr(damaged, part)[...] = number
+    for call in (
+        tree.predict, tree.apply, tree.decision_path, lambda X: tree.feature_importances_,
+        forest.predict, forest.apply, lambda X: forest.feature_importances_,
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="tree_ is no tree"):
+            call(X)
+
+
+@pytest.mark.parametrize("others", [[], [sklearn.tree.DecisionTreeClassifier()], [None]])
+def test_a_forest_of_other_trees_is_refused(others):
+    X, y = np.arange(6.0)[:, None], [0, 0, 1, 1, 2, 2]
+    forest = RandomForestClassifier(2, random_state=0).fit(X, y)
+    forest.estimators_ = [*others, DecisionTreeClassifier()] if others else []
+    with pytest.raises(ValueError, match="estimators_ must be fitted trees of fastml"):
+        forest.predict_proba(X)

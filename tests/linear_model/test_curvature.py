@@ -1,0 +1,112 @@
+"""Second derivatives of the logistic loss, and what divides by them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import fastml
+from fastml.linear_model._logistic_fit import fit_logistic
+from fastml.linear_model._logistic_passes import Samples
+from fastml.linear_model._objective import Problem
+from fastml.reference.linear_model import sigmoid
+
+
+def some_rows(n, d, n_classes, dtype=np.float64, offset=0.0):
+    random = np.random.default_rng(n + d)
+    X = (random.standard_normal((n, d)) + offset).astype(dtype)
+    W = random.standard_normal((d, n_classes)) * 2 / np.sqrt(d)
+    labels = ((X - offset) @ W + random.gumbel(size=(n, n_classes))).argmax(axis=1)
+    return X, labels.astype(np.int32)
+
+
+def second_derivative(X, W, shift):
+    """Return the derivative (K, width, K, width), by the definition."""
+    rows = np.column_stack([X - shift, np.ones(len(X))])
+    z = rows @ W.T
+    if len(W) == 1:
+        p = sigmoid(z)
+        A = (p * (1 - p))[:, :, None]
+    else:
+        p = np.exp(z - z.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        A = p[:, :, None] * (np.eye(len(W)) - p[:, None])
+    return np.einsum("nab,ni,nj->aibj", A, rows, rows)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+@pytest.mark.parametrize("scaled", [True, False], ids=["scaled", "anew"])
+def test_along_the_coefficients_it_is_the_second_derivative(n_classes, intercept, scaled):
+    X, labels = some_rows(300, 6, n_classes, offset=3.0)
+    K = 1 if n_classes == 2 else n_classes
+    problem = Problem(Samples(X, labels, np.empty(0)), K, 0.5, intercept)
+    W = np.random.default_rng(1).standard_normal((K, 7))
+    W[:, problem.used :] = 0
+    curvature = problem.products_curvature(W, problem.products_curvature() if scaled else None)
+    divide, used = problem.divide_by(curvature), problem.used
+    unit = np.eye(K * 7).reshape(K, 7, K, 7)[:, :used].reshape(K * used, K, 7)
+    inverse = np.array([divide(g)[:, :used].ravel() for g in unit])
+    np.testing.assert_allclose(inverse, inverse.T, atol=1e-12)
+    assert np.linalg.eigvalsh(inverse).min() > 0
+
+    H = second_derivative(X, W, problem.shift)[:, :used, :, :used]
+    H += np.einsum("ab,ij->aibj", np.eye(K), np.diag(problem.penalty[:used]))
+    V = curvature.inside.directions
+    if K > 1:  # along vectors equal for all classes, where the loss is flat, anything will do
+        H += np.einsum("ab,ij->aibj", np.full((K, K), 1 / K**2), curvature.H)
+    found = np.linalg.inv(inverse).reshape(K, used, K, used)
+    found, H = (np.einsum("ji,aibk,lk->ajbl", V, A, V) for A in (found, H))
+    np.testing.assert_allclose(found, H, rtol=1e-5, atol=1e-6 * np.abs(H).max())
+
+
+def test_directions_that_depend_on_others_do_no_harm():
+    X, labels = some_rows(200, 2, 5)
+    problem = Problem(Samples(X, labels, np.empty(0)), 5, 1.0, True)
+    W = np.random.default_rng(1).standard_normal((5, 3))
+    W[1] = W[0]
+    step = problem.divide_by(problem.products_curvature(W))(W)
+    assert np.isfinite(step).all()
+    assert (step * W).sum() > 0
+
+
+@pytest.mark.parametrize(("n", "d", "n_classes"), [(5000, 5, 3), (4097, 40, 10), (1000, 150, 12)])
+def test_products_in_float32_find_objective_and_gradient(n, d, n_classes):
+    X, labels = some_rows(n, d, n_classes, np.float32, 100.0)
+    problem = Problem(Samples(X, labels, np.empty(0)), n_classes, 1.0, True)
+    W = np.random.default_rng(1).standard_normal((n_classes, d + 1)) / np.sqrt(d)
+    found = []
+    for n_threads in (1, 3):
+        with fastml.num_threads(n_threads):
+            found.append(problem.evaluate(W, single=True))
+    value, gradient, _ = problem.evaluate(W)
+    assert found[0][0] == found[1][0]
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+    assert found[0][0] != value  # in float32 indeed
+    assert abs(found[0][0] - value) <= 1e-6 * value
+    assert np.abs(found[0][1] - gradient).max() <= 1e-5 * np.abs(gradient).max()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_many_coefficients_reach_the_minimum_in_few_steps(dtype):
+    X, labels = some_rows(4000, 120, 10, dtype, 10.0)
+    X *= np.ldexp(1.0, np.arange(120) % 20 - 10).astype(dtype)
+    rows = Samples(X, labels, np.empty(0))
+    found = fit_logistic(rows, 10, 1.0, True, 100, 1e-4)
+    assert found.converged
+    assert found.n_iter <= 25
+    problem = Problem(rows, 10, 1.0, True, np.zeros(120))
+    _, gradient, _ = problem.evaluate(found.W)
+    # In the units of the columns, in which the largest entry means something.
+    scale = np.append(X.std(axis=0), 1.0)
+    assert np.abs(gradient / scale).max() <= 1e-8 * len(X)
+
+
+def test_two_classes_of_many_features_reach_the_minimum_in_few_steps():
+    X, labels = some_rows(3000, 450, 2)
+    rows = Samples(X, labels, np.empty(0))
+    found = fit_logistic(rows, 1, 1.0, True, 100, 1e-4)
+    assert found.converged
+    assert found.n_iter <= 25
+    _, gradient, _ = Problem(rows, 1, 1.0, True, np.zeros(450)).evaluate(found.W)
+    assert np.abs(gradient).max() <= 1e-9 * len(X)
