@@ -1,11 +1,17 @@
-"""Fits of a file of four times the memory they may take, against the array and mere reading."""
+"""Fits of a file of four times the memory they may take, against the array and mere reading.
+
+And a fit on a cluster, where dask-ml is installed.
+"""
 
 from __future__ import annotations
 
 import tempfile
+import threading
 import warnings
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +21,12 @@ from ..harness.case import FASTML, Case, Row
 from ..harness.sizes import Size
 from ..harness.targets import Target
 from ..harness.workloads import blobs
-from ..peers import from_fastml
+from ..peers import cpus, from_fastml, module
 
 ARRAY, READING = "fastml, array", "fastml, reading alone"
+#: What a file's fit cannot be quicker than unless it waits for a disk: the work of both.
+BOTH = "fastml, array, then reading"
+DASK_ML = "dask-ml"
 
 
 @dataclass(frozen=True)
@@ -104,6 +113,127 @@ def _reading(work: FileOfRows) -> Row:
     return Row(call, lambda returned: None, one_way=True)
 
 
+def _bytes_read(name: str, work: FileOfRows) -> int:
+    """Return the bytes a fit of the file reads, in all passes."""
+    rows, counts = from_fastml("blocks")(work.path), [0]
+    read = rows.read
+
+    def counted(start: int, stop: int, out: Any = None) -> Any:
+        counts.append(stop - start)
+        return read(start, stop, out)
+
+    rows.read = counted
+    with from_fastml("engine")(memory_limit=max(work.X.nbytes // 4, 1 << 20)):
+        FITS[name][0](rows, work)
+    return sum(counts) * work.X.itemsize * work.X.shape[1]
+
+
+def _both(name: str) -> Callable[[FileOfRows], Row]:
+    """Fit the array, then read what the file's fit reads, by as many threads."""
+
+    def make(work: FileOfRows) -> Row:
+        fit, attribute = FITS[name]
+        blocks, threads = from_fastml("blocks"), from_fastml("get_num_threads")()
+        each = _bytes_read(name, work) // threads
+        width = work.X.itemsize * work.X.shape[1]
+        step = max(1, (4 << 20) // width)
+
+        def read() -> None:
+            rows, out, left = blocks(work.path), np.empty((step, work.X.shape[1]), np.float32), each
+            start = 0
+            while left > 0:
+                stop = min(start + step, len(rows), start + -(-left // width))
+                rows.read(start, stop, out[: stop - start])
+                left -= (stop - start) * width
+                start = stop % len(rows)
+
+        def call() -> Any:
+            model = fit(work.X, work)
+            readers = [threading.Thread(target=read) for _ in range(threads)]
+            for reader in readers:
+                reader.start()
+            for reader in readers:
+                reader.join()
+            return model
+
+        return Row(call, lambda model: getattr(model, attribute), compiles=True, one_way=True)
+
+    return make
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Rows in a file, where to start, and the client of a cluster of processes here."""
+
+    file: FileOfRows
+    client: Any = field(repr=False)
+    cluster: Any = field(repr=False)
+
+
+def cluster_of(n: int, d: int, k: int) -> Cluster:
+    """Return rows, and as many workers of one thread as there are CPUs."""
+    distributed = module("distributed")
+    cluster = distributed.LocalCluster(
+        n_workers=cpus(), threads_per_worker=1, processes=True, dashboard_address=None,
+        silence_logs=50,
+    )  # fmt: skip
+    work = Cluster(file_of_rows(n, d, k), distributed.Client(cluster), cluster)
+    weakref.finalize(work, lambda *closed: [one.close() for one in closed], work.client, cluster)
+    return work
+
+
+def _shared(work: Cluster) -> Row:
+    """Fit on the cluster."""
+    blocks, engine = from_fastml("blocks"), from_fastml("engine")
+
+    def call() -> Any:
+        with engine(work.client):
+            return _kmeans(blocks(work.file.path), work.file)
+
+    return Row(call, lambda model: model.cluster_centers_, compiles=True, one_way=True)
+
+
+def _dask_ml(work: Cluster) -> Row:
+    """Fit by dask-ml, the same client, as many chunks as fastml has pieces or more."""
+    array, peer = module("dask.array"), module("dask_ml.cluster").KMeans
+    rows, k = np.load(work.file.path, mmap_mode="r"), len(work.file.centers)
+    chunked = array.from_array(rows, chunks=(-(-len(rows) // 8), rows.shape[1]))
+
+    def call() -> Any:
+        start = work.file.centers.astype(np.float64)
+        return peer(n_clusters=k, init=start, max_iter=20, tol=0).fit(chunked)
+
+    return Row(call, lambda model: np.asarray(model.cluster_centers_), one_way=True)
+
+
+def check_centers(name: str, truth: Any, answer: Any, inputs: Cluster) -> None:
+    """The inertia is no worse than that of the first row, but for rounding."""
+    X = inputs.file.X
+    few = X[:: max(1, len(X) // 20_000)].astype(np.float64)
+
+    def inertia(centers: Any) -> float:
+        distances = ((few[:, None] - np.asarray(centers, np.float64)) ** 2).sum(axis=2)
+        return float(distances.min(axis=1).sum())
+
+    assert inertia(answer) <= inertia(truth) * 1.001, name
+
+
+def cluster_cases(size: Size) -> list[Case]:
+    """Return a fit on a cluster, where there is somebody to compare it with."""
+    if not (find_spec("dask_ml") and find_spec("distributed")):
+        return []
+    n, d, k = size.pick(full=(400_000, 16, 64), quick=(100_000, 16, 64), tiny=(5000, 4, 3))
+    return [
+        Case(
+            group="fits on a cluster",
+            name=f"KMeans, {n:,} × {d}, k = {k}, a worker a CPU",
+            rows={FASTML: _shared, DASK_ML: _dask_ml},
+            inputs=lambda: cluster_of(n, d, k),
+            check=check_centers,
+        )
+    ]
+
+
 def _epochs(shuffle: bool | str, *, of_file: bool) -> Callable[[FileOfRows], Row]:
     """Train for two epochs on rows as they come, or on shuffled blocks."""
 
@@ -146,7 +276,12 @@ def cases(size: Size) -> list[Case]:
         Case(
             group="fits of a file",
             name=f"{name}, {n:,} × {d}, limit of a quarter",
-            rows={FASTML: _of_file(name), ARRAY: _of_array(name), READING: _reading},
+            rows={
+                FASTML: _of_file(name),
+                ARRAY: _of_array(name),
+                READING: _reading,
+                BOTH: _both(name),
+            },
             inputs=lambda: file_of_rows(n, d, k),
             check=check,
         )
@@ -162,11 +297,14 @@ def cases(size: Size) -> list[Case]:
             },
             inputs=lambda: file_of_rows(n, d, k),
             check=check_epochs,
-        )
+        ),
+        *cluster_cases(size),
     ]
 
 
-#: A fit of a file takes no longer than 1.25 times what is longer: the array's fit, or reading.
+#: A fit of a file takes no longer than 1.25 times what is longest: the array's fit, reading, or
+#: the work of both.
 TARGETS = [
-    Target("fits of a file", f"{name}, ", (ARRAY, READING), 0.8, slowest=True) for name in FITS
-]
+    Target("fits of a file", f"{name}, ", (ARRAY, READING, BOTH), 0.8, slowest=True)
+    for name in FITS
+] + [Target("fits on a cluster", "KMeans, ", (DASK_ML,), 10.0)]

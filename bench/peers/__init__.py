@@ -17,7 +17,7 @@ from ..harness.case import MissingError
 #: Distributions whose versions a result names; None there means not installed.
 DISTRIBUTIONS = (
     "numpy", "scipy", "numba", "llvmlite", "scikit-learn", "scikit-learn-intelex", "faiss-cpu",
-    "torch", "onnxruntime", "lightgbm",
+    "torch", "onnxruntime", "lightgbm", "dask-ml",
 )  # fmt: skip
 
 _threads: list[int] = []

@@ -97,7 +97,7 @@ class LloydRun:
     ----------
     X : ndarray (n_samples, n_features)
     points : ndarray (n_clusters, n_features), C-contiguous, of X's type: the centres; changed in
-        place
+        place.  Or Centers, prepared for rows like X, which :meth:`gains` leaves as they are.
     sample_weight : ndarray (n_samples,) of float64, or (0,) for weights of one
     max_iter : int
     tol : float
@@ -117,7 +117,7 @@ class LloydRun:
     def __init__(
         self,
         X: Array,
-        points: Array,
+        points: Array | Centers,
         *,
         sample_weight: Array,
         max_iter: int,
@@ -128,12 +128,14 @@ class LloydRun:
         limits: Array | None = None,
         spent: Array | None = None,
     ) -> None:
+        centers = points if isinstance(points, Centers) else prepared_centers(points, X)
+        points = centers.points
         (n_samples, n_features), n_clusters = X.shape, len(points)
         self._plan = lloyd_plan(
             X, n_clusters, max_iter=max_iter, tol=tol, bounded=bounded, spherical=spherical
         )
         self._rows = lloyd_rows(X, sample_weight, points, labels, limits)
-        self._centers = prepared_centers(points, X)
+        self._centers = centers
         self._sums = lloyd_sums(n_samples, points, self._plan)
         self._moves = lloyd_moves(points, spent)
         self._control = np.zeros(lloyd.CONTROL_SIZE, np.int64)

@@ -20,7 +20,7 @@ import numpy as np
 from ..core.passes import TreeSum
 from ..core.validation import Array
 from ..data import Part
-from ..execution import in_file
+from ..execution import keep_in
 from ._nearest import squared_distances, write_labels
 from ._plusplus import choose_rows
 
@@ -79,12 +79,7 @@ def _closest(part: Part, model: Candidates, *, measured: bool = True) -> tuple[A
     else:
         write_labels(X, model.points, labels)
         distances = squared_distances(X, model.points, labels) if measured else np.empty(0)
-    if not state.get("spill"):
-        state["label"] = labels
-    else:
-        if "label" not in state:
-            state["label"] = in_file(labels.shape, labels.dtype)
-        state["label"][...] = labels
+    keep_in(state, "label", labels)
     state["candidates"] = len(model.points)
     return labels, distances
 

@@ -14,8 +14,9 @@ import numpy as np
 
 from ..core.passes import Grid, Piece, run_pass
 from ..core.validation import Array
-from ..execution import in_file
+from ..execution import room_in
 from ..kernels.cluster import lloyd
+from ..kernels.cluster.centers import Centers
 from ..kernels.cluster.gains import Plan, Sums
 from ._bundles import block_rows, check_array, lloyd_moves, lloyd_plan, prepared_centers
 from ._lloyd import LloydRun, Reason, farthest_rows, raise_if_not_finite
@@ -75,14 +76,17 @@ class LloydModel(NamedTuple):
         """Whether the next pass looks for labels."""
         return bool(self.control[lloyd.KEEP_LABELS] == 0)
 
-    def carried(self, X: Array, piece: Any) -> tuple[Array, Array]:
-        """Return the labels the rows of a piece stand with, and their limits."""
-        state = getattr(piece, "state", {})
-        if state.get("stamp") == self.stamp:
-            labels, limits = np.array(state["labels"]), np.array(state["limits"])
-        else:  # the first pass, or what was known is lost
-            labels = np.zeros(len(X), np.int32)
-            limits = np.full(len(X), -np.inf, np.float32)
+    def carried(self, X: Array, piece: Any, state: State) -> tuple[Array, Array]:
+        """Return the labels the rows of a piece stand with, and their limits.
+
+        They are taken out of the state, which does not know them any more until :func:`keep`.
+        """
+        stamp, labels, limits = state.pop("lloyd", (None, None, None))
+        if stamp != self.stamp:  # the first pass, or what was known is lost
+            if labels is None:
+                labels = room_in(state, (len(X),), np.int32)
+                limits = room_in(state, (len(X),), np.float32)
+            labels[...], limits[...] = 0, -np.inf
             if self.standing is not None:
                 write_labels(X, self.standing, labels)
         here = (self.moved_rows >= piece.start) & (self.moved_rows < piece.stop)
@@ -93,15 +97,7 @@ class LloydModel(NamedTuple):
 
 def keep(state: State, model: LloydModel, labels: Array, limits: Array) -> None:
     """Have the rows of a piece carry their labels and limits to the next pass."""
-    stamp = model.stamp + model.scores
-    if state.get("spill"):  # in a file without a name, if there is not the memory
-        for name, array in (("labels", labels), ("limits", limits)):
-            if name not in state:
-                state[name] = in_file(array.shape, array.dtype)
-            state[name][...] = array
-        state["stamp"] = stamp
-    else:
-        state.update(labels=labels, limits=limits, stamp=stamp)
+    state["lloyd"] = model.stamp + model.scores, labels, limits
 
 
 class Gains(NamedTuple):
@@ -130,30 +126,45 @@ class LloydPass:
     ) -> None:
         self._read, self._max_iter, self._tol = read, max_iter, tol
         self._bounded, self._spherical = bounded, spherical
+        self._prepared: tuple[LloydModel, bool, Centers] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_prepared": None}
+
+    def _centers(self, X: Array, model: LloydModel) -> Centers:
+        """Return the centres, prepared once a pass: those who share it only read them."""
+        rows_as_they_lie = X.strides[1] == X.itemsize
+        found = self._prepared
+        if found is None or found[0] is not model or found[1] != rows_as_they_lie:
+            found = model, rows_as_they_lie, prepared_centers(model.points.copy(), X)
+            self._prepared = found
+        return found[2]
 
     def statistics(self, piece: Piece, model: LloydModel) -> Gains:
         """Return what clusters gain from the rows of a piece."""
         X, weights = self._read(piece)
-        labels, limits = model.carried(X, piece)
+        state = getattr(piece, "state", {})
+        labels, limits = model.carried(X, piece, state)
         run = LloydRun(
-            X, model.points.copy(), sample_weight=weights, max_iter=self._max_iter, tol=self._tol,
-            bounded=self._bounded, labels=labels, limits=limits, spent=model.spent.copy(),
+            X, self._centers(X, model), sample_weight=weights, max_iter=self._max_iter,
+            tol=self._tol, bounded=self._bounded, labels=labels, limits=limits,
+            spent=model.spent.copy(),
         )  # fmt: skip
         found = Gains(*run.gains(model.control))
-        keep(getattr(piece, "state", {}), model, labels, limits)
+        keep(state, model, labels, limits)
         return found
 
     def without_rows(self, piece: Piece, state: State, model: LloydModel) -> Gains | None:
         """Return the gains of a piece none of whose rows can change, or None to look at them."""
         if not self._bounded or model.control[lloyd.EVERY_ROW] or not model.scores:
             return None
-        if state.get("stamp") != model.stamp or len(model.moved_rows):
+        stamp, labels, limits = state.get("lloyd", (None, None, None))
+        if stamp != model.stamp or len(model.moved_rows):
             return None
-        labels, limits = state["labels"], state["limits"]
         for rows in (slice(_LOOK_FIRST), slice(_LOOK_FIRST, None)):
             if not (limits[rows] > model.spent[labels[rows]]).all():
                 return None
-        state["stamp"] = model.stamp + 1
+        keep(state, model, labels, limits)
         k, d = model.points.shape
         return Gains(np.zeros(k * (d + 2)), np.zeros(3, np.int64))
 
@@ -219,7 +230,10 @@ class FarthestPass:
     def statistics(self, piece: Piece, model: LloydModel) -> FarthestRows:
         """Return the farthest rows of a piece, one for each empty cluster where it has so many."""
         X, _ = self._read(piece)
-        distances = squared_distances(X, model.points, model.carried(X, piece)[0])
+        state = getattr(piece, "state", {})
+        labels, limits = model.carried(X, piece, state)
+        distances = squared_distances(X, model.points, labels)
+        state["lloyd"] = model.stamp, labels, limits
         count = int((model.totals[:, -1] == 0).sum())
         rows = farthest_rows(distances, min(count, len(distances)))
         return FarthestRows(distances[rows], rows + piece.start, count)

@@ -39,12 +39,15 @@ class Scaled(Blocks):
     def __init__(self, base: Blocks, exponent: int) -> None:
         super().__init__(base.shape, base.dtype, base.name, base.columns)
         self._base, self._exponent = base, exponent
-        self.readers, self.forward = base.readers, base.forward
+        self.readers, self.forward, self.raw = base.readers, base.forward, base.raw
 
     def _read(self, start: int, stop: int, out: Array) -> None:
         rows = self._base.view(start, stop)
         rows = self._base.read(start, stop) if rows is None else rows
         np.ldexp(rows, self._exponent, out=out)
+
+    def prefetch(self, start: int, stop: int) -> None:
+        self._base.prefetch(start, stop)
 
     def spec(self) -> Any:
         return Scaled, (self._base, self._exponent)
@@ -61,13 +64,16 @@ class UnitRows(Blocks):
     def __init__(self, base: Blocks) -> None:
         super().__init__(base.shape, base.dtype, base.name, base.columns)
         self._base = base
-        self.readers, self.forward = base.readers, base.forward
+        self.readers, self.forward, self.raw = base.readers, base.forward, base.raw
 
     def _read(self, start: int, stop: int, out: Array) -> None:
         rows = self._base.view(start, stop)
         out[...] = self._base.read(start, stop) if rows is None else rows
         check_finite(out)
         normalize(out, copy=False)
+
+    def prefetch(self, start: int, stop: int) -> None:
+        self._base.prefetch(start, stop)
 
     def _gather(self, rows: Array) -> Array:
         return np.asarray(normalize(self._base[rows]))

@@ -9,7 +9,7 @@ import numpy as np
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..data import Part, Table
-from ..execution import Passes, in_file
+from ..execution import Passes, keep_in
 from ..kernels.cluster import plusplus
 from ..kernels.cluster.plusplus import Draw, Samples
 from ..kernels.ops.sums import tree_size
@@ -68,12 +68,7 @@ class WeighingPass:
         else:  # the first pass, or what was known is lost
             counted, closest = 0, np.full(len(part.X), np.inf, part.X.dtype)
         found = weigh(part.X, part.weights, model, closest, counted)
-        if not state.get("spill"):
-            state["closest"] = closest
-        else:
-            if "closest" not in state:
-                state["closest"] = in_file(closest.shape, closest.dtype)
-            state["closest"][...] = closest
+        keep_in(state, "closest", closest)
         state["counted"] = n_chosen
         return [(part.first, found)]
 

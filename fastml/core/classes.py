@@ -46,7 +46,7 @@ def number_classes(y: Array, known: Array | None = None) -> tuple[Array, NDArray
     >>> number_classes(np.array([3, 1, 3]))
     (array([1, 3]), array([1, 0, 1], dtype=int32))
     """
-    if y.dtype.kind in "iub" and y.dtype.itemsize <= 8 and y.dtype != np.uint64:
+    if _is_whole(y):
         found = _number_whole(y, known)
         if found is not None:
             return found
@@ -74,36 +74,79 @@ def name_classes(classes: Array, numbers: Array) -> Array:
     >>> name_classes(np.array(["a", "b"]), np.array([1, 0]))
     array(['b', 'a'], dtype='<U1')
     """
-    if classes.dtype.kind in "iu" and np.array_equal(classes, np.arange(len(classes))):
+    few = len(numbers) <= 256  # sooner named than their classes are looked at
+    if not few and classes.dtype.kind in "iu" and np.array_equal(classes, np.arange(len(classes))):
         return numbers.astype(classes.dtype)
     return np.asarray(classes[numbers])
+
+
+def count_classes(y: Array) -> tuple[Array, Array, Array]:
+    """Return the classes, sorted, the first row of each, and how many rows each has.
+
+    Parameters
+    ----------
+    y : ndarray (n_samples,)
+        Not empty.
+
+    Examples
+    --------
+    >>> count_classes(np.array([3, 1, 3]))
+    (array([1, 3]), array([1, 0]), array([1, 2]))
+    """
+    from ..kernels.ops import classes as kernels
+
+    found = _range_of(y) if _is_whole(y) else None
+    if found is None:
+        return np.unique(y, return_index=True, return_counts=True)
+    whole, low, width, members = found
+    shape = -(-len(whole) // _BLOCK), width
+    counts, rows = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    run_team(kernels.count_values, members, whole, low, _BLOCK, new_state(), counts, rows)
+    values = np.flatnonzero(counts.any(axis=0))
+    first = (counts[:, values] > 0).argmax(axis=0)
+    return (values + low).astype(y.dtype), rows[first, values], counts[:, values].sum(axis=0)
+
+
+def _is_whole(y: Array) -> bool:
+    return bool(y.dtype.kind in "iub" and y.dtype.itemsize <= 8 and y.dtype != np.uint64)
+
+
+def _range_of(y: Array) -> tuple[Array, int, int, int] | None:
+    """Return whole numbers, the least, how many there may be, and a team; None if too many."""
+    from ..kernels.ops import classes as kernels
+
+    whole = np.ascontiguousarray(y, dtype=np.int64)
+    n_blocks = -(-len(whole) // _BLOCK)
+    members = min(team_size(0.5 * len(whole)), n_blocks)
+    lowest, highest = np.empty((2, n_blocks), np.int64)
+    run_team(kernels.find_range, members, whole, _BLOCK, new_state(), lowest, highest)
+    low, high = int(lowest.min()), int(highest.max())
+    return None if high - low >= _WIDEST else (whole, low, high - low + 1, members)
 
 
 def _number_whole(y: Array, known: Array | None) -> tuple[Array, NDArray[np.int32]] | None:
     """Return what :func:`number_classes` does for whole numbers close together, else None."""
     from ..kernels.ops import classes as kernels
 
-    whole = np.ascontiguousarray(y, dtype=np.int64)
-    n_blocks = -(-len(whole) // _BLOCK)
-    members = min(team_size(0.5 * len(whole)), n_blocks)
     if known is None:
-        lowest, highest = np.empty((2, n_blocks), np.int64)
-        run_team(kernels.find_range, members, whole, _BLOCK, new_state(), lowest, highest)
-        low, high = int(lowest.min()), int(highest.max())
-        if high - low >= _WIDEST:
+        found = _range_of(y)
+        if found is None:
             return None
-        present = np.zeros((n_blocks, high - low + 1), np.bool_)
+        whole, low, width, members = found
+        present = np.zeros((-(-len(whole) // _BLOCK), width), np.bool_)
         run_team(kernels.mark_present, members, whole, low, _BLOCK, new_state(), present)
         values = np.flatnonzero(present.any(axis=0)) + low
         known = values.astype(y.dtype)
     else:
-        if known.dtype.kind not in "iub" or known.dtype == np.uint64:
+        if not _is_whole(known):
             return None
         values = known.astype(np.int64)
-        low, high = int(values[0]), int(values[-1])
-        if high - low >= _WIDEST:
+        low, width = int(values[0]), int(values[-1]) - int(values[0]) + 1
+        if width > _WIDEST:
             return None
-    table = np.full(high - low + 1, -1, np.int32)
+        whole = np.ascontiguousarray(y, dtype=np.int64)
+        members = min(team_size(0.5 * len(whole)), -(-len(whole) // _BLOCK))
+    table = np.full(width, -1, np.int32)
     table[values - low] = np.arange(len(values), dtype=np.int32)
     numbers = np.empty(len(whole), np.int32)
     run_team(kernels.number_classes, members, whole, low, table, _BLOCK, new_state(), numbers)

@@ -56,7 +56,7 @@ class Sliced(Blocks):
         package = package_of(source)
         self._in_memory = isinstance(source, np.ndarray)
         self.readers = 2 if self._in_memory or package == "zarr" else 1
-        self.slow = not self._in_memory
+        self.slow, self.raw = not self._in_memory, self._in_memory
         #: HDF5 reads one at a time.
         self._lock = allocate_lock() if package == "h5py" else nullcontext()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,9 @@ class Blocks:
         Whether reading costs more than a copy, so that many passes are worth a cache file.
     forward : bool
         Whether reading backwards costs more.
+    raw : bool
+        Whether reading is little more than a copy, from memory or a file of raw rows, for any
+        number of threads at once: whoever computes may as well read.
     cache_folder : str or None
         Where such a file goes; the system's folder for temporary files by default.
     """
@@ -49,6 +52,7 @@ class Blocks:
     readers: int = 1
     slow: bool = False
     forward: bool = False
+    raw: bool = False
     cache_folder: str | None = None
 
     def __init__(
@@ -229,11 +233,14 @@ class Converted(Blocks):
     def __init__(self, base: Blocks, dtype: DTypeLike) -> None:
         super().__init__(base.shape, dtype, base.name, base.columns)
         self._base, self.forward = base, base.forward
-        self.readers, self.slow = base.readers, base.slow
+        self.readers, self.slow, self.raw = base.readers, base.slow, base.raw
 
     def _read(self, start: int, stop: int, out: Array) -> None:
         with np.errstate(over="ignore"):  # infinity is looked for later
             out[...] = self._base.read(start, stop)
+
+    def prefetch(self, start: int, stop: int) -> None:
+        self._base.prefetch(start, stop)
 
     def spec(self) -> tuple[Callable[..., Blocks], tuple[Any, ...]]:
         return Converted, (self._base, self.dtype)
@@ -267,6 +274,7 @@ class Selected(Blocks):
         super().__init__(shape, base.dtype if dtype is None else dtype, base.name, names)
         self.base, self.numbers = base, numbers
         self.readers, self.slow, self.forward = base.readers, base.slow, base.forward
+        self.raw = base.raw
         first, count = listed[0] if listed else 0, len(listed)
         #: A range of columns is a view, others are gathered.
         self._picked: Any = slice(first, first + count)
@@ -283,6 +291,9 @@ class Selected(Blocks):
     def _read(self, start: int, stop: int, out: Array) -> None:
         rows = self.base.view(start, stop)
         self.take(self.base.read(start, stop) if rows is None else rows, out)
+
+    def prefetch(self, start: int, stop: int) -> None:
+        self.base.prefetch(start, stop)
 
     def view(self, start: int, stop: int) -> Array | None:
         whole = isinstance(self._picked, slice) and self._picked == slice(0, self.base.shape[1])
@@ -326,16 +337,26 @@ class Joined(Blocks):
         self.readers = min(part.readers for part in parts)
         self.slow = any(part.slow for part in parts)
         self.forward = any(part.forward for part in parts)
+        self.raw = all(part.raw for part in parts)
 
-    def _read(self, start: int, stop: int, out: Array) -> None:
+    def _ranges(self, start: int, stop: int) -> Iterator[tuple[Blocks, int, int, int]]:
+        """Yield sources, the ranges of their rows, and the row each range begins at."""
         at = int(np.searchsorted(self._starts, start, side="right")) - 1
         row = start
         while row < stop:
             last = min(int(self._starts[at + 1]), stop)
             if last > row:
                 offset = int(self._starts[at])
-                self.parts[at].read(row - offset, last - offset, out[row - start : last - start])
+                yield self.parts[at], row - offset, last - offset, row
             row, at = last, at + 1
+
+    def _read(self, start: int, stop: int, out: Array) -> None:
+        for part, first, last, row in self._ranges(start, stop):
+            part.read(first, last, out[row - start : row - start + last - first])
+
+    def prefetch(self, start: int, stop: int) -> None:
+        for part, first, last, _ in self._ranges(start, stop):
+            part.prefetch(first, last)
 
     def spec(self) -> tuple[Callable[..., Blocks], tuple[Any, ...]]:
         return Joined, (self.parts,)

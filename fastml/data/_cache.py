@@ -106,7 +106,7 @@ class Offset(Blocks):
 
     def __init__(self, base: Blocks, start: int, n_rows: int) -> None:
         super().__init__((n_rows, *base.shape[1:]), base.dtype, base.name, base.columns)
-        self.readers, self._base, self._start = base.readers, base, start
+        self.readers, self.raw, self._base, self._start = base.readers, base.raw, base, start
 
     def _read(self, start: int, stop: int, out: Array) -> None:
         self._base.read(start - self._start, stop - self._start, out)

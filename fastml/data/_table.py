@@ -70,6 +70,8 @@ class Table:
         self.seen = False
         #: How many passes have been made over them.
         self.passes = 0
+        #: Buffers that were used in a pass, for the next.
+        self.rooms: list[Array] = []
         #: Whether slow sources are worth a cache file, and for which rows.
         self.many, self.range = False, (0, self.n_rows)
 
@@ -88,6 +90,11 @@ class Table:
     def any_order(self) -> bool:
         """Whether pieces may be read in any order at no cost."""
         return not any(part.forward for part in self.parts)
+
+    @property
+    def raw(self) -> bool:
+        """Whether whoever computes may as well read, see ``Blocks``."""
+        return all(part.raw for part in self.parts)
 
     @property
     def in_place(self) -> bool:

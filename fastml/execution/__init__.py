@@ -11,12 +11,14 @@ from ._engine import engine
 from ._engine import on_cluster as on_cluster
 from ._engine import sum_over as sum_over
 from ._engine import table_of as table_of
+from ._estimators import FileRoom as FileRoom
 from ._estimators import check_features as check_features
 from ._estimators import in_chunks as in_chunks
-from ._estimators import in_file as in_file
+from ._estimators import keep_in as keep_in
 from ._estimators import map_blocks as map_blocks
 from ._estimators import over_blocks as over_blocks
 from ._estimators import room as room
+from ._estimators import room_in as room_in
 from ._estimators import set_features as set_features
 from ._explain import Plan as Plan
 from ._explain import explain as explain

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.classes import check_classes, number_classes
+from ..core.classes import check_classes, count_classes, number_classes
 from ..core.validation import Array
 from ..data import Part, Table
 from ._engine import sum_over
@@ -31,11 +31,8 @@ class ClassesPass:
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
         check_classes(y)
-        values, numbers = number_classes(y)
-        rows = np.zeros(len(values), np.int64)
-        # Written backwards, so that the first row of each class stays.
-        rows[numbers[::-1]] = np.arange(part.stop - 1, part.start - 1, -1)
-        return Classes(values, rows, np.bincount(numbers, minlength=len(values)))
+        values, rows, counts = count_classes(y)
+        return Classes(values, part.start + rows, counts)
 
     def merge(self, a: Classes, b: Classes) -> Classes:
         """Return the classes of both; rows of the first come first."""

@@ -9,13 +9,16 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ..core.memory import limited_memory, memory_limit, parse_bytes
 from ..core.passes import Grid, Pass, TreeSum
+from ..core.threads import get_num_threads
 from ..data import Table, as_table, is_blocks
 
 Model = TypeVar("Model")
 S = TypeVar("S")
 
-#: About so many bytes are read as one piece, into so many buffers.
+#: About so many bytes are read ahead as one piece, into so many buffers.
 PIECE_BYTES, BUFFERS = 12 << 20, 3
+#: Where whoever computes reads, a piece is still in a cache when it is computed with.
+RAW_PIECE_BYTES = 8 << 20
 #: Bytes a row that a pass may need besides: labels, class numbers and the like.
 _ROW_OVERHEAD = 32
 #: What a pass may keep of each row: a label and a limit, or a distance.
@@ -29,6 +32,7 @@ class Placement(NamedTuple):
     grid : Grid
     most_blocks : int, blocks of a piece at most
     states : dict, of each piece by its first block: what passes may keep, see ``Part.state``
+    files : FileRoom, where they keep it if there is not the memory
     check : str or None, the estimator whose X must be finite
     """
 
@@ -36,6 +40,7 @@ class Placement(NamedTuple):
     grid: Grid
     most_blocks: int
     states: dict[int, dict[str, Any]]
+    files: Any
     check: str | None
 
 
@@ -55,16 +60,28 @@ class Engine(Protocol):
 _in_context: ContextVar[Engine | None] = ContextVar("fastml_engine", default=None)
 
 
-def piece_bytes() -> int:
-    """Return the bytes of a piece: an eighth of the limit, or less."""
-    limit = memory_limit()
-    return PIECE_BYTES if limit is None else min(PIECE_BYTES, limit // (2 * BUFFERS + 2))
+def piece_bytes(raw: bool = False) -> int:
+    """Return the bytes of a piece: an eighth of the limit, or less; of raw rows a sixth.
+
+    Parameters
+    ----------
+    raw : bool
+        Whether whoever computes reads, see ``Table``.
+    """
+    limit, most = memory_limit(), RAW_PIECE_BYTES if raw else PIECE_BYTES
+    return most if limit is None else min(most, limit // (6 if raw else 2 * BUFFERS + 2))
 
 
 def most_blocks(table: Table, grid: Grid) -> int:
     """Return the blocks of a piece: a power of two."""
-    blocks = piece_bytes() // ((table.row_bytes + _ROW_OVERHEAD) * grid.block_rows)
+    blocks = piece_bytes(table.raw) // ((table.row_bytes + _ROW_OVERHEAD) * grid.block_rows)
     return 1 << max(0, int(blocks).bit_length() - 1)
+
+
+def sharers(n_pieces: int) -> int:
+    """Return how many threads may read and compute pieces at once, within a third of the limit."""
+    limit, threads = memory_limit(), min(get_num_threads(), max(1, n_pieces))
+    return threads if limit is None else min(threads, limit // (3 * piece_bytes(raw=True)))
 
 
 def current_engine() -> Engine:

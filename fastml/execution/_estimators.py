@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import tempfile
+from _thread import allocate_lock
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -19,6 +20,9 @@ from ._engine import BUFFERS, piece_bytes
 
 #: Rows of the first call, which tells how large results are.
 _FIRST_ROWS = 4096
+#: Bytes of a file for what rows carry, of which only what is used takes place; arrays in it begin
+#: at lines of the cache.
+_FILE_BYTES, _LINE = 1 << 28, 64
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -65,6 +69,39 @@ def in_file(shape: tuple[int, ...], dtype: Any) -> Array:
         return np.asarray(np.memmap(file, dtype, "r+", 0, shape))
 
 
+class FileRoom:
+    """Room for what pieces keep of their rows, in files without names: few, however many pieces."""
+
+    def __init__(self) -> None:
+        self._lock, self._left = allocate_lock(), np.empty(0, np.uint8)
+
+    def take(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Return an array nobody else has."""
+        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        whole = -(-size // _LINE) * _LINE
+        with self._lock:
+            if len(self._left) < whole:
+                self._left = in_file((max(whole, _FILE_BYTES),), np.uint8)
+            found, self._left = self._left[:size], self._left[whole:]
+        return np.asarray(found.view(dtype).reshape(shape))
+
+
+def room_in(state: dict[str, Any], shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return an array for what a piece keeps of its rows: in a file, if there is not the memory."""
+    files = state.get("spill")
+    return files.take(shape, dtype) if files else np.empty(shape, dtype)
+
+
+def keep_in(state: dict[str, Any], name: str, array: Array) -> None:
+    """Have a piece keep an array under a name until another pass over it."""
+    if not state.get("spill"):
+        state[name] = array
+        return
+    if name not in state:
+        state[name] = room_in(state, array.shape, array.dtype)
+    state[name][...] = array
+
+
 def in_chunks(table: Table, call: Callable[[Array], Any]) -> Any:
     """Return what a function gives for all rows of X, called with some at a time.
 
@@ -104,12 +141,10 @@ def over_blocks(method: Method) -> Method:
     """Have a method that maps the rows of X take blocks, too."""
 
     @functools.wraps(method)
-    def mapped(self: Any, *args: Any, **options: Any) -> Any:
-        X = args[0] if args else options.get("X")
+    def mapped(self: Any, X: Any, *args: Any, **options: Any) -> Any:
         if type(X) is np.ndarray or not is_blocks(X):  # the first saves one row a call
-            return method(self, *args, **options)
-        others = {name: value for name, value in options.items() if name != "X"}
-        return map_blocks(lambda plain, rows: method(plain, rows, *args[1:], **others), self, X)
+            return method(self, X, *args, **options)
+        return map_blocks(lambda plain, rows: method(plain, rows, *args, **options), self, X)
 
     return mapped  # type: ignore[return-value]
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from ..core.memory import in_words, memory_limit
 from ..core.passes import Grid
 from ..data import Blocks, Table
-from ._engine import BUFFERS, STATE_BYTES, most_blocks
+from ._engine import BUFFERS, STATE_BYTES, most_blocks, sharers
 
 
 class Plan(NamedTuple):
@@ -18,6 +18,7 @@ class Plan(NamedTuple):
     sums : int, bytes of the statistics of a piece
     keeps : bool, whether rows carry something from pass to pass
     results : int, bytes of results for every row
+    sample : int, bytes of rows that are taken out
     """
 
     passes: list[tuple[str, int]]
@@ -25,6 +26,7 @@ class Plan(NamedTuple):
     sums: int
     keeps: bool = False
     results: int = 0
+    sample: int = 0
 
 
 def explain(X: Blocks, model: Any) -> None:
@@ -54,14 +56,21 @@ def explain(X: Blocks, model: Any) -> None:
         print(f"  written once to a raw file: {in_words(X.nbytes)}")
     blocks = most_blocks(table, Grid(plan.block_rows))
     piece = min(blocks * plan.block_rows, len(X)) * table.row_bytes
-    ring = 0 if table.in_place else BUFFERS * piece
+    count = sharers(-(-table.n_rows // (blocks * plan.block_rows))) if table.raw else BUFFERS
+    ring = 0 if table.in_place else count * piece
     state = STATE_BYTES * len(X) if plan.keeps else 0
     spilled = limit is not None and state > limit // 8
-    results = 0 if limit is not None and plan.results > limit // 8 else plan.results
-    peak = ring + 3 * plan.sums + results + (0 if spilled else state)
-    print(f"  pieces of {in_words(piece)}, {'used in place' if not ring else 'read ahead'}")
+    results, sample = (
+        0 if limit is not None and size > limit // 8 else size
+        for size in (plan.results, plan.sample)
+    )
+    peak = ring + 3 * plan.sums + results + sample + (0 if spilled else state)
+    how = "used in place" if not ring else f"{count} read at once" if table.raw else "read ahead"
+    print(f"  pieces of {in_words(piece)}, {how}")
     if state:
         print(f"  kept of the rows: {in_words(state)}, {'in a file' if spilled else 'in memory'}")
     if plan.results:
         print(f"  results: {in_words(plan.results)}, {'in memory' if results else 'in a file'}")
+    if plan.sample:
+        print(f"  a sample: {in_words(plan.sample)}, {'in memory' if sample else 'in a file'}")
     print(f"  memory: about {in_words(peak)}")

@@ -23,6 +23,7 @@ from ..core.passes import Grid, Pass, Piece, TreeSum
 from ..core.threads import num_threads
 from ..data import Blocks, Table
 from ._engine import Placement, most_blocks
+from ._estimators import FileRoom
 from .local import LocalEngine
 
 S = TypeVar("S")
@@ -246,10 +247,13 @@ def nodes_of(table: Table, pieces: list[Piece], order: bytes, limit: int | None)
         placement = _kept.get(key)
         if placement is None:
             most = max(piece.n_blocks for piece in pieces)
-            placement = Placement(table.settled(), grid, most, {}, check)
+            placement = Placement(table.settled(), grid, most, {}, FileRoom(), check)
             _forget_old(name)
             _kept[key] = placement
-        return packed(LocalEngine().run(placement, pieces, fit, model).nodes())
+        try:
+            return packed(LocalEngine().run(placement, pieces, fit, model).nodes())
+        finally:
+            placement.table.rooms.clear()  # there may be other placements
 
 
 def forget(names: list[str]) -> None:

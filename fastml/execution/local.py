@@ -1,26 +1,35 @@
-"""Passes in this process: threads read ahead while the caller computes."""
+"""Passes in this process.
+
+Raw rows, in memory or in a file, are read by the threads that compute, each a piece of its own: a
+copy costs little where it stays in a cache, and nobody waits for anybody.  What has to be decoded
+is read ahead by threads of its own while all others compute one piece.
+"""
 
 from __future__ import annotations
 
+from _thread import allocate_lock
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from ..core.memory import memory_limit
 from ..core.passes import Grid, Pass, Piece, TreeSum
 from ..core.readers import read_ahead, ring
+from ..core.sharing import share
+from ..core.threads import get_num_threads, num_threads
 from ..data import Part, Table
-from ._engine import BUFFERS, STATE_BYTES, Placement, most_blocks
+from ._engine import BUFFERS, STATE_BYTES, Placement, most_blocks, sharers
+from ._estimators import FileRoom
 
 S = TypeVar("S")
 
 
 class LocalEngine:
-    """Reads pieces into a ring of buffers, or uses them where they lie."""
+    """Reads pieces into buffers, or uses them where they lie."""
 
     def place(self, table: Table, grid: Grid, check: str | None = None) -> Placement:
         """Return how rows are gone through."""
         table = table.settled()
-        return Placement(table, grid, most_blocks(table, grid), {}, check)
+        return Placement(table, grid, most_blocks(table, grid), {}, FileRoom(), check)
 
     def step(self, placement: Placement, fit: Pass[Any, S], model: Any) -> TreeSum[S]:
         """Make one pass and return the statistics of all pieces."""
@@ -50,8 +59,11 @@ class LocalEngine:
                 else:
                     tree.add(piece.first, piece.n_blocks, found)
             ordered = due
-        for part in parts(placement, ordered):
-            tree.add(part.first, part.n_blocks, fit.statistics(part, model))
+        if table.raw:
+            _share_pieces(placement, ordered, fit, model, tree)
+        else:
+            for part in _parts(placement, ordered):
+                tree.add(part.first, part.n_blocks, fit.statistics(part, model))
         if placement.check is not None:
             table.seen = True
         return tree
@@ -66,32 +78,53 @@ def state_of(placement: Placement, piece: Piece) -> dict[str, Any]:
     if state is None:
         limit = memory_limit()
         spill = limit is not None and STATE_BYTES * placement.table.n_rows > limit // 8
-        state = placement.states[piece.first] = {"spill": spill}
+        files = placement.files if spill else None
+        state = placement.states[piece.first] = {"spill": files}
     return state
 
 
-def parts(placement: Placement, pieces: Iterable[Piece]) -> Iterator[Part]:
+def _read(placement: Placement, piece: Piece, buffer: Any) -> Part:
+    check = None if placement.table.seen else placement.check
+    return placement.table.read(piece, buffer, check=check, state=state_of(placement, piece))
+
+
+def _buffers(placement: Placement, count: int) -> list[Any]:
+    """Return so many buffers, each for the rows of a piece: new memory takes as long as reading."""
+    table, rows = placement.table, placement.grid.block_rows * placement.most_blocks
+    size = 0 if table.in_place else min(rows, table.n_rows) * table.row_bytes
+    if len(table.rooms) < count or len(table.rooms[0]) < size:
+        table.rooms.clear()
+        table.rooms += ring(count, size)
+    return table.rooms[:count]
+
+
+def _share_pieces(
+    placement: Placement, pieces: list[Piece], fit: Pass[Any, S], model: Any, tree: TreeSum[S]
+) -> None:
+    """Add the statistics of pieces to a tree, each read and computed by one of the threads."""
+    table, count = placement.table, sharers(len(pieces))
+    threads, lock = max(1, get_num_threads() // count), allocate_lock()
+
+    def work(number: int, buffer: Any) -> None:
+        for soon in pieces[number + count : number + count + 1]:
+            for source in table.parts:
+                source.prefetch(soon.start, soon.stop)
+        with num_threads(threads):
+            part = _read(placement, pieces[number], buffer)
+            found = fit.statistics(part, model)
+        with lock:
+            tree.add(part.first, part.n_blocks, found)
+
+    share(range(len(pieces)), work, _buffers(placement, count))
+
+
+def _parts(placement: Placement, pieces: Iterable[Piece]) -> Iterator[Part]:
     """Yield pieces with their rows, the next ones read meanwhile.
 
     The rows of one may be gone when the next is asked for.
     """
-    table, check = placement.table, None if placement.table.seen else placement.check
-
-    def read(piece: Piece, buffer: Any) -> Part:
-        return table.read(piece, buffer, check=check, state=state_of(placement, piece))
-
-    if table.in_place:
-        yield from _in_place(table, list(pieces), read)
-        return
-    rows = placement.grid.block_rows * placement.most_blocks
-    size = min(rows, table.n_rows) * table.row_bytes
-    yield from read_ahead(pieces, read, ring(BUFFERS, size), table.readers)
-
-
-def _in_place(table: Table, pieces: list[Piece], read: Any) -> Iterator[Part]:
-    """Yield pieces of mapped memory, the system told what comes next."""
-    for number, piece in enumerate(pieces):
-        for part in table.parts:
-            for soon in pieces[number + 1 : number + 3]:
-                part.prefetch(soon.start, soon.stop)
-        yield read(piece, None)
+    buffers = _buffers(placement, BUFFERS)
+    yield from read_ahead(
+        pieces, lambda piece, buffer: _read(placement, piece, buffer), buffers,
+        placement.table.readers,
+    )  # fmt: skip

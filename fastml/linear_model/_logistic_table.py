@@ -22,6 +22,7 @@ from ..execution import (
 )
 from ..kernels.ops.gram import BLOCK_ROWS
 from ..kernels.ops.strips import columns_of
+from ._logistic_fit import longest_step
 from ._logistic_passes import Sample, SamplePass, Samples, WeightPass
 from ._moments import first_rows
 
@@ -104,4 +105,6 @@ def plan_of(X: Blocks, max_iter: int) -> Plan:
     """Return what a fit of blocks does with rows; statistics are those of two classes."""
     width = columns_of(X.shape[1] + 1)
     passes = [("classes", 1), ("a sample of the rows", 1), ("steps", max_iter)]
-    return Plan(passes, BLOCK_ROWS, 8 * (1 + width + width * width))
+    number = 4 if X.dtype == np.float32 else 8
+    sample = len(X) // longest_step(len(X)) * (number * X.shape[1] + 4)
+    return Plan(passes, BLOCK_ROWS, 8 * (1 + width + width * width), sample=sample)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numbers
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,15 +16,17 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import as_of_now, fitted_at_once
-from ..core.passes import tree_sum
+from ..core.passes import Grid, TreeSum, tree_sum
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_finite, contiguous
-from ..execution import over_blocks
+from ..data import Blocks, Part, Table
+from ..execution import Plan, over_blocks, sum_over, table_of
 from ._dense import checked_rows, set_solution
-from ._least_squares import solve, solve_from
+from ._least_squares import Solution, solve, solve_from
 from ._moments import Moments, about_means, first_shift, moments, raw_products
 from ._predict import decision
 from ._predicting import targets
+from ._table import moments_of, plan_of, solution_of
 
 #: Scores that cross-validation by folds knows.
 _SCORES = {
@@ -34,45 +37,87 @@ _SCORES = {
 #: Eigenvalues are right to this share of the largest: penalties below have no say.
 _ROUNDING = 1e-11
 #: Numbers of a block of rows in the basis of the eigenvectors.
-_BLOCK_NUMBERS = 1 << 22
+_BLOCK_NUMBERS = 1 << 18
 
 
-def left_out_errors(
-    X: Array, Y: Array, weights: Array | None, found: Moments, alphas: Array, center: bool
-) -> Array | None:
-    """Return the mean squared error of every row when left out, (n_alphas, n_targets).
+class LeftOut(NamedTuple):
+    """What the errors of rows left out are computed from, a block of rows at a time.
 
     With G = V diag(s) V' a row z = V'(x - mean) has the leverage w z' (s + alpha)^-1 z, plus w over
     the sum of the weights for an intercept, and its error when left out is its residual over one
     minus that (Golub, Heath and Wahba, "Generalized cross-validation", 1979); times the root of
-    its weight, as in scikit-learn.  None where a penalty is lost in the rounding of G.
+    its weight, as in scikit-learn.
+
+    V : ndarray (n_features, n_features), the eigenvectors as rows
+    mean : ndarray (n_features + n_targets,)
+    shares : ndarray (n_alphas, n_features), the inverse of the penalised eigenvalues
+    coefs : ndarray (n_alphas * n_targets, n_features), about the eigenvectors
+    weight : float, of all rows, or infinite without an intercept
     """
-    d, n_targets = X.shape[1], Y.shape[1]
-    with threadpool_limits(1, "blas"):
-        s, V = linalg.eigh(found.products[:d, :d], check_finite=False)
-        s = np.maximum(s, 0.0)
-        if not alphas.min() > _ROUNDING * s[-1]:
-            return None
-        V = np.ascontiguousarray(V.T)
-        right = V @ found.products[:d, d:]
-    shares = 1 / (s + alphas[:, None])
-    coefs = (shares[:, :, None] * right).transpose(0, 2, 1).reshape(-1, d)
-    offset = -(V * found.mean[:d]).sum(axis=1)
-    zeros = np.zeros(len(coefs))
-    sums = []
-    step = max(256, _BLOCK_NUMBERS // d // 256 * 256)
-    for start in range(0, len(X), step):
-        rows = slice(start, start + step)
-        Z = decision(contiguous(X[rows]), V, offset, np.float64)
-        w = np.ones((len(Z), 1)) if weights is None else weights[rows, None]
-        leverage = w * decision(Z * Z, shares, zeros[: len(alphas)], np.float64)
-        if center:
-            leverage += w / found.weight
-        predicted = decision(Z, coefs, zeros, np.float64).reshape(len(Z), -1, n_targets)
-        residual = (Y[rows] - found.mean[d:])[:, None] - predicted
+
+    V: Array
+    mean: Array
+    shares: Array
+    coefs: Array
+    weight: float
+
+    @classmethod
+    def of(cls, found: Moments, d: int, alphas: Array, center: bool) -> LeftOut | None:
+        """Return it, or None where a penalty is lost in the rounding of G."""
+        with threadpool_limits(1, "blas"):
+            s, V = linalg.eigh(found.products[:d, :d], check_finite=False)
+            s = np.maximum(s, 0.0)
+            if not alphas.min() > _ROUNDING * s[-1]:
+                return None
+            V = np.ascontiguousarray(V.T)
+            right = V @ found.products[:d, d:]
+        shares = 1 / (s + alphas[:, None])
+        coefs = (shares[:, :, None] * right).transpose(0, 2, 1).reshape(-1, d)
+        return cls(V, found.mean, shares, coefs, found.weight if center else np.inf)
+
+    def errors(self, X: Array, Y: Array, weights: Array) -> Array:
+        """Return the summed squared errors of some rows, (n_alphas, n_targets).
+
+        Parameters
+        ----------
+        weights : ndarray (n_samples,), or (0,) for weights of one
+        """
+        V, mean, shares, coefs, weight = self
+        d, n_alphas = X.shape[1], len(shares)
+        zeros = np.zeros(len(coefs))
+        Z = decision(contiguous(X), V, -(V * mean[:d]).sum(axis=1), np.float64)
+        w = weights[:, None] if weights.size else np.ones((len(Z), 1))
+        leverage = w * decision(Z * Z, shares, zeros[:n_alphas], np.float64) + w / weight
+        predicted = decision(Z, coefs, zeros, np.float64).reshape(len(Z), n_alphas, -1)
+        residual = (Y - mean[d:])[:, None] - predicted
         errors = w[:, None] * (residual / (1 - leverage)[:, :, None]) ** 2
-        sums.append(errors.sum(axis=0))
-    return np.asarray(tree_sum(np.stack(sums)) / len(X))
+        return np.asarray(errors.sum(axis=0))
+
+
+class LeftOutPass:
+    """Sums the squared errors of rows left out; the model is a :class:`LeftOut`."""
+
+    def statistics(self, part: Part, model: LeftOut) -> Array:
+        """Return the sums of a piece."""
+        tree: TreeSum[Array] = TreeSum(self.merge)
+        for block in Grid(rows_left_out(part.X.shape[1])).pieces(len(part.X), 1):
+            some = slice(block.start, block.stop)
+            Y = np.asarray(part.y[some], np.float64).reshape(block.stop - block.start, -1)
+            tree.add(block.first, 1, model.errors(part.X[some], Y, part.weights[some]))
+        return tree.total()
+
+    def merge(self, a: Array, b: Array) -> Array:
+        """Return the sums of both."""
+        return np.asarray(a + b)
+
+    def finish(self, statistics: Array, model: LeftOut) -> Array:
+        """Return the sums of all rows."""
+        return statistics
+
+
+def rows_left_out(n_features: int) -> int:
+    """Return the rows of a block of errors."""
+    return max(256, _BLOCK_NUMBERS // n_features // 256 * 256)
 
 
 def fold_scores(X: Array, Y: Array, n_folds: int, alphas: Array, center: bool, score: Any) -> Array:
@@ -199,8 +244,66 @@ class RidgeCV(linear_model.RidgeCV):  # type: ignore[misc]
                 )
         return self
 
+    def _errors(self, found: Moments, d: int, run: Callable[[Any, LeftOut], Array]) -> Array | None:
+        """Return the summed errors of rows left out, or None where a penalty is lost.
+
+        Parameters
+        ----------
+        run : callable
+            Makes a pass over all rows.
+        """
+        model = LeftOut.of(found, d, np.asarray(self.alphas, np.float64), self.fit_intercept)
+        if model is None:
+            return None
+        errors = run(LeftOutPass(), model)
+        return errors if np.isfinite(errors).all() else None
+
+    def _choose(self, errors: Array) -> Array:
+        """Set the best penalty and its score, of each target or of all; return its number."""
+        alphas, n_targets = np.asarray(self.alphas, np.float64), errors.shape[1]
+        scores = -errors if self.alpha_per_target else -errors.mean(axis=1, keepdims=True)
+        best = np.asarray(scores.argmax(axis=0))
+        top = scores[best, np.arange(scores.shape[1])]
+        each = self.alpha_per_target and n_targets > 1
+        self.best_score_ = top if each else top[0]
+        self.alpha_ = alphas[best] if each else float(alphas[best[0]])
+        return best
+
+    def _plan(self, X: Blocks) -> Plan | None:
+        """Return what a fit of blocks does with rows; None where it needs them all."""
+        if self.cv is not None:
+            return None
+        plan = plan_of(X)
+        return plan._replace(passes=[*plan.passes, ("errors of rows left out", 1)])
+
+    def _fit_table(self, table: Table) -> bool:
+        """Fit by passes; return False where all rows are needed."""
+        d = table.X.shape[1]
+        sums = None if table.n_rows <= d else moments_of(self, table, self.fit_intercept)
+        if sums is None:
+            return False
+        rows, found = sums
+        errors = self._errors(
+            found, d, lambda fit, model: sum_over(rows, rows_left_out(d), fit, model).total()
+        )
+        if errors is None:
+            return False
+        best = self._choose(errors / table.n_rows)
+        solution = solution_of(rows, found, np.asarray(self.alphas, np.float64)[best])
+        flat = table.y is not None and table.y.ndim == 1
+        self._set(rows.X.dtype, flat, solution, found)
+        return True
+
+    def _set(self, dtype: Any, flat: bool, solution: Solution, found: Moments) -> None:
+        set_solution(self, dtype, flat, solution, found, self.fit_intercept)
+        if solution.coef.shape[1] == 1:
+            self.coef_ = vars(self)["coef_"].reshape(-1)
+
     def _fit_dense(self, X: Any, y: Any, sample_weight: Any) -> str | None:
         """Fit, or return what asks for scikit-learn's code."""
+        table = table_of(X, y, sample_weight) if self.cv is None else None
+        if table is not None and self._fit_table(table):
+            return None
         rows, y_, weights = checked_rows(self, X, y, sample_weight)
         check_finite(rows, "X", type(self).__name__)
         n_samples, d = rows.shape
@@ -215,15 +318,12 @@ class RidgeCV(linear_model.RidgeCV):  # type: ignore[misc]
             return "squares overflow"
         best = np.zeros(1, np.intp)
         if self.cv is None:
-            errors = left_out_errors(rows, Y, weights, found, alphas, self.fit_intercept)
-            if errors is None or not np.isfinite(errors).all():
+            nothing = np.empty(0)
+            whole = Part(0, 1, 0, n_samples, rows, Y, nothing if weights is None else weights, {})
+            errors = self._errors(found, d, lambda fit, model: fit.statistics(whole, model))
+            if errors is None:
                 return "penalties lost in rounding"
-            each = self.alpha_per_target and Y.shape[1] > 1
-            scores = -errors if self.alpha_per_target else -errors.mean(axis=1, keepdims=True)
-            best = scores.argmax(axis=0)
-            top = scores[best, np.arange(scores.shape[1])]
-            self.best_score_ = top if each else top[0]
-            self.alpha_ = alphas[best] if each else float(alphas[best[0]])
+            best = self._choose(errors / n_samples)
         else:
             if self.cv < 2:
                 return f"cv={self.cv}"
@@ -232,10 +332,7 @@ class RidgeCV(linear_model.RidgeCV):  # type: ignore[misc]
             best = np.array([by_folds.argmax()])
             self.alpha_, self.best_score_ = np.asarray(self.alphas)[best[0]], by_folds[best[0]]
         solution = solve(rows, Y, weights, found, alphas[best])
-        flat = y_.ndim == 1
-        set_solution(self, rows.dtype, flat, solution, found, self.fit_intercept)
-        if Y.shape[1] == 1:
-            self.coef_ = vars(self)["coef_"].reshape(-1)
+        self._set(rows.dtype, y_.ndim == 1, solution, found)
         return None
 
     @over_blocks

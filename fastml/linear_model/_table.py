@@ -27,6 +27,7 @@ class Targets(Blocks):
         width = base.shape[1] if base.ndim == 2 else 1
         super().__init__((len(base), width), np.float64, base.name)
         self._base, self.readers, self.forward = base, base.readers, base.forward
+        self.raw = base.raw
 
     def _read(self, start: int, stop: int, out: Array) -> None:
         out[...] = self._base.read(start, stop).reshape(out.shape)
@@ -69,6 +70,51 @@ def plan_of(X: Blocks) -> Plan:
     return Plan(passes, BLOCK_ROWS, 8 * (X.shape[1] + 2) ** 2)
 
 
+def moments_of(estimator: Any, table: Table, center: bool) -> tuple[Table, Moments] | None:
+    """Return the table of floats, its targets as a matrix, and the moments; None if they overflow.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose features are set.
+    center : bool
+        Whether products are taken about the mean.
+    """
+    name = type(estimator).__name__
+    if table.y is None:
+        raise ValueError("This estimator requires y to be passed, but the target y is None.")
+    given, table = table, table.of_floats()
+    table = Table(table.X, Targets(given.y), given.weights)  # type: ignore[arg-type]
+    set_features(estimator, table.X)
+    assert table.y is not None
+    first = table.weights
+    rows = first_rows(None if first is None else first.read(0, min(BLOCK_ROWS, table.n_rows)))
+
+    def products(shift: Array) -> Array:
+        found: Array = sum_over(table, BLOCK_ROWS, ProductsPass(name), shift, name).total()
+        return found
+
+    found = moments(table.X[rows], table.y[rows], None, center=center, products=products)
+    if not np.isfinite(found.products).all() or not found.weight > 0:
+        return None
+    return table, found
+
+
+def solution_of(table: Table, found: Moments, alpha: Array) -> Solution:
+    """Return the solution of a table of floats from its moments.
+
+    Parameters
+    ----------
+    alpha : ndarray (1,) or (n_targets,)
+        Penalties.
+    """
+    solution = by_cholesky(found, table.X.shape[1], alpha)
+    if solution is None:  # in the order of the weights: they are all needed
+        weights = None if table.weights is None else table.weights[:].astype(np.float64)
+        solution = solve(table.X, table.y, weights, found, alpha)  # type: ignore[arg-type]
+    return solution
+
+
 def solve_table(
     estimator: Any, table: Table, alpha: Array, center: bool
 ) -> tuple[Table, Solution, Moments] | None:
@@ -82,31 +128,12 @@ def solve_table(
     alpha : ndarray (1,) or (n_targets,)
         Penalties.
     """
-    name = type(estimator).__name__
-    if table.y is None:
-        raise ValueError("This estimator requires y to be passed, but the target y is None.")
-    given, table = table, table.of_floats()
-    table = Table(table.X, Targets(given.y), given.weights)  # type: ignore[arg-type]
-    set_features(estimator, table.X)
     d = table.X.shape[1]
-    refined = table.X.dtype == np.float32 and d > MOST_DOUBLE_COLUMNS
-    if table.n_rows <= d or refined:
+    if table.n_rows <= d or (table.X.dtype == np.float32 and d > MOST_DOUBLE_COLUMNS):
         return None
-    assert table.y is not None
-    first = table.weights
-    rows = first_rows(None if first is None else first.read(0, min(BLOCK_ROWS, table.n_rows)))
-
-    def products(shift: Array) -> Array:
-        found: Array = sum_over(table, BLOCK_ROWS, ProductsPass(name), shift, name).total()
-        return found
-
-    found = moments(table.X[rows], table.y[rows], None, center=center, products=products)
-    if not np.isfinite(found.products).all() or not found.weight > 0:
+    sums = moments_of(estimator, table, center)
+    if sums is None:
         return None
-    solution = None
-    if table.n_rows > d or alpha.any():
-        solution = by_cholesky(found, d, alpha)
-    if solution is None:  # in the order of the weights: they are all needed
-        weights = None if table.weights is None else table.weights[:].astype(np.float64)
-        solution = solve(table.X, table.y, weights, found, alpha)  # type: ignore[arg-type]
-    return Table(table.X, given.y, given.weights), solution, found
+    rows, found = sums
+    solution = solution_of(rows, found, alpha)
+    return Table(rows.X, table.y, table.weights), solution, found

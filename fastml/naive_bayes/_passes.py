@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.passes import TreeSum
+from ..core.threads import get_num_threads
 from ..core.validation import Array
 from ..data import Part, Table
 from ..execution import find_classes, numbers_of, sum_over
@@ -35,7 +36,8 @@ class MomentsPass:
             numbers, weights = np.zeros(len(part.X), np.int32), np.empty(0)
         else:
             numbers, weights = numbers_of(part.y, self._classes), part.weights
-        width = blocks_a_ticket(part.n_blocks)
+        alone = get_num_threads() == 1
+        width = part.n_blocks if alone else blocks_a_ticket(part.n_blocks)
         tree = TreeSum(merge)
         for i, found in enumerate(find_moments(part.X, numbers, weights, self._origins, width)):
             tree.add(i * width, width, found)

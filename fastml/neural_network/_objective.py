@@ -93,7 +93,8 @@ class _OfTable:
     def __init__(self, architecture: Architecture, encoder: Encoder, n_rows: int) -> None:
         self._arguments = architecture, encoder, n_rows
         self._encoder, self._dtype = encoder, architecture.dtype
-        self._adder = Adder(architecture, n_rows)
+        #: Each in use by one thread at most.
+        self._adders = [Adder(architecture, n_rows)]
 
     def __reduce__(self) -> Any:
         return type(self), self._arguments
@@ -109,7 +110,14 @@ class GradientPass(_OfTable):
     def statistics(self, part: Part, model: Array) -> Sums:
         """Return the sums of a piece."""
         samples = samples_of(part, self._encoder)
-        return self._adder.gradient(samples, np.arange(len(samples.X)), model)
+        try:
+            adder = self._adders.pop()
+        except IndexError:  # all are in use
+            architecture, _, n_rows = self._arguments
+            adder = Adder(architecture, n_rows)
+        found = adder.gradient(samples, np.arange(len(samples.X)), model)
+        self._adders.append(adder)
+        return found
 
     def merge(self, a: Sums, b: Sums) -> Sums:
         """Return the sums of both."""
@@ -123,7 +131,9 @@ class WeightPass(_OfTable):
         """Return the sum of a piece."""
         weights = part.weights.astype(self._dtype) if part.weights.size else None
         weights = self._encoder(np.asarray(part.y), weights, self._dtype)[1]
-        return float(part.stop - part.start) if weights is None else self._adder.weight(weights)
+        if weights is None:
+            return float(part.stop - part.start)
+        return self._adders[0].weight(weights)
 
     def merge(self, a: float, b: float) -> float:
         """Return the sum of both."""

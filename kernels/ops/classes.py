@@ -66,6 +66,31 @@ def mark_present(y, low, block_size, state, present):
 
 
 @kernel
+def count_values(y, low, block_size, state, counts, rows):
+    """Count the targets of every value in every block, as a member of a team.
+
+    Parameters
+    ----------
+    y : IN (n_samples,) int64, between low and low + counts.shape[1] - 1
+    block_size : int, targets a ticket
+    state : IN/OUT the team's state, zero at the start
+    counts : OUT (n_blocks, n_values) int64, zero at the start
+    rows : OUT (n_blocks, n_values) int64, the first row of each value that a block has
+    """
+    while True:
+        block = take_ticket(state)
+        start = block * block_size
+        if start >= y.size:
+            return
+        for i in range(start, min(start + block_size, y.size)):
+            value = y[i] - low
+            if 0 <= value < counts.shape[1]:
+                if counts[block, value] == 0:
+                    rows[block, value] = i
+                counts[block, value] += 1
+
+
+@kernel
 def number_classes(y, low, numbers, block_size, state, classes):
     """Write the number of every target's class, as a member of a team.
 

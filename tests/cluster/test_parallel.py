@@ -20,6 +20,7 @@ from fastml.cluster._parallel import (
 from fastml.cluster._plusplus import choose_rows
 from fastml.core.passes import Grid, TreeSum
 from fastml.data import Part
+from fastml.execution import FileRoom
 
 
 def problem(n=5000, d=40, seed=0, dtype="float64"):
@@ -99,7 +100,7 @@ def test_the_cutting_does_not_matter_nor_what_is_forgotten(fit):
         for number, model in enumerate(models):
             tree = TreeSum(fit.merge)
             for piece in Grid(rows).pieces(len(X), most):
-                state = states.setdefault(piece.first, {"spill": most == 2})
+                state = states.setdefault(piece.first, {"spill": FileRoom() if most == 2 else None})
                 if number == 2 and piece.first == 0:  # a worker that was killed
                     state.clear()
                 some = slice(piece.start, piece.stop)

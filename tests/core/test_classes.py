@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastml.core.classes import name_classes
+from fastml.core.classes import count_classes, name_classes, number_classes
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,31 @@ def test_numbers_are_named(classes):
     named = name_classes(classes, numbers)
     assert (named == classes[numbers]).all()
     assert named.dtype == classes.dtype
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array([3, -1, 3, 7, -1, 3]),
+        np.arange(200_000, dtype=np.int16) % 5 + 30_000,
+        np.repeat([2, 0, 1], [70_000, 1, 70_000]),  # one far inside the second block
+        np.array([0, 1 << 40, 0, -5]),
+        np.array([True, False, True]),
+        np.array([1 << 63, 5, 5], dtype=np.uint64),
+        np.array(list("badab")),
+        np.array([1.5, -0.5, 1.5]),
+        np.arange(40)[::-3],
+    ],
+    ids=lambda y: f"{y.dtype}-{len(y)}",
+)
+def test_classes_are_counted_and_numbered(y):
+    values, rows, counts = np.unique(y, return_index=True, return_counts=True)
+    found = count_classes(y)
+    for a, b in zip(found, (values, rows, counts), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert found[0].dtype == y.dtype
+    classes, numbers = number_classes(y)
+    np.testing.assert_array_equal(classes, values)
+    np.testing.assert_array_equal(classes[numbers], y)
+    _, unknown = number_classes(y, values[1:])
+    np.testing.assert_array_equal(unknown < 0, y == values[0])

@@ -174,8 +174,12 @@ def test_what_a_fit_would_take_is_told_before(capsys, tmp_path):
         assert "kept of the rows: 1.6 MB, in a file" in told
         X.explain(fastml.DecisionTreeClassifier())
         assert "which the limit does not allow" in capsys.readouterr().out
-    for model in (fastml.GaussianNB(), fastml.BernoulliNB(), fastml.Ridge()):
+    for model in (fastml.GaussianNB(), fastml.BernoulliNB(), fastml.Ridge(), fastml.RidgeCV()):
         X.explain(model)
         assert "to read: " in capsys.readouterr().out
+    X.explain(fastml.LogisticRegression())
+    assert "a sample: 550 kB, in memory" in capsys.readouterr().out
+    X.explain(fastml.RidgeCV(cv=3))
+    assert "needs all rows at once" in capsys.readouterr().out
     fastml.blocks(np.zeros((100, 2))).explain(fastml.LinearRegression())
     assert "used in place" in capsys.readouterr().out

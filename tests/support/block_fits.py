@@ -74,6 +74,11 @@ def ridge(X, y, w):
     return fastml.Ridge(alpha=1e-3, fit_intercept=False).fit(X, y, w)
 
 
+def ridge_of_many(X, y, w):
+    """Penalties chosen by leaving out rows."""
+    return fastml.RidgeCV([1e8, 1e10, 1e13]).fit(X, y, w)
+
+
 def logistic(X, y, w):
     """Two classes: steps from the minimum of a sample."""
     return fastml.LogisticRegression(C=1e-3).fit(X, np.asarray(y) > 2, w)
@@ -121,6 +126,7 @@ FITS = {
         kmeans_from_centers,
         linear,
         ridge,
+        ridge_of_many,
         logistic,
         logistic_of_many,
         perceptron_by_passes,

@@ -193,7 +193,7 @@ def refits(rounds):
         lambda: fastml.MiniBatchKMeans(3, n_init=1, random_state=0, max_iter=3),
         lambda: fastml.MLPClassifier((4,), max_iter=2, random_state=0),
         lambda: fastml.KNeighborsClassifier(3),
-        lambda: fastml.KNeighborsClassifier(3, metric="manhattan"),
+        lambda: fastml.KNeighborsClassifier(3, metric="chebyshev"),
         fastml.GaussianNB, fastml.LinearRegression, fastml.Ridge, fastml.LogisticRegression,
         lambda: fastml.DecisionTreeClassifier(random_state=0),
         lambda: fastml.RandomForestClassifier(2, random_state=0),
