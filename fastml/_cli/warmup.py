@@ -67,7 +67,7 @@ def _neighbours(X: Any) -> None:
     fastml.NearestNeighbors(n_neighbors=2, metric="cosine").fit(X).kneighbors(X)
     fastml.NearestNeighbors(n_neighbors=2, metric="l1", algorithm="brute").fit(X).kneighbors(X)
     wide = np.tile(X, (10_000 // len(X) + 1, 4))  # enough for a search among bytes
-    fastml.kneighbors(wide, wide[:9], 2)
+    fastml.NearestNeighbors(n_neighbors=2).fit(wide).kneighbors(wide[:9])
     y = np.arange(len(X)) % 2
     fastml.KNeighborsClassifier(2, weights="distance").fit(X, y).predict(X)
     fastml.KNeighborsRegressor(2).fit(X, y).predict(X)

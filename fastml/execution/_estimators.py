@@ -137,11 +137,16 @@ def _write(out: list[Array], start: int, some: Any) -> None:
         array[start : start + len(part)] = part
 
 
+_NOT_GIVEN: Any = object()
+
+
 def over_blocks(method: Method) -> Method:
     """Have a method that maps the rows of X take blocks, too."""
 
     @functools.wraps(method)
-    def mapped(self: Any, X: Any, *args: Any, **options: Any) -> Any:
+    def mapped(self: Any, X: Any = _NOT_GIVEN, *args: Any, **options: Any) -> Any:
+        if X is _NOT_GIVEN:  # which the method may allow
+            return method(self, *args, **options)
         if type(X) is np.ndarray or not is_blocks(X):  # the first saves one row a call
             return method(self, X, *args, **options)
         return map_blocks(lambda plain, rows: method(plain, rows, *args, **options), self, X)

@@ -16,11 +16,23 @@ from ..kernels.neighbors.codes import Codes
 #: Features, and numbers in all, from which a search among rows written as bytes is faster: measured
 #: with normal rows and k = 5.
 _FEATURES, _NUMBERS = 12, 160_000
+#: Writing them takes about as long as so many queries gain.
+_QUERIES = 200
 
 
-def codes_pay(n_samples: int, n_features: int) -> bool:
-    """Say whether rows are to be written as bytes too."""
-    return host().byte_products and n_features >= _FEATURES and n_samples * n_features >= _NUMBERS
+def codes_pay(n_samples: int, n_features: int, n_queries: int | None = None) -> bool:
+    """Say whether rows are to be written as bytes too.
+
+    Parameters
+    ----------
+    n_samples, n_features : int
+        The rows.
+    n_queries : int, default=None
+        How many queries there will be before the bytes are thrown away; many by default.
+    """
+    if not host().byte_products or (n_queries is not None and n_queries < _QUERIES):
+        return False
+    return n_features >= _FEATURES and n_samples * n_features >= _NUMBERS
 
 
 def most_looks(n_features: int) -> float:

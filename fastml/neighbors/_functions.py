@@ -62,7 +62,7 @@ def kneighbors(X: ArrayLike, queries: ArrayLike, n_neighbors: int) -> tuple[Arra
         )
     n_queries = len(wanted)
     algorithm = "kd_tree" if tree_pays(len(rows), rows.shape[1], n_queries) else "brute"
-    search = prepare(rows, "euclidean", algorithm)
+    search = prepare(rows, "euclidean", algorithm, n_queries)
     return search.nearest(np.ascontiguousarray(wanted), int(n_neighbors))
 
 

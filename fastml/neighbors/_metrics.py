@@ -37,7 +37,7 @@ def tree_pays(n_samples: int, n_features: int, n_queries: int | None = None) -> 
     return not few and n_samples >= _ROWS_FOR_A_TREE.get(n_features, np.inf)
 
 
-def prepare(X: Array, metric: str, algorithm: str) -> Metric:
+def prepare(X: Array, metric: str, algorithm: str, n_queries: int | None = None) -> Metric:
     """Copy rows and make what a search needs.
 
     Parameters
@@ -46,6 +46,8 @@ def prepare(X: Array, metric: str, algorithm: str) -> Metric:
     metric : {'euclidean', 'l2', 'sqeuclidean', 'cosine', 'manhattan', 'l1', 'cityblock'}
         Manhattan distances by brute force only.
     algorithm : {'auto', 'brute', 'kd_tree'}
+    n_queries : int, default=None
+        How many queries there will be before all is thrown away; many by default.
     """
     tree = algorithm == "kd_tree" or (algorithm == "auto" and tree_pays(*X.shape))
     # Where finite numbers were assumed and are not there, brute force says so.
@@ -53,15 +55,16 @@ def prepare(X: Array, metric: str, algorithm: str) -> Metric:
     if metric in MANHATTAN:
         return Minkowski(Base.of(X, sizes=True), True)
     if metric != "cosine":
-        return Minkowski(Tree.of(X) if tree else Base.of(X), metric == "sqeuclidean")
+        rows = Tree.of(X) if tree else Base.of(X, n_queries=n_queries)
+        return Minkowski(rows, metric == "sqeuclidean")
     units = unit_rows(X)
     there = units.any(axis=1)
     others = np.flatnonzero(there)
     kept = units if there.all() else units[others]
-    rows = None
+    found = None
     if len(kept):
-        rows = Tree.of(kept) if tree else Base.of(kept, X.dtype)
-    return Cosine(np.array(X, order="C"), rows, others, np.flatnonzero(~there))
+        found = Tree.of(kept) if tree else Base.of(kept, X.dtype)
+    return Cosine(np.array(X, order="C"), found, others, np.flatnonzero(~there))
 
 
 class Minkowski(NamedTuple):

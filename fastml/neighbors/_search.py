@@ -52,8 +52,16 @@ class Base(NamedTuple):
     sizes: bool = False
 
     @classmethod
-    def of(cls, X: Array, packed_type: Any = None, sizes: bool = False) -> Self:
+    def of(
+        cls,
+        X: Array,
+        packed_type: Any = None,
+        sizes: bool = False,
+        n_queries: int | None = None,
+    ) -> Self:
         """Copy and pack rows of float32 or float64, packed as their own type by default.
+
+        ``n_queries`` is for how many queries, if that is known.
 
         Raises
         ------
@@ -78,7 +86,8 @@ class Base(NamedTuple):
             packing.pack_base, min(team_size(1.0 * rows.size), len(largest)),
             rows, shift, ticket_groups, new_state(), packed, half_norms, largest,
         )  # fmt: skip
-        codes = encoded(rows, shift) if codes_pay(*rows.shape) and not sizes else None
+        pays = not sizes and codes_pay(n_samples, n_features, n_queries)
+        codes = encoded(rows, shift) if pays else None
         return cls(rows, shift, packed, half_norms, float(largest.max()), codes, sizes)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -323,7 +332,7 @@ def nearest_of_any_type(base: Base, queries: Array, n_neighbors: int) -> tuple[A
             if (single == queries).all():
                 queries = single
             else:
-                base = Base.of(base.X.astype(np.float64), sizes=base.sizes)
+                base = Base.of(base.X.astype(np.float64), None, base.sizes, len(queries))
     return nearest(base, readable(queries), n_neighbors)
 
 

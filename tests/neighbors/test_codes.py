@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from element_types import DTYPES
@@ -27,6 +29,7 @@ def kept(monkeypatch):
     answers = []
     find = kernels.find_by_codes
 
+    @functools.wraps(find.py_func)
     def collecting(*arguments):
         find(*arguments)  # each thread does
         if not any(answer is arguments[-1] for answer in answers):
@@ -188,6 +191,8 @@ def test_where_bytes_are_written(monkeypatch):
     here = host().byte_products
     assert _codes.codes_pay(100_000, 16) == here
     assert _codes.codes_pay(60_000, 784) == here
+    assert _codes.codes_pay(60_000, 784, 10_000) == here
+    assert not _codes.codes_pay(60_000, 784, 20)
     assert not _codes.codes_pay(1_000_000, 8)
     assert not _codes.codes_pay(1000, 16)
     assert VECTORS * lanes_of(np.int32) == VECTORS * lanes_of(np.float32)

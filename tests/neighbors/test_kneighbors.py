@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import sklearn
@@ -38,6 +40,7 @@ def doubtful(monkeypatch):
     counts = []
     settle = exact.settle_candidates
 
+    @functools.wraps(settle.py_func)
     def counting(*arguments):
         settle(*arguments)
         counts.append(int((~arguments[-1]).sum()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 
 import numpy as np
@@ -23,6 +24,7 @@ def doubtful(monkeypatch):
     counts = []
     settle = exact.settle_candidates
 
+    @functools.wraps(settle.py_func)
     def counting(*arguments):
         settle(*arguments)
         counts.append(int((~arguments[-1]).sum()))
