@@ -16,7 +16,7 @@ from . import cases, report
 from .harness import compiling, memory, results, scores, sizes, stage
 from .harness.case import Case
 from .harness.progress import Display
-from .machine import host, limits
+from .machine import host, limits, phases
 
 Outcomes = list[tuple[Case, stage.Outcome]]
 
@@ -81,7 +81,10 @@ def main() -> int:
         display.say("the machine's limits, again")
         limit = limits.best_of(before, limits.measure(size))
         if not arguments.only:
-            for name, module in (("memory", memory), ("compiling", compiling), ("scores", scores)):
+            for name, module in (
+                ("phases", phases), ("memory", memory), ("compiling", compiling),
+                ("scores", scores),
+            ):  # fmt: skip
                 display.say(name)
                 more[name] = module.measure(size)
     result = {**results.condensed(outcomes, size.name, limit), **more}

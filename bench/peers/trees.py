@@ -78,7 +78,10 @@ def predict(
     """
 
     def make(work: Labelled) -> Row:
-        model, grown = _kind(library, name)(random_state=0, **settings), seen()
+        jobs = {}
+        if library != "fastml" and "Forest" in name and len(work.X) > 1:
+            jobs = {"n_jobs": cpus()}  # for one row it costs more than it saves
+        model, grown = _kind(library, name)(random_state=0, **settings, **jobs), seen()
         if library != "fastml" and "Tree" in name:  # its own fit would take minutes
             tree = from_fastml(name)(random_state=0, **settings).fit(grown.X, grown.y).tree_
             model.set_params(max_depth=1).fit(grown.X, grown.y)

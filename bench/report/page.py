@@ -113,6 +113,7 @@ def results_markdown(result: Result) -> str:
         for case in cases:
             lines += _case_lines(case)
     for title, key, make in (
+        ("Phases of an epoch", "phases", tables.phase_table),
         ("Memory", "memory", tables.memory_table),
         ("Compile time", "compiling", tables.compile_table),
         ("Held-out scores", "scores", tables.score_table),

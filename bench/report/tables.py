@@ -167,3 +167,15 @@ def score_table(entries: list[dict[str, Any]]) -> list[str]:
         ]
         lines.append([entry["data"], entry["score"], *cells])
     return table(["", "score", "fastml", "scikit-learn"], lines)
+
+
+def phase_table(entries: list[dict[str, Any]]) -> list[str]:
+    """Return what share of an epoch each of its phases takes, on one thread."""
+    names = list(entries[0]["phases"])
+    lines = []
+    for entry in entries:
+        shares = [entry["phases"][name] / entry["whole"] for name in names]
+        cells = [f"{100 * share:.0f} %" for share in [*shares, max(0.0, 1.0 - sum(shares))]]
+        a_row = f"{1e9 * entry['whole'] / entry['rows']:.0f} ns"
+        lines.append([entry["network"], a_row, *cells])
+    return table(["one thread", "a row", *names, "the rest"], lines)

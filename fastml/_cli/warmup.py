@@ -65,6 +65,7 @@ def _neighbours(X: Any) -> None:
         model.kneighbors(X[:1])
         model.radius_neighbors(X[:1])
     fastml.NearestNeighbors(n_neighbors=2, metric="cosine").fit(X).kneighbors(X)
+    fastml.NearestNeighbors(n_neighbors=2, metric="l1", algorithm="brute").fit(X).kneighbors(X)
     wide = np.tile(X, (10_000 // len(X) + 1, 4))  # enough for a search among bytes
     fastml.kneighbors(wide, wide[:9], 2)
     y = np.arange(len(X)) % 2

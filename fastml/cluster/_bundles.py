@@ -21,7 +21,7 @@ from ..kernels.cluster.minibatch import BatchSums
 from ..kernels.cluster.plusplus import Draw, Samples
 from ..kernels.ops.certify import MARGIN_SIZE
 from ..kernels.ops.sums import levels_for, tree_size
-from ..kernels.tile import COLUMNS, lanes_of
+from ..kernels.tile import COLUMNS, VECTORS, lanes_of
 
 #: Work of a reduction block: enough to outweigh taking a ticket, little enough to share evenly.
 _WORK_PER_BLOCK = 400_000
@@ -32,6 +32,8 @@ _FEWEST_ROWS, _MOST_ROWS = 2048, 8192
 _CHUNK_ROWS = 8192
 #: More tickets than this would carry more sums than they share work.
 _MOST_TICKETS = 256
+#: Bytes of packed rows that seeding keeps from one centre to the next.
+_KEPT_BYTES = 1 << 28
 #: Clusters of one ticket move about this many numbers.
 _NUMBERS_A_GROUP = 4096
 
@@ -209,6 +211,17 @@ def seeding_samples(X: Array, sample_weight: Array) -> Samples:
     if weights.size:
         check_array("sample_weight", weights, (len(X),), X.dtype)
     return Samples(X, weights)
+
+
+def seeding_panels(X: Array, n_clusters: int) -> Array:
+    """Return room for the panels of rows that are kept packed from one centre to the next."""
+    lanes = lanes_of(X.dtype)
+    size = VECTORS * lanes * (-(-X.shape[1] // lanes) * lanes)
+    most = _KEPT_BYTES // (size * X.itemsize) if n_clusters > 2 else 0
+    n_elements = size * min(-(-len(X) // (VECTORS * lanes)), most)
+    memory = np.empty(n_elements + 64 // X.itemsize, X.dtype)
+    first = -(memory.ctypes.data // X.itemsize) % (64 // X.itemsize)  # on a line of the cache
+    return memory[first : first + n_elements]
 
 
 def seeding_draw(X: Array, n_clusters: int, n_candidates: int, first: int, rows: int) -> Draw:

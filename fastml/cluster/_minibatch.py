@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..core.callbacks import FitTask
 from ..core.checkpoint import Checkpoint, CheckpointFile, State
-from ..core.estimator import unchanged_on_error
+from ..core.estimator import fitted_at_once, unchanged_on_error
 from ..core.sklearn_compat import fit_context, with_callbacks
 from ..core.validation import Array
 from ..data import Blocks, is_sparse
@@ -255,28 +255,28 @@ class MiniBatchKMeans(BaseKMeans):
         TypeError, ValueError
             On bad input, in scikit-learn's words; the estimator is then as it was.
         """
-        with unchanged_on_error(self):
-            if hasattr(self, "cluster_centers_"):
-                dtype = self._fitted_centers.points.dtype
-                data = in_memory(samples_or_rows(self, X, dtype=dtype))
+        with fitted_at_once(self) as twin:
+            if hasattr(twin, "cluster_centers_"):
+                dtype = twin._fitted_centers.points.dtype
+                data = in_memory(samples_or_rows(twin, X, dtype=dtype))
                 weights = checked_weights(sample_weight, data)
-                random_state = self._random_state
-                means = RunningMeans.resumed(self._fitted_centers.points, self._means, self._counts)
+                random_state = twin._random_state
+                means = RunningMeans.resumed(twin._fitted_centers.points, twin._means, twin._counts)
             else:
-                data = in_memory(samples_or_rows(self, X, reset=True))
+                data = in_memory(samples_or_rows(twin, X, reset=True))
                 weights = checked_weights(sample_weight, data)
-                random_state = check_random_state(self.random_state)
-                self._check_against(data)
-                start = self._start_from_sample(
-                    ArraySource(data, weights), self._checked_init(data), random_state
+                random_state = check_random_state(twin.random_state)
+                twin._check_against(data)
+                start = twin._start_from_sample(
+                    ArraySource(data, weights), twin._checked_init(data), random_state
                 )
                 means = RunningMeans(start)
-                self.n_steps_ = self._n_since_last_reassign = 0
-            self._step(means, data, weights, random_state)
-            self._set_fitted(means, random_state)
-            self.n_steps_ += 1
-            if self.compute_labels:
-                self.labels_, self.inertia_ = labels_and_inertia(data, means.points, weights)
+                twin.n_steps_ = twin._n_since_last_reassign = 0
+            twin._step(means, data, weights, random_state)
+            twin._set_fitted(means, random_state)
+            twin.n_steps_ += 1
+            if twin.compute_labels:
+                twin.labels_, twin.inertia_ = labels_and_inertia(data, means.points, weights)
         return self
 
     def _source(self, X: Any, sample_weight: Any) -> Source:

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.cluster import plusplus
-from ._bundles import seeding_draw, seeding_samples
+from ._bundles import seeding_draw, seeding_panels, seeding_samples
 
 #: Rows of a block: a candidate is looked for in one of them, row by row.
 BLOCK_ROWS = 512
@@ -87,6 +87,7 @@ def choose_rows(
     X = moderate_samples(X)
     samples = seeding_samples(X, sample_weight)
     draw = seeding_draw(X, n_clusters, n_candidates, int(chosen[0]), BLOCK_ROWS)
+    kept = seeding_panels(X, n_clusters)
     n_blocks = -(-n_samples // BLOCK_ROWS)
     n_columns = draw.points.size // n_features
     nanoseconds = n_samples * (n_features * n_columns / 30 + 10)
@@ -95,7 +96,7 @@ def choose_rows(
         last = min(first + at_once, n_clusters)
         run_team(
             plusplus.choose_rows, min(team_size(nanoseconds * (last - first)), n_blocks),
-            samples, uniforms, BLOCK_ROWS, first, last, draw, new_state(),
+            samples, uniforms, BLOCK_ROWS, first, last, draw, kept, new_state(),
         )  # fmt: skip
         if last < n_clusters and time.monotonic() >= deadline:
             others = np.setdiff1d(np.arange(n_samples), draw.chosen[:last])

@@ -74,7 +74,8 @@ def name_classes(classes: Array, numbers: Array) -> Array:
     >>> name_classes(np.array(["a", "b"]), np.array([1, 0]))
     array(['b', 'a'], dtype='<U1')
     """
-    if classes.dtype.kind in "iu" and np.array_equal(classes, np.arange(len(classes))):
+    few = len(numbers) <= 256  # sooner named than their classes are looked at
+    if not few and classes.dtype.kind in "iu" and np.array_equal(classes, np.arange(len(classes))):
         return numbers.astype(classes.dtype)
     return np.asarray(classes[numbers])
 

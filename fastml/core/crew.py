@@ -25,6 +25,7 @@ import time
 from _thread import allocate_lock, get_ident, start_new_thread
 from collections.abc import Callable
 from functools import cache
+from inspect import signature
 from queue import Empty, SimpleQueue
 from types import ModuleType
 from typing import Any
@@ -59,20 +60,18 @@ def _unbegun() -> NDArray[np.int64]:
     return state
 
 
-class State(tuple[NDArray[np.int64]]):
-    """The shared counters of one team: :func:`run_team` hands the kernel the array in it."""
-
-    __slots__ = ()
-
-    @property
-    def counters(self) -> NDArray[np.int64]:
-        """The array."""
-        return self[0]
+def new_state() -> NDArray[np.int64]:
+    """Return the counters of a team that has not begun, to be handed to :func:`run_team`."""
+    return _unbegun().copy()
 
 
-def new_state() -> State:
-    """Return the state of a team that has not begun."""
-    return State((_unbegun().copy(),))
+@cache
+def _place_of_state(kernel: Callable[..., Any]) -> int:
+    """Return which argument of a kernel is the team's state: the one of that name."""
+    names = [*signature(getattr(kernel, "py_func", kernel)).parameters]
+    if "state" not in names:
+        raise TypeError(f"run_team needs a kernel that takes a state, got one of {names}.")
+    return names.index("state")
 
 
 class _ForkedError(RuntimeError):
@@ -229,10 +228,10 @@ if hasattr(os, "register_at_fork"):
 @cache
 def _compile_gate() -> None:
     """Compile what helpers and callers meet at, before anybody is inside."""
-    team, counters = _team(), new_state().counters
+    team, counters = _team(), new_state()
     team.close_team(counters, False)
     team.enter_team(counters)
-    counters = new_state().counters
+    counters = new_state()
     counters[:] = 1
     team.enter_team(counters)
     team.leave_team(counters, False, _crew.bell, 0, 0)
@@ -269,7 +268,7 @@ def _share(
             del error, job
 
 
-def run_team(kernel: Callable[..., Any], members: int, *arguments: Any) -> None:
+def run_team(kernel: Callable[..., Any], members: int, *arguments: Any) -> bool:
     """Run ``kernel(*arguments)`` on the calling thread and up to ``members - 1`` helpers.
 
     The kernel takes tickets from a state until none is left.  It is called again and again, for a
@@ -282,26 +281,32 @@ def run_team(kernel: Callable[..., Any], members: int, *arguments: Any) -> None:
     members : int
         No more threads than this take part; perhaps only the calling one.
     *arguments
-        Of the kernel; one of them, the team's state, as :func:`new_state` makes it.
+        Of the kernel; the one it names ``state`` is the team's, as :func:`new_state` makes it.
+
+    Returns
+    -------
+    taken : bool
+        False if a member refused what it was given, and its outputs are worth nothing.
 
     Raises
     ------
     TypeError
-        If there is not one state among the arguments.
+        If there is no state at its place among the arguments.
     BaseException
         What the caller met, an interrupt or an exception of the kernel; else the first exception
         a helper met.  Outputs are then half written.
     """
-    kinds = [*map(type, arguments)]
-    if kinds.count(State) != 1:
-        raise TypeError(f"run_team needs one state from new_state(), got {kinds.count(State)}.")
-    place = kinds.index(State)
-    given = [*arguments]
-    counters = arguments[place][0]
-    while counters is not None:
-        given[place] = counters
+    place = _place_of_state(kernel)
+    state = arguments[place] if place < len(arguments) else None
+    if type(state) is not np.ndarray or state.shape != _unbegun().shape:
+        raise TypeError("run_team needs a state from new_state() where its kernel takes one.")
+    while True:
         if members <= 1:
-            kernel(*given)
+            kernel(*arguments)
         else:
-            _share(kernel, members - 1, tuple(given), counters)
-        counters = _team().proceed(counters)
+            _share(kernel, members - 1, arguments, state)
+        how: int = _team().ended(state)
+        if how <= 0:
+            return how == 0
+        state = _team().proceed(state)
+        arguments = (*arguments[:place], state, *arguments[place + 1 :])

@@ -83,22 +83,31 @@ def fitted_at_once(estimator: Any) -> Iterator[Any]:
 
 
 def samples(
-    estimator: object, X: ArrayLike, *, reset: bool = False, dtype: Any = (np.float64, np.float32)
+    estimator: object,
+    X: ArrayLike,
+    *,
+    reset: bool = False,
+    dtype: Any = (np.float64, np.float32),
+    finite: bool = True,
 ) -> Array:
     """Return X checked as the samples of ``estimator``: finite, of its number of features.
 
     float32 and float64 are kept; other types become float64, or ``dtype`` if it is one type.
+    ``finite`` is False for a kernel that finds out itself, as it reads X.
     """
-    if _take_plain(X, estimator, dtype, reset=reset):
+    if take_plain(X, estimator, dtype, reset=reset, finite=finite):
         return X
-    checked: Array = validate_data(
-        estimator, X, reset=reset, dtype=_kinds(dtype), ensure_all_finite=False
+    checked: Array = readable(
+        validate_data(estimator, X, reset=reset, dtype=_kinds(dtype), ensure_all_finite=False)
     )
-    check_finite(checked, "X", type(estimator).__name__)
-    return readable(checked)
+    if finite:
+        check_finite(checked, "X", type(estimator).__name__)
+    return checked
 
 
-def _take_plain(X: Any, estimator: object, dtype: Any, *, reset: bool) -> TypeGuard[Array]:
+def take_plain(
+    X: Any, estimator: object, dtype: Any, *, reset: bool, finite: bool = True
+) -> TypeGuard[Array]:
     """Check X, and remember its features, where scikit-learn's checks are too much; say whether.
 
     They cost as much as thousands of rows, and of such arrays would find nothing else to say.
@@ -111,7 +120,8 @@ def _take_plain(X: Any, estimator: object, dtype: Any, *, reset: bool) -> TypeGu
         X.shape[1] != attributes.get("n_features_in_") or "feature_names_in_" in attributes
     ):
         return False
-    check_finite(X, "X", type(estimator).__name__)
+    if finite:
+        check_finite(X, "X", type(estimator).__name__)
     if reset:
         attributes.pop("feature_names_in_", None)
         attributes["n_features_in_"] = X.shape[1]
@@ -128,7 +138,7 @@ def samples_and_targets(
     y_numeric: bool = False,
 ) -> tuple[Array, Array]:
     """Return X checked as by :func:`samples`, and as many targets."""
-    if y is not None and _take_plain(X, estimator, dtype, reset=reset):
+    if y is not None and take_plain(X, estimator, dtype, reset=reset):
         targets = _check_y(y, multi_output=True, y_numeric=y_numeric, estimator=estimator)
         check_consistent_length(X, targets)
         return X, targets
@@ -142,8 +152,9 @@ def samples_and_targets(
         dtype=_kinds(dtype),
         ensure_all_finite=False,
     )
-    check_finite(found[0], "X", type(estimator).__name__)
-    return readable(found[0]), found[1]
+    data = readable(found[0])
+    check_finite(data, "X", type(estimator).__name__)
+    return data, found[1]
 
 
 def _kinds(dtype: Any) -> Any:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 
-from .crew import State, new_state, run_team
+from .crew import new_state, run_team
 from .thread_count import get_num_threads, num_threads, set_num_threads, thread_source
 
 __all__ = [
-    "State",
     "get_num_threads",
     "new_state",
     "num_threads",

@@ -141,12 +141,10 @@ def over_blocks(method: Method) -> Method:
     """Have a method that maps the rows of X take blocks, too."""
 
     @functools.wraps(method)
-    def mapped(self: Any, *args: Any, **options: Any) -> Any:
-        X = args[0] if args else options.get("X")
+    def mapped(self: Any, X: Any, *args: Any, **options: Any) -> Any:
         if type(X) is np.ndarray or not is_blocks(X):  # the first saves one row a call
-            return method(self, *args, **options)
-        others = {name: value for name, value in options.items() if name != "X"}
-        return map_blocks(lambda plain, rows: method(plain, rows, *args[1:], **others), self, X)
+            return method(self, X, *args, **options)
+        return map_blocks(lambda plain, rows: method(plain, rows, *args, **options), self, X)
 
     return mapped  # type: ignore[return-value]
 

@@ -25,8 +25,8 @@ _RELATIVE_GAP, _SINGLE_GAP = 1e-18, 1e-16
 #: Newton's method up to so many coefficients, of two classes and of many.
 _MOST_NEWTON = (400, 1000)
 #: While a step promises more than this of the objective, products in float32 say where to go; they
-#: find the objective to so much.
-_ROUGH_GAP, _ROUGH_SLACK = 1e-10, 1e-6
+#: find the objective to so much.  After so many steps their rounding may be what is in the way.
+_ROUGH_GAP, _ROUGH_SLACK, _ROUGH_STEPS = 1e-10, 1e-6, 40
 #: So many quasi-Newton steps before Newton's are tried, where there are few coefficients.
 _QUASI_NEWTON_STEPS = 40
 #: Pairs of steps L-BFGS remembers.
@@ -134,7 +134,7 @@ def quasi_newton(
         if pairs and precise and ratio < 0.1 and decrease * ratio <= gap * value:
             return Search(W - q, value, n_iter + 1, True)
         size, slack = 1.0, _ROUGH_SLACK if rough else 1e-14
-        rough = rough and decrease > max(gap, _ROUGH_GAP) * value
+        rough = rough and n_iter < _ROUGH_STEPS and decrease > max(gap, _ROUGH_GAP) * value
         while True:
             tried = W - size * q
             found = problem.evaluate(tried, single=rough)

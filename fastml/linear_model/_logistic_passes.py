@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import expit, softmax
 
 from ..core.passes import Grid, Pass, TreeSum, tree_sum
 from ..core.threads import new_state, run_team, team_size
@@ -56,9 +57,9 @@ class Point(NamedTuple):
         V[n:, d:] = 1
         return V
 
-    def features_along(self, X: Array) -> Array:
-        """Return shifted features along these directions, but for the intercept's one."""
-        coef = np.ascontiguousarray(self._own)
+    def margins(self, X: Array) -> Array:
+        """Return margins without the intercepts: shifted features along the coefficients."""
+        coef = np.ascontiguousarray(self.W[:, :-1])
         return decision(X, coef, -np.einsum("ki,i->k", coef, self.shift), np.float64)
 
 
@@ -233,7 +234,9 @@ class AlongPass(_SecondDerivatives):
         self._at_zero = at_zero
 
     def _some(self, X: Array, weights: Array, model: Point) -> Along:
-        K, P = self._n_outputs, model.probabilities(X)
+        K, Z = self._n_outputs, model.margins(X)
+        margins = Z + model.W[:, -1]
+        P = softmax(margins, axis=1) if K > 1 else expit(margins * [-1, 1])
         if K == 1:
             slopes = weights * _slopes(P)
             S = weighted_products(X[:, :0], slopes, np.empty(0), 1)
@@ -242,7 +245,7 @@ class AlongPass(_SecondDerivatives):
             S = np.diag(found[-1, :-1]) - found[:-1, :-1]
         if K > _MOST_CLASSES:
             return Along(S, None, None)
-        Z = model.features_along(X)
+        Z = np.ascontiguousarray(Z[:, : max(1, K - 1)])
         nowhere = np.zeros(Z.shape[1])
         J = Z.shape[1] + self._used - X.shape[1]
 

@@ -72,7 +72,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
     warm_start : bool, default=False
         Whether to begin where the last fit ended.
     n_jobs : int or None, default=None
-        Other than None, scikit-learn's code runs.
+        Has no effect: all of fastml's threads are used. Deprecated by scikit-learn.
 
     Attributes
     ----------
@@ -99,8 +99,8 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
             return f"l1_ratio={self.l1_ratio}"
         if getattr(self, "multi_class", "deprecated") != "deprecated":  # below scikit-learn 1.8
             return "multi_class, which is deprecated"
-        if self.dual or self.n_jobs is not None or self.max_iter == 0:
-            return "dual, n_jobs or max_iter=0"
+        if self.dual or self.max_iter == 0:
+            return "dual or max_iter=0"
         if hasattr(self, "_skl_callbacks"):
             return "callbacks"
         return unsupported_input(X, y, sample_weight)
@@ -134,6 +134,13 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
             nothing is penalised.
         """
         reason = self._reason(X, y, sample_weight)
+        if reason is None and self.n_jobs is not None and not hasattr(self, "multi_class"):
+            warnings.warn(  # as scikit-learn does since 1.8
+                "'n_jobs' has no effect: fastml's own threads compute this fit. scikit-learn will "
+                "remove the parameter in 1.10.",
+                FutureWarning,
+                stacklevel=3,
+            )
         with fitted_at_once(self) as twin:
             if reason is None:
                 table = table_of(X, y, sample_weight)

@@ -16,7 +16,7 @@ from ..kernels.tile import lanes_of
 from ._moments import block_rows, blocks_a_ticket
 
 #: Types of numbers there are kernels for; others become the last.
-_TYPES = tuple(map(np.dtype, (np.float32, np.float64, np.int64, np.int32, np.uint8)))
+NUMBERS = tuple(map(np.dtype, (np.float32, np.float64, np.int64, np.int32, np.uint8)))
 _WORK_PER_TICKET = 1 << 18
 _FEATURES_A_TICKET = 1 << 10
 
@@ -182,6 +182,6 @@ def score_dense(X: Array, W: Array, b: Array, threshold: float, *, labels: bool)
 def kind(X: Array) -> Array:
     """Return X in C order and in a type of numbers that there are kernels for."""
     dtype = X.dtype
-    if not (dtype in _TYPES and dtype.isnative):
+    if not (dtype in NUMBERS and dtype.isnative):
         dtype = np.dtype(np.int64 if dtype.kind in "biu" else np.float64)
     return readable(np.ascontiguousarray(X, dtype=dtype))

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..core.classes import check_classes, name_classes
-from ..core.estimator import as_of_now
+from ..core.estimator import as_of_now, take_plain
 from ..core.validation import Array, check_compressed, check_finite, check_sparse, check_weight_sum
 from ..data import Blocks, Table
 from ..execution import Plan, over_blocks, set_features
-from ._counting import add_sparse, compressed, counted, kind, score_dense, score_sparse
+from ._counting import NUMBERS, add_sparse, compressed, counted, kind, score_dense, score_sparse
 from ._fitting import FitsInPieces
 from ._moments import block_rows
 from ._passes import counts_of
@@ -160,10 +160,17 @@ class CountingNB(FitsInPieces):
         """
         return as_of_now(self)._scores(X, labels=False)
 
-    def _scores(self, X: ArrayLike, *, labels: bool) -> Array:
-        check_is_fitted(self)
+    def _rows(self, X: ArrayLike) -> Any:
+        """Return X as rows to score, an array or CSR; whether they are finite is not looked at."""
+        if take_plain(X, self, NUMBERS, reset=False, finite=False):
+            return X
         check_sparse(X)
-        data = validate_data(self, X, reset=False, accept_sparse="csr", ensure_all_finite=False)
+        return validate_data(self, X, reset=False, accept_sparse="csr", ensure_all_finite=False)
+
+    def _scores(self, X: ArrayLike, *, labels: bool) -> Array:
+        if "classes_" not in vars(self):
+            check_is_fitted(self)
+        data = self._rows(X)
         if not labels or scipy.sparse.issparse(data):  # labels show what is not finite
             self._check_numbers(data)
         W, b = self._coefficients()

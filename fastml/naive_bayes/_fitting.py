@@ -7,7 +7,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import logsumexp
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
@@ -158,7 +157,8 @@ class FitsInPieces:
         logarithms : ndarray (n_samples, n_classes) of float64
         """
         self = as_of_now(self)
-        check_is_fitted(self)
+        if "classes_" not in vars(self):
+            check_is_fitted(self)
         return np.asarray(self._joint_log_likelihood(self._check_X(X)))
 
     @over_blocks
@@ -175,7 +175,9 @@ class FitsInPieces:
         logarithms : ndarray (n_samples, n_classes) of float64
         """
         joint = self.predict_joint_log_proba(X)
-        return np.asarray(joint - logsumexp(joint, axis=1, keepdims=True))
+        with np.errstate(invalid="ignore"):  # where no class is possible
+            joint = joint - joint.max(axis=1, keepdims=True)
+        return np.asarray(joint - np.log(np.exp(joint).sum(axis=1, keepdims=True)))
 
     @over_blocks
     def predict_proba(self, X: ArrayLike) -> Array:

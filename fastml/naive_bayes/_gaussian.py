@@ -17,13 +17,13 @@ from ..core.validation import Array, check_finite, check_weight_sum, readable
 from ..data import Blocks, Table
 from ..execution import Plan, over_blocks, set_features
 from ..kernels.naive_bayes import gaussian
-from ..reference.naive_bayes import gaussian_constants
 from ._fitting import FitsInPieces
-from ._likelihood import joint_log_likelihood, likeliest_class
+from ._likelihood import Prepared, gaussians, joint_log_likelihood, likeliest_class, prepare
 from ._moments import RunningMoments, block_rows
 from ._passes import moments_of
 
 _ALL_ONES = np.empty(0)
+_FITTED = ("theta_", "var_", "class_prior_")
 
 
 class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
@@ -70,6 +70,9 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
     >>> fastml.GaussianNB().fit(X, [0, 0, 1, 1]).predict([[-2.0], [0.9]])
     array([0, 1])
     """
+
+    #: What labels were last decided by, for each type of X, and the numbers it was made of.
+    _kept: dict[Any, tuple[Any, Prepared | None]]
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "priors": ["array-like", None],
@@ -139,7 +142,7 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
         seen = weights > 0
         variance = np.zeros_like(squares)
         variance[seen] = squares[seen] / weights[seen, None]
-        self._moments = running
+        self._moments, self._kept = running, {}
         self.class_count_ = weights
         self.class_prior_ = prior
         self.epsilon_ = float(epsilon)
@@ -169,14 +172,11 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
             On bad input, in scikit-learn's words.
         """
         self = as_of_now(self)
-        check_is_fitted(self)
-        data = readable(
-            validate_data(
-                self, X, reset=False, dtype=[np.float64, np.float32], ensure_all_finite=False
-            )
-        )
-        model = self._model()
-        labels = None if model is None else likeliest_class(data, model)
+        if "classes_" not in vars(self):
+            check_is_fitted(self)
+        data = samples(self, X, finite=False)  # labels show what is not
+        prepared = self._prepared(data.dtype)
+        labels = None if prepared is None else likeliest_class(data, prepared)
         if labels is None:  # a variance of zero, or a row that is not finite
             data = self._check_X(data)
             labels = self._joint_log_likelihood(data).argmax(axis=1)
@@ -188,21 +188,27 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
     def _model(self) -> gaussian.Gaussians | None:
         """Return the fitted Gaussians as kernels take them, copied and checked at every call.
 
-        None where a variance is not positive, which has no density.
+        None where a variance is not positive, which has no density, or a mean not finite.
         """
-        shape = (len(self.classes_), self.n_features_in_)
-        checked = {}
-        for name, expected in (("theta_", shape), ("var_", shape), ("class_prior_", shape[:1])):
-            array = np.array(getattr(self, name), dtype=np.float64, order="C")
-            if array.shape != expected:
-                raise ValueError(f"{name} has shape {array.shape}, expected {expected}.")
-            checked[name] = array
-        variance = checked["var_"]
-        if not (variance > 0).all():
-            return None
-        constants = gaussian_constants(variance, checked["class_prior_"])
-        scale = 1.0 / np.sqrt(2.0 * variance)
-        return gaussian.Gaussians(checked["theta_"], variance, scale, constants)
+        return gaussians([getattr(self, name) for name in _FITTED], self._shape())
+
+    def _shape(self) -> tuple[int, int]:
+        return len(self.classes_), self.n_features_in_
+
+    def _prepared(self, dtype: Any) -> Prepared | None:
+        """Return what labels are decided by, as :meth:`_model`, made anew where that has changed.
+
+        Making it takes longer than some hundred rows; seeing that it is the same, a microsecond.
+        """
+        arrays = [np.asarray(getattr(self, name)) for name in _FITTED]
+        contents = [self._shape(), *((a.shape, a.dtype, a.tobytes()) for a in arrays)]
+        kept = getattr(self, "_kept", {})
+        found = kept.get(dtype)
+        if found is None or found[0] != contents:
+            model = gaussians(arrays, self._shape())
+            found = contents, None if model is None else prepare(model, dtype)
+            kept[dtype] = found
+        return found[1]
 
     def _joint_log_likelihood(self, X: Array) -> Array:
         model = self._model()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.naive_bayes import gaussian, likeliest
+from ..reference.naive_bayes import gaussian_constants
 
 _WORK_PER_TICKET = 1 << 18
 
@@ -48,17 +51,61 @@ def joint_log_likelihood(X: Array, model: gaussian.Gaussians) -> Array:
     return likelihoods
 
 
-def likeliest_class(X: Array, model: gaussian.Gaussians) -> Array | None:
+class Prepared(NamedTuple):
+    """What labels are decided by.
+
+    model : Gaussians
+    parameters : (size,) of the rows' type, flat: see :func:`prepare`
+    margin : (4,) of float64
+    """
+
+    model: gaussian.Gaussians
+    parameters: Array
+    margin: Array
+
+
+def gaussians(fitted: Sequence[Any], shape: tuple[int, int]) -> gaussian.Gaussians | None:
+    """Return copies of fitted Gaussians, or None where they are no Gaussians.
+
+    Parameters
+    ----------
+    fitted : sequence of array-like
+        ``theta_`` and ``var_`` (n_classes, n_features), ``class_prior_`` (n_classes,).
+    shape : tuple of int, (n_classes, n_features)
+
+    Raises
+    ------
+    ValueError
+        If an array has another shape.
+    """
+    checked = {}
+    expectations = (("theta_", shape), ("var_", shape), ("class_prior_", shape[:1]))
+    for (name, expected), values in zip(expectations, fitted, strict=True):
+        array = np.array(values, dtype=np.float64, order="C")
+        if array.shape != expected:
+            raise ValueError(f"{name} has shape {array.shape}, expected {expected}.")
+        checked[name] = array
+    variance = checked["var_"]
+    if not ((variance > 0).all() and np.isfinite(checked["theta_"]).all()):
+        return None
+    constants = gaussian_constants(variance, checked["class_prior_"])
+    scale = 1.0 / np.sqrt(2.0 * variance)
+    return gaussian.Gaussians(checked["theta_"], variance, scale, constants)
+
+
+def likeliest_class(X: Array, prepared: Prepared) -> Array | None:
     """Return the number of every row's class, or None if a row is not finite.
 
     Parameters
     ----------
     X : ndarray (n_samples, n_features) of float32 or float64
-    model : Gaussians
+    prepared : Prepared, for X's type
     """
+    model, parameters, margin = prepared
     _require_features(X, model)
     (n_samples, n_features), n_classes = X.shape, len(model.constants)
-    parameters, margin = prepare(model, X.dtype)
+    if parameters.dtype != X.dtype:
+        raise ValueError(f"X is of {X.dtype}, expected {parameters.dtype}.")
     block_rows = rows_a_ticket(n_features, n_classes)
     decisions = np.zeros(-(-n_samples // block_rows), np.int64)
     labels = np.empty(n_samples, np.int32)
@@ -71,18 +118,14 @@ def likeliest_class(X: Array, model: gaussian.Gaussians) -> Array | None:
     return None if (decisions == gaussian.NOT_FINITE).any() else labels
 
 
-def prepare(model: gaussian.Gaussians, dtype: np.dtype) -> tuple[Array, Array]:
-    """Return the parameters and the margin of ``likeliest.likeliest_class``.
+def prepare(model: gaussian.Gaussians, dtype: np.dtype) -> Prepared:
+    """Return a model with the parameters and the margin of ``likeliest.likeliest_class``.
 
     Parameters
     ----------
     model : Gaussians
     dtype : float32 or float64
 
-    Returns
-    -------
-    parameters : ndarray of ``dtype``, flat
-    margin : ndarray (4,) of float64
     """
     n_classes, d = model.theta.shape
     single = dtype == np.float32
@@ -110,4 +153,4 @@ def prepare(model: gaussian.Gaussians, dtype: np.dtype) -> tuple[Array, Array]:
         fits = (1 / range_ < model.scale).all() and (model.scale < range_).all()
         fits = fits and range_ > T and largest < 2.0**60 and n * u < 0.1
     margin = np.array([a, b, c, most]) if fits else np.full(4, np.nan)
-    return np.concatenate(parts), margin
+    return Prepared(model, np.concatenate(parts), margin)

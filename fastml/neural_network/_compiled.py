@@ -25,8 +25,9 @@ _CALL_NANOSECONDS = 4e8
 #: Weights whose gradient is one ticket; and at most this many rows of a weight matrix, so that
 #: their activations stay in the first-level cache.
 _WEIGHTS_A_TICKET, _ROWS_A_TICKET = 4096, 16
-#: Where sums are split, a batch is cut into at most so many groups of blocks.
-_GROUPS = 16
+#: Where sums are split, a batch is cut into at most so many groups of blocks, each of at least so
+#: much work: every group ends in sums over lanes, and is a ticket.
+_GROUPS, _GROUP_NANOSECONDS = 16, 4_000
 
 
 class CompiledSteps:
@@ -44,7 +45,8 @@ class CompiledSteps:
         self.gradient = np.zeros(architecture.n_parameters, architecture.dtype)
         n_blocks = -(-batch_size // architecture.height)
         size = _block_size(architecture, 0)
-        group_blocks = -(-n_blocks // _GROUPS)
+        most = min(_GROUPS, max(1, int(self._step_nanoseconds() // _GROUP_NANOSECONDS)))
+        group_blocks = -(-n_blocks // most)
         n_groups = -(-n_blocks // group_blocks)
         # Writing and reading the groups' sums costs less than sharing their activations.
         split = n_groups * architecture.n_parameters <= n_blocks * size

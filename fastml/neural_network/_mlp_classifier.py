@@ -18,6 +18,7 @@ from ..core.estimator import as_of_now, keep_parameters
 from ..core.sklearn_compat import available_if, fit_context
 from ..core.validation import Array
 from ..execution import over_blocks
+from ..kernels.neural_network import network
 from ._architecture import Activation
 from ._documentation import ATTRIBUTES, PARAMETERS, REFERENCES
 from ._perceptron import BasePerceptron, partial_fit_is_available
@@ -208,8 +209,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         y : ndarray (n_samples,), or (n_samples, n_labels) of 0 and 1
         """
         self = as_of_now(self)
-        data, network = self._checked_rows(X)
-        return self._decided(network.outputs(data), network.architecture.output)
+        return self._decided(self._applied(X, network.SCORES))
 
     @over_blocks
     def predict_proba(self, X: ArrayLike) -> Array:
@@ -226,12 +226,8 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         probabilities : ndarray (n_samples, n_classes)
         """
         self = as_of_now(self)
-        data, network = self._checked_rows(X)
-        if len(self.classes_) == 1:
-            return np.ones((len(data), 1), data.dtype)
-        if network.n_outputs > 1:
-            return network.outputs(data, activated=True)
-        return network.both_probabilities(data)
+        found = self._applied(X, network.BOTH_SIDES)
+        return found if len(self.classes_) > 1 else np.ones_like(found[:, :1])
 
     @over_blocks
     def predict_log_proba(self, X: ArrayLike) -> Array:
@@ -248,13 +244,12 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         log_probabilities : ndarray (n_samples, n_classes)
         """
         self = as_of_now(self)
-        data, network = self._checked_rows(X)
-        if len(self.classes_) == 1:
-            return np.zeros((len(data), 1), data.dtype)
-        z = network.outputs(data)
-        if network.architecture.output == "softmax":
+        z = self._applied(X, network.SCORES)
+        if self.out_activation_ == "softmax":
             return np.asarray(log_softmax(z, axis=1))
-        if network.n_outputs == 1:
+        if len(self.classes_) == 1:
+            return np.zeros_like(z)
+        if z.shape[1] == 1:
             z = np.concatenate([-z, z], axis=1)
         return np.asarray(-np.logaddexp(0, -z))
 
@@ -263,14 +258,14 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
     def _known_targets(self) -> Classes:
         return Classes(self._class_weights, self.classes_)
 
-    def _decided(self, z: Array, output: str) -> Array:
+    def _decided(self, z: Array) -> Array:
         """Return the classes or labels that z stands for."""
-        if output == "softmax":
+        if self.out_activation_ == "softmax":
             codes = z.argmax(axis=1)
         elif z.shape[1] > 1:
             return (z > 0).astype(np.int64)
         elif len(self.classes_) > 1:
-            codes = (z[:, 0] > 0).astype(np.intp)
+            codes = (z > 0).reshape(-1)
         else:
             codes = np.zeros(len(z), np.intp)
         return np.asarray(self.classes_.take(codes))

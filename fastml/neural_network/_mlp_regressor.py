@@ -14,6 +14,7 @@ from ..core.estimator import keep_parameters
 from ..core.sklearn_compat import available_if, fit_context
 from ..core.validation import Array
 from ..execution import over_blocks
+from ..kernels.neural_network import network
 from ._architecture import Activation
 from ._documentation import ATTRIBUTES, PARAMETERS, REFERENCES
 from ._perceptron import BasePerceptron, partial_fit_is_available
@@ -183,7 +184,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         -------
         y : ndarray (n_samples,) or (n_samples, n_outputs)
         """
-        predicted = self._outputs(X, activated=True)
+        predicted = self._applied(X, network.ACTIVATIONS)
         return predicted[:, 0] if predicted.shape[1] == 1 else predicted
 
     def _known_targets(self) -> Numbers:

@@ -89,14 +89,7 @@ class Network:
 
     def outputs(self, X: Any, *, activated: bool = False) -> Array:
         """Return the output layer's z = aW + b, or its activation, for every row of X."""
-        wanted = network.ACTIVATIONS if activated else network.SCORES
-        return self._apply(X, wanted, self.n_outputs)
-
-    def both_probabilities(self, X: Any) -> Array:
-        """Return sigmoid(-z) and sigmoid(z) of a single output, for every row of X."""
-        if self.n_outputs != 1:
-            raise ValueError(f"the network has {self.n_outputs} outputs, expected 1.")
-        return self._apply(X, network.BOTH_SIDES, 2)
+        return self.applied(X, network.ACTIVATIONS if activated else network.SCORES)[0]
 
     def activations(self, X: Any) -> list[Array]:
         """Return the output of every layer for every row of X."""
@@ -106,24 +99,43 @@ class Network:
             result.append(dense_forward(result[-1], W, b, activation=name))
         return [*result[1:], self.outputs(result[0], activated=True)]
 
-    def _apply(self, X: Any, wanted: int, n_out: int) -> Array:
+    def applied(self, X: Any, wanted: int) -> tuple[Array, bool]:
+        """Apply the network to every row of X.
+
+        Parameters
+        ----------
+        X : ndarray (n_samples, n_features) of the network's type, or SparseRows
+        wanted : int
+            ``SCORES``, the output layer's z = aW + b; ``ACTIVATIONS``, what it makes of that;
+            ``BOTH_SIDES`` the same, but sigmoid(-z) and sigmoid(z) of a single output.
+
+        Returns
+        -------
+        out : ndarray (n_samples, n_outputs), or (n_samples, 2) for both sides of one
+        finite : bool
+            Whether X is; SparseRows always are.
+        """
         if isinstance(X, SparseRows):
-            found = in_chunks(as_table(X), lambda rows: self._apply(rows, wanted, n_out))
-            return np.asarray(found)
+            return np.asarray(
+                in_chunks(as_table(X), lambda rows: self.applied(rows, wanted)[0])
+            ), True
         n_samples, n_features = X.shape
         if n_features != self.n_features or X.dtype != self.dtype:
             raise ValueError(
                 f"X has {n_features} features of {X.dtype}, but the network was made for "
                 f"{self.n_features} of {self.dtype}."
             )
+        n_out = self.n_outputs
+        if wanted == network.BOTH_SIDES:
+            wanted, n_out = (wanted, 2) if n_out == 1 else (network.ACTIVATIONS, n_out)
         out = np.empty((n_samples, n_out), self.dtype)
         members = team_size(self.architecture.nanoseconds(n_samples))
-        run_team(
+        finite = run_team(
             network.predict, min(members, -(-n_samples // self._block_rows)),
             X, self.architecture.table, self.parameters, wanted, self._block_rows,
             self._workspace, new_state(), out.reshape(-1),
         )  # fmt: skip
-        return out
+        return out, finite
 
 
 def _restored(

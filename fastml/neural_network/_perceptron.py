@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..core.checkpoint import Checkpoint, CheckpointFile, ResumableMixin, open_checkpoint
 from ..core.estimator import unchanged_on_error
-from ..core.validation import Array
+from ..core.validation import Array, check_finite, is_plain
 from ..data import Blocks, Table, is_blocks, is_sparse
 from ..execution import Plan, on_cluster, table_of
 from ..kernels.neural_network.bundles import Samples
@@ -371,17 +371,27 @@ class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
         """Return samples of the kind these layers were made for, for another purpose than fit."""
         return known_samples(self, self._known_targets(), X, y, architecture)
 
-    def _checked_rows(self, X: ArrayLike) -> tuple[Any, Network]:
+    def _checked_rows(self, X: ArrayLike, *, finite: bool = True) -> tuple[Any, Network]:
         """Return X checked, and the network it is for."""
         if "_network" not in vars(self):
             check_is_fitted(self)
         network = self._fitted_network()
-        return checked_rows(self, X, dtype=network.dtype), network
+        if not finite and self._needs_no_checks(X, network):
+            return X, network
+        return checked_rows(self, X, dtype=network.dtype, finite=finite), network
 
-    def _outputs(self, X: ArrayLike, *, activated: bool) -> Array:
-        """Return the output layer's z, or its activation, for every row of X."""
-        data, network = self._checked_rows(X)
-        return network.outputs(data, activated=activated)
+    def _needs_no_checks(self, X: ArrayLike, network: Network) -> bool:
+        """Say whether X may go to a kernel that finds out if it is finite: one row costs little."""
+        plain = is_plain(X, network.dtype) and X.shape[1] == network.n_features
+        return plain and "feature_names_in_" not in vars(self)
+
+    def _applied(self, X: ArrayLike, wanted: int) -> Array:
+        """Return what :meth:`Network.applied` does for X, checked."""
+        data, network = self._checked_rows(X, finite=False)
+        out, finite = network.applied(data, wanted)
+        if not finite:
+            check_finite(data, "X", type(self).__name__)
+        return out
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -58,11 +58,13 @@ def rows_a_call(samples: Samples) -> int:
     return max(1, int(_BYTES_A_CALL // (samples.X.shape[1] * samples.X.dtype.itemsize)))
 
 
-def checked_rows(estimator: Any, X: Any, dtype: Any, reset: bool = False) -> Any:
+def checked_rows(
+    estimator: Any, X: Any, dtype: Any, reset: bool = False, finite: bool = True
+) -> Any:
     """Return X as by :func:`core.estimator.samples`, or :class:`SparseRows`."""
-    if is_sparse(X):
+    if type(X) is not np.ndarray and is_sparse(X):  # the first saves one row a call
         return sparse_samples(estimator, X, dtype=dtype, reset=reset)
-    return samples(estimator, X, dtype=dtype, reset=reset)
+    return samples(estimator, X, dtype=dtype, reset=reset, finite=finite)
 
 
 def checked_rows_and_targets(

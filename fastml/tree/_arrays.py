@@ -61,10 +61,9 @@ def class_arrays(nodes: Nodes, targets: Targets, scale: Scale) -> TreeArrays:
     else:
         impurities = -(values * np.log2(np.where(values > 0, values, 1.0))).sum(axis=1)
     impurities = np.where(np.count_nonzero(counts, axis=1) > 1, impurities, 0.0)
-    depth = len(levels_of(nodes.lefts, nodes.rights)) - 1
     return TreeArrays(
         nodes.features, nodes.lefts, nodes.rights, nodes.thresholds, nodes.sides,
-        rows.astype(np.int64), weights * scale.weight, np.abs(impurities), values, depth,
+        rows.astype(np.int64), weights * scale.weight, np.abs(impurities), values, nodes.depth,
     )  # fmt: skip
 
 
@@ -74,10 +73,10 @@ def value_arrays(nodes: Nodes, targets: Targets, scale: Scale) -> TreeArrays:
     rows = nodes.totals[:, -1] if len(targets.weights) else weights
     sums = nodes.totals[:, 1] * targets.limb + nodes.totals[:, 2]
     values = (sums / weights + scale.center) * scale.value
-    depth = len(levels_of(nodes.lefts, nodes.rights)) - 1
     return TreeArrays(
         nodes.features, nodes.lefts, nodes.rights, nodes.thresholds, nodes.sides,
-        rows.astype(np.int64), weights * scale.weight, np.zeros(len(rows)), values[:, None], depth,
+        rows.astype(np.int64), weights * scale.weight, np.zeros(len(rows)), values[:, None],
+        nodes.depth,
     )  # fmt: skip
 
 
@@ -162,12 +161,27 @@ def best_first(arrays: TreeArrays, max_leaf_nodes: int) -> TreeArrays:
     )
 
 
+def importances(arrays: TreeArrays, n_features: int) -> Array:
+    """Return the share of each feature in what all splits gain, as scikit-learn adds it up."""
+    inner = arrays.lefts >= 0
+    found: Array = np.bincount(arrays.features[inner], gains(arrays)[inner], n_features)
+    found = found / arrays.weights[0]
+    total = found.sum()
+    return found / total if total > 0 else found
+
+
+def parents_of(arrays: TreeArrays) -> Array:
+    """Return the parent of each node, -1 for the root."""
+    parents = np.full(len(arrays.features), -1, np.int64)
+    inner = np.flatnonzero(arrays.lefts >= 0)
+    parents[arrays.lefts[inner]] = parents[arrays.rights[inner]] = inner
+    return parents
+
+
 def paths(arrays: TreeArrays, leaves: Array) -> Any:
     """Return the nodes above each leaf of a list, and itself: (n, n_nodes) csr_matrix of 1."""
     n_nodes = len(arrays.features)
-    parents = np.full(n_nodes, -1, np.int64)
-    inner = np.flatnonzero(arrays.lefts >= 0)
-    parents[arrays.lefts[inner]] = parents[arrays.rights[inner]] = inner
+    parents = parents_of(arrays)
     used, which = np.unique(leaves, return_inverse=True)
     columns = [used.astype(np.int64)]
     while (columns[-1] > 0).any():
@@ -208,16 +222,16 @@ def to_sklearn(arrays: TreeArrays, n_features: int, n_classes: int) -> Any:
     return tree
 
 
-def same(arrays: TreeArrays, tree: Any) -> bool:
-    """Say whether scikit-learn's tree decides and answers as the arrays do."""
-    inner = arrays.features >= 0
+def same(arrays: TreeArrays, tree: Any, nodes: Any = slice(None)) -> bool:
+    """Say whether scikit-learn's tree decides and answers as the arrays do, at some nodes."""
+    inner = arrays.features[nodes] >= 0
     return bool(
-        np.array_equal(tree.children_left, arrays.lefts)
-        and np.array_equal(tree.children_right, arrays.rights)
-        and np.array_equal(tree.feature[inner], arrays.features[inner])
-        and np.array_equal(tree.threshold, arrays.thresholds)
-        and np.array_equal(tree.missing_go_to_left, arrays.sides)
-        and np.array_equal(tree.value[:, 0, :], arrays.values, equal_nan=True)
+        np.array_equal(tree.children_left[nodes], arrays.lefts[nodes])
+        and np.array_equal(tree.children_right[nodes], arrays.rights[nodes])
+        and np.array_equal(tree.feature[nodes][inner], arrays.features[nodes][inner])
+        and np.array_equal(tree.threshold[nodes], arrays.thresholds[nodes])
+        and np.array_equal(tree.missing_go_to_left[nodes], arrays.sides[nodes])
+        and np.array_equal(tree.value[nodes, 0, :], arrays.values[nodes], equal_nan=True)
     )
 
 

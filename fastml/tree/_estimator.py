@@ -17,7 +17,14 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from ..core.delegation import fit_as_scikit_learn
 from ..core.estimator import fitted_at_once
 from ..core.sklearn_compat import fit_context
-from ..core.validation import Array, check_compressed, check_sparse, check_weight_sum, readable
+from ..core.validation import (
+    Array,
+    check_compressed,
+    check_sparse,
+    check_weight_sum,
+    is_plain,
+    readable,
+)
 from ..kernels.tree.problem import ENTROPY, Limits, Table
 from ._arrays import (
     best_first,
@@ -40,19 +47,36 @@ _NO_LIMIT = 1 << 30
 _MOST_DENSE = 1 << 26
 #: Elements of a sparse X that are made dense at a time for prediction.
 _DENSE_BLOCK = 1 << 20
+#: Trees of one row in so many use the order of the whole table.
+_ORDERED_FROM = 8
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
+def _classes_of(y: Array) -> tuple[Array, Array]:
+    """Return the classes, and for each row which."""
+    check_classification_targets(y)
+    return np.unique(y, return_inverse=True)
+
+
 class Shared:
-    """The codes of one X, made by the first tree of a forest that asks."""
+    """What trees of a forest have in common, made by the first that asks: codes of X, classes."""
 
     def __init__(self) -> None:
         self._held: tuple[Any, Table] | None = None
+        self._classes: tuple[Array, tuple[Array, Array]] | None = None
+        #: The first tree, before its fit.
+        self.made: Any = None
 
-    def table(self, X: Array, missing: Array | None) -> Table:
-        """Return the codes of X."""
+    def classes(self, y: Array) -> tuple[Array, Array]:
+        """Return the classes, and for each row which."""
+        if self._classes is None or not np.array_equal(self._classes[0], y):
+            self._classes = y, _classes_of(y)
+        return self._classes[1]
+
+    def table(self, X: Array, missing: Array | None, ordered: bool) -> Table:
+        """Return the codes of X, and its order if it is worth it."""
         if self._held is None or self._held[0] is not X:
-            self._held = X, make_table(readable(X), missing, shared=True)
+            self._held = X, make_table(readable(X), missing, shared=True, ordered=ordered)
         return self._held[1]
 
 
@@ -182,14 +206,18 @@ class ExactTree(TreePrediction):
             raise ValueError(f"Number of labels={len(y)} does not match number of samples={n}")
         if n > _MOST_ROWS or X.dtype not in (np.float32, np.float64):
             raise NotExact("X is too long")
+        shared = vars(self).get("_shared")
         classification = is_classifier(self)
         weights: Array | None = None
         classes: Array = np.empty(0)
         if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+            kind = np.asarray(sample_weight).dtype
+            if not check_input and is_plain(sample_weight, kind, 1) and len(sample_weight) == n:
+                weights = sample_weight.astype(np.float64)
+            else:
+                weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
         if classification:
-            check_classification_targets(y)
-            classes, codes = np.unique(y, return_inverse=True)
+            classes, codes = shared.classes(y) if shared else _classes_of(y)
             if len(classes) > _MOST_CLASSES:
                 raise NotExact(f"more than {_MOST_CLASSES} classes")
             if me.class_weight is not None:
@@ -204,8 +232,12 @@ class ExactTree(TreePrediction):
         max_features = _max_features(me.max_features, d)
         limits = self._limits(n, max_features, weights, targets, scale)
         seed = int(random_state.randint(np.iinfo(np.int32).max))
-        shared = vars(self).get("_shared")
-        table = shared.table(X, missing) if shared else make_table(readable(X), missing)
+        if shared:
+            used = n if not len(targets.weights) else int(np.count_nonzero(targets.weights))
+            ordered = max_features < d and used * _ORDERED_FROM >= n
+            table = shared.table(X, missing, ordered)
+        else:
+            table = make_table(readable(X), missing)
         nodes = Grower(table, targets, limits, seed).grow()
         if classification:
             arrays = class_arrays(nodes, targets, scale)
@@ -220,7 +252,7 @@ class ExactTree(TreePrediction):
         me._fitted = Fitted(d, arrays, classes=classes if classification else None)
         me.n_features_in_, me.n_outputs_, me.max_features_ = d, 1, max_features
         if classification:
-            me.classes_, me.n_classes_ = classes, np.intp(len(classes))
+            me.classes_, me.n_classes_ = classes.copy(), np.intp(len(classes))
 
     def _limits(
         self, n: int, max_features: int, weights: Array | None, targets: Any, scale: Any

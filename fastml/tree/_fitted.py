@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.validation import Array
-from ._arrays import TreeArrays, from_sklearn, packed, same, to_sklearn, unpacked
+from ._arrays import TreeArrays, from_sklearn, packed, parents_of, same, to_sklearn, unpacked
 from ._predictor import Predictor
 
 #: What may stand at the nodes: their numbers, the shares of the classes or the mean, and what
@@ -33,7 +33,8 @@ class Fitted:
     """
 
     __slots__ = (
-        "_arrays", "_edited", "_known", "_predictors", "_tree", "classes", "exact", "n_features",
+        "_arrays", "_edited", "_known", "_parents", "_predictors", "_tree", "classes", "exact",
+        "n_features",
     )  # fmt: skip
 
     def __init__(
@@ -52,15 +53,45 @@ class Fitted:
         #: What predictions rest on; and what follows when somebody has written into the tree.
         self._known: TreeArrays | None = arrays
         self._edited: Fitted | None = None
+        self._parents: tuple[TreeArrays, Array] | None = None
 
-    def now(self) -> Fitted:
-        """Return this, or the tree that was handed out if somebody has written into it."""
-        if self._tree is None or self._known is None or same(self._known, self._tree):
+    @property
+    def handed_out(self) -> bool:
+        """Whether there is a tree of scikit-learn's that somebody may write into."""
+        return self._tree is not None
+
+    def now(self, leaves: Array | None = None) -> Fitted:
+        """Return this, or the tree that was handed out if somebody has written into it.
+
+        Parameters
+        ----------
+        leaves : ndarray of int64 or None
+            Leaves of this tree: then it is enough that nothing was written into their values and
+            the nodes above them.
+        """
+        known = self._known
+        if self._tree is None or known is None:
+            return self
+        if leaves is not None and same(known, self._tree, self._above(known, leaves)):
+            return self
+        if same(known, self._tree):
             return self
         found = self._edited
         if found is None or not (found._known is None or same(found._known, self._tree)):
             found = self._edited = Fitted(self.n_features, tree=self._tree)
         return found
+
+    def _above(self, known: TreeArrays, leaves: Array) -> Array:
+        """Return some leaves and all nodes above them."""
+        if self._parents is None or self._parents[0] is not known:
+            self._parents = known, parents_of(known)
+        parents, found = self._parents[1], set()
+        for leaf in leaves.tolist():
+            node = leaf
+            while node >= 0 and node not in found:
+                found.add(node)
+                node = parents.item(node)
+        return np.array(list(found))
 
     @property
     def tree(self) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,75 +9,30 @@ import numpy as np
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.tree.level import Edges, Level
-from ..kernels.tree.problem import GINI, POISSON, Limits, Table, Targets
+from ..kernels.tree.picking import MOST_LISTED
+from ..kernels.tree.problem import Limits, Table, Targets
 from ..kernels.tree.refine import Splits
 from ..kernels.tree.sorted_lists import SMALL_ROWS
 from ..kernels.tree.subtree import Grown, Roots
 from ._codes import LEAST_BITS
+from ._levels import (
+    LargeNodes,
+    empty_edges,
+    empty_splits,
+    jobs_of,
+    node_total,
+    own_score,
+    rows_in,
+)
 from ._nodes import Nodes, Top
 
 _MOST_BITS = 14
 #: Bins of a node of n rows, over the square root of n.
 _BINS_FACTOR = 4.0
-_JOBS_AT_ONCE, _LEAST_SLOTS, _MOST_SLOTS = 8, 4, 64
-
-
-def node_total(targets: Targets, rows: Array) -> Array:
-    """Return the statistics of some rows."""
-    total = np.zeros(targets.size, np.int64)
-    weights = targets.weights[rows] if len(targets.weights) else None
-    if targets.n_classes:
-        classes = targets.classes[rows]
-        if weights is None:
-            total[:] = np.bincount(classes, minlength=targets.n_classes)
-        else:
-            np.add.at(total, classes, weights)
-    else:
-        ones = np.ones(len(rows), np.int64) if weights is None else weights
-        total[0] = ones.sum()
-        total[1:4] = (targets.sums[rows] * ones[:, None]).sum(axis=0)
-    if weights is not None:
-        total[-1] = len(rows)
-    return total
-
-
-def _rows_in(targets: Targets, totals: Array) -> Array:
-    if len(targets.weights):
-        return totals[:, -1]
-    return totals.sum(axis=1) if targets.n_classes else totals[:, 0]
 
 
 def _run(kernel: Any, nanoseconds: float, most: int, *arguments: Any) -> None:
     run_team(kernel, min(team_size(nanoseconds), most), new_state(), *arguments)
-
-
-class _Level:
-    """The nodes of one level, and how they are counted.
-
-    pairs : list of (counted node, its sibling or -1, where the parent's histograms begin, the row
-        of their shifts, whether the first is searched, whether the second is)
-    before : the histograms of the level above
-    """
-
-    def __init__(self) -> None:
-        self.ids: list[int] = []
-        self.starts: list[int] = []
-        self.stops: list[int] = []
-        self.totals: list[Array] = []
-        self.keys: list[int] = []
-        self.searched: list[bool] = []
-        self.pairs: list[tuple[int, int, int, int, bool, bool]] = []
-        self.before: Array = np.empty(0, np.int32)
-
-    def add(self, node: int, start: int, stop: int, total: Array, key: int, searched: bool) -> int:
-        """Add a node and return its number in the level."""
-        self.ids.append(node)
-        self.starts.append(start)
-        self.stops.append(stop)
-        self.totals.append(total)
-        self.keys.append(key)
-        self.searched.append(searched)
-        return len(self.ids) - 1
 
 
 class Grower:
@@ -95,6 +49,9 @@ class Grower:
         self.n, self.d = table.codes.shape
         self.drawing = limits.max_features < self.d
         self.seed = seed
+        #: Rows of a node that is left to the small ones.
+        listed = self.drawing and table.order.shape[1] > 0
+        self.small_rows = MOST_LISTED if listed else SMALL_ROWS
         bits = [int(count - 1).bit_length() for count in table.n_codes]
         last = np.maximum(table.n_codes - 1, table.missing).astype(np.int64)
         kept = np.arange(LEAST_BITS, _MOST_BITS + 1)[:, None]
@@ -115,12 +72,13 @@ class Grower:
         total = node_total(targets, rows)
         self.top = Top()
         self.ended: list[tuple[int, int, int, int, Array, int]] = []
+        self.depth = 0  # of the nodes of the top
         self.final_rows = rows
         first = self.top.add(total)
-        spare = np.empty(self.n_used, np.int32) if self.n_used > SMALL_ROWS else rows
+        spare = np.empty(self.n_used, np.int32) if self.n_used > self.small_rows else rows
         if self._large(total, 0, self.n_used):
             self.final_rows = np.empty(self.n_used, np.int32)
-            level = _Level()
+            level = LargeNodes()
             level.add(first, 0, self.n_used, total, self.seed, True)
             level.pairs.append((0, -1, -1, -1, True, False))
             level.before = np.empty(0, self.count_type)
@@ -135,7 +93,7 @@ class Grower:
     def _large(self, total: Array, depth: int, n_rows: int) -> bool:
         """Whether a node is to be split here: it is large, and no leaf."""
         limits, targets = self.limits, self.targets
-        if n_rows <= SMALL_ROWS or depth >= limits.max_depth:
+        if n_rows <= self.small_rows or depth >= limits.max_depth:
             return False
         if n_rows < limits.min_samples_split or n_rows < 2 * limits.min_samples_leaf:
             return False
@@ -155,7 +113,7 @@ class Grower:
         self, node: int, start: int, stop: int, depth: int, total: Array, key: int, rows: Array
     ) -> None:
         """Leave a node to the small ones; a large one that is a leaf stays as it is."""
-        if stop - start > SMALL_ROWS:
+        if stop - start > self.small_rows:
             return
         if rows is not self.final_rows:
             self.final_rows[start:stop] = rows[start:stop]
@@ -163,8 +121,8 @@ class Grower:
         self.ended.append((start, stop, depth, node, total, key))
 
     def _next_level(
-        self, nodes: _Level, depth: int, rows: Array, spare: Array
-    ) -> tuple[_Level, Array, Array]:
+        self, nodes: LargeNodes, depth: int, rows: Array, spare: Array
+    ) -> tuple[LargeNodes, Array, Array]:
         """Split the nodes of a level; return the next one, its rows, and the memory of these."""
         from ..kernels.tree import draws, refine
 
@@ -178,6 +136,7 @@ class Grower:
             if not self.targets.n_classes:
                 split[i] &= not self._constant(rows[nodes.starts[i] : nodes.stops[i]])
         chosen = np.flatnonzero(split)
+        self.depth = depth + 1 if len(chosen) else depth
         thresholds = np.zeros(len(nodes.ids))
         if len(chosen):
             moved = 20.0 * sum(nodes.stops[i] - nodes.starts[i] for i in chosen)
@@ -186,12 +145,12 @@ class Grower:
         keys = np.array(nodes.keys, np.uint64)
         child_keys = np.empty((len(keys), 2), np.uint64)
         draws.child_keys(keys, child_keys)
-        below = _Level()
+        below = LargeNodes()
         below.before = histograms
         for i in chosen:
             node, start, stop = nodes.ids[i], nodes.starts[i], nodes.stops[i]
             totals = splits.left[i].copy(), nodes.totals[i] - splits.left[i]
-            n_left, n_right = (int(n) for n in _rows_in(self.targets, np.array(totals)))
+            n_left, n_right = (int(n) for n in rows_in(self.targets, np.array(totals)))
             middle = start + n_left
             order = level.orders[i if self.drawing else 0]
             feature = int(order[splits.slots[i]])
@@ -225,7 +184,7 @@ class Grower:
         first = sums[rows[0], :2]
         return all(bool((sums[part, :2] == first).all()) for part in (rows[:100], rows))
 
-    def _add_family(self, below: _Level, family: list[Any], parent_at: int, row: int) -> None:
+    def _add_family(self, below: LargeNodes, family: list[Any], parent_at: int, row: int) -> None:
         """Add the children of a node that are large: the smaller is counted."""
         large = [member for member in family if member[5]]
         if not large:
@@ -243,84 +202,79 @@ class Grower:
         else:
             below.pairs.append((first, -1, -1, -1, True, False))
 
-    def _best_splits(self, nodes: _Level, rows: Array) -> tuple[Level, Splits, Array]:
-        """Return the best split of every node of a level, and the histograms."""
-        from ..kernels.tree import draws, refine
-        from ..kernels.tree import level as levels
+    def _laid_out(self, nodes: LargeNodes, rows: Array) -> Level:
+        """Return the nodes of a level, their features drawn, as kernels take them."""
+        from ..kernels.tree import draws
 
-        n_nodes, targets = len(nodes.ids), self.targets
         sizes = np.array(nodes.stops) - np.array(nodes.starts)
         rank = np.round(np.log2(_BINS_FACTOR * np.sqrt(sizes))).astype(np.int64)
         row = np.clip(rank - LEAST_BITS, 0, _MOST_BITS - LEAST_BITS)
         for first, second, *_ in nodes.pairs:
             if second >= 0:
                 row[first] = row[second]
-        lengths = self.widths[row].sum(axis=1) * targets.size
-        at = np.concatenate(([0], np.cumsum(lengths)))
         orders = self.order
-        slots = np.full(n_nodes, self.d)
         if self.drawing:
-            orders = np.empty((n_nodes, self.d), np.int32)
+            orders = np.empty((len(sizes), self.d), np.int32)
             draws.draw_orders(np.array(nodes.keys, np.uint64), orders)
-            slots[:] = self.limits.max_features
-        level = Level(
+        lengths = self.widths[row].sum(axis=1) * self.targets.size
+        return Level(
             rows,
             np.array(nodes.starts, np.int64),
             np.array(nodes.stops, np.int64),
             np.array(nodes.totals, np.int64),
-            at[:-1],
+            np.concatenate(([0], np.cumsum(lengths)[:-1])),
             row,
             orders,
             self.shifts,
             self.widths,
         )
-        histograms = np.empty(int(at[-1]), self.count_type)
-        edges = Edges(
-            np.full((n_nodes, self.d), -np.inf),
-            np.full((n_nodes, self.d), -np.inf),
-            np.zeros((n_nodes, self.d), np.int32),
-            np.zeros((n_nodes, self.d), np.int32),
-            np.zeros((n_nodes, self.d), np.int32),
-            np.zeros((n_nodes, self.d, targets.size), np.int64),
-        )
-        work = np.zeros(n_nodes, np.int64)  # slots searched so far
+
+    def _best_splits(self, nodes: LargeNodes, rows: Array) -> tuple[Level, Splits, Array]:
+        """Return the best split of every node of a level, and the histograms."""
+        from ..kernels.tree import level as levels
+        from ..kernels.tree import refine
+
+        targets, level = self.targets, self._laid_out(nodes, rows)
+        n_nodes, sizes = len(nodes.ids), level.stops - level.starts
+        last = level.coarseness[-1]
+        end = int(level.at[-1] + self.widths[last].sum() * targets.size)
+        histograms = np.empty(end, self.count_type)
+        edges = empty_edges(n_nodes, self.d, targets.size)
+        searched = np.zeros(n_nodes, np.int64)  # slots
+        slots = np.full(n_nodes, self.limits.max_features)
         pairs = nodes.pairs
         while True:
-            jobs = []
-            groups = -(-_JOBS_AT_ONCE // len(pairs))
-            for first, second, *rest in pairs:
-                begin, end = int(work[first]), int(slots[first])
-                width = min(max(-(-(end - begin) // groups), _LEAST_SLOTS), _MOST_SLOTS)
-                for slot in range(begin, end, width):
-                    last = min(slot + width, end)
-                    jobs.append((first, second, rest[0], rest[1], slot, last, rest[2], rest[3]))
-            table = np.array(jobs, np.int64)
-            cost = float((sizes[table[:, 0]] * (table[:, 5] - table[:, 4])).sum())
+            jobs = jobs_of(pairs, searched, slots)
+            cost = float((sizes[jobs[:, 0]] * (jobs[:, 5] - jobs[:, 4])).sum())
             _run(
                 levels.search, cost, len(jobs),
-                self.table, targets, self.limits, level, table, nodes.before, histograms, edges,
+                self.table, targets, self.limits, level, jobs, nodes.before, histograms, edges,
             )  # fmt: skip
-            least = edges.scores.max(axis=1)
-            inside = edges.bounds > -np.inf
-            inside &= edges.bounds >= least[:, None]
-            inside_jobs = np.argwhere(inside)
-            looked = _empty_splits(len(inside_jobs), targets.size)
-            if len(inside_jobs):
-                cost = 12.0 * float(sizes[inside_jobs[:, 0]].sum())
-                most = len(inside_jobs)
-                _run(
-                    refine.look_inside, cost, most,
-                    self.table, targets, self.limits, level, inside_jobs, least, histograms, looked,
-                )  # fmt: skip
-            splits = _empty_splits(n_nodes, targets.size)
+            inside_jobs, looked = self._inside(level, edges, histograms)
+            splits = empty_splits(n_nodes, targets.size)
             refine.choose(targets, level, slots, edges, inside_jobs, looked, splits)
             poor = np.flatnonzero((splits.scores == -np.inf) & (slots < self.d))
             if not len(poor):
                 return level, splits, histograms
             # None of the features drawn can be split: one more is drawn.
-            work[poor] = slots[poor]
+            searched[poor] = slots[poor]
             slots[poor] += 1
             pairs = [(int(node), -1, -1, -1, True, False) for node in poor]
+
+    def _inside(self, level: Level, edges: Edges, histograms: Array) -> tuple[Array, Splits]:
+        """Return which slots of which nodes had to be looked into, and what was found there."""
+        from ..kernels.tree.refine import look_inside
+
+        least = edges.scores.max(axis=1)
+        jobs = np.argwhere((edges.bounds > -np.inf) & (edges.bounds >= least[:, None]))
+        found = empty_splits(len(jobs), self.targets.size)
+        if len(jobs):
+            cost = 12.0 * float((level.stops - level.starts)[jobs[:, 0]].sum())
+            _run(
+                look_inside, cost, len(jobs),
+                self.table, self.targets, self.limits, level, jobs, least, histograms, found,
+            )  # fmt: skip
+        return jobs, found
 
     def _grow_small(self) -> Grown:
         """Grow the trees below the small nodes, the largest first."""
@@ -346,6 +300,7 @@ class Grower:
             np.empty(room, np.int32),
             np.empty(room, np.uint8),
             np.empty((room, size), np.int64),
+            np.zeros(len(ended), np.int64),
             np.zeros(len(ended), np.int64),
         )
         if ended:
@@ -378,6 +333,7 @@ class Grower:
             np.full(count, -1, np.int32),
             np.zeros(count, np.uint8),
             np.empty((count, self.targets.size), np.int64),
+            max(self.depth, int(grown.deepest.max(initial=0))),
         )
         for node, root in pieces:
             at = place_of[node]
@@ -400,30 +356,3 @@ class Grower:
             nodes.lefts[part] = np.where(inner, np.arange(at + 1, at + n + 1), -1)
             nodes.rights[part] = np.where(inner, grown.rights[source] + at, -1)
         return nodes
-
-
-def _empty_splits(n: int, size: int) -> Splits:
-    return Splits(
-        np.full(n, -np.inf),
-        np.zeros(n, np.int32),
-        np.zeros(n, np.int32),
-        np.zeros(n, np.int32),
-        np.zeros(n, np.int32),
-        np.zeros((n, 2)),
-        np.zeros((n, size), np.int64),
-    )
-
-
-def own_score(targets: Targets, total: Array) -> float:
-    """Return the score of a node that is not split."""
-    if not targets.n_classes:
-        weight, y = float(total[0]), float(total[1]) * targets.limb + float(total[2])
-        if targets.criterion == POISSON:
-            return y * math.log(y / weight) if y > 0 else 0.0
-        return y * y / weight
-    weights = total[: targets.n_classes] * targets.factors.astype(float)
-    weight = float(weights.sum())
-    if targets.criterion == GINI:
-        return float((weights**2).sum()) / weight
-    weights = weights[weights > 0]
-    return float((weights * np.log(weights)).sum()) - weight * math.log(weight)

@@ -15,6 +15,7 @@ class Nodes(NamedTuple):
     lefts, rights : (n_nodes,) int32, -1 for a leaf
     sides : (n_nodes,) uint8, 1 where missing values go left
     totals : (n_nodes, size) int64, statistics
+    depth : int, splits above the deepest node
     """
 
     features: Array
@@ -23,6 +24,7 @@ class Nodes(NamedTuple):
     rights: Array
     sides: Array
     totals: Array
+    depth: int
 
 
 class Top:

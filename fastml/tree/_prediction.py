@@ -12,9 +12,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..core.estimator import as_of_now
 from ..core.validation import Array, check_compressed, check_sparse
 from ..execution import over_blocks
-from ._arrays import paths
+from ._arrays import importances, paths
 from ._fitted import ANSWERS, NODES, VALUES, Fitted
 from ._predictor import looked_up
+
+#: So few rows pass few of a large tree's nodes.
+_FEW_ROWS = 8
 
 
 def refuse_long_indices(X: Any) -> None:
@@ -36,8 +39,40 @@ class TreePrediction:
             If somebody has written into ``tree_`` what is no tree.
         """
         check_is_fitted(self)
+        fitted = self._not_handed_out()
+        if fitted is not None:
+            return importances(fitted.arrays, fitted.n_features)
         vars(self)["_fitted"].now().predictor(np.float32)  # scikit-learn's code checks nothing
         return np.asarray(super().feature_importances_)  # type: ignore[misc]
+
+    def get_depth(self) -> int:
+        """Return how many splits are above the deepest leaf.
+
+        Returns
+        -------
+        depth : int
+        """
+        fitted = self._not_handed_out()
+        base: Any = super()
+        return int(base.get_depth()) if fitted is None else fitted.arrays.depth
+
+    def get_n_leaves(self) -> int:
+        """Return the number of leaves.
+
+        Returns
+        -------
+        n_leaves : int
+        """
+        fitted = self._not_handed_out()
+        base: Any = super()
+        if fitted is None:
+            return int(base.get_n_leaves())
+        return int(np.count_nonzero(fitted.arrays.lefts < 0))
+
+    def _not_handed_out(self) -> Fitted | None:
+        """Return what was fitted if ``tree_`` has not been made: no need to make it then."""
+        fitted = vars(self).get("_fitted")
+        return None if fitted is None or fitted.handed_out else fitted
 
     def _rows(self, X: Any, fitted: Fitted, check_input: bool) -> Any:
         """Return X as the fast prediction takes it, numbers that are not finite left to see."""
@@ -79,6 +114,23 @@ class TreePrediction:
             X = X if fitted.exact else X.astype(np.float32)
         return X if X.shape[0] else None
 
+    def _seen(self, fitted: Fitted, given: Any, check_input: bool) -> tuple[Fitted, Any]:
+        """Return the tree as it is now, and X as its fast prediction takes it.
+
+        For few rows only what they pass is looked at, where somebody may have written into it.
+        """
+        if not fitted.handed_out:
+            return fitted, self._rows(given, fitted, check_input)
+        leaves = None
+        if np.ndim(given) == 2 and np.shape(given)[0] <= _FEW_ROWS:
+            X = self._rows(given, fitted, check_input)
+            if X is not None:
+                predictor = fitted.predictor(X.dtype.type)
+                found, finite = looked_up(predictor, X, predictor.names, False)
+                leaves = found if finite else None
+        fitted = fitted.now(leaves)
+        return fitted, self._rows(given, fitted, check_input)
+
     def _at_leaves(self, X: Any, check_input: bool, what: str) -> tuple[Array, Fitted] | None:
         """Return what stands at each row's leaf, or None where scikit-learn's code is needed.
 
@@ -88,10 +140,9 @@ class TreePrediction:
         fitted: Any = vars(me).get("_fitted")
         if fitted is None:
             check_is_fitted(me)
-        fitted = fitted.now()
         if me.n_outputs_ != 1:
             return None
-        X = me._rows(X, fitted, check_input)
+        fitted, X = me._seen(fitted, X, check_input)
         if X is None:
             return None
         predictor = fitted.predictor(X.dtype.type)

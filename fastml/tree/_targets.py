@@ -66,6 +66,11 @@ def whole_weights(weights: Array | None, n: int) -> tuple[Array, float]:
         raise NotExact("weights are negative or all zero")
     if weights.min() == weights.max():
         return np.empty(0, np.int64), float(weights[0])
+    if total < _MOST_WEIGHT:
+        whole = weights.astype(np.int64)
+        if np.array_equal(whole, weights):  # counts of draws, of each tree of a forest
+            divisor = 1 if (whole == 1).any() else int(np.gcd.reduce(whole))
+            return whole // divisor if divisor > 1 else whole, float(divisor)
     mantissas, exponents = np.frexp(weights)
     digits = (mantissas * 2.0**53).astype(np.int64)
     used = digits != 0

@@ -14,7 +14,7 @@ import numpy as np
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..ops.certify import decide_again, needed_lead
 from ..ops.moments import add_row, touch
-from ..ops.pack import prefetch_rows, rows_per_block
+from ..ops.pack import rows_per_block
 from ..ops.sums import add_block, take_total
 from ..tile import any_not_greater, store, store_indices
 from .bounds import limit_of, select_rows, slack
@@ -149,9 +149,10 @@ def score_selected(rows, count, centers, spent, work):
         used = min(height, count - first)
         for i in range(used, height):
             selected[first + i] = selected[first]
-        soon = first + _PANELS_AHEAD * height
-        prefetch_rows(X, selected, soon, min(soon + height, count))
-        norms, best, index, second = score_rows(X, selected, first, centers, panel)
+        soon = min(first + _PANELS_AHEAD * height, count)
+        norms, best, index, second = score_rows(
+            X, selected, first, soon, min(soon + height, count), centers, panel
+        )
         needed = needed_lead(norms, centers.margin)
         lead = best - second
         # The panel is done with: its first rows hold what is needed of each sample.

@@ -78,12 +78,12 @@ def draw_work(X, draw):
 
 
 @inner_kernel
-def distances_to_points(panel, n_features, points, n_columns, distances):
+def distances_to_points(panel, panel_at, n_features, points, n_columns, distances):
     """Write the squared distances of a panel's samples to some points.
 
     Parameters
     ----------
-    panel : IN (n_features, rows) flat
+    panel : IN flat array, (n_features, rows) from element ``panel_at``
     points : IN (n_features * n_columns,) flat, point j at [p * n_columns + j]
     n_columns : int, a multiple of COLUMNS
     distances : OUT (n_columns, rows) flat
@@ -92,13 +92,38 @@ def distances_to_points(panel, n_features, points, n_columns, distances):
     for j in range(0, n_columns, COLUMNS):
         tile = fill(panel, 0.0, VECTORS, COLUMNS)
         for p in range(n_features):
-            column = load(panel, p * height, 0, VECTORS, 1)
+            column = load(panel, panel_at + p * height, 0, VECTORS, 1)
             tile = squared_differences(tile, column, points, p * n_columns + j, 1)
         store(distances, j * height, height, tile)
 
 
 @inner_kernel
-def weigh_block(samples, start, stop, draw, potentials, work):
+def packed_panel(X, first, last, work, kept, again):
+    """Pack the panel of rows first, first + 1, ..., unless it was kept; return where it is.
+
+    Parameters
+    ----------
+    first, last : int, see ``pack_panel``
+    work : OUT DrawWork
+    kept : IN/OUT flat array, with room for the panels of the first rows
+    again : bool, whether those that have room there are there
+
+    Returns
+    -------
+    panel, panel_at : array and int
+    """
+    size = panel_size(X)
+    at = first // rows_per_block(X) * size
+    if at + size > kept.size:
+        pack_panel(X, first, last, work.rows, work.panel, 0)
+        return work.panel, 0
+    if not again:
+        pack_panel(X, first, last, work.rows, kept, at)
+    return kept, at
+
+
+@inner_kernel
+def weigh_block(samples, start, stop, draw, potentials, work, kept, again):
     """Bring the closest distances of rows [start, stop) up to date and weigh candidates.
 
     Parameters
@@ -107,9 +132,10 @@ def weigh_block(samples, start, stop, draw, potentials, work):
     draw : Draw; ``closest`` is IN/OUT, ``points`` IN
     potentials : OUT (1 + n_candidates,) float64, the block's
     work : OUT DrawWork
+    kept, again : see :func:`packed_panel`; ``start`` is a whole number of panels
     """
     X, sample_weight, closest = samples.X, samples.sample_weight, draw.closest
-    panel, distances, totals, weights = work.panel, work.distances, work.totals, work.weights
+    distances, totals, weights = work.distances, work.totals, work.weights
     n_features = X.shape[1]
     n_columns = draw.points.size // n_features
     height = rows_per_block(X)
@@ -119,8 +145,8 @@ def weigh_block(samples, start, stop, draw, potentials, work):
         weights[i] = 1
     for first in range(start, stop, height):
         count = min(height, stop - first)
-        pack_panel(X, first, stop - 1, work.rows, panel, 0)
-        distances_to_points(panel, n_features, draw.points, n_columns, distances)
+        panel, panel_at = packed_panel(X, first, stop - 1, work, kept, again)
+        distances_to_points(panel, panel_at, n_features, draw.points, n_columns, distances)
         if count == height:
             best = minimum(load(closest, first, 0, VECTORS, 1), load(distances, 0, 0, VECTORS, 1))
             store(closest, first, 0, best)
@@ -139,10 +165,10 @@ def weigh_block(samples, start, stop, draw, potentials, work):
             total = load(totals, j * height, 0, VECTORS, 1)
             store(totals, j * height, 0, multiply_add(candidate, weight, total))
     for j in range(potentials.size):
-        total = 0.0
-        for i in range(height):
-            total += np.float64(totals[j * height + i])
-        potentials[j] = total
+        potentials[j] = 0.0
+    for i in range(height):  # all sums in turn: one alone would wait for itself
+        for j in range(potentials.size):
+            potentials[j] += np.float64(totals[j * height + i])
 
 
 @inner_kernel
@@ -220,7 +246,7 @@ def choose_candidate(cluster, draw, n_blocks):
 
 
 @allocating_kernel
-def choose_rows(samples, uniforms, block_rows, first, last, draw, state):
+def choose_rows(samples, uniforms, block_rows, first, last, draw, kept, state):
     """Choose the centres [first, last) and the candidates for the next, as a member of a team.
 
     Choosing one takes a ticket for every block of rows, and one that looks at all of them.
@@ -231,6 +257,8 @@ def choose_rows(samples, uniforms, block_rows, first, last, draw, state):
     uniforms : IN (n_clusters, n_candidates) from [0, 1)
     block_rows : int, rows of a block
     draw : IN/OUT Draw
+    kept : IN/OUT flat array of X's type: panels of the first rows, packed with the first centre.
+        To pack them anew for every centre takes as long as to measure distances
     state : IN/OUT the team's state, zero at the start
     """
     n_samples = samples.X.shape[0]
@@ -245,7 +273,8 @@ def choose_rows(samples, uniforms, block_rows, first, last, draw, state):
         if ticket.phase == 0:
             start = ticket.number * block_rows
             stop = min(start + block_rows, n_samples)
-            weigh_block(samples, start, stop, draw, draw.potentials[ticket.number], work)
+            potentials = draw.potentials[ticket.number]
+            weigh_block(samples, start, stop, draw, potentials, work, kept, cluster > 0)
         else:
             column = choose_candidate(cluster, draw, n_blocks)
             center = draw.chosen[cluster]
@@ -272,7 +301,7 @@ def weigh_blocks(samples, centers, block_rows, draw, state):
     n_samples, n_features = X.shape
     n_columns = draw.points.size // n_features
     work = draw_work(X, draw)
-    points = aligned_zeros(X, draw.points.size)
+    points, nothing = aligned_zeros(X, draw.points.size), aligned_zeros(X, 0)
     for i in range(points.size):
         points[i] = draw.points[i]
     own = Draw(draw.chosen, draw.candidates, points, draw.closest, draw.potentials)
@@ -285,7 +314,7 @@ def weigh_blocks(samples, centers, block_rows, draw, state):
         for j in range(centers.shape[0]):
             for p in range(n_features):
                 points[p * n_columns] = centers[j, p]
-            weigh_block(samples, start, stop, own, own.potentials[block], work)
+            weigh_block(samples, start, stop, own, own.potentials[block], work, nothing, False)
         finish_ticket(state)
 
 

@@ -14,7 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
-from ..ops.pack import consecutive_rows, pack_panel, pack_rows, panel_size, rows_per_block
+from ..ops.pack import (
+    LONG_ROW,
+    consecutive_rows,
+    pack_panel,
+    pack_rows,
+    panel_size,
+    rows_per_block,
+)
 from ..ops.product import NARROW, add_products
 from ..ops.scratch import aligned_zeros
 from ..tile import (
@@ -39,6 +46,8 @@ from ..tile import (
 _FEATURES_AS_THEY_LIE, _FEATURES_A_CENTER = 64, 8
 #: Rows that are taken as they lie at once; panels hold whole groups of them.
 _ROWS = SIDE // 2 * 2
+#: Up to so many features :func:`pack_panel` asks for memory itself, and better.
+_FEW_FEATURES = 8
 #: Products of packed rows added to one sum: sums of sums round less, see ``ops.certify``.
 _PRODUCTS_AT_ONCE = 128
 
@@ -105,13 +114,14 @@ def roundings(points, pitch):
 
 
 @inner_kernel
-def score_rows(X, rows, first, centers, panel):
+def score_rows(X, rows, first, soon, last, centers, panel):
     """Score rows, gathered by number, against all centres.
 
     Parameters
     ----------
     X : IN (n_samples, n_features), any strides
     rows : IN int64, row numbers; those of this panel from element ``first``, then of the next
+    soon, last : int, the memory of ``rows[soon:last]`` is asked for on the way
     centers : IN Centers
     panel : OUT, of a PanelWork
 
@@ -122,7 +132,7 @@ def score_rows(X, rows, first, centers, panel):
     """
     if centers.pitch == 0:
         pack_rows(X, rows, first, 0, panel, 0)
-        return score_panel(panel, centers)
+        return score_panel(panel, centers, X, rows, soon, last)
     return _score_as_they_lie(X, rows, first, centers, panel)
 
 
@@ -134,10 +144,13 @@ def score_consecutive(X, first, last, rows, centers, panel):
     ----------
     rows : OUT, of a PanelWork
     """
-    if centers.pitch == 0:
+    if centers.pitch == 0 and X.shape[1] <= _FEW_FEATURES:
         pack_panel(X, first, last, rows, panel, 0)
-        return score_panel(panel, centers)
+        return score_panel(panel, centers, X, rows, 0, 0)
     consecutive_rows(first, last, rows)
+    if centers.pitch == 0:
+        pack_rows(X, rows, 0, 0, panel, 0)
+        return score_panel(panel, centers, X, rows, rows_per_block(X), rows.size)
     return _score_as_they_lie(X, rows, 0, centers, panel)
 
 
@@ -185,26 +198,45 @@ _wide, _narrow = _scores_of_width(COLUMNS), _scores_of_width(NARROW)
 
 
 @inner_kernel
-def score_panel(panel, centers):
+def _ask_for_part(X, rows, soon, last, part, n_parts):
+    """Ask for the memory of one of ``n_parts`` parts of ``rows[soon:last]``."""
+    count = last - soon
+    line = 64 // X.itemsize
+    for i in range(soon + part * count // n_parts, soon + (part + 1) * count // n_parts):
+        for p in range(0, X.shape[1], line):
+            prefetch(X, rows[i], p)
+
+
+@inner_kernel
+def score_panel(panel, centers, X, rows, soon, last):
     """Score a packed panel of samples against all centres, as :func:`score_rows` does.
+
+    The memory of rows to come is asked for in parts, one with every tile: all at once would hold
+    up what is loaded here, and a panel packed without is waited for line by line.
 
     Parameters
     ----------
     panel : IN/OUT flat array, (n_features, rows); shifted
     centers : IN Centers, packed
+    X, rows, soon, last : see :func:`score_rows`
     """
     half_norms = centers.half_norms
     n_features = centers.points.shape[1]
+    n_tiles = (half_norms.size + COLUMNS - 1) // COLUMNS
+    if X.strides[1] != X.itemsize or n_features * X.itemsize > LONG_ROW:
+        last = soon
     norms = _shift_panel(panel, n_features, centers.shift)
     best = fill(panel, -np.inf, VECTORS, 1)
     second = fill(panel, -np.inf, VECTORS, 1)
     index = indices(panel, 0, VECTORS)
     j = 0
     while j + COLUMNS <= half_norms.size:
+        _ask_for_part(X, rows, soon, last, j // COLUMNS, n_tiles)
         wide = _wide(panel, n_features, centers, j)
         best, index, second = largest_column(wide, j, best, index, second)
         j += COLUMNS
     if j < half_norms.size:
+        _ask_for_part(X, rows, soon, last, n_tiles - 1, n_tiles)
         narrow = _narrow(panel, n_features, centers, j)
         best, index, second = largest_column(narrow, j, best, index, second)
     return norms, best, index, second

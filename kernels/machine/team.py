@@ -55,14 +55,16 @@ from .jit import inner_kernel, kernel
 #: Number of int64 elements of a team's state.
 STATE_SIZE = 48
 _MEMBERS, _NEXT, _DONE = 0, 16, 32
-#: The time this call may take (0: any), when it began, where to go on (0: not left early), and
-#: how many helpers are inside, plus ``_SHUT`` once no more may come; the address of a bell.
+#: The time this call may take (0: any), when it began, where to go on (0: not left early; plus
+#: ``_REFUSED`` for each refusal), and how many helpers are inside, plus ``_SHUT`` once no more may
+#: come; the address of a bell.
 _ALLOWED, _BEGUN, _RESUME, _GATE, _BELL = 1, 2, 3, 4, 5
 _SPINS_BEFORE_YIELD = 2000
 #: Nanoseconds from the offer of a job to its first ticket, unless its kernel is being compiled.
 _LONG_START = 50_000
 _FOREVER, _ABANDONED = 1 << 44, 1 << 50  # far apart: each may be added many times
 _SHUT = 1 << 32
+_REFUSED = 1 << 44
 
 #: The number of a ticket taken after the team was closed: past every end.
 CLOSED = 1 << 40
@@ -97,7 +99,7 @@ def take_ticket(state):
         elif now - state[_BEGUN] > state[_ALLOWED]:
             after = atomic_add(state, _NEXT, CLOSED)
             if after < CLOSED:
-                state[_RESUME] = after
+                atomic_add(state, _RESUME, after)
     return number
 
 
@@ -141,6 +143,16 @@ def take_phased_ticket(state, phases):
         before += phases[phase]
         phase += 1
     return PhasedTicket(step, phase, number, before)
+
+
+@inner_kernel
+def refuse(state):
+    """Note that what the kernel was given is not fit: :func:`run_team` returns False.
+
+    For kernels that find out while they read it, which is sooner than a pass before.
+    """
+    if atomic_load(state, _RESUME) < _REFUSED:
+        atomic_add(state, _RESUME, _REFUSED)
 
 
 @inner_kernel
@@ -263,11 +275,21 @@ def unbegun(nanoseconds: int) -> Any:
     return state
 
 
-def proceed(state: Any) -> Any:
-    """Return the state to go on with if a closed team left early, or None if it is done."""
+def ended(state: Any) -> int:
+    """Say how a closed team's call ended.
+
+    Returns
+    -------
+    how : int
+        0 if all tickets are done, 1 if it left early (:func:`proceed`), -1 if what it was given
+        was refused.
+    """
     number = state.item(_RESUME)  # an int at once: this is paid by every call
-    if number == 0:
-        return None
+    return 0 if number == 0 else 1 if number < _REFUSED else -1
+
+
+def proceed(state: Any) -> Any:
+    """Return the state to go on with after a closed team left early."""
     after = unbegun(state[_ALLOWED])
-    after[_NEXT], after[_DONE] = number, state[_DONE]
+    after[_NEXT], after[_DONE] = state[_RESUME], state[_DONE]
     return after

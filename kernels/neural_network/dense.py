@@ -150,6 +150,22 @@ def _gradient_by_sample(blocks, input_at, delta_at, first_row, last_row, n_out, 
 
 
 @inner_kernel
+def _gradient_of_one_output(blocks, input_at, delta_at, first_row, last_row, gradient):
+    """Add to the weight gradient of a layer with one output its sum over blocks."""
+    panels = blocks.panels
+    height = rows_per_block(panels)
+    width = lanes(panels)
+    for p in range(first_row, last_row, COLUMNS):
+        column = fill(panels, 0.0, COLUMNS, 1)
+        for block in range(blocks.n_blocks):
+            block_at = blocks.first + block * blocks.size
+            left = block_at + input_at + p * height
+            for i in range(0, height, width):
+                column = outer(column, panels, left + i, block_at + delta_at + i, height)
+        add_lane_sums(gradient.numbers, gradient.first + p, 1, column, last_row - p, 1)
+
+
+@inner_kernel
 def weight_gradient(
     blocks, input_at, delta_at, by_output, first_row, last_row, n_out, added, gradient
 ):
@@ -177,6 +193,8 @@ def weight_gradient(
             _gradient_by_output(
                 some, input_at, delta_at, first_row, last_row, n_out, added or first > 0, gradient
             )
+        elif n_out == 1:
+            _gradient_of_one_output(some, input_at, delta_at, first_row, last_row, gradient)
         else:
             _gradient_by_sample(some, input_at, delta_at, first_row, last_row, n_out, gradient)
 

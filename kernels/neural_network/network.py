@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
-from ..machine.team import take_ticket
+from ..machine.team import refuse, take_ticket
 from ..ops.activation import activate, multiply_by_derivative
+from ..ops.finite import finite_panel
 from ..ops.pack import pack_panel, rows_per_block, transpose_panel, unpack_rows
 from ..ops.product import Matrix
 from ..ops.scratch import aligned_zeros
@@ -74,7 +75,8 @@ def backward_block(network, panels, block_at):
 
 @inner_kernel
 def _predict_rows(X, network, wanted, first, stop, rows, panels, out):
-    """Write what is wanted of the output layer for rows [first, stop) of X."""
+    """Write what is wanted of the output layer for rows [first, stop) of X; say if X is finite."""
+    finite = True
     height = rows_per_block(X)
     n_samples = X.shape[0]
     last = layer_of(network, network.layers.shape[0] - 1)
@@ -82,17 +84,21 @@ def _predict_rows(X, network, wanted, first, stop, rows, panels, out):
     input_at = network.layers[0, INPUT]
     for row in range(first, stop, height):
         pack_panel(X, row, n_samples - 1, rows, panels, input_at)
+        finite = finite_panel(panels, input_at, X.shape[1] * height) and finite
         forward_block(network, panels, 0)
         if wanted == ACTIVATIONS:
             output_activation(last.activation, n_out, panels, last.output)
         elif wanted == BOTH_SIDES:
             both_sides(panels, last.output)
         unpack_rows(panels, last.output, n_out, out, row, min(height, n_samples - row))
+    return finite
 
 
 @allocating_kernel
 def predict(X, layers, parameters, wanted, block_rows, workspace, state, out):
     """Write what is wanted of the output layer for all rows of X, as a member of a team.
+
+    X is refused where it is not finite: a pass over it before would cost as much as few layers.
 
     Python passes the members of a checked :class:`Network` one by one: a bundle takes it 0.7 µs,
     a tenth of one row's prediction.
@@ -115,4 +121,5 @@ def predict(X, layers, parameters, wanted, block_rows, workspace, state, out):
         if first >= X.shape[0]:
             return
         stop = min(first + block_rows, X.shape[0])
-        _predict_rows(X, network, wanted, first, stop, rows, panels, out)
+        if not _predict_rows(X, network, wanted, first, stop, rows, panels, out):
+            refuse(state)

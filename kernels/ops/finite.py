@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..machine.jit import kernel
+from ..machine.jit import inner_kernel, kernel
 from ..machine.team import take_ticket
 from ..tile import fill, lane_sum, lanes, load, multiply_add
 from .flat import load_up_to
@@ -40,3 +40,17 @@ def all_finite(block_size, state, x, sums):
         for i in range(whole, stop, step):
             total = multiply_add(load_up_to(x, i, stop - i), 0.0, total)
         sums[block] = lane_sum(totals) + lane_sum(total)
+
+
+@inner_kernel
+def finite_panel(panels, at, size):
+    """Say whether elements [at, at + size) of packed panels, whole vectors, are finite."""
+    step = lanes(panels)
+    whole = at + size - size % (4 * step)
+    totals = fill(panels, 0.0, 4, 1)
+    for i in range(at, whole, 4 * step):
+        totals = multiply_add(load(panels, i, 0, 4, 1), 0.0, totals)
+    total = fill(panels, 0.0, 1, 1)
+    for i in range(whole, at + size, step):
+        total = multiply_add(load(panels, i, 0, 1, 1), 0.0, total)
+    return lane_sum(totals) + lane_sum(total) == 0

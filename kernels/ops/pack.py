@@ -21,8 +21,8 @@ from ..tile import (
 )
 
 #: How far ahead of the panel at work the memory of consecutive rows is asked for, and the bytes of
-#: a row from which on the processor foresees what comes.
-_BYTES_AHEAD, _LONG_ROW = 4096, 512
+#: a row above which the processor foresees what comes.
+_BYTES_AHEAD, LONG_ROW = 4096, 512
 
 
 @inner_kernel
@@ -62,8 +62,8 @@ def pack_rows(X, rows, first, ahead, panel, panel_at):
         for i in range(0, height, width):
             store(panel, panel_at + i, height, load_narrow_rows(X, rows, first + i, 8))
     elif X.strides[1] == X.itemsize:
-        for p in range(0, n_features, width):
-            for i in range(0, height, width):
+        for i in range(0, height, width):  # of long rows, a few at once: the processor follows them
+            for p in range(0, n_features, width):
                 if ahead > 0:
                     for j in range(width):
                         prefetch(X, rows[first + i + j] + ahead, p)
@@ -104,7 +104,7 @@ def pack_panel(X, first, last, rows, panel, panel_at):
     ahead = 0
     if n_features <= 8:
         prefetch_panel(X, first)
-    elif X.strides[0] == n_features * X.itemsize <= _LONG_ROW:
+    elif X.strides[0] == n_features * X.itemsize <= LONG_ROW:
         ahead = height * panels_ahead(X)
     narrow = n_features < width and (n_features == 2 or n_features == 4 or n_features == 8)
     dense = X.strides[1] == X.itemsize and X.strides[0] == n_features * X.itemsize
@@ -148,7 +148,7 @@ def prefetch_panel(X, first):
 @inner_kernel
 def prefetch_rows(X, rows, first, last):
     """Ask for the memory of the rows numbered in ``rows[first:last]``, unless they are long."""
-    if X.strides[1] == X.itemsize and X.shape[1] * X.itemsize <= 512:
+    if X.strides[1] == X.itemsize and X.shape[1] * X.itemsize <= LONG_ROW:
         for i in range(first, last):
             for p in range(0, X.shape[1], 64 // X.itemsize):
                 prefetch(X, rows[i], p)

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..machine.jit import inner_kernel
-from .criterion import add_row, better, score
+from .criterion import better, score
 from .draws import draw_one
-from .scans import ANY, doubtful, scan_any, score_rows, top_score
-from .sorted_lists import ID_MASK, MISSING, RANK_SHIFT
+from .picking import pick
+from .scans import ANY, add_rows, doubtful, scan_any, score_rows, top_score
+from .sorted_lists import MISSING, RANK_SHIFT
 
 
 class Node(NamedTuple):
@@ -26,6 +27,7 @@ class Node(NamedTuple):
     features : (n,) int32, those that may vary; the first ``most`` are in order
     most : int, how many of them it looks at: more are drawn only until a split is found
     key : uint64, for draws
+    n_listed : int, rows of the root whose lists orders are read off; 0 where lists are parted
     """
 
     start: Any
@@ -35,18 +37,20 @@ class Node(NamedTuple):
     features: Any
     most: int
     key: Any
+    n_listed: Any
 
 
 class Best(NamedTuple):
     """The best split so far: its statistics on the left are in ``scratch.best``.
 
     score : float, -inf for none
-    feature : int, -1 for none
+    feature : int, -1 for none; slot : int, where it is among the node's
     position : int, the last row of the list on the left; side : 1 where missing values go left
     """
 
     score: Any
     feature: Any
+    slot: Any
     position: Any
     side: Any
 
@@ -63,11 +67,11 @@ def is_better(targets, node, value, f, best, scratch):
 
 
 @inner_kernel
-def keep(value, f, position, side, scratch):
+def keep(value, f, slot, position, side, scratch):
     """Return a split as the best so far."""
     for k in range(scratch.best.size):
         scratch.best[k] = scratch.inside[k]
-    return Best(value, f, np.int64(position), np.int64(side))
+    return Best(value, f, np.int64(slot), np.int64(position), np.int64(side))
 
 
 @inner_kernel
@@ -78,10 +82,23 @@ def range_of(limits, n):
 
 
 @inner_kernel
-def settle(targets, limits, rows, node, f, least, best, work):
+def list_of(node, f, slot, work):
+    """Return which list holds a node's rows in the order of a feature, and from where on.
+
+    If they are picked, it is one of those behind the lists of all features.
+    """
+    if node.n_listed > 0:
+        return work.tops.size + slot, np.int64(0)
+    return f, node.start
+
+
+@inner_kernel
+def settle(targets, limits, rows, node, slot, least, best, work):
     """Return the best of the best so far and a feature's splits of scores from ``least`` on."""
-    first, stop = range_of(limits, node.stop - node.start)
-    items = work.lists[f, node.start : node.stop]
+    f, n = np.int64(node.features[slot]), node.stop - node.start
+    line, begin = list_of(node, f, slot, work)
+    items = work.lists[line, begin : begin + n]
+    first, stop = range_of(limits, n)
     score_rows(targets, node.walk, items, node.total, work.scan)
     left = work.scratch.inside
     for k in range(targets.size):
@@ -90,12 +107,11 @@ def settle(targets, limits, rows, node, f, least, best, work):
     for i in range(first, stop):
         if work.scan.scores[i] < least:
             continue
-        while done <= i:
-            add_row(targets, np.int64(rows[np.int64(items[done] & ID_MASK)]), left)
-            done += 1
+        add_rows(targets, node.walk, rows, items, done, i, work.scan, left)
+        done = np.int64(i + 1)
         value = score(targets, left, node.total)
         if is_better(targets, node, value, f, best, work.scratch):
-            best = keep(value, f, i, 0, work.scratch)
+            best = keep(value, f, slot, i, 0, work.scratch)
     return best
 
 
@@ -111,7 +127,7 @@ def find_split(targets, limits, rows, node, work):
     """
     n = node.stop - node.start
     first, stop = range_of(limits, n)
-    best = Best(-np.inf, np.int64(-1), np.int64(-1), np.int64(0))
+    best = Best(-np.inf, np.int64(-1), np.int64(-1), np.int64(-1), np.int64(0))
     top, looked = 0.0, 0
     for j in range(node.features.size):
         if j >= node.most and (best.feature >= 0 or top > 0.0):
@@ -120,7 +136,12 @@ def find_split(targets, limits, rows, node, work):
             draw_one(node.key, node.features, j)
         looked = j + 1
         f = np.int64(node.features[j])
-        items = work.lists[f, node.start : node.stop]
+        line, begin = list_of(node, f, j, work)
+        items = work.lists[line, begin : begin + n]
+        if node.n_listed > 0:
+            picking = work.picking
+            ids = picking.ids[node.start : node.stop]
+            pick(work.lists[f, : node.n_listed], picking.places[f], ids, picking.words, items)
         work.tops[j] = 0.0
         if items[0] >> RANK_SHIFT == items[n - 1] >> RANK_SHIFT or first >= stop:
             continue
@@ -133,12 +154,11 @@ def find_split(targets, limits, rows, node, work):
             targets, limits, rows, items, node.total, work.scan, work.scratch.inside
         )
         if at >= 0 and is_better(targets, node, value, f, best, work.scratch):
-            best = keep(value, f, at, side, work.scratch)
+            best = keep(value, f, j, at, side, work.scratch)
     if top == 0.0:
         return best
     least = doubtful(targets, node.walk, node.total, n, top)
     for j in range(looked):
         if work.tops[j] >= least:
-            f = np.int64(node.features[j])
-            best = settle(targets, limits, rows, node, f, least, best, work)
+            best = settle(targets, limits, rows, node, j, least, best, work)
     return best

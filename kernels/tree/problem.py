@@ -30,6 +30,9 @@ class Table(NamedTuple):
     n_codes : (n_features,) int32, codes of numbers
     missing : (n_features,) int32, the code of NaN, or -1 where the column has none
     mixed : (n_features, most_codes + 1) uint8, 1 where a code may stand for more than one value
+    order : (n_features, n_samples) uint32, see :mod:`.order`, or (n_features, 0); if there is one
+        and the table is short, codes are not filled
+    known : (n_features,) int64, how many values are not missing, where there is an order
     """
 
     values: Any
@@ -39,6 +42,8 @@ class Table(NamedTuple):
     n_codes: Any
     missing: Any
     mixed: Any
+    order: Any
+    known: Any
 
 
 class Targets(NamedTuple):

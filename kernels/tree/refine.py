@@ -362,9 +362,7 @@ def divide(state, table, level, nodes, found, thresholds, rows_out):
         inner = found.inner[node, 0]
         whole = inner == np.inf
         lacking_left = found.sides[node] == 1
-        front = level.starts[node]
-        n_left = 0
-        # First how many go left: the rows on the right begin behind them.
+        front, behind = level.starts[node], level.stops[node] - 1
         below, above = -np.inf, np.inf
         for i in range(level.starts[node], level.stops[node]):
             ask_for_codes(table.codes, level.rows, i, f, f + 1)
@@ -382,24 +380,16 @@ def divide(state, table, level, nodes, found, thresholds, rows_out):
                     above = min(above, value)
             else:
                 left = b < last
-            rows_out[front + n_left] = r
-            n_left += left
-        # The second pass writes the right half; the left one stands.
-        behind = front + n_left
-        for i in range(level.starts[node], level.stops[node]):
-            ask_for_codes(table.codes, level.rows, i, f, f + 1)
-            r = level.rows[i]
-            code = np.int64(table.codes[r, f])
-            b = code >> shift
-            if code == hole:
-                left = lacking_left
-            elif b == last and not whole:
-                left = float(table.values[r * table.row_step + f * table.column_step]) <= inner
-            else:
-                left = b <= last
-            if not left:
-                rows_out[behind] = r
-                behind += 1
+            # One of the two stands; the right half comes from the end, the last row first.
+            rows_out[front] = r
+            rows_out[behind] = r
+            front += left
+            behind -= 1 - left
+        low, high = front, level.stops[node] - 1
+        while low < high:
+            rows_out[low], rows_out[high] = rows_out[high], rows_out[low]
+            low += 1
+            high -= 1
         if not whole:
             thresholds[node] = middle(inner, found.inner[node, 1])
         elif following < 0:

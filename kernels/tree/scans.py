@@ -18,11 +18,12 @@ from ..machine.jit import inner_kernel
 from .criterion import add_row, better, decided, score
 from .level import allowed
 from .problem import GINI, SQUARED_ERROR
-from .sorted_lists import CLASS_SHIFT, ID_MASK, MISSING, PACKED_CLASSES, RANK_SHIFT
+from .sorted_lists import CLASS_SHIFT, MISSING, PACKED_CLASSES, RANK_SHIFT
 
 #: How a small node's lists are walked: by any criterion; two classes of weight 1; two classes with
-#: weights; up to 16 classes; squared error.
-ANY, TWO, TWO_WEIGHTED, CLASSES, SQUARES = range(5)
+#: weights; up to 16 classes; the same with the class by id, as items picked do not hold it; squared
+#: error.
+ANY, TWO, TWO_WEIGHTED, CLASSES, CLASSES_BY_ID, SQUARES = range(6)
 _MOST_WEIGHT = 1 << 30
 _CLASS_MASK = np.uint32(PACKED_CLASSES - 1)
 _HALF = np.int64(32)
@@ -41,6 +42,7 @@ class ScanMemory(NamedTuple):
     tally : (PACKED_CLASSES,) int64
     left, lacking : (size,) int64
     work : (WORK_ROWS, WIDE) int64
+    id_mask : uint32, which bits of an item are the id
     """
 
     weights: Any
@@ -53,11 +55,12 @@ class ScanMemory(NamedTuple):
     left: Any
     lacking: Any
     work: Any
+    id_mask: Any
 
 
 @inner_kernel
-def walk_of(targets, limits, total):
-    """Return how the lists of a small node are walked."""
+def walk_of(targets, limits, total, picked):
+    """Return how the lists of a small node are walked, whose items hold the class unless picked."""
     if limits.min_weight_leaf > 0.0:
         return ANY
     if targets.criterion == SQUARED_ERROR:
@@ -72,15 +75,18 @@ def walk_of(targets, limits, total):
     if weight >= float(_MOST_WEIGHT):
         return ANY
     if targets.n_classes == 2:
-        return TWO if plain and targets.weights.size == 0 else TWO_WEIGHTED
-    return CLASSES if plain else ANY
+        return TWO if plain and targets.weights.size == 0 and not picked else TWO_WEIGHTED
+    if not plain:
+        return ANY
+    return CLASSES_BY_ID if picked else CLASSES
 
 
 @inner_kernel
 def take_amounts(targets, walk, rows, total, memory):
     """Set what the rows of a small node add.
 
-    TWO_WEIGHTED: the weight, and 2**32 times it for the second class.  SQUARES: weight * (y - c),
+    TWO_WEIGHTED: the weight, and 2**32 times it for the second class.  CLASSES_BY_ID: the class.
+    SQUARES: weight * (y - c),
     c near the mean, in units that make the largest 2**50: rounded by less than 1, since the parts
     of y - c are exact.
 
@@ -97,6 +103,9 @@ def take_amounts(targets, walk, rows, total, memory):
         for i in range(rows.size):
             weight = memory.row_weights[i]
             memory.amounts[i] = weight + ((weight << _HALF) if targets.classes[rows[i]] else 0)
+    if walk == CLASSES_BY_ID:
+        for i in range(rows.size):
+            memory.amounts[i] = targets.classes[rows[i]]
     if walk != SQUARES:
         return
     high, low = total[1] // total[0], total[2] // total[0]
@@ -132,26 +141,33 @@ def _two(items, total, memory):
 
 
 @inner_kernel
-def _two_weighted(targets, items, total, memory):
+def _two_weighted(factors, items, total, amounts, id_mask, first, scores):
     n = items.size
     both = np.int64(0)
     for i in range(n):
-        both += memory.amounts[np.uint64(items[i] & ID_MASK)]
-        memory.first[i] = both
-    f0, f1 = float(targets.factors[0]), float(targets.factors[1])
+        both += amounts[np.uint64(items[i] & id_mask)]
+        first[i] = both
+    f0, f1 = float(factors[0]), float(factors[1])
     total_zero, total_one = total[0], total[1]
     for i in range(n - 1):
-        ones = memory.first[i] >> _HALF
-        zeros = (memory.first[i] & _LOW) - ones
+        ones = first[i] >> _HALF
+        zeros = (first[i] & _LOW) - ones
         a0, a1 = float(zeros) * f0, float(ones) * f1
         b0, b1 = float(total_zero - zeros) * f0, float(total_one - ones) * f1
         w, v = a0 + a1, b0 + b1
         value = ((a0 * a0 + a1 * a1) * v + (b0 * b0 + b1 * b1) * w) / (w * v)
-        memory.scores[i] = value if (items[i] ^ items[i + 1]) > np.uint32(0xFFFF) else 0.0
+        scores[i] = value if (items[i] ^ items[i + 1]) > np.uint32(0xFFFF) else 0.0
 
 
 @inner_kernel
-def _classes(targets, items, total, memory):
+def _class_of(item, by_id, memory):
+    if by_id:
+        return np.uint64(memory.amounts[np.uint64(item & memory.id_mask)])
+    return np.uint64((item >> CLASS_SHIFT) & _CLASS_MASK)
+
+
+@inner_kernel
+def _classes(targets, by_id, items, total, memory):
     """Sums of squares on the left as rows are added; (T - L)**2 = T**2 - 2TL + L**2 on the right.
 
     All of it in integers, below 2**62.
@@ -167,7 +183,7 @@ def _classes(targets, items, total, memory):
         all_squares += total[j] * total[j]
     if targets.weights.size == 0:
         for i in range(n):
-            k = np.uint64((items[i] >> CLASS_SHIFT) & _CLASS_MASK)
+            k = _class_of(items[i], by_id, memory)
             squares += 2 * tally[k] + 1
             mixed += total[k]
             tally[k] += 1
@@ -176,8 +192,8 @@ def _classes(targets, items, total, memory):
             memory.weights[i] = i + 1
     else:
         for i in range(n):
-            k = np.uint64((items[i] >> CLASS_SHIFT) & _CLASS_MASK)
-            row = memory.row_weights[np.uint64(items[i] & ID_MASK)]
+            k = _class_of(items[i], by_id, memory)
+            row = memory.row_weights[np.uint64(items[i] & memory.id_mask)]
             squares += row * (2 * tally[k] + row)
             mixed += row * total[k]
             tally[k] += row
@@ -202,7 +218,7 @@ def _squares(targets, items, memory):
     n = items.size
     amount, weight = np.int64(0), np.int64(0)
     for i in range(n):
-        amount += memory.amounts[np.uint64(items[i] & ID_MASK)]
+        amount += memory.amounts[np.uint64(items[i] & memory.id_mask)]
         memory.first[i] = amount
     if targets.weights.size == 0:
         weight = np.int64(n)
@@ -210,7 +226,7 @@ def _squares(targets, items, memory):
             memory.weights[i] = i + 1
     else:
         for i in range(n):
-            weight += memory.row_weights[np.uint64(items[i] & ID_MASK)]
+            weight += memory.row_weights[np.uint64(items[i] & memory.id_mask)]
             memory.weights[i] = weight
     whole = float(weight)
     mean = float(amount) / whole
@@ -235,11 +251,32 @@ def score_rows(targets, walk, items, total, memory):
     if walk == TWO:
         _two(items, total, memory)
     elif walk == TWO_WEIGHTED:
-        _two_weighted(targets, items, total, memory)
+        _two_weighted(
+            targets.factors, items, total, memory.amounts, memory.id_mask, memory.first,
+            memory.scores,
+        )  # fmt: skip
     elif walk == CLASSES:
-        _classes(targets, items, total, memory)
+        _classes(targets, False, items, total, memory)
+    elif walk == CLASSES_BY_ID:
+        _classes(targets, True, items, total, memory)
     else:
         _squares(targets, items, memory)
+
+
+@inner_kernel
+def add_rows(targets, walk, rows, items, done, last, memory, left):
+    """Add the rows of a list from ``done`` to ``last`` to the statistics left of them.
+
+    Of two classes :func:`score_rows` has left the sums behind.
+    """
+    if walk == TWO_WEIGHTED:
+        left[1] = memory.first[last] >> _HALF
+        left[0] = (memory.first[last] & _LOW) - left[1]
+        if targets.weights.size > 0:
+            left[2] = last + 1
+        return
+    for i in range(done, last + 1):
+        add_row(targets, np.int64(rows[np.int64(items[i] & memory.id_mask)]), left)
 
 
 @inner_kernel
@@ -247,7 +284,7 @@ def top_score(memory, first, stop):
     """Return the largest score after rows [first, stop), 0 if there is no split."""
     bits = memory.scores.view(np.int64)
     top = np.int64(0)
-    for i in range(first, stop):
+    for i in range(np.uint64(first), np.uint64(stop)):  # unsigned: see ops.partition
         top = max(top, bits[i])
     bits[stop] = top  # behind the scores in use
     return memory.scores[stop]
@@ -293,14 +330,14 @@ def scan_any(targets, limits, rows, items, total, memory, out):
     for k in range(size):
         lacking[k] = 0
     for i in range(known, n):
-        add_row(targets, np.int64(rows[np.int64(items[i] & ID_MASK)]), lacking)
+        add_row(targets, np.int64(rows[np.int64(items[i] & memory.id_mask)]), lacking)
     best, position, where = -np.inf, -1, 0
     for side in range(2 if known < n else 1):
         for k in range(size):
             left[k] = lacking[k] if side == 1 else 0
         stop = known if known < n and side == 0 else known - 1
         for i in range(stop):
-            add_row(targets, np.int64(rows[np.int64(items[i] & ID_MASK)]), left)
+            add_row(targets, np.int64(rows[np.int64(items[i] & memory.id_mask)]), left)
             if i + 1 < n and items[i] >> RANK_SHIFT == items[i + 1] >> RANK_SHIFT:
                 continue
             if not allowed(targets, limits, total, left):

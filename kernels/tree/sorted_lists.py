@@ -153,6 +153,24 @@ def _sort_runs(table, f, rows, items, memory):
 
 
 @inner_kernel
+def _list_two(table, f, rows, local_classes, spare, out):
+    """Fill the list of a feature whose codes are 0 and 1; return whether there are no others."""
+    column, one = np.uint64(f), np.uint64(1)
+    front, behind, seen = np.uint64(0), np.uint64(0), np.uint16(0)
+    for i in range(np.uint64(rows.size)):
+        item = (np.uint32(local_classes[i]) << CLASS_SHIFT) | np.uint32(i)
+        code = table.codes[np.uint64(rows[i]), column]
+        seen |= code
+        out[front] = item
+        spare[behind] = item | (_ONE << RANK_SHIFT)
+        front += one - np.uint64(code & one)
+        behind += np.uint64(code & one)
+    for i in range(behind):
+        out[front + i] = spare[i]
+    return seen <= 1
+
+
+@inner_kernel
 def sort_feature(table, f, rows, mixed, local_classes, memory, out):
     """Fill the list of one feature.
 
@@ -170,6 +188,14 @@ def sort_feature(table, f, rows, mixed, local_classes, memory, out):
     constant : bool
     """
     total = np.uint64(rows.size)
+    # Two values have a third code, of what exceeds them.
+    if (
+        table.n_codes[f] == 3
+        and table.missing[f] < 0
+        and not mixed
+        and _list_two(table, f, rows, local_classes, memory.items, out)
+    ):
+        return (out[0] >> RANK_SHIFT) == (out[rows.size - 1] >> RANK_SHIFT)
     hole, column = np.int64(table.missing[f]), np.uint64(f)
     count, behind = np.uint64(0), total
     one = np.uint64(1)

@@ -10,7 +10,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 import fastml
-from fastml.cluster import _plusplus
+from fastml.cluster import _bundles, _plusplus
 from fastml.cluster._batches import RunningMeans
 from fastml.cluster._bundles import batch_sums, block_rows
 from fastml.cluster._lloyd import LloydRun
@@ -211,6 +211,22 @@ def test_time_is_looked_at_while_a_start_is_chosen(monkeypatch):
     assert late[0] == whole[0]
     assert len(np.unique(late)) == 50
     assert 0 <= late.min() <= late.max() < len(X)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_starts_are_the_same_whether_rows_are_kept_packed_or_not(dtype, monkeypatch):
+    X = np.random.default_rng(5).normal(size=(1337, 19)).astype(dtype)
+    starts = []
+    row = 32 * X.itemsize  # features are padded to whole vectors
+    for kept in (1 << 28, 0, 700 * row):  # all of them, none, the first ones
+        monkeypatch.setattr(_bundles, "_KEPT_BYTES", kept)
+        for threads in (1, 3):
+            with fastml.num_threads(threads):
+                random = np.random.RandomState(0)
+                starts.append(_plusplus.choose_rows(X, 40, np.empty(0), random))
+    assert len(_bundles.seeding_panels(X, 40)) > 0
+    for start in starts[1:]:
+        np.testing.assert_array_equal(start, starts[0])
 
 
 @pytest.mark.parametrize("name", ["_counts", "_means"])

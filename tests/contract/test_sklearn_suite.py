@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import sklearn
 
+import fastml
+
 TESTS = Path(__file__).parents[1]
 SUITES = {
     "sklearn.cluster": ("cluster/tests/test_k_means.py", "cluster/sklearn_deselected.txt"),
@@ -71,6 +73,24 @@ def test_scikit_learn_tests_pass(module, tmp_path):
     passed = re.search(r"(\d+) passed", run.stdout)
     assert passed is not None
     assert int(passed[1]) > 10
+
+
+def test_fits_of_scikit_learn_have_documented_reasons():
+    """The suite fails where a reason is not listed, or where the fit did not ask for it."""
+    from delegated_fits import REASONS, Call, is_due
+
+    for reason in REASONS:
+        page = (TESTS.parent / "docs" / f"{reason.page}.md").read_text()
+        assert reason.words in page, reason.pattern
+    X, y = [[0.0], [1.0]], [0, 1]
+    positive = Call(fastml.LinearRegression(positive=True), X, y)
+    assert is_due("fastml", positive)
+    assert is_due("scikit-learn: positive=True", positive)
+    assert not is_due("scikit-learn: positive=True", Call(fastml.LinearRegression(), X, y))
+    assert not is_due("scikit-learn: it was late", positive)
+    neighbors = fastml.NearestNeighbors(metric="chebyshev")
+    assert is_due("scikit-learn: metric='chebyshev'", Call(neighbors, X))
+    assert not is_due("scikit-learn: metric='l2'", Call(fastml.NearestNeighbors(metric="l2"), X))
 
 
 def test_every_deselected_test_has_a_reason(tmp_path, monkeypatch):

@@ -151,11 +151,13 @@ def test_fits_cut_into_many_calls_have_the_same_bits(a_ticket_a_call, shared_wor
     assert len(cuts) >= 60
 
 
-def test_a_call_needs_one_state():
+def test_a_call_needs_a_state_at_its_place():
     hits, values = np.zeros(3, np.int64), np.zeros(3)
-    for states in ([], [new_state(), new_state()]):
-        with pytest.raises(TypeError, match="one state"):
-            run_team(team_kernels.count, 2, 1, *states, hits, values)
+    for arguments in ([1], [1, hits, values], [new_state(), 1, hits, values]):
+        with pytest.raises(TypeError, match="a state from new_state"):
+            run_team(team_kernels.count, 2, *arguments)
+    with pytest.raises(TypeError, match="a kernel that takes a state"):
+        run_team(lambda number: None, 1, new_state())
     assert not hits.any()
 
 
@@ -169,7 +171,7 @@ def test_callers_share_the_threads_there_are(monkeypatch):
     put = []
     for others in (0, 4, 15, 20):
         ours.callers = dict.fromkeys(range(others))
-        job = crew._Job(ours, None, (), new_state().counters)
+        job = crew._Job(ours, None, (), new_state())
         with fastml.num_threads(16):
             ours.offer(job, 15)
         put.append(ours.board.qsize())
@@ -249,16 +251,16 @@ def test_the_first_ticket_rings_once_and_whoever_listens_hears_it():
     from fastml.kernels.machine import team
 
     bell = np.zeros(16, np.int64)
-    counters = new_state().counters
+    counters = new_state()
     team.hang_bell(counters, bell.ctypes.data)
     team_kernels.count(10, counters, np.zeros(10, np.int64), np.zeros(10))
     assert bell[0] == 1
-    counters = new_state().counters  # without a bell nothing is rung
+    counters = new_state()  # without a bell nothing is rung
     team_kernels.count(10, counters, np.zeros(10, np.int64), np.zeros(10))
     assert bell[0] == 1
     team.listen(bell, 0, 1 << 62)  # has been rung: returns at once
     team.listen(bell, 1, 1)  # has not, and patience is over
-    counters = new_state().counters
+    counters = new_state()
     counters[:] = 0
     team.close_team(counters, False)
     team.leave_team(counters, False, bell, 0, 1 << 62)

@@ -6,6 +6,7 @@ run: a whole fit in the middle of a prediction, and predictions in the middle of
 
 from __future__ import annotations
 
+import copy
 import sys
 
 import numpy as np
@@ -178,3 +179,21 @@ def test_predictions_in_the_middle_of_a_fit(job, width):
 
     traced(lambda: model.fit(*new), predict)
     assert np.array_equal(model.predict(new[0]), make().fit(*new).predict(new[0]))
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+def test_what_others_see_in_the_middle_of_a_partial_fit_can_go_on(fitted):
+    X = OLD[0]
+    model = fastml.MiniBatchKMeans(3, n_init=1, random_state=0)
+    if fitted:
+        model.partial_fit(X)
+    copy.deepcopy(model).partial_fit(X)  # compiled
+    steps = set()
+
+    def go_on(line):
+        other = copy.copy(model)
+        other.partial_fit(X[:9])
+        steps.add(other.n_steps_)
+
+    traced(lambda: model.partial_fit(X), go_on)
+    assert steps == {1 + fitted, 2 + fitted}  # from before the call, and from after it

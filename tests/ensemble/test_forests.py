@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
+import sklearn.base
 import sklearn.ensemble
 
 import fastml
 from fastml import RandomForestClassifier, RandomForestRegressor
+from fastml.tree._grow import Grower
 
 
 def samples(n=3000, d=6):
@@ -42,3 +46,37 @@ def test_score_is_worth_that_of_scikit_learn(class_weight):
         model = kind(40, random_state=0, class_weight=class_weight, min_samples_leaf=3)
         scores.append(model.fit(X[:4000], y[:4000]).score(X[4000:], y[4000:]))
     assert scores[0] > scores[1] - 0.02  # four standard errors of a difference of two shares
+
+
+def test_trees_grow_side_by_side_unless_told_otherwise(monkeypatch):
+    X, signal = samples(200)
+    both_are_there = threading.Barrier(2, timeout=60)
+    grow = Grower.grow
+
+    def grow_in_company(self):
+        both_are_there.wait()
+        return grow(self)
+
+    monkeypatch.setattr(Grower, "grow", grow_in_company)
+    with fastml.num_threads(2):
+        RandomForestClassifier(4).fit(X, signal > 0)
+
+
+def test_lists_made_from_the_order_of_the_table_give_the_same_trees():
+    """A forest sorts its table once where rows are not too many; a tree on its own does not."""
+    X, signal = samples(9000, 5)
+    X[:, 0] = np.round(X[:, 0])  # ties, and zeros of both signs
+    X[::7, 1] = np.nan
+    for kind, y in (
+        (RandomForestClassifier, signal > 0),
+        (RandomForestClassifier, np.digitize(signal, [-1, 0, 1])),
+        (RandomForestRegressor, signal),
+    ):
+        forest = kind(3, max_features=2, random_state=1, min_samples_leaf=2).fit(X, y)
+        for tree, drawn in zip(forest.estimators_, forest.estimators_samples_, strict=True):
+            counts = np.bincount(drawn, minlength=len(X)).astype(float)
+            alone = sklearn.base.clone(tree).fit(X, y, counts)
+            found, expected = (one.tree_.__getstate__() for one in (tree, alone))
+            assert alone.computed_by_ == tree.computed_by_ == "fastml"
+            assert found["nodes"].tobytes() == expected["nodes"].tobytes()
+            assert found["values"].tobytes() == expected["values"].tobytes()

@@ -197,3 +197,24 @@ def test_without_smoothing_a_constant_feature_is_scikit_learns_formula():
     theirs = sklearn.naive_bayes.GaussianNB(var_smoothing=0.0).fit(X, y)
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_a_user_changes_is_seen_by_the_next_prediction(dtype):
+    """What labels are decided by is kept between calls, as long as nothing has changed."""
+    X, y = problem(k=2, dtype=dtype)
+    model = GaussianNB().fit(X, y)
+    before = model.predict(X)
+    assert 0.2 < before.mean() < 0.8
+    assert (model.predict(X) == before).all()
+    for name in ("theta_", "var_", "class_prior_"):  # one by one: the classes change places
+        array = getattr(model, name)
+        array[...] = array[::-1].copy()
+        scores = model.predict_joint_log_proba(X)
+        assert (model.predict(X) == scores.argmax(axis=1)).all()
+    assert (model.predict(X) == 1 - before).all()
+    model.theta_ = np.array([[0.0] * 5, [np.nan] * 5])
+    assert (model.predict(X) == model.predict_joint_log_proba(X).argmax(axis=1)).all()
+    model.theta_ = np.zeros((3, 5))
+    with pytest.raises(ValueError, match="theta_ has shape"):
+        model.predict(X)

@@ -22,7 +22,7 @@ def check(X, theta, variance, prior=None):
     """Compare the labels with the definition's."""
     model, prior = gaussians(theta, variance, prior)
     expected = reference.gaussian_joint_log_likelihood(X, theta, variance, prior).argmax(axis=1)
-    labels = _likelihood.likeliest_class(X, model)
+    labels = _likelihood.likeliest_class(X, _likelihood.prepare(model, X.dtype))
     assert (labels == expected).all()
 
 
@@ -125,7 +125,7 @@ def test_the_margin_covers_the_error_and_is_not_idle():
     for d in (1, 10, 200):
         theta, variance = rng.normal(size=(2, d)) * 5, rng.uniform(0.1, 3.0, (2, d))
         model, prior = gaussians(theta, variance)
-        parameters, (a, b, c, most) = _likelihood.prepare(model, np.dtype(np.float32))
+        _, parameters, (a, b, c, most) = _likelihood.prepare(model, np.dtype(np.float32))
         X = (rng.normal(size=(4000, d)) * 5).astype(np.float32)
         table = parameters[d + 2 :].reshape(d, 2, 2)
         sums = np.zeros((4000, 2), np.float32)

@@ -140,8 +140,9 @@ def test_where_too_much_is_left_scores_take_over(dtype, kept):
 def test_some_queries_give_up_and_others_do_not(kept, monkeypatch):
     monkeypatch.setattr(_search, "_PANEL_BYTES", 1)
     rng = np.random.default_rng(3)
-    X, queries = (rng.normal(size=(m, 16)) for m in (9000, 130))
-    queries[32:64] *= 1e15
+    height = VECTORS * lanes_of(np.int32)
+    X, queries = (rng.normal(size=(m, 16)) for m in (9000, 4 * height + 2))
+    queries[height : 2 * height] *= 1e15
     check(X, queries, 3)
     assert [answer.all(axis=0).tolist() for answer in kept] == [[True, False, True, True, True]]
 

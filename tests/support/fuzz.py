@@ -296,6 +296,7 @@ FAMILIES: dict[str, Callable[[Generator], str]] = {
     "counted_naive_bayes": models.counted_naive_bayes,
     "categorical_naive_bayes": models.categorical_naive_bayes,
     "neighbours": models.neighbours,
+    "manhattan_neighbours": models.manhattan_neighbours,
     "neighbours_in_a_tree": models.neighbours_in_a_tree,
     "within_a_radius": models.within_a_radius,
     "votes": models.votes,

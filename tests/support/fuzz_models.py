@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import scipy.sparse
@@ -348,10 +349,32 @@ def neighbours(random: Generator) -> str:
     X, queries, kind = points(random, n, d, n_queries, dtype)
     k = min(size(random, 30), n)
     case = f"{n} x {d}, {n_queries} queries, k = {k}, {dtype.__name__}, {kind}"
-    with fastml.num_threads(int(random.integers(1, 5))):
+    bytes_too = bool(random.integers(2))  # whatever pays for so few rows
+    with (
+        fastml.num_threads(int(random.integers(1, 5))),
+        mock.patch("fastml.neighbors._search.codes_pay", return_value=bytes_too),
+    ):
         distances, indices = fastml.kneighbors(laid_out(random, X), laid_out(random, queries), k)
     expected, rows = reference.kneighbors(X, queries, k)
+    np.testing.assert_array_equal(indices, rows, err_msg=f"{case}, bytes: {bytes_too}")
+    np.testing.assert_array_equal(distances, expected, err_msg=f"{case}, bytes: {bytes_too}")
+    return case
+
+
+def manhattan_neighbours(random: Generator) -> str:
+    """Nearest rows by Manhattan distance equal the reference's, in order and distance."""
+    n, d, n_queries = size(random, 4000), size(random, 60), size(random, 200)
+    dtype = DTYPES[random.integers(2)]
+    X, queries, kind = points(random, n, d, n_queries, dtype)
+    k = min(size(random, 30), n)
+    case = f"{n} x {d}, {n_queries} queries, k = {k}, {dtype.__name__}, {kind}"
+    with fastml.num_threads(int(random.integers(1, 5))):
+        model = fastml.NearestNeighbors(n_neighbors=k, metric="l1", algorithm="brute").fit(X)
+        distances, indices = model.kneighbors(laid_out(random, queries))
+    expected = reference.manhattan_distances(X, queries)
+    rows = np.argsort(expected, axis=1, kind="stable")[:, :k]
     np.testing.assert_array_equal(indices, rows, err_msg=case)
+    expected = np.take_along_axis(expected, rows, axis=1)
     np.testing.assert_array_equal(distances, expected, err_msg=case)
     return case
 

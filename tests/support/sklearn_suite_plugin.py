@@ -1,7 +1,8 @@
 """A pytest plugin that runs scikit-learn's own tests with its classes replaced by fastml's.
 
 ``FASTML_SKLEARN_SUITE`` names the module whose tests run, as ``sklearn.neural_network``: every
-public name fastml shares with it is replaced before the tests are imported.
+public name fastml shares with it is replaced before the tests are imported.  A fit that
+scikit-learn computed though what was asked is ours fails its test: see :mod:`delegated_fits`.
 ``FASTML_SKLEARN_DESELECTED`` names a file of tests to leave out: each line a test's name (with or
 without its parameters, * standing for anything) and, after #, the reason.
 """
@@ -15,6 +16,8 @@ import inspect
 import os
 from collections import Counter
 from pathlib import Path
+
+from delegated_fits import Call, is_due
 
 import fastml
 
@@ -32,8 +35,18 @@ def _replace(module_name):
     return replaced
 
 
+def _call(method, estimator, arguments, keywords):
+    """Return what a call of a fit was given."""
+    given = inspect.signature(method).bind(estimator, *arguments, **keywords).arguments
+    others = given.get("params", {})
+    return Call(estimator, given.get("X"), given.get("y"), given.get("sample_weight"), others)
+
+
 def count_fits(cls):
-    """Count who computes the fits of a class, in ``fits``."""
+    """Count who computes the fits of a class, in ``fits``.
+
+    A fit raises AssertionError if it was scikit-learn's without a documented reason that holds.
+    """
     for name in ("fit", "partial_fit"):
         inner = inspect.getattr_static(cls, name, None)
         if not inspect.isfunction(inner):  # a method that is only sometimes there stays so
@@ -42,7 +55,9 @@ def count_fits(cls):
         @functools.wraps(inner)
         def counting(self, *arguments, inner=inner, **keywords):
             result = inner(self, *arguments, **keywords)
-            fits[cls.__name__, getattr(self, "computed_by_", "fastml")] += 1
+            computed_by = getattr(self, "computed_by_", "fastml")
+            fits[cls.__name__, computed_by] += 1
+            assert is_due(computed_by, _call(inner, self, arguments, keywords)), computed_by
             return result
 
         setattr(cls, name, counting)

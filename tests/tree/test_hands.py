@@ -54,6 +54,53 @@ def test_classes_that_are_renamed_are_seen():
     assert model.predict([[5.0]]) == ["c"]
 
 
+@pytest.mark.parametrize("part", ["value", "threshold", "feature", "children_left"])
+def test_a_few_rows_see_what_was_written_on_their_way(part):
+    random = np.random.default_rng(1)
+    X = random.normal(size=(400, 3))
+    y = (X[:, 0] + X[:, 1] * X[:, 2] > 0).astype(int)
+    model = DecisionTreeClassifier(random_state=0).fit(X, y)
+    tree = model.tree_
+    leaf = int(model.apply(X[:1])[0])
+    way = model.decision_path(X[:1]).indices
+    assert model.predict_proba(X[:1])[0, y[0]] == 1
+    other = int(np.setdiff1d(np.flatnonzero(tree.children_left < 0), way)[0])
+    before = tree.value[other].copy()
+    tree.value[other] = before[:, ::-1]  # beside the way
+    assert model.predict_proba(X[:1])[0, y[0]] == 1
+    tree.value[other] = before
+    if part == "value":
+        tree.value[leaf] = tree.value[leaf][:, ::-1]
+        assert model.predict_proba(X[:1])[0, y[0]] == 0
+    elif part == "threshold":
+        tree.threshold[0] = np.inf if X[0, tree.feature[0]] > tree.threshold[0] else -np.inf
+        assert model.apply(X[:1])[0] != leaf
+    elif part == "feature":
+        tree.feature[0] = (tree.feature[0] + 1) % 3
+        right = X[:, tree.feature[0]] > tree.threshold[0]
+        passed = model.decision_path(X[:8]).toarray()[:, tree.children_right[0]]
+        assert np.array_equal(passed, right[:8])
+    else:
+        left, right = tree.children_left[0], tree.children_right[0]
+        tree.children_left[0], tree.children_right[0] = right, left
+        assert model.apply(X[:1])[0] != leaf
+
+
+@pytest.mark.parametrize("kind", [DecisionTreeClassifier, DecisionTreeRegressor])
+def test_depth_leaves_and_importances_do_not_make_the_tree(kind):
+    random = np.random.default_rng(2)
+    X = random.normal(size=(500, 4))
+    y = (X[:, 0] + X[:, 1] * X[:, 2] > 0).astype(int)
+    model = kind(max_depth=6).fit(X, y, random.integers(1, 4, 500))
+    found = model.get_depth(), model.get_n_leaves(), model.feature_importances_.tobytes()
+    assert not model._fitted.handed_out
+    tree = model.tree_
+    again = model.get_depth(), model.get_n_leaves(), model.feature_importances_.tobytes()
+    assert found == again == (
+        tree.max_depth, tree.n_leaves, tree.compute_feature_importances().tobytes()
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("number", [-5, 10**6, np.iinfo(np.int32).max, np.iinfo(np.int32).min])
 @pytest.mark.parametrize("part", ["children_left", "children_right", "feature"])
 @pytest.mark.parametrize("kind", [DecisionTreeClassifier, DecisionTreeRegressor])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -94,6 +96,33 @@ def test_values_that_just_fit_into_16_bits_and_do_not(n):
     assert tree.get_n_leaves() == 300 + (n % 2 == 1)
     cuts = np.sort(tree.tree_.threshold[tree.tree_.children_left >= 0])
     np.testing.assert_array_equal(cuts, np.arange(n - len(cuts), n) - 0.5)
+
+
+_MEMORY = """
+import numpy as np, fastml
+def held(name):
+    return next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith(name)) / 1024
+random, n = np.random.default_rng(0), 1_000_000
+X = np.empty((n, 28), np.float32)
+for start in range(0, n, 50_000):
+    X[start : start + 50_000] = random.standard_normal((50_000, 28), dtype=np.float32)
+y = (X[:, 0] + X[:, 1] * X[:, 2] + random.standard_normal(n, dtype=np.float32) > 0.5).astype(int)
+fastml.DecisionTreeClassifier().fit(X[:20_000], y[:20_000])  # compiled
+open("/proc/self/clear_refs", "w").write("5")  # the peak is that of the next fit
+before = held("VmRSS")
+tree = fastml.DecisionTreeClassifier().fit(X, y)
+assert tree.get_n_leaves() > 50_000
+print(held("VmHWM") - before)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_fit_of_a_million_rows_takes_a_quarter_of_a_gigabyte_beside_them():
+    found = subprocess.run(
+        [sys.executable, "-c", _MEMORY], check=True, capture_output=True, text=True
+    ).stdout
+    assert 60 < float(found) < 250  # codes alone are 56: less was not measured
 
 
 @pytest.mark.long

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...harness.case import FASTML, Case, Cost
+from ...harness.lot import Lot
 from ...harness.sizes import Size
 from ...harness.targets import SKLEARN, Target
 from ...harness.workloads import Labelled
@@ -73,31 +74,42 @@ def _predictions(n: int, d: int, k: int, method: str) -> Case:
     )
 
 
+def _fit(n: int, d: int, k: int) -> Case:
+    name = "LogisticRegression"
+    rows = {
+        FASTML: linear.fit("fastml", name),
+        "scikit-learn": linear.fit("sklearn", name),
+        "sklearnex": linear.fit("sklearnex", name),
+    }
+    if k == 2:
+        rows[_NEWTON] = linear.fit("sklearn", name, solver="newton-cholesky")
+    return Case(
+        group="logistic regression, fit",
+        name=f"{n:,} × {d}, {k} classes",
+        rows=rows,
+        inputs=lambda: labelled(n, d, k),
+        check=check_fit,
+        headline=True,
+    )
+
+
+def drawn(lot: Lot) -> Case:
+    """Return a fit drawn by lot, or as often a prediction."""
+    d, k = lot.whole(1, 400), lot.one_of(2, lot.whole(2, 12))
+    n = lot.whole(1_000, max(2_000, 3e7 / (d * k)))
+    method = lot.one_of("fit", "fit", "predict", "predict_proba")
+    return _fit(n, d, k) if method == "fit" else _predictions(n, d, k, method)
+
+
+DRAWN = {"logistic regression": (20, drawn)}
+
+
 def cases(size: Size) -> list[Case]:
     """Return a fit of every shape, and predictions."""
     shapes = size.pick(
         full=SHAPES, quick=[(n // 20, d, k) for n, d, k in SHAPES], tiny=[(400, 5, 3), (400, 4, 2)]
     )
-    name = "LogisticRegression"
-    found = []
-    for n, d, k in shapes:
-        rows = {
-            FASTML: linear.fit("fastml", name),
-            "scikit-learn": linear.fit("sklearn", name),
-            "sklearnex": linear.fit("sklearnex", name),
-        }
-        if k == 2:
-            rows[_NEWTON] = linear.fit("sklearn", name, solver="newton-cholesky")
-        found.append(
-            Case(
-                group="logistic regression, fit",
-                name=f"{n:,} × {d}, {k} classes",
-                rows=rows,
-                inputs=lambda a=(n, d, k): labelled(*a),
-                check=check_fit,
-                headline=True,
-            )
-        )
+    found = [_fit(*shape) for shape in shapes]
     both = [shapes[0], shapes[-1]]
     both.append((1, *shapes[0][1:]))
     found += [_predictions(*shape, m) for m in ("predict", "predict_proba") for shape in both]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...harness.case import FASTML, NUMPY, Case, Cost
+from ...harness.lot import Lot
 from ...harness.sizes import Size
 from ...harness.targets import SKLEARN, Target
 from ...harness.workloads import Labelled
@@ -47,12 +48,22 @@ def check_predictions(name: str, truth: Any, answer: Any, inputs: Any) -> None:
     np.testing.assert_allclose(answer, truth, rtol=1e-3, atol=1e-3, err_msg=name)
 
 
-def _case(part: str, n: int, d: int, rows: dict[str, Any]) -> Case:
+def _rows(part: str) -> dict[str, Any]:
+    kinds = {FASTML: "fastml", "scikit-learn": "sklearn", "sklearnex": "sklearnex"}
+    name = "LinearRegression"
+    if part == "predict":
+        return {label: linear.predict(library, name) for label, library in kinds.items()}
+    fits = {label: linear.fit(library, name) for label, library in kinds.items()}
+    fits["scikit-learn, Ridge"] = linear.fit("sklearn", "Ridge", alpha=1e-6)
+    return {**fits, NUMPY: linear.normal_equations}
+
+
+def _case(part: str, n: int, d: int) -> Case:
     fits = part == "fit"
     return Case(
         group=f"linear regression, {part}",
         name=f"{n:,} × {d}",
-        rows=rows,
+        rows=_rows(part),
         inputs=lambda: regression(n, d),
         check=check_fit if fits else check_predictions,
         truth=truth if fits else None,
@@ -61,18 +72,22 @@ def _case(part: str, n: int, d: int, rows: dict[str, Any]) -> Case:
     )
 
 
+def drawn(lot: Lot) -> Case:
+    """Return a fit drawn by lot, or as often a prediction, of many more rows than features."""
+    d = lot.whole(1, 1000)
+    most = min(1e6, 2e4 + 2e8 / d**2)
+    return _case(lot.one_of("fit", "predict"), lot.whole(10 * d + 100, most), d)
+
+
+DRAWN = {"linear regression": (20, drawn)}
+
+
 def cases(size: Size) -> list[Case]:
     """Return a fit of every shape, and predictions."""
     shapes = size.pick(full=SHAPES, quick=[(n // 20, d) for n, d in SHAPES], tiny=[(400, 5)])
-    kinds = {FASTML: "fastml", "scikit-learn": "sklearn", "sklearnex": "sklearnex"}
-    name = "LinearRegression"
-    fits = {label: linear.fit(library, name) for label, library in kinds.items()}
-    fits["scikit-learn, Ridge"] = linear.fit("sklearn", "Ridge", alpha=1e-6)
-    fits[NUMPY] = linear.normal_equations
-    predictions = {label: linear.predict(library, name) for label, library in kinds.items()}
-    found = [_case("fit", n, d, fits) for n, d in shapes]
     n, d = shapes[0]
-    return [*found, *(_case("predict", rows, d, predictions) for rows in (n, 1))]
+    found = [_case("fit", *shape) for shape in shapes]
+    return [*found, *(_case("predict", rows, d) for rows in (n, 1))]
 
 
 RIDGE, ONEDAL = "scikit-learn, Ridge", "sklearnex"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...harness.case import FASTML, Case, Cost
+from ...harness.lot import Lot
 from ...harness.sizes import Size
 from ...harness.targets import SKLEARN, Target
 from ...harness.workloads import Labelled
@@ -40,6 +41,27 @@ def check_labels(name: str, truth: Any, answer: Any, inputs: Any) -> None:
     assert wrong <= len(truth) // 10_000 + 1, f"{name}: {wrong} of {len(truth)} labels differ"
 
 
+def _case(part: str, n: int, d: int, k: int) -> Case:
+    return Case(
+        group=f"Gaussian naive Bayes, {part}",
+        name=f"{n:,} × {d}, {k} classes",
+        rows={FASTML: fastml.bayes(part), "scikit-learn": sklearn.bayes(part)},
+        inputs=lambda: labelled(n, d, k),
+        check=check_fit if part == "fit" else check_labels,
+        cost=Cost((4.0 if part == "fit" else 4.0 * k) * n * d, read=4.0 * n * d),
+        headline=True,
+    )
+
+
+def drawn(lot: Lot) -> Case:
+    """Return a fit or a prediction drawn by lot, with some rows of every class."""
+    d, k = lot.whole(1, 1000), lot.whole(2, 30)
+    return _case(lot.one_of("fit", "predict"), lot.whole(40 * k, max(3e7 / d, 80 * k)), d, k)
+
+
+DRAWN = {"Gaussian naive Bayes": (20, drawn)}
+
+
 def cases(size: Size) -> list[Case]:
     """Return a fit and a prediction of every shape."""
     shapes = size.pick(
@@ -47,19 +69,7 @@ def cases(size: Size) -> list[Case]:
         quick=[(n // 20, d, k) for n, d, k in SHAPES],
         tiny=[(400, 5, 3)],
     )
-    return [
-        Case(
-            group=f"Gaussian naive Bayes, {part}",
-            name=f"{n:,} × {d}, {k} classes",
-            rows={FASTML: fastml.bayes(part), "scikit-learn": sklearn.bayes(part)},
-            inputs=lambda a=(n, d, k): labelled(*a),
-            check=check_fit if part == "fit" else check_labels,
-            cost=Cost((4.0 if part == "fit" else 4.0 * k) * n * d, read=4.0 * n * d),
-            headline=True,
-        )
-        for part in ("fit", "predict")
-        for n, d, k in shapes
-    ]
+    return [_case(part, *shape) for part in ("fit", "predict") for shape in shapes]
 
 
 TARGETS = [

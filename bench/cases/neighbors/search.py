@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...harness.case import FASTML, Case, Cost
+from ...harness.lot import Lot
 from ...harness.sizes import Size
 from ...harness.targets import BEST, SKLEARN, Target
 from ...harness.workloads import Search
@@ -51,6 +52,39 @@ def check(name: str, truth: Any, answer: Any, inputs: Any) -> None:
     assert wrong <= allowed, f"{name}: {wrong} of {truth.size} neighbours differ"
 
 
+def _case(n: int, n_queries: int, d: int, k: int) -> Case:
+    rows = {
+        FASTML: fastml.neighbors,
+        "scikit-learn": sklearn.neighbors("brute"),
+        "sklearnex": sklearnex.neighbors("brute"),
+        "faiss": faiss.neighbors,
+    }
+    if d <= 8:
+        rows["scikit-learn, tree"] = sklearn.neighbors("kd_tree")
+        rows["sklearnex, tree"] = sklearnex.neighbors("kd_tree")
+        rows["SciPy, tree"] = scipy.neighbors
+    return Case(
+        group="nearest neighbours",
+        name=f"{n:,} × {d}, {n_queries:,} queries, k = {k}",
+        rows=rows,
+        inputs=lambda: points(n, n_queries, d, k),
+        check=check,
+        truth=truth,
+        cost=Cost(2.0 * n * n_queries * d, read=4.0 * n * d),
+        headline=True,
+    )
+
+
+def drawn(lot: Lot) -> Case:
+    """Return a shape drawn by lot: from one query to some tenths of a second's work."""
+    d, k = lot.whole(1, 800), lot.whole(1, 30)
+    n = lot.whole(1_000, min(1e6, 3e7 / d))
+    return _case(n, lot.whole(1, min(1e4, max(1, 3e9 / (n * d)))), d, k)
+
+
+DRAWN = {"nearest neighbours": (20, drawn)}
+
+
 def cases(size: Size) -> list[Case]:
     """Return the shapes."""
     shapes = size.pick(
@@ -58,31 +92,7 @@ def cases(size: Size) -> list[Case]:
         quick=[(n // 20, max(1, q // 20), d, k) for n, q, d, k in SHAPES],
         tiny=[(500, 40, 3, 4), (300, 1, 20, 2)],
     )
-    found = []
-    for n, n_queries, d, k in shapes:
-        rows = {
-            FASTML: fastml.neighbors,
-            "scikit-learn": sklearn.neighbors("brute"),
-            "sklearnex": sklearnex.neighbors("brute"),
-            "faiss": faiss.neighbors,
-        }
-        if d <= 8:
-            rows["scikit-learn, tree"] = sklearn.neighbors("kd_tree")
-            rows["sklearnex, tree"] = sklearnex.neighbors("kd_tree")
-            rows["SciPy, tree"] = scipy.neighbors
-        found.append(
-            Case(
-                group="nearest neighbours",
-                name=f"{n:,} × {d}, {n_queries:,} queries, k = {k}",
-                rows=rows,
-                inputs=lambda a=(n, n_queries, d, k): points(*a),
-                check=check,
-                truth=truth,
-                cost=Cost(2.0 * n * n_queries * d, read=4.0 * n * d),
-                headline=True,
-            )
-        )
-    return found
+    return [_case(*shape) for shape in shapes]
 
 
 TARGETS = [

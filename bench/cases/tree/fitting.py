@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...harness.case import FASTML, Case
+from ...harness.lot import Lot
 from ...harness.sizes import Size
 from ...harness.targets import SKLEARN, Target
 from ...harness.workloads import Labelled
@@ -59,6 +60,34 @@ def check(name: str, truth: Any, answer: Any, inputs: Any) -> None:
     assert abs(answer - truth) <= _TIES, f"{name}: a score of {answer} instead of {truth}"
 
 
+def _case(kind: str, n: int, depth: int | None) -> Case:
+    name = "DecisionTreeRegressor" if kind.endswith("regression") else "DecisionTreeClassifier"
+    rows = {
+        "scikit-learn": trees.fit("sklearn", name, max_depth=depth),
+        FASTML: trees.fit("fastml", name, max_depth=depth),
+    }
+    if depth:
+        rows["LightGBM, one round"] = trees.one_round
+    return Case(
+        group="decision tree, fit",
+        name=f"{n:,} × {kind}, {'full' if depth is None else f'depth {depth}'}",
+        rows=rows,
+        inputs=lambda: table(kind, n),
+        check=check,
+        headline=n > 10_000 or kind.startswith("784"),
+    )
+
+
+def drawn(lot: Lot) -> Case:
+    """Return a fit drawn by lot, of a table of one of these kinds."""
+    kind = lot.one_of(*{kind: None for kind, _, _ in SHAPES})
+    most = 3_000 if kind.startswith("784") else 60_000
+    return _case(kind, lot.whole(200, most), lot.one_of(None, lot.whole(2, 20)))
+
+
+DRAWN = {"decision tree": (20, drawn)}
+
+
 def cases(size: Size) -> list[Case]:
     """Return a fit of every shape."""
     shapes = size.pick(
@@ -66,26 +95,7 @@ def cases(size: Size) -> list[Case]:
         quick=[(kind, n // 20, depth) for kind, n, depth in SHAPES],
         tiny=[(kind, 200, depth) for kind, _, depth in SHAPES[2:7:2]],
     )
-    found = []
-    for kind, n, depth in shapes:
-        name = "DecisionTreeRegressor" if kind.endswith("regression") else "DecisionTreeClassifier"
-        rows = {
-            "scikit-learn": trees.fit("sklearn", name, max_depth=depth),
-            FASTML: trees.fit("fastml", name, max_depth=depth),
-        }
-        if depth:
-            rows["LightGBM, one round"] = trees.one_round
-        found.append(
-            Case(
-                group="decision tree, fit",
-                name=f"{n:,} × {kind}, {'full' if depth is None else f'depth {depth}'}",
-                rows=rows,
-                inputs=lambda a=(kind, n): table(*a),
-                check=check,
-                headline=n > 10_000 or kind.startswith("784"),
-            )
-        )
-    return found
+    return [_case(*shape) for shape in shapes]
 
 
 LIGHTGBM = ("LightGBM, one round",)

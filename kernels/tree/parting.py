@@ -1,0 +1,94 @@
+"""A small node's rows in two: what goes left, by lists or by ids."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..machine.jit import inner_kernel
+from ..ops.partition import partition_list
+from ..tile import prefetch
+from .best_split import list_of
+from .refine import middle
+from .sorted_lists import MISSING, RANK_SHIFT
+
+
+@inner_kernel
+def mark_left(items, position, lacking_left, id_mask, goes_left):
+    """Set goes_left for all ids of a list split after ``position``; return how many do."""
+    known = items.size
+    while known > 0 and items[known - 1] >> RANK_SHIFT == MISSING:
+        known -= 1
+    n_left = position + 1
+    for i in range(n_left):
+        goes_left[np.uint64(items[i] & id_mask)] = 1
+    for i in range(n_left, known):
+        goes_left[np.uint64(items[i] & id_mask)] = 0
+    for i in range(known, items.size):
+        goes_left[np.uint64(items[i] & id_mask)] = lacking_left
+    return n_left + (items.size - known if lacking_left else 0)
+
+
+@inner_kernel
+def raw_value(table, row, f):
+    """Return a value in float64."""
+    return float(table.values[np.int64(row) * table.row_step + f * table.column_step])
+
+
+@inner_kernel
+def ask_for_value(table, row, f):
+    """Ask for the memory of a value."""
+    values = table.values.reshape(1, table.values.size)
+    prefetch(values, 0, np.int64(row) * table.row_step + f * table.column_step)
+
+
+@inner_kernel
+def varying(node, work, out):
+    """Write the features that vary in a node, and return how many do."""
+    count = np.int64(0)
+    for j in range(node.features.size):
+        f = np.int64(node.features[j])
+        if work.lists[f, node.start] >> RANK_SHIFT != work.lists[f, node.stop - 1] >> RANK_SHIFT:
+            out[count] = f
+            count += 1
+    return count
+
+
+@inner_kernel
+def part_rows(table, rows, node, split, features, work):
+    """Part the lists of a node by its split; if picked, its ids.
+
+    Parameters
+    ----------
+    split : Best
+    features : IN (n,) int32, whose lists are parted
+
+    Returns
+    -------
+    threshold : float
+    side : int, where missing values go
+    n_left : int
+    """
+    feature, position, side = split.feature, split.position, split.side
+    id_mask = work.scan.id_mask
+    line, begin = list_of(node, feature, split.slot, work)
+    items = work.lists[line, begin : begin + (node.stop - node.start)]
+    last = items[position]
+    after = items[min(position + 1, items.size - 1)]
+    bounded = position + 1 < items.size and after >> RANK_SHIFT != MISSING
+    last, after = rows[np.uint64(last & id_mask)], rows[np.uint64(after & id_mask)]
+    ask_for_value(table, last, feature)
+    ask_for_value(table, after, feature)
+    n_left = mark_left(items, position, side == 1, id_mask, work.goes_left)
+    if side == 0 and items[items.size - 1] >> RANK_SHIFT != MISSING:
+        side = 1 if n_left > items.size - n_left else 0
+    if node.n_listed > 0:
+        ids = work.picking.ids[node.start : node.stop]
+        partition_list(ids, id_mask, work.goes_left, work.spare)
+    else:
+        for j in range(features.size):
+            part = work.lists[np.int64(features[j]), node.start : node.stop]
+            partition_list(part, id_mask, work.goes_left, work.spare)
+    threshold = np.inf
+    if bounded:
+        threshold = middle(raw_value(table, last, feature), raw_value(table, after, feature))
+    return threshold, side, n_left

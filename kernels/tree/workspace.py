@@ -1,0 +1,114 @@
+"""Memory of a member that grows small trees."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..machine.jit import allocating_kernel, inner_kernel
+from .level import Scratch, new_scratch
+from .picking import PICKED_MASK, Picking
+from .scans import ScanMemory
+from .sorted_lists import ID_MASK, PACKED_CLASSES, SortMemory
+
+
+class Stack(NamedTuple):
+    """Nodes of a small tree still to be made, and the features that vary in those above them.
+
+    frames : (n, 4) int64: start, stop, depth, the parent whose right child this is or -1
+    totals : (n, size) int64
+    keys : (n,) uint64
+    active : (n_depths, n_features) int32; if features are drawn, one row as the node draws them
+    n_active : (n_depths,) int64
+    """
+
+    frames: Any
+    totals: Any
+    keys: Any
+    active: Any
+    n_active: Any
+
+
+class Workspace(NamedTuple):
+    """Memory of one member.
+
+    lists : (n_features, most) uint32; if features are drawn, (2 * n_features, most + 1): behind the
+        lists, those picked for a node
+    classes : (most,) int32, of the rows of a small node, by their ids
+    goes_left : (most,) uint8, by ids
+    spare : (most,) uint32
+    sorting : SortMemory
+    tops : (n_features,) float64, the best score of each feature of a node
+    total : (size,) int64, statistics of the node at hand
+    scan : ScanMemory; scratch : Scratch; stack : Stack; picking : Picking
+    """
+
+    lists: Any
+    classes: Any
+    goes_left: Any
+    spare: Any
+    sorting: SortMemory
+    tops: Any
+    total: Any
+    scan: ScanMemory
+    scratch: Scratch
+    stack: Stack
+    picking: Picking
+
+
+@allocating_kernel
+def _new_picking(table, most, n_ids, drawing):
+    """Return memory for picking: of most rows a root, ids of ``n_ids`` rows."""
+    d = table.codes.shape[1] if drawing else 1
+    most = most if drawing else 1
+    return Picking(
+        np.empty((d, most + 1), np.uint16), np.empty(most, np.uint32), np.empty(most, np.int32),
+        np.zeros((most >> 6) + 1, np.int64), np.empty(n_ids if drawing else 1, np.uint16),
+    )  # fmt: skip
+
+
+@allocating_kernel
+def new_workspace(table, targets, most, n_ids, drawing):
+    """Return a member's memory.
+
+    Parameters
+    ----------
+    most : int, rows of its largest root
+    n_ids : int, of rows there are ids for
+    drawing : bool, whether nodes draw features
+    """
+    d, size = table.codes.shape[1], targets.size
+    scratch = new_scratch(size)
+    sorting = SortMemory(
+        np.empty(most, np.uint32), np.empty(most, table.values.dtype),
+        np.empty(most, table.values.dtype), np.empty(512, np.uint32),
+    )  # fmt: skip
+    scan = ScanMemory(
+        np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64),
+        np.empty(most, np.float64), np.empty(most, np.int64), np.empty(most, np.int64),
+        np.zeros(PACKED_CLASSES, np.int64), scratch.left, scratch.lacking, scratch.work,
+        PICKED_MASK if drawing else ID_MASK,
+    )  # fmt: skip
+    stack = Stack(
+        np.empty((most + 1, 4), np.int64), np.empty((most + 1, size), np.int64),
+        np.empty(most + 1, np.uint64), np.empty((1 if drawing else most + 1, d), np.int32),
+        np.empty(most + 1, np.int64),
+    )  # fmt: skip
+    return Workspace(
+        np.empty((2 * d, most + 1) if drawing else (d, most), np.uint32),
+        np.zeros(most, np.int32), np.empty(most, np.uint8), np.empty(most, np.uint32), sorting,
+        np.empty(d, np.float64), np.empty(size, np.int64), scan, scratch, stack,
+        _new_picking(table, most, n_ids, drawing),
+    )  # fmt: skip
+
+
+@inner_kernel
+def push(stack, place, frame, key, total, less):
+    """Put a node on the stack: its statistics are ``total`` less ``less``."""
+    start, stop, depth, parent = frame
+    stack.frames[place, 0], stack.frames[place, 1] = start, stop
+    stack.frames[place, 2], stack.frames[place, 3] = depth, parent
+    stack.keys[place] = key
+    for k in range(less.size):
+        stack.totals[place, k] = total[k] - less[k]
