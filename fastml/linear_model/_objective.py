@@ -98,7 +98,12 @@ class Problem:
         With ``single``, objective and gradient only to what products in float32 leave.
         """
         found: Slope = self.rows.total(LossPass(curvature, single), Point(W, self.shift))
-        gradient = found.gradient + self.penalty * W
+        gradient = found.gradient
+        if single and self.n_outputs > 1:
+            # Those of a softmax sum to zero over the classes.  What rounding adds would move all
+            # classes alike, where nothing but the penalty, however small, leads back.
+            gradient = gradient - gradient.mean(axis=0)
+        gradient = gradient + self.penalty * W
         gradient[:, self.used :] = 0
         value = found.value + 0.5 * float((self.penalty * W * W).sum())
         return value, gradient, found.curvature

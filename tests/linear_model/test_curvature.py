@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 import fastml
 from fastml.linear_model._logistic_fit import fit_logistic
@@ -110,3 +111,15 @@ def test_two_classes_of_many_features_reach_the_minimum_in_few_steps():
     assert found.n_iter <= 25
     _, gradient, _ = Problem(rows, 1, 1.0, True, np.zeros(450)).evaluate(found.W)
     assert np.abs(gradient).max() <= 1e-9 * len(X)
+
+
+def test_float32_rows_take_no_more_steps_than_float64():
+    """Rounding must not move all classes alike: a weak penalty takes long to lead back."""
+    X, labels = load_digits(return_X_y=True)
+    steps = []
+    for dtype in (np.float64, np.float32):
+        rows = Samples(X.astype(dtype), labels.astype(np.int32), np.empty(0))
+        found = fit_logistic(rows, 10, 1.0, True, 100, 1e-4)
+        assert found.converged
+        steps.append(found.n_iter)
+    assert steps[1] <= steps[0] + 5
