@@ -145,9 +145,11 @@ class LossPass(Adding):
         return pass_over(rows, part.y, part.weights, model.W, link, self._curvature)
 
 
-def weighted_products(X: Array, weights: Array, shift: Array, used: int) -> Array:
-    """Return X' diag(weights) X of the features and the one, in the precision of X."""
-    single = X.dtype == np.float32 and used > _MOST_DOUBLE_COLUMNS
+def weighted_products(
+    X: Array, weights: Array, shift: Array, used: int, double: bool = False
+) -> Array:
+    """Return X' diag(weights) X of the features and the one, in float64 or the precision of X."""
+    single = not double and X.dtype == np.float32 and used > _MOST_DOUBLE_COLUMNS
     kind = np.float32 if single else np.float64
     products = raw_products(X, np.empty((len(X), 0)), np.sqrt(weights), shift, kind)
     return products[:used, :used]
@@ -276,7 +278,8 @@ class SoftmaxPass(_SecondDerivatives):
         for a in range(K):
             for b in range(a + 1):
                 slope = P[:, a] * (P[:, b] if a != b else 1 - P[:, a]) * weights
-                block = weighted_products(X, slope, model.shift, used)
+                # Newton's last steps: a weak penalty must not be lost in the rounding of products.
+                block = weighted_products(X, slope, model.shift, used, double=True)
                 H[a, :, b] = H[b, :, a] = block if a == b else -block
         return H
 
