@@ -41,6 +41,22 @@ def _side_by_side() -> Iterator[None]:
         yield
 
 
+def _grow_trees(base: Any, random_state: Any, X: Any, y: Any, sample_weight: Any) -> None:
+    """Fit scikit-learn's forest, on this thread alone where no other can be started."""
+    generator = random_state if isinstance(random_state, np.random.RandomState) else None
+    drawn: Any = None if generator is None else generator.get_state()
+    try:
+        with _side_by_side():
+            base.fit(X, y, sample_weight)
+    except RuntimeError as error:
+        if str(error) != "can't start new thread":
+            raise
+        if generator is not None:
+            generator.set_state(drawn)
+        with joblib.parallel_config("sequential"):
+            base.fit(X, y, sample_weight)
+
+
 def _fitted_trees(trees: Any) -> list[Any]:
     """Return what the fits of trees have left behind, as it is now."""
     fitted: list[Any] = [getattr(tree, "_fitted", None) for tree in trees]
@@ -95,9 +111,7 @@ class ExactForest:
             twin._shared = Shared()
             if "estimators_" in vars(twin):  # a warm start adds to the list
                 twin.estimators_ = list(twin.estimators_)
-            base: Any = super(ExactForest, twin)
-            with _side_by_side():
-                base.fit(X, y, sample_weight)
+            _grow_trees(super(ExactForest, twin), twin.random_state, X, y, sample_weight)
             others = set()
             for tree in twin.estimators_:
                 vars(tree).pop("_shared", None)

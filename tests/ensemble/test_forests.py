@@ -80,3 +80,22 @@ def test_lists_made_from_the_order_of_the_table_give_the_same_trees():
             assert alone.computed_by_ == tree.computed_by_ == "fastml"
             assert found["nodes"].tobytes() == expected["nodes"].tobytes()
             assert found["values"].tobytes() == expected["values"].tobytes()
+
+
+def test_where_no_thread_can_be_started_the_forest_is_the_same(monkeypatch):
+    X, y = np.random.default_rng(0).normal(size=(200, 4)), np.arange(200) % 3
+
+    def grown():
+        generator = np.random.RandomState(7)
+        model = fastml.RandomForestClassifier(5, random_state=generator).fit(X, y)
+        return [tree.random_state for tree in model.estimators_], model.predict_proba(X)
+
+    expected = grown()
+
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    found = grown()
+    assert found[0] == expected[0]
+    assert (found[1] == expected[1]).all()

@@ -97,7 +97,11 @@ def test_moments_of_other_classes_and_features():
         running.add(np.ones((5, 7)), np.zeros(5, np.int32), np.empty(0))
 
 
-@pytest.mark.parametrize("label", [_likelihood.likeliest_class, _likelihood.joint_log_likelihood])
+def _labels(X, model):
+    return _likelihood.likeliest_class(X, _likelihood.prepare(model, X.dtype))
+
+
+@pytest.mark.parametrize("label", [_labels, _likelihood.joint_log_likelihood])
 def test_a_model_fitted_to_more_features_meanwhile(label):
     """As it happens where another thread fits between the check of X and the look at the model."""
     theta = np.zeros((2, 50))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from element_types import DTYPES
@@ -32,6 +34,7 @@ def decided(monkeypatch):
     counts = []
     inner = _likelihood.likeliest.likeliest_class
 
+    @functools.wraps(inner.py_func)
     def counting(*arguments):
         inner(*arguments)
         counts.append(int(arguments[-1].sum()))

@@ -106,7 +106,7 @@ REASONS = [
     ),
     Reason(
         "l1_ratio=.*", _LINEAR, "`l1_ratio` other than 0",
-        lambda c: c.estimator.l1_ratio not in (None, 0),
+        lambda c: c.estimator.l1_ratio != 0,  # None is deprecated, or the default
     ),
     Reason(
         "dual or max_iter=0", _LINEAR, "`dual`",
