@@ -70,7 +70,7 @@ def kneighbors(X: Array, queries: Array, n_neighbors: int) -> tuple[Array, Array
 def manhattan_distances(X: Array, queries: Array) -> Array:
     """Return the Manhattan distance of every query to every row.
 
-    The sum over p of |q_p - x_p|, in float64, the features in their order.
+    The sum over p of ``|q_p - x_p|``, in float64, the features in their order.
 
     Parameters
     ----------
