@@ -265,11 +265,12 @@ class BaseKMeans(
 
         A one-row prediction spends most of its time in scikit-learn's validation otherwise.
         """
+        attributes = self.__dict__
         return (
             is_plain(X, points.dtype)
             and X.shape[1] == points.shape[1]
-            and self.__dict__.get("metric") != "cosine"
-            and "feature_names_in_" not in self.__dict__
+            and "feature_names_in_" not in attributes
+            and attributes.get("metric") != "cosine"
         )
 
     def _samples_and_centers(self, X: ArrayLike) -> tuple[Array, Array]:
