@@ -286,7 +286,7 @@ def run_team(kernel: Callable[..., Any], members: int, *arguments: Any) -> bool:
     Returns
     -------
     taken : bool
-        False if a member refused what it was given, and its outputs are worth nothing.
+        False if a member refused what it was given; outputs are written all the same.
 
     Raises
     ------

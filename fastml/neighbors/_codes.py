@@ -16,6 +16,8 @@ from ..kernels.neighbors.codes import Codes
 #: Features, and numbers in all, from which a search among rows written as bytes is faster: measured
 #: with normal rows and k = 5.
 _FEATURES, _NUMBERS = 12, 160_000
+#: Of so many features a product of bytes, 127 squared each at most, is below 2**31.
+_MOST_FEATURES = 1 << 17
 #: Writing them takes about as long as so many queries gain.
 _QUERIES = 200
 
@@ -32,7 +34,7 @@ def codes_pay(n_samples: int, n_features: int, n_queries: int | None = None) -> 
     """
     if not host().byte_products or (n_queries is not None and n_queries < _QUERIES):
         return False
-    return n_features >= _FEATURES and n_samples * n_features >= _NUMBERS
+    return _FEATURES <= n_features <= _MOST_FEATURES and n_samples * n_features >= _NUMBERS
 
 
 def most_looks(n_features: int) -> float:

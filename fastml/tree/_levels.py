@@ -37,6 +37,7 @@ def node_total(targets: Targets, rows: Array) -> Array:
 
 
 def rows_in(targets: Targets, totals: Array) -> Array:
+    """Return how many rows each node has, from what its targets add up to."""
     if len(targets.weights):
         return totals[:, -1]
     return totals.sum(axis=1) if targets.n_classes else totals[:, 0]

@@ -147,9 +147,10 @@ def take_phased_ticket(state, phases):
 
 @inner_kernel
 def refuse(state):
-    """Note that what the kernel was given is not fit: :func:`run_team` returns False.
+    """Note that what the kernel was given is not fit: :func:`run_team` returns False in the end.
 
-    For kernels that find out while they read it, which is sooner than a pass before.
+    For kernels that find out while they read it, which is sooner than a pass before.  All tickets
+    are done nevertheless: the caller may have been told to take what comes.
     """
     if atomic_load(state, _RESUME) < _REFUSED:
         atomic_add(state, _RESUME, _REFUSED)
@@ -281,15 +282,16 @@ def ended(state: Any) -> int:
     Returns
     -------
     how : int
-        0 if all tickets are done, 1 if it left early (:func:`proceed`), -1 if what it was given
-        was refused.
+        0 if all tickets are done, -1 if they are and what was given was refused, 1 if the call left
+        early (:func:`proceed`).
     """
     number = state.item(_RESUME)  # an int at once: this is paid by every call
-    return 0 if number == 0 else 1 if number < _REFUSED else -1
+    return 0 if number == 0 else 1 if number % _REFUSED else -1
 
 
 def proceed(state: Any) -> Any:
     """Return the state to go on with after a closed team left early."""
-    after = unbegun(state[_ALLOWED])
-    after[_NEXT], after[_DONE] = state[_RESUME], state[_DONE]
+    after, number = unbegun(state[_ALLOWED]), state.item(_RESUME)
+    after[_NEXT], after[_DONE] = number % _REFUSED, state[_DONE]
+    after[_RESUME] = _REFUSED if number > _REFUSED else 0
     return after

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import run_storms
+import sklearn
 import team_kernels
 
 import fastml
@@ -102,10 +103,9 @@ def a_ticket_a_call(monkeypatch):
 
     def proceed_and_count(counters):
         after = proceed(counters)
-        if after is not None:
-            cuts.append(after)
-            left[0] -= 1
-            after[begun] = left[0] > 0  # even a ticket past the end would be cut, for ever
+        cuts.append(after)
+        left[0] -= 1
+        after[begun] = left[0] > 0  # even a ticket past the end would be cut, for ever
         return after
 
     def begin():
@@ -149,6 +149,27 @@ def test_fits_cut_into_many_calls_have_the_same_bits(a_ticket_a_call, shared_wor
     for found, right in zip(results(), expected, strict=True):
         np.testing.assert_array_equal(found, right)
     assert len(cuts) >= 60
+
+
+@pytest.mark.parametrize("bad", [0, 9_000, 19_999])
+def test_what_is_refused_is_computed_all_the_same(a_ticket_a_call, bad):
+    """By who was told to assume that it is finite, however many calls the work is cut into."""
+    random = np.random.default_rng(0)
+    X = random.normal(size=(20_000, 12)).astype("float32")
+    model = fastml.MLPClassifier((48, 24), random_state=0).partial_fit(
+        X, X[:, 0] > 0, classes=[0, 1]
+    )
+    expected = model.predict_proba(X)
+    X[bad, 3] = np.nan
+    cuts = a_ticket_a_call()
+    with pytest.raises(ValueError, match=r"Input X contains NaN\.\nMLPClassifier does not accept"):
+        model.predict_proba(X)
+    assert cuts
+    with sklearn.config_context(assume_finite=True):
+        found = model.predict_proba(X)
+    assert np.isnan(found[bad]).all()
+    others = np.arange(len(X)) != bad
+    assert (found[others] == expected[others]).all()
 
 
 def test_a_call_needs_a_state_at_its_place():

@@ -195,6 +195,9 @@ def test_where_bytes_are_written(monkeypatch):
     assert not _codes.codes_pay(60_000, 784, 20)
     assert not _codes.codes_pay(1_000_000, 8)
     assert not _codes.codes_pay(1000, 16)
+    assert _codes.codes_pay(1000, 1 << 17) == here
+    assert not _codes.codes_pay(1000, (1 << 17) + 1)  # sums of 32 bits would overflow
+    assert 127**2 * (1 << 17) < 2**31 <= 127**2 * ((1 << 17) + 3000)
     assert VECTORS * lanes_of(np.int32) == VECTORS * lanes_of(np.float32)
     shares = [_codes.most_looks(d) for d in (1, 8, 16, 64, 784, 10**6)]
     assert shares == sorted(shares)
