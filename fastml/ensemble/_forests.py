@@ -48,13 +48,20 @@ def _grow_trees(base: Any, random_state: Any, X: Any, y: Any, sample_weight: Any
     try:
         with _side_by_side():
             base.fit(X, y, sample_weight)
-    except RuntimeError as error:
-        if str(error) != "can't start new thread":
+    except Exception as error:
+        if not _lacks_threads(error):
             raise
         if generator is not None:
             generator.set_state(drawn)
         with joblib.parallel_config("sequential"):
             base.fit(X, y, sample_weight)
+
+
+def _lacks_threads(error: BaseException | None) -> bool:
+    """Say whether no more threads could be started: a pool that has some fails while it tidies."""
+    while error is not None and str(error) != "can't start new thread":
+        error = error.__context__
+    return error is not None
 
 
 def _fitted_trees(trees: Any) -> list[Any]:

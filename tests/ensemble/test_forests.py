@@ -82,7 +82,8 @@ def test_lists_made_from_the_order_of_the_table_give_the_same_trees():
             assert found["values"].tobytes() == expected["values"].tobytes()
 
 
-def test_where_no_thread_can_be_started_the_forest_is_the_same(monkeypatch):
+@pytest.mark.parametrize("there_are", [0, 1, 2, 4])
+def test_where_threads_cannot_be_started_the_forest_is_the_same(monkeypatch, there_are):
     X, y = np.random.default_rng(0).normal(size=(200, 4)), np.arange(200) % 3
 
     def grown():
@@ -90,12 +91,16 @@ def test_where_no_thread_can_be_started_the_forest_is_the_same(monkeypatch):
         model = fastml.RandomForestClassifier(5, random_state=generator).fit(X, y)
         return [tree.random_state for tree in model.estimators_], model.predict_proba(X)
 
-    expected = grown()
+    expected, start, left = grown(), threading.Thread.start, [there_are]
 
-    def start(self):
-        raise RuntimeError("can't start new thread")
+    def start_some(self):
+        left[0] -= 1
+        if left[0] < 0:
+            raise RuntimeError("can't start new thread")
+        start(self)
 
-    monkeypatch.setattr(threading.Thread, "start", start)
-    found = grown()
+    monkeypatch.setattr(threading.Thread, "start", start_some)
+    with fastml.num_threads(3):
+        found = grown()
     assert found[0] == expected[0]
     assert (found[1] == expected[1]).all()
