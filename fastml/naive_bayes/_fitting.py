@@ -143,6 +143,10 @@ class FitsInPieces:
                         "sample_weight is too large or too small, or weights are negative."
                     )
 
+    def _comparable(self, likelihoods: Array, X: Any) -> Array:
+        """Return joint log-likelihoods of X, those changed that could not be compared."""
+        return likelihoods
+
     @over_blocks
     def predict_joint_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the joint probability of each row and class.
@@ -174,7 +178,8 @@ class FitsInPieces:
         -------
         logarithms : ndarray (n_samples, n_classes) of float64
         """
-        joint = self.predict_joint_log_proba(X)
+        self = as_of_now(self)
+        joint = self._comparable(self.predict_joint_log_proba(X), X)
         with np.errstate(invalid="ignore"):  # where no class is possible
             joint = joint - joint.max(axis=1, keepdims=True)
         return np.asarray(joint - np.log(np.exp(joint).sum(axis=1, keepdims=True)))
