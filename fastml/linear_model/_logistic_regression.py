@@ -143,7 +143,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
             )
         with fitted_at_once(self) as twin:
             if reason is None:
-                table = table_of(X, y, sample_weight)
+                table = table_of(self, X, y, sample_weight)
                 if table is not None:
                     reason = twin._minimise(*rows_of(twin, table))
                 else:

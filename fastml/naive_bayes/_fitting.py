@@ -70,7 +70,7 @@ class FitsInPieces:
         TypeError, ValueError
             On bad input, in scikit-learn's words; the estimator is then as it was.
         """
-        table = None if self._fit_table is None else table_of(X, y, sample_weight)
+        table = None if self._fit_table is None else table_of(self, X, y, sample_weight)
         with fitted_at_once(self) as twin:
             if table is not None and twin._fit_table is not None:
                 twin._fit_table(table)

@@ -219,7 +219,8 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
         return found[1]
 
     def _comparable(self, likelihoods: Array, X: Any) -> Array:
-        distant, model = np.isneginf(likelihoods).all(axis=1), self._model()
+        distant = np.asarray(np.isneginf(likelihoods).all(axis=1))
+        model = self._model()
         if model is None or not distant.any():
             return likelihoods
         return compare_distant(likelihoods, distant, self._check_X(X), model)
