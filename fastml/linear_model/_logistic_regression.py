@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
 
-from ..core.classes import check_classes, number_classes
+from ..core.classes import check_classes, name_classes, number_classes
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import as_of_now, fitted_at_once
 from ..core.sklearn_compat import fit_context
@@ -254,7 +254,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         found = predicted(self, X, labels)
         if found is None:
             return np.asarray(super().predict(X))
-        return np.asarray(self.classes_.take(found))
+        return name_classes(self.classes_, found)
 
     @over_blocks
     def predict_proba(self, X: ArrayLike) -> Array:

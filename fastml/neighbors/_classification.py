@@ -10,6 +10,7 @@ import sklearn.neighbors
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from ..core.classes import name_classes
 from ..core.estimator import as_of_now, fitted_at_once
 from ..core.validation import Array
 from ..execution import over_blocks
@@ -55,7 +56,9 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
         self = as_of_now(self)
         if getattr(self, "_search", None) is None:
             return np.asarray(super().predict(X))
-        return stacked([classes.take(labels) for classes, labels, _ in self._votes(X, False)], self)
+        return stacked(
+            [name_classes(classes, labels) for classes, labels, _ in self._votes(X, False)], self
+        )
 
     @over_blocks
     def predict_proba(self, X: ArrayLike | None) -> Any:
@@ -153,7 +156,7 @@ class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsCla
             return np.asarray(super().predict(X))
         columns = []
         for k, (classes, winners, _) in enumerate(self._votes(search, X, False)):
-            labels, outliers = classes.take(winners), winners < 0
+            labels, outliers = name_classes(classes, winners), winners < 0
             if outliers.any():
                 labels[outliers] = self.outlier_label_[k]
             columns.append(labels)

@@ -13,6 +13,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
+from ..core.classes import name_classes
 from ..core.documentation import documented
 from ..core.estimator import as_of_now, keep_parameters
 from ..core.sklearn_compat import available_if, fit_context
@@ -268,7 +269,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
             codes = (z > 0).reshape(-1)
         else:
             codes = np.zeros(len(z), np.intp)
-        return np.asarray(self.classes_.take(codes))
+        return name_classes(self.classes_, codes)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import fastml
 from fastml.core.classes import count_classes, name_classes, number_classes
 
 
@@ -17,6 +18,39 @@ def test_numbers_are_named(classes):
     named = name_classes(classes, numbers)
     assert (named == classes[numbers]).all()
     assert named.dtype == classes.dtype
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        np.arange(3),
+        np.array([True, False, True]),
+        np.array([-1, 5, 1 << 62]),
+        np.array([-1, 5, 1 << 62])[::-1],
+        np.array([0.5, -0.0, np.nan]),
+        np.array([0.5, 1.5, 2.5], dtype=">f8"),
+        np.array([1 << 63, 0, 1], dtype=np.uint64),
+        np.array(["2020-01-01", "NaT", "1970-01-01"], dtype="datetime64[s]"),
+        np.array(["a", "bc", ""]),
+        np.array(["a", None, 3], dtype=object),
+        np.array([0.5, 1.5, 2.5], dtype=np.float32),
+    ],
+    ids=lambda classes: str(classes.dtype),
+)
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.bool_])
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_many_numbers_are_named(classes, dtype, n_threads):
+    numbers = (np.arange(200_003) * 7 % 11 % 3).astype(dtype)
+    with fastml.num_threads(n_threads):
+        named = name_classes(classes, numbers)
+    assert named.dtype == classes.dtype
+    assert named.tobytes() == classes.take(numbers).tobytes()
+
+
+def test_no_number_points_past_the_classes():
+    classes = np.array([3, 7])
+    assert name_classes(classes, np.full(1000, -1, np.int32)).tolist() == [7] * 1000
+    assert name_classes(classes, np.full(1000, 5, np.int32)).tolist() == [7] * 1000
 
 
 @pytest.mark.parametrize(
