@@ -251,7 +251,7 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
         if found is None:
             return np.asarray(super().predict(X))
         means, classes = found
-        return name_classes(classes, means.argmax(axis=1))
+        return name_classes(classes, means.argmax(axis=1), means.shape[1])
 
 
 @documented(PARAMETERS)

@@ -254,7 +254,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         found = predicted(self, X, labels)
         if found is None:
             return np.asarray(super().predict(X))
-        return name_classes(self.classes_, found)
+        return name_classes(self.classes_, found, max(2, len(self.coef_)))
 
     @over_blocks
     def predict_proba(self, X: ArrayLike) -> Array:

@@ -57,7 +57,11 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
         if getattr(self, "_search", None) is None:
             return np.asarray(super().predict(X))
         return stacked(
-            [name_classes(classes, labels) for classes, labels, _ in self._votes(X, False)], self
+            [
+                name_classes(classes, labels, len(classes))
+                for classes, labels, _ in self._votes(X, False)
+            ],
+            self,
         )
 
     @over_blocks
@@ -156,7 +160,7 @@ class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsCla
             return np.asarray(super().predict(X))
         columns = []
         for k, (classes, winners, _) in enumerate(self._votes(search, X, False)):
-            labels, outliers = name_classes(classes, winners), winners < 0
+            labels, outliers = name_classes(classes, winners, len(classes)), winners < 0
             if outliers.any():
                 labels[outliers] = self.outlier_label_[k]
             columns.append(labels)

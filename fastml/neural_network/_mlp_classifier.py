@@ -261,15 +261,16 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
     def _decided(self, z: Array) -> Array:
         """Return the classes or labels that z stands for."""
+        n_classes = z.shape[1]
         if self.out_activation_ == "softmax":
             codes = z.argmax(axis=1)
         elif z.shape[1] > 1:
             return (z > 0).astype(np.int64)
         elif len(self.classes_) > 1:
-            codes = (z > 0).reshape(-1)
+            codes, n_classes = (z > 0).reshape(-1), 2
         else:
             codes = np.zeros(len(z), np.intp)
-        return name_classes(self.classes_, codes)
+        return name_classes(self.classes_, codes, n_classes)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
