@@ -40,6 +40,28 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
     array(['a'], dtype='<U1')
     """
 
+    def fit(self, X: Any, y: Any) -> Self:
+        """Keep the rows and their classes.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            The rows; where ``metric='precomputed'``, the distances between them.
+        y : array-like (n_samples,) or (n_samples, n_outputs)
+            Each row's class.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, in scikit-learn's words; the estimator is then as it was.
+        """
+        super().fit(X, y)
+        return self
+
     @over_blocks
     def predict(self, X: ArrayLike | None) -> Array:
         """Return the class with the most votes for each row.
