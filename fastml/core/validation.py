@@ -117,7 +117,7 @@ def all_finite(x: Array) -> bool:
     from ..kernels.ops import finite
 
     sums = np.empty(-(-x.size // _ELEMENTS_A_TICKET), x.dtype)
-    members = min(team_size(0.1 * x.size), len(sums))
+    members = min(team_size(0.1 * _ELEMENTS_A_TICKET * len(sums)), len(sums))
     run_team(finite.all_finite, members, _ELEMENTS_A_TICKET, new_state(), x, sums)
     return not sums.any()
 
