@@ -15,10 +15,10 @@ from sklearn.base import (
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import _check_sample_weight
 
 from ..core.checkpoint import Checkpoint, CheckpointFile, ResumableMixin, open_checkpoint
-from ..core.estimator import as_of_now, samples
+from ..core.estimator import check_fitted, samples
 from ..core.parameters import ParametersMixin
 from ..core.passes import tree_sum
 from ..core.threads import new_state, run_team, team_size
@@ -173,7 +173,7 @@ class BaseKMeans(
                 return labels
         X = self._if_sparse(X)
         if is_blocks(X):
-            check_is_fitted(as_of_now(self))  # another thread may be fitting
+            check_fitted(self)
             return np.asarray(map_blocks(type(self).predict, self, X))
         data, points = self._samples_and_centers(X)
         return self._nearest(data, points)
@@ -223,7 +223,7 @@ class BaseKMeans(
             return distances_to(plain, known)
         X = self._if_sparse(X)
         if is_blocks(X):
-            check_is_fitted(as_of_now(self))  # another thread may be fitting
+            check_fitted(self)
             return np.asarray(map_blocks(type(self).transform, self, X))
         data, points = self._samples_and_centers(X)
         if self._spherical:
@@ -249,7 +249,7 @@ class BaseKMeans(
         """
         X = self._if_sparse(X)
         if is_blocks(X):
-            check_is_fitted(as_of_now(self))  # another thread may be fitting
+            check_fitted(self)
             return -inertia_of(self, as_table(X, None, sample_weight))
         data, points = self._samples_and_centers(X)
         weights = np.array(_check_sample_weight(sample_weight, data, dtype=np.float64))
@@ -259,7 +259,7 @@ class BaseKMeans(
         """Return X as it is, or if it is sparse with its zeros: an array, or blocks of rows."""
         if not is_sparse(X):
             return X
-        check_is_fitted(as_of_now(self))  # another thread may be fitting
+        check_fitted(self)
         return sparse_samples(self, X, dtype=self._fitted_centers.points.dtype)
 
     @property
@@ -286,7 +286,7 @@ class BaseKMeans(
 
     def _samples_and_centers(self, X: ArrayLike) -> tuple[Array, Array]:
         """Return X, checked, and the centres it was checked against."""
-        check_is_fitted(as_of_now(self))  # another thread may be fitting
+        check_fitted(self)
         points = self._fitted_centers.points
         data = samples(self, X, dtype=points.dtype)
         if data.shape[1] != points.shape[1]:  # another thread is fitting

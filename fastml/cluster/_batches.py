@@ -106,7 +106,7 @@ class RunningMeans:
         least[most] = False
         if np.count_nonzero(least) > 0.5 * len(batch):
             least[np.argsort(self.counts)[len(batch) // 2 :]] = False
-        n_least = np.count_nonzero(least)
+        n_least = int(np.count_nonzero(least))
         if n_least:
             rows = random_state.choice(len(batch), n_least, replace=False)
             self.points[least] = self.means[least] = batch[rows]

@@ -53,10 +53,8 @@ class _Alias:
 
     def __init__(self, X: Array) -> None:
         self.owner = X
-        self.__array_interface__ = {
-            **X.__array_interface__,
-            "data": (X.__array_interface__["data"][0], False),
-        }
+        interface = X.__array_interface__  # a new one each time
+        self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
 
 
 def readable(X: Array) -> Array:

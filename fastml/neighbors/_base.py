@@ -9,9 +9,9 @@ import scipy.sparse
 from numpy.typing import ArrayLike
 from sklearn.neighbors import BallTree, KDTree
 from sklearn.neighbors._base import NeighborsBase
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from ..core.estimator import as_of_now, fitted_at_once, take_plain
+from ..core.estimator import as_of_now, check_fitted, fitted_at_once, take_plain
 from ..core.parameters import ParametersMixin
 from ..core.validation import Array, check_finite, check_sparse
 from ..execution import over_blocks
@@ -148,7 +148,7 @@ class FastNeighbors(FastSearch):
             On bad input, in scikit-learn's words.
         """
         self = as_of_now(self)
-        check_is_fitted(self)
+        check_fitted(self)
         search = self._search_for(X)
         if search is None:
             return super().kneighbors(X, n_neighbors, return_distance)  # type: ignore[misc]
@@ -227,7 +227,7 @@ class FastRadius(FastSearch):
             On bad input, in scikit-learn's words.
         """
         self = as_of_now(self)
-        check_is_fitted(self)
+        check_fitted(self)
         search = self._search_for(X)
         if search is None:
             return super().radius_neighbors(  # type: ignore[misc]
