@@ -179,7 +179,7 @@ class KMeans(BaseKMeans):
                 if sample_weight is not None:
                     sample_weight = checked_weights(sample_weight, rows)
                 X = rows
-            table = table_of(X, None, sample_weight)
+            table = table_of(self, X, None, sample_weight)
             fit: ArrayFit | TableFit
             if table is None:
                 fit = ArrayFit(self, X, sample_weight, deadline)

@@ -281,7 +281,7 @@ class MiniBatchKMeans(BaseKMeans):
 
     def _source(self, X: Any, sample_weight: Any) -> Source:
         """Return what batches are drawn from."""
-        table = None if is_sparse(X) else table_of(X, None, sample_weight)
+        table = None if is_sparse(X) else table_of(self, X, None, sample_weight)
         if table is None:
             data = samples_or_rows(self, X, reset=True)
             return ArraySource(data, checked_weights(sample_weight, data))

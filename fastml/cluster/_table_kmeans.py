@@ -12,7 +12,7 @@ from ..core.callbacks import FitTask
 from ..core.checkpoint import Checkpoint
 from ..core.validation import Array
 from ..data import Table
-from ..execution import Passes, set_features
+from ..execution import Passes, last_pass, set_features
 from ._lloyd import Clustering, Reason
 from ._parallel import parallel_rows, rows_drawn
 from ._plusplus import moderate_exponent
@@ -67,8 +67,9 @@ class TableFit:
         )  # fmt: skip
         best: Clustering | None = None
         so_far: list[Any] = []
+        data = {"X": self._given.X, "metadata": last_pass}
         task = FitTask(
-            estimator, self.n_runs * estimator.max_iter, {"X": self._given.X},
+            estimator, self.n_runs * estimator.max_iter, data,
             lambda: {"cluster_centers_": so_far[0].points.copy(), "n_iter_": so_far[0].n_iter},
             "iteration",
         )  # fmt: skip

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
 
-from ..core.classes import check_classes, number_classes
+from ..core.classes import check_classes, name_classes, number_classes
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import as_of_now, fitted_at_once
 from ..core.parameters import ParametersMixin
@@ -144,7 +144,7 @@ class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # t
             )
         with fitted_at_once(self) as twin:
             if reason is None:
-                table = table_of(X, y, sample_weight)
+                table = table_of(self, X, y, sample_weight)
                 if table is not None:
                     reason = twin._minimise(*rows_of(twin, table))
                 else:
@@ -255,7 +255,7 @@ class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # t
         found = predicted(self, X, labels)
         if found is None:
             return np.asarray(super().predict(X))
-        return np.asarray(self.classes_.take(found))
+        return name_classes(self.classes_, found, max(2, len(self.coef_)))
 
     @over_blocks
     def predict_proba(self, X: ArrayLike) -> Array:

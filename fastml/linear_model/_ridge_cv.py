@@ -302,7 +302,7 @@ class RidgeCV(ParametersMixin, linear_model.RidgeCV):  # type: ignore[misc]
 
     def _fit_dense(self, X: Any, y: Any, sample_weight: Any) -> str | None:
         """Fit, or return what asks for scikit-learn's code."""
-        table = table_of(X, y, sample_weight) if self.cv is None else None
+        table = table_of(self, X, y, sample_weight) if self.cv is None else None
         if table is not None and self._fit_table(table):
             return None
         rows, y_, weights = checked_rows(self, X, y, sample_weight)

@@ -71,7 +71,7 @@ class FitsInPieces(ParametersMixin):
         TypeError, ValueError
             On bad input, in scikit-learn's words; the estimator is then as it was.
         """
-        table = None if self._fit_table is None else table_of(X, y, sample_weight)
+        table = None if self._fit_table is None else table_of(self, X, y, sample_weight)
         with fitted_at_once(self) as twin:
             if table is not None and twin._fit_table is not None:
                 twin._fit_table(table)
@@ -144,6 +144,10 @@ class FitsInPieces(ParametersMixin):
                         "sample_weight is too large or too small, or weights are negative."
                     )
 
+    def _comparable(self, likelihoods: Array, X: Any) -> Array:
+        """Return joint log-likelihoods of X, those changed that could not be compared."""
+        return likelihoods
+
     @over_blocks
     def predict_joint_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the joint probability of each row and class.
@@ -175,7 +179,8 @@ class FitsInPieces(ParametersMixin):
         -------
         logarithms : ndarray (n_samples, n_classes) of float64
         """
-        joint = self.predict_joint_log_proba(X)
+        self = as_of_now(self)
+        joint = self._comparable(self.predict_joint_log_proba(X), X)
         with np.errstate(invalid="ignore"):  # where no class is possible
             joint = joint - joint.max(axis=1, keepdims=True)
         return np.asarray(joint - np.log(np.exp(joint).sum(axis=1, keepdims=True)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any, Self
 
 import numpy as np
 import sklearn.neighbors
@@ -33,6 +34,28 @@ class KNeighborsRegressor(FastNeighbors, sklearn.neighbors.KNeighborsRegressor):
     >>> model.fit([[0.0], [1.0], [5.0]], [1.0, 2.0, 9.0]).predict([[0.4]])
     array([1.5])
     """
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Keep the rows and their targets.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            The rows; where ``metric='precomputed'``, the distances between them.
+        y : array-like (n_samples,) or (n_samples, n_outputs)
+            Each row's target.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, in scikit-learn's words; the estimator is then as it was.
+        """
+        super().fit(X, y)
+        return self
 
     @over_blocks
     def predict(self, X: ArrayLike | None) -> Array:
@@ -67,6 +90,28 @@ class RadiusNeighborsRegressor(FastRadius, sklearn.neighbors.RadiusNeighborsRegr
     >>> model.fit([[0.0], [1.0], [5.0]], [1.0, 2.0, 9.0]).predict([[0.4]])
     array([1.5])
     """
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Keep the rows and their targets.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            The rows; where ``metric='precomputed'``, the distances between them.
+        y : array-like (n_samples,) or (n_samples, n_outputs)
+            Each row's target.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, in scikit-learn's words; the estimator is then as it was.
+        """
+        super().fit(X, y)
+        return self
 
     @over_blocks
     def predict(self, X: ArrayLike | None) -> Array:

@@ -12,6 +12,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
+from ..core.classes import name_classes
 from ..core.documentation import documented
 from ..core.estimator import as_of_now, keep_parameters
 from ..core.sklearn_compat import available_if, fit_context
@@ -260,15 +261,16 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
     def _decided(self, z: Array) -> Array:
         """Return the classes or labels that z stands for."""
+        n_classes = z.shape[1]
         if self.out_activation_ == "softmax":
             codes = z.argmax(axis=1)
         elif z.shape[1] > 1:
             return (z > 0).astype(np.int64)
         elif len(self.classes_) > 1:
-            codes = (z > 0).reshape(-1)
+            codes, n_classes = (z > 0).reshape(-1), 2
         else:
             codes = np.zeros(len(z), np.intp)
-        return np.asarray(self.classes_.take(codes))
+        return name_classes(self.classes_, codes, n_classes)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

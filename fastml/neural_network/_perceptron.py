@@ -19,7 +19,7 @@ from ..core.estimator import unchanged_on_error
 from ..core.parameters import ParametersMixin
 from ..core.validation import Array, check_finite, is_plain
 from ..data import Blocks, Table, is_blocks, is_sparse
-from ..execution import Plan, on_cluster, table_of
+from ..execution import Plan, last_pass, on_cluster, table_of
 from ..kernels.neural_network.bundles import Samples
 from ._architecture import ACTIVATIONS, Architecture
 from ._initial import hidden_activations, hidden_widths, initial_parameters
@@ -217,7 +217,9 @@ class BasePerceptron(ResumableMixin, ParametersMixin, BaseEstimator, ABC):  # ty
                 incremental=incremental,
             )  # fmt: skip
             metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
-            given = {"X": X, "y": y, "metadata": metadata}
+            by_passes = self.solver == "lbfgs" and not isinstance(data, Samples)
+            told = (lambda: {**metadata, **last_pass()}) if by_passes else metadata
+            given = {"X": X, "y": y, "metadata": told}
             diverged = train(loop, resuming, random_state, given)
             fitted = loop.attributes()
             self.__dict__.update(fitted)
@@ -242,7 +244,7 @@ class BasePerceptron(ResumableMixin, ParametersMixin, BaseEstimator, ABC):  # ty
                 f"solver={self.solver!r} trains on one machine: leave the engine of the client, "
                 "or use solver='lbfgs'."
             )
-        return table_of(X, y, sample_weight)
+        return table_of(self, X, y, sample_weight)
 
     def _plan(self, X: Blocks) -> Plan | None:
         """Return what a fit of blocks does with rows, None if it needs them all at once."""
