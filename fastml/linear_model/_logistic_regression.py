@@ -16,6 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, column_or_1d, validat
 from ..core.classes import check_classes, name_classes, number_classes
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import as_of_now, fitted_at_once
+from ..core.parameters import ParametersMixin
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_finite, contiguous
 from ..data import Blocks
@@ -34,7 +35,7 @@ _PENALTY = signature(linear_model.LogisticRegression).parameters["penalty"].defa
 _NO_L1 = (0, signature(linear_model.LogisticRegression).parameters["l1_ratio"].default)
 
 
-class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
+class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # type: ignore[misc]
     """Logistic regression, binary and multinomial, minimised to rounding in any units.
 
     scikit-learn's class with another ``fit`` for dense X, no penalty or the squared norm, and the

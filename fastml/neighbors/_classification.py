@@ -8,10 +8,9 @@ from typing import Any, Self
 import numpy as np
 import sklearn.neighbors
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
 from ..core.classes import name_classes
-from ..core.estimator import as_of_now, fitted_at_once
+from ..core.estimator import as_of_now, check_fitted, fitted_at_once
 from ..core.validation import Array
 from ..execution import over_blocks
 from ._base import FastNeighbors, FastRadius
@@ -176,7 +175,7 @@ class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsCla
             If nobody votes for a row and there is no ``outlier_label``.
         """
         self = as_of_now(self)
-        check_is_fitted(self)
+        check_fitted(self)
         search = self._search_for(X)
         if search is None:
             return np.asarray(super().predict(X))
@@ -208,7 +207,7 @@ class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsCla
             If nobody votes for a row and there is no ``outlier_label``.
         """
         self = as_of_now(self)
-        check_is_fitted(self)
+        check_fitted(self)
         search = self._search_for(X)
         if search is None:
             return super().predict_proba(X)

@@ -8,9 +8,8 @@ from typing import Any, Self
 import numpy as np
 import sklearn.neighbors
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
-from ..core.estimator import as_of_now
+from ..core.estimator import as_of_now, check_fitted
 from ..core.validation import Array
 from ..execution import over_blocks
 from ._base import FastNeighbors, FastRadius
@@ -130,7 +129,7 @@ class RadiusNeighborsRegressor(FastRadius, sklearn.neighbors.RadiusNeighborsRegr
             there is none.
         """
         self = as_of_now(self)
-        check_is_fitted(self)
+        check_fitted(self)
         search = self._search_for(X)
         if search is None:
             return np.asarray(super().predict(X))

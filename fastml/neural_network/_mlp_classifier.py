@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
@@ -247,7 +246,8 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         self = as_of_now(self)
         z = self._applied(X, network.SCORES)
         if self.out_activation_ == "softmax":
-            return np.asarray(log_softmax(z, axis=1))
+            z = z - z.max(axis=1, keepdims=True)  # the largest is 0: no exponential overflows
+            return np.asarray(z - np.log(np.exp(z).sum(axis=1, keepdims=True)))
         if len(self.classes_) == 1:
             return np.zeros_like(z)
         if z.shape[1] == 1:
