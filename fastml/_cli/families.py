@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 #: What every call needs.
-ALWAYS = ("team", "finite numbers")
+ALWAYS = ("team", "finite numbers", "labels")
 FAMILIES = {
     "kmeans": ("nearest centroid", "k-means seeding", "k-means", "mini-batch k-means"),
     "perceptron": ("perceptron",),

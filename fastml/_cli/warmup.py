@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse
 
 import fastml
+from fastml.core import classes as _classes
 from fastml.core import crew
 from fastml.core import validation as _validation
 from fastml.kernels.machine import notice
@@ -119,6 +120,11 @@ def _finite(X: Any) -> None:
     _validation.all_finite(np.ascontiguousarray(X).reshape(-1))
 
 
+def _labels(X: Any) -> None:
+    y = np.arange(999)
+    _classes.name_classes(np.array([-1, 1]), _classes.number_classes(y % 2)[1], 2)
+
+
 def _team(X: Any) -> None:
     crew._compile_gate()
 
@@ -133,6 +139,7 @@ def paths() -> Iterator[tuple[str, Callable[[], None]]]:
     work = {
         "team": _team,
         "finite numbers": _finite,
+        "labels": _labels,
         "sigmoid": _sigmoid,
         "dense layer": _layer,
         "nearest centroid": _centroids,

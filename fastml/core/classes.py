@@ -14,6 +14,8 @@ Array = NDArray[Any]
 
 #: Targets a ticket, and the widest range of whole numbers that a table stands for.
 _BLOCK, _WIDEST = 1 << 16, 1 << 12
+#: So few numbers are sooner looked at by NumPy.
+_FEW = 256
 
 
 def check_classes(y: Array) -> None:
@@ -57,27 +59,61 @@ def number_classes(y: Array, known: Array | None = None) -> tuple[Array, NDArray
     return known, np.where(known[at] == y, at, -1).astype(np.int32)
 
 
-def name_classes(classes: Array, numbers: Array) -> Array:
-    """Return the class of each number: ``classes[numbers]``, but ten times faster for 0, 1, 2 ...
+def named_classes(classes: Any, n_classes: int) -> Array:
+    """Return ``classes_``, which somebody may have replaced, as an array.
+
+    Raises
+    ------
+    ValueError
+        If it has another shape than was fitted.
+    """
+    found = np.asarray(classes)
+    if found.shape != (n_classes,):
+        raise ValueError(f"classes_ has shape {found.shape}, expected ({n_classes},).")
+    return found
+
+
+def name_classes(classes: Any, numbers: Array, n_classes: int) -> Array:
+    """Return the class of each number: ``classes[numbers]``, but sooner.
+
+    Ten times for the classes 0, 1, 2 ..., and on all threads for others of eight bytes.
 
     Parameters
     ----------
-    classes : ndarray (n_classes,)
-    numbers : ndarray (n_samples,) of integers from 0 to n_classes - 1
+    classes : array-like (n_classes,)
+    numbers : ndarray (n_samples,) of integers or bool
+        From 0 to n_classes - 1.  What -1 is named is not defined.
+    n_classes : int
 
     Returns
     -------
     named : ndarray (n_samples,) of the classes' type
 
+    Raises
+    ------
+    ValueError
+        If there are more or fewer classes.
+
     Examples
     --------
-    >>> name_classes(np.array(["a", "b"]), np.array([1, 0]))
+    >>> name_classes(["a", "b"], np.array([1, 0]), 2)
     array(['b', 'a'], dtype='<U1')
     """
-    few = len(numbers) <= 256  # sooner named than their classes are looked at
-    if not few and classes.dtype.kind in "iu" and np.array_equal(classes, np.arange(len(classes))):
+    from ..kernels.ops import classes as kernels
+
+    classes = named_classes(classes, n_classes)
+    if len(numbers) <= _FEW:  # sooner named than their classes are looked at
+        return np.asarray(classes.take(numbers))
+    if classes.dtype.kind in "iu" and np.array_equal(classes, np.arange(len(classes))):
         return numbers.astype(classes.dtype)
-    return np.asarray(classes[numbers])
+    if classes.dtype.hasobject or classes.itemsize != 8:
+        return np.asarray(classes.take(numbers))
+    values = np.ascontiguousarray(classes).view(np.int64)
+    named = np.empty(len(numbers), np.int64)
+    members = min(team_size(0.5 * len(numbers)), -(-len(numbers) // _BLOCK))
+    short = np.ascontiguousarray(numbers, np.int32)
+    run_team(kernels.name_numbers, members, values, short, _BLOCK, new_state(), named)
+    return named.view(classes.dtype)
 
 
 def count_classes(y: Array) -> tuple[Array, Array, Array]:

@@ -18,8 +18,10 @@ from joblib.parallel import get_active_backend
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
+from ..core.classes import name_classes
 from ..core.documentation import documented
 from ..core.estimator import fitted_at_once
+from ..core.parameters import ParametersMixin
 from ..core.sklearn_compat import fit_context
 from ..core.threads import get_num_threads
 from ..core.validation import Array, check_compressed, check_sparse, check_weight_sum, is_plain
@@ -72,7 +74,7 @@ def _fitted_trees(trees: Any) -> list[Any]:
     return [each.now() for each in fitted]
 
 
-class ExactForest:
+class ExactForest(ParametersMixin):
     """Mixin before a forest of scikit-learn."""
 
     _tree_type: type[ExactTree]
@@ -247,10 +249,10 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
         y : ndarray (n_samples,)
         """
         found = self._mean(X)
-        answers: Array = (
-            super().predict(X) if found is None else found[1].take(found[0].argmax(axis=1))
-        )
-        return answers
+        if found is None:
+            return np.asarray(super().predict(X))
+        means, classes = found
+        return name_classes(classes, means.argmax(axis=1), means.shape[1])
 
 
 @documented(PARAMETERS)

@@ -13,9 +13,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
 
-from ..core.classes import check_classes, number_classes
+from ..core.classes import check_classes, name_classes, number_classes
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import as_of_now, fitted_at_once
+from ..core.parameters import ParametersMixin
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_finite, contiguous
 from ..data import Blocks
@@ -35,7 +36,7 @@ _PENALTY = signature(linear_model.LogisticRegression).parameters["penalty"].defa
 _NO_L1 = (0, signature(linear_model.LogisticRegression).parameters["l1_ratio"].default)
 
 
-class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
+class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # type: ignore[misc]
     """Logistic regression, binary and multinomial, minimised to rounding in any units.
 
     scikit-learn's class with another ``fit`` for dense X, no penalty or the squared norm, and the
@@ -144,7 +145,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
             )
         with fitted_at_once(self) as twin:
             if reason is None:
-                table = table_of(X, y, sample_weight)
+                table = table_of(self, X, y, sample_weight)
                 if table is not None:
                     reason = twin._minimise(*rows_of(twin, table))
                 else:
@@ -275,7 +276,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         found = predicted(self, X, labels)
         if found is None:
             return np.asarray(super().predict(X))
-        return np.asarray(self.classes_.take(found))
+        return name_classes(self.classes_, found, max(2, len(self.coef_)))
 
     @over_blocks
     def predict_proba(self, X: ArrayLike) -> Array:

@@ -1,4 +1,4 @@
-"""Numbering the classes of whole-number targets, at the speed of memory."""
+"""Numbering the classes of whole-number targets, and naming numbers, at the speed of memory."""
 
 from __future__ import annotations
 
@@ -118,3 +118,24 @@ def number_classes(y, low, numbers, block_size, state, classes):
                 value = y[i] - low
                 inside = value >= 0 and value < numbers.size
                 classes[i] = numbers[value] if inside else -1
+
+
+@kernel
+def name_numbers(values, numbers, block_size, state, named):
+    """Write the value of every number, as a member of a team.
+
+    Parameters
+    ----------
+    values : IN (n_classes,) int64
+    numbers : IN (n_samples,) int32; what is no class's number has the last one's value
+    block_size : int, numbers a ticket
+    state : IN/OUT the team's state, zero at the start
+    named : OUT (n_samples,) int64
+    """
+    last = np.uint32(values.size - 1)
+    while True:
+        start = take_ticket(state) * block_size
+        if start >= numbers.size:
+            return
+        for i in range(start, min(start + block_size, numbers.size)):
+            named[i] = values[min(np.uint32(numbers[i]), last)]
