@@ -68,7 +68,9 @@ def test_every_kind_of_source(kind, dtype, tmp_path):
     with fastml.num_threads(1 if kind in list(KINDS)[::2] else 3):
         model = fit("tree", open_as(kind, X, 4001, tmp_path), y)
     assert nodes(model) == nodes(expected)
-    np.testing.assert_array_equal(model.predict(X), expected.predict(X))
+    (tmp_path / "again").mkdir()
+    again = open_as(kind, X, 4001, tmp_path / "again")
+    np.testing.assert_array_equal(model.predict(again), expected.predict(X))
 
 
 def test_missing_values_and_names(tmp_path):
