@@ -427,9 +427,7 @@ class MiniBatchKMeans(BaseKMeans):
     ) -> float:
         """Do one batch; return its inertia."""
         self._n_since_last_reassign += len(batch)
-        reassigns = self._n_since_last_reassign >= 10 * self.n_clusters or bool(
-            (means.counts == 0).any()
-        )
+        reassigns = self._n_since_last_reassign >= 10 * self.n_clusters or not means.counts.all()
         inertia = means.take(batch, weights)
         if reassigns:
             self._n_since_last_reassign = 0

@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state
 
 from ..core.callbacks import FitTask
@@ -17,6 +16,7 @@ from ..execution import Passes, last_pass, set_features
 from ._lloyd import Clustering, Reason
 from ._parallel import parallel_rows, rows_drawn
 from ._plusplus import moderate_exponent
+from ._spherical import to_unit_length
 from ._table_draws import Chances
 from ._table_fit import Scaled, Seen, TableRun, at_unit_length, look_at
 from ._table_seeding import plusplus_rows
@@ -77,7 +77,7 @@ class TableFit:
             for number in range(self.n_runs):
                 centers = self._start()
                 if estimator._spherical:
-                    normalize(centers, copy=False)
+                    to_unit_length(centers)
                 if estimator.verbose:
                     print("Initialization complete")
                 stop, n_iter, model = False, 0, None

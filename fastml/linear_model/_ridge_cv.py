@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import as_of_now, fitted_at_once
+from ..core.parameters import ParametersMixin
 from ..core.passes import Grid, TreeSum, tree_sum
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_finite, contiguous
@@ -145,7 +146,7 @@ def fold_scores(X: Array, Y: Array, n_folds: int, alphas: Array, center: bool, s
     return np.asarray(scores.mean(axis=0))
 
 
-class RidgeCV(linear_model.RidgeCV):  # type: ignore[misc]
+class RidgeCV(ParametersMixin, linear_model.RidgeCV):  # type: ignore[misc]
     """Ridge regression that chooses its penalty by leaving out rows, or folds of them.
 
     scikit-learn's class with another ``fit``: products of the rows are summed once, and serve every

@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import sklearn.naive_bayes
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import _check_sample_weight, check_non_negative
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    check_non_negative,
+)
 
-from ..core.classes import check_classes
+from ..core.classes import check_classes, name_classes
 from ..core.documentation import documented
 from ..core.estimator import as_of_now
 from ..core.passes import TreeSum
@@ -157,7 +161,9 @@ class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: i
             On bad input, in scikit-learn's words.
         """
         self = as_of_now(self)
-        return np.asarray(super().predict(X))
+        check_is_fitted(self)
+        labels = self._joint_log_likelihood(self._check_X(X)).argmax(axis=1)
+        return name_classes(self.classes_, labels, len(self.feature_log_prob_[0]))
 
     def _joint_log_likelihood(self, X: Array) -> Array:
         tables = [

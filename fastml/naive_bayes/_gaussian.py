@@ -188,7 +188,7 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
         if labels is None:  # a variance of zero, or a row that is not finite or out of range
             data = self._check_X(data)
             labels = self._comparable(self._joint_log_likelihood(data), data).argmax(axis=1)
-        return name_classes(self.classes_, labels)
+        return name_classes(self.classes_, labels, len(self.theta_))
 
     def _check_X(self, X: ArrayLike) -> Array:  # noqa: N802 (scikit-learn's name)
         return samples(self, X)

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..core.checkpoint import Checkpoint, CheckpointFile, ResumableMixin, open_checkpoint
 from ..core.estimator import unchanged_on_error
+from ..core.parameters import ParametersMixin
 from ..core.validation import Array, check_finite, is_plain
 from ..data import Blocks, Table, is_blocks, is_sparse
 from ..execution import Plan, last_pass, on_cluster, table_of
@@ -68,7 +69,7 @@ def require_perceptron(estimator: Any) -> None:
     check_is_fitted(estimator)
 
 
-class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
+class BasePerceptron(ResumableMixin, ParametersMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """A multi-layer perceptron, trained in compiled code.
 
     All that kernels read of a fitted estimator is one :class:`Network`, ``_network``: a call
