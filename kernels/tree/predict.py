@@ -1,15 +1,15 @@
 """Which leaf each row ends in, and what stands there.
 
-Rows are read once, a block at a time, into keys: whole numbers in the order of the values, which are
-compared and added to the number of a node in one step.  Whether the values are finite is seen on
+Rows are read once, a block at a time, into keys: whole numbers in the order of the values, whose
+comparison is added to the number of a node in one step.  Whether the values are finite is seen on
 the way.
 
-Siblings are neighbours and a leaf is its own left child below the largest of thresholds, so a step is
-``node = child + (x > threshold)`` without a branch.  Eight rows go down together, their nodes in
-registers, which hides the wait for memory: at first as many levels as rows go on average, then a few
-at a time, and after each time those that have arrived leave the list.  A node is 8 bytes where X
-is float32 and its parts fit, else 16.  Orders of the nodes that keep more of a way on a cache line gained
-nothing, nor would vectors: to gather takes longer than to load.
+Siblings are neighbours and a leaf is its own left child below the largest of thresholds, so a step
+is ``node = child + (x > threshold)`` without a branch.  Eight rows go down together, their nodes in
+registers, which hides the wait for memory: at first as many levels as rows go on average, then a
+few at a time, and after each time those that have arrived leave the list.  A node is 8 bytes where
+X is float32 and its parts fit, else 16.  Orders of the nodes that keep more of a way on a line
+of the cache gained nothing, nor would vectors: to gather takes longer than to load.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class Compact(NamedTuple):
 
     Node i of a tree that begins at ``root`` is number v = root + i of all.
 
-    nodes : (n_nodes,) or (2 * n_nodes,) uint64, one or two words a node.  The lower half of one, or
-        the first of two, is the key of the threshold, of a leaf the largest there is.  Above it stand
-        the feature, in 8 or 32 bits, and the left child, in 24 or 32, counted from the root; the
-        right one is next
+    nodes : (n_nodes,) or (2 * n_nodes,) uint64, one or two words a node.  The lower half of one,
+        or the first of two, is the key of the threshold, of a leaf the largest there is.  Above it
+        stand the feature, in 8 or 32 bits, and the left child, in 24 or 32, counted from the root;
+        the right one is next
     features : the same memory, as uint8 or uint32
     missing_right : (n_nodes,) uint8, 1 where missing values go right
     roots : (n_trees,) int64, where each tree begins
@@ -64,7 +64,7 @@ def _largest_of_run(values, n, step, single, keys):
     for i in range(n):
         bits = values[i]
         magnitude = number(bits & ~sign)
-        largest = magnitude if magnitude > largest else largest
+        largest = max(largest, magnitude)
         key = number(bits ^ (~number(0) if bits & sign else sign))
         keys[place] = number(_MISSING) if magnitude > infinity else key
         place += np.uint64(step)
@@ -135,7 +135,7 @@ def _four_of(numbers, first, step):
 
 @inner_kernel
 def _note(active, at, first, before, after, count, leaves):
-    """Write down where four rows of the list are; keep those that move.  Return how many there are."""
+    """Write down where four rows of the list are; return how many are kept: those that move."""
     for j in range(4):
         row = active[first + j]
         leaves[np.uint64(row)] = after[j]
@@ -149,8 +149,8 @@ def _note(active, at, first, before, after, count, leaves):
 def _find_leaves(nodes, features, keys, d, n_rows, levels, active, at, leaves):
     """Set leaves[i] to the leaf of row i in one tree; values that are missing go left.
 
-    ``active`` lists the rows that have not arrived and ``at`` the nodes where they are, with room for
-    some more: the first of the list is repeated.
+    ``active`` lists the rows that have not arrived and ``at`` the nodes where they are, with room
+    for some more: the first of the list is repeated.
     """
     width, one = np.uint64(d), np.uint64(1)
     for i in range(n_rows):
@@ -227,8 +227,8 @@ def add_leaves(block_rows, state, trees, table, values, in_rows, missing, finite
     state : IN/OUT the team's state, zero at the start
     trees : Compact
     table : IN (n_nodes * width,) int64 or float64, ``width`` numbers a node
-    values : IN (n_rows * n_features,) uint32 or uint64, the bits of the rows one after the other, or
-        of the columns
+    values : IN (n_rows * n_features,) uint32 or uint64, the bits of the rows one after the other,
+        or of the columns
     in_rows : bool, which of the two
     missing : bool, whether X may hold NaN; if not, it goes anywhere
     finite : OUT (n_blocks,) bool, whether all numbers of a block are finite
