@@ -28,6 +28,7 @@ from ._objective import Rows
 from ._predict import labels, probabilities
 from ._predicting import predicted, targets
 
+_OVERFLOW = "numbers overflow"
 _SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky")
 
 #: What these are where nobody gives them; below scikit-learn 1.8, "l2" and None.
@@ -158,10 +159,30 @@ class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # t
         return plan_of(X, self.max_iter)
 
     def _fit_dense(self, X: Any, y: Any, sample_weight: Any) -> str | None:
-        """Fit, or return what asks for scikit-learn's code."""
+        """Fit, or return what asks for scikit-learn's code.
+
+        Whether X is finite the sums of its rows say; it is looked at first only where y or weights
+        are refused, since scikit-learn does so.
+        """
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], ensure_all_finite=False)
         X = contiguous(X)
-        check_finite(X, "X", type(self).__name__)
+        try:
+            found = self._targets_and_weights(X, y, sample_weight)
+        except ValueError:
+            check_finite(X, "X", type(self).__name__)
+            raise
+        if found is None:
+            return "negative weights"
+        classes, codes, weights = found
+        reason = self._minimise(classes, Samples(X, codes, weights))
+        if reason == _OVERFLOW:
+            check_finite(X, "X", type(self).__name__)
+        return reason
+
+    def _targets_and_weights(
+        self, X: Array, y: Array, sample_weight: Any
+    ) -> tuple[Array, Array, Array] | None:
+        """Return classes, their numbers and weights, (0,) for weights of one; None if negative."""
         y = column_or_1d(y, warn=True)
         check_classes(y)
         classes, codes = number_classes(y)
@@ -171,12 +192,12 @@ class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # t
         if sample_weight is not None or self.class_weight is not None:
             weights = _check_sample_weight(sample_weight, X, dtype=np.float64, copy=True)
             if (weights < 0).any():
-                return "negative weights"
+                return None
             if self.class_weight is not None:
                 weights *= compute_class_weight(
                     self.class_weight, classes=classes, y=y, sample_weight=weights
                 )[codes]
-        return self._minimise(classes, Samples(X, codes, weights))
+        return classes, codes, weights
 
     def _minimise(self, classes: Array, rows: Rows) -> str | None:
         """Find the minimum of rows, or return what asks for scikit-learn's code."""
@@ -195,9 +216,9 @@ class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # t
                     self.fit_intercept, self.max_iter, self.tol, start,
                 )  # fmt: skip
         except FloatingPointError:
-            return "numbers overflow"
+            return _OVERFLOW
         if not np.isfinite(found.W).all():
-            return "numbers overflow"
+            return _OVERFLOW
         if found.separated:
             warnings.warn(
                 "The classes are perfectly separated and nothing is penalised: there is no "
