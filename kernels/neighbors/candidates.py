@@ -5,11 +5,11 @@ product with queries along the lanes.  Of every tile only the largest of its col
 with the worst candidate each query keeps; a row goes into the heap where that is not enough, which
 is rare: k (1 + ln(n / k)) times a query for rows in random order.
 
-Of Manhattan distances the scores are these times -1, sums of sizes of differences on the tile.  They
-lose nothing however far rows are from the origin, so rows are packed as they are.  With u the unit
-round-off of the rows' type a computed sum is within gamma_{d+1} of the defined one, relatively: a
-difference and at most d sums (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed.,
-2002, section 3.1).
+Of Manhattan distances the scores are these times -1: sums of sizes of differences in the tile.
+They lose nothing, however far rows are from the origin, so rows are packed as they are.  With u the
+unit round-off of the rows' type a computed sum is within gamma_{d+1} of the defined one,
+relatively: a difference and at most d sums (Higham, "Accuracy and Stability of Numerical
+Algorithms", 2nd ed., 2002, section 3.1).
 
 A block of rows stays in the second-level cache while some panels of queries are scored against it.
 Where there are few queries the rows are cut into parts, each with candidates of its own.
