@@ -17,17 +17,19 @@ import numpy as np
 from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import finish_ticket, take_ticket
 from ..ops.scratch import aligned_zeros
-from ..tile import lanes, load, load_as, multiply_add, prefetch, store
+from ..tile import is_single, lanes, load, load_as, multiply_add, prefetch_far, store
 
 #: Where the square of a mean, measured from the centre of the sums, is more than so many times the
 #: variance, two decimals are lost, and the sums are taken again about that mean.
 _FAR = 100.0
-#: Numbers of the sums of one kind that stay in the first-level cache beside the rows.
-_SUMS_IN_CACHE = 1024
-#: How many rows ahead the memory of a strip is asked for.
-_ROWS_AHEAD = 8
+#: Vectors of features whose sums stay in registers.
+HEIGHT = 4
+#: Of so few classes each is counted alone, many rows at once.
+_FEW_CLASSES = 16
 #: Features are padded to a multiple of this: the numbers of the widest vector.
 _PADDING = 8
+#: About so many numbers of rows are sorted by class at a time, but so many rows of every class.
+_NUMBERS_A_CHUNK, _ROWS_OF_A_CLASS = 1 << 13, 8
 
 
 class Moments(NamedTuple):
@@ -44,7 +46,7 @@ class Moments(NamedTuple):
 
 
 @inner_kernel
-def add_weights(classes, sample_weight, start, stop, weights, spare):
+def add_weights(rows, start, stop, weights, spare):
     """Write the sums of the weights of the rows [start, stop) of each class.
 
     Rows that weigh one are counted in two places in turn: a number that was just written is not
@@ -55,10 +57,19 @@ def add_weights(classes, sample_weight, start, stop, weights, spare):
     weights : OUT (n_classes,)
     spare : OUT (>= n_classes,), working memory
     """
+    classes = rows.classes
     weights[:] = 0.0
-    if sample_weight.size > 0:
+    if rows.each:
         for i in range(start, stop):
-            weights[np.uint32(classes[i])] += sample_weight[i]
+            weights[np.uint32(classes[i])] += rows.sample_weight[i]
+        return
+    if weights.size <= _FEW_CLASSES:
+        of_rows = classes[start:stop]
+        for c in range(weights.size):
+            found = np.int32(0)
+            for i in range(of_rows.size):
+                found += np.int32(of_rows[i] == c)
+            weights[c] = np.float64(found)
         return
     for c in range(weights.size):
         spare[c] = 0.0
@@ -77,14 +88,29 @@ class Rows(NamedTuple):
 
     X : (n_samples, n_features) in C order
     classes : (n_samples,) int32, the number of each row's class
-    sample_weight : (n_samples,) float64, or (0,) for weights of one
+    sample_weight : (n_samples,) float64, or (1,) for weights of one
+    each : int, 1 where every row has a weight of its own, else 0
     origins : (n_classes, n_features) float64
+    one : (1,) float64, the number 1, which the compiler must not know
     """
 
     X: Any
     classes: Any
     sample_weight: Any
+    each: Any
     origins: Any
+    one: Any
+
+
+class Chains(NamedTuple):
+    """The rows of each class, one leading to the next, counted from the first row of a chunk.
+
+    heads : (n_classes,) int32, the first row; -1 if there is none
+    links : (rows of a chunk,) int32, the next row of the same class; -1 after the last
+    """
+
+    heads: Any
+    links: Any
 
 
 class Sums(NamedTuple):
@@ -101,71 +127,138 @@ class Sums(NamedTuple):
 
 @kernel
 def padded_width(n_features):
-    """Return the number of features padded to whole vectors of any register."""
-    return (n_features + _PADDING - 1) // _PADDING * _PADDING
+    """Return the number of features padded to what is added up at a time, of any register."""
+    most = HEIGHT * _PADDING
+    step = most if n_features % most > 2 * _PADDING else _PADDING
+    return (n_features + step - 1) // step * step
 
 
 @inner_kernel
-def add_strip(rows, start, stop, first, last, width, sums):
-    """Add up the deviations of features [first, last) of rows [start, stop), and their squares.
+def chain_rows(classes, start, stop, chains):
+    """Chain the rows [start, stop) of each class in their order.
 
-    What is loaded past the last feature is the next row's: it goes where nobody looks.  So the last
-    rows of all are added number by number.
+    Parameters
+    ----------
+    chains : OUT Chains
+    """
+    heads, links = chains
+    for c in range(heads.size):
+        heads[c] = np.int32(-1)
+    for i in range(stop - start - 1, -1, -1):
+        c = np.uint32(classes[start + i])
+        links[i] = heads[c]
+        heads[c] = np.int32(i)
+
+
+@inner_kernel
+def add_wide(rows, start, chain, p, at, sums, soon):
+    """Add up the deviations of a chain of rows that weigh one, in HEIGHT vectors of features.
 
     Parameters
     ----------
     rows : IN Rows; X in C order
-    first, last : int; first is a multiple of a vector
-    width : int, the distance of two classes in ``sums``
+    start : int, the row the chain counts from
+    chain : tuple of the first row and the links, see ``Chains``
+    p, at : int, the first feature, and where the sums of class and feature are
     sums : IN/OUT Sums
+    soon : int, an element of X: from there on as many are asked for as are added up
+
+    Returns
+    -------
+    int : ``soon``, moved on
     """
-    X, classes, sample_weight, _ = rows
-    centers, residues, squares = sums
-    n_features = X.shape[1]
-    weighted = sample_weight.size > 0
-    whole = max(start, min(stop, (X.size - width) // n_features + 1))
-    # Of long rows a strip is a few lines: the processor does not foresee the next row's.
-    ahead = _ROWS_AHEAD if last - first < n_features else 0
-    for i in range(start, whole):
-        to = np.int64(classes[i]) * width
-        at = i * n_features
-        if ahead > 0:
-            for p in range(first, last, 64 // X.itemsize):
-                prefetch(X, i + ahead, p)
-        if weighted:
-            weight = sample_weight[i]
-            for p in range(first, last, lanes(centers)):
-                gap = load_as(centers, X, at + p, 0, 1, 1) - load(centers, to + p, 0, 1, 1)
-                part = gap * weight
-                store(residues, to + p, 0, load(residues, to + p, 0, 1, 1) + part)
-                total = multiply_add(part, gap, load(squares, to + p, 0, 1, 1))
-                store(squares, to + p, 0, total)
-        else:
-            for p in range(first, last, lanes(centers)):
-                gap = load_as(centers, X, at + p, 0, 1, 1) - load(centers, to + p, 0, 1, 1)
-                store(residues, to + p, 0, load(residues, to + p, 0, 1, 1) + gap)
-                total = multiply_add(gap, gap, load(squares, to + p, 0, 1, 1))
-                store(squares, to + p, 0, total)
-    for i in range(whole, stop):
-        to = np.int64(classes[i]) * width
-        weight = sample_weight[i] if weighted else 1.0
-        for p in range(first, last):
-            gap = np.float64(X[i, p]) - centers[to + p]
-            residues[to + p] += weight * gap
-            squares[to + p] += weight * gap * gap
+    X = rows.X
+    number, links = chain
+    one = rows.one[0]  # what adds is busy with conversions: what multiplies takes differences
+    center = load(sums.centers, at, 0, HEIGHT, 1) * -1.0
+    residue = load(sums.residues, at, 0, HEIGHT, 1)
+    square = load(sums.squares, at, 0, HEIGHT, 1)
+    while number >= 0:
+        i = start + np.int64(number)
+        number = links[number]
+        for line in range(0, HEIGHT * lanes(sums.centers), 16 if is_single(X) else 8):
+            prefetch_far(X, 0, soon + line)
+        soon += HEIGHT * lanes(sums.centers)
+        gap = load_as(sums.centers, X, i * X.shape[1] + p, 0, HEIGHT, 1)
+        gap = multiply_add(gap, one, center)
+        residue = residue + gap
+        square = multiply_add(gap, gap, square)
+    store(sums.residues, at, 0, residue)
+    store(sums.squares, at, 0, square)
+    return soon
 
 
 @inner_kernel
-def add_deviations(rows, start, stop, width, sums):
-    """Add up the deviations of rows [start, stop), some features at a time.
+def add_narrow(rows, start, chain, p, at, sums, soon):
+    """Do what :func:`add_wide` does, in a single vector of features."""
+    X, each = rows.X, rows.each
+    number, links = chain
+    center = load(sums.centers, at, 0, 1, 1)
+    residue = load(sums.residues, at, 0, 1, 1)
+    square = load(sums.squares, at, 0, 1, 1)
+    while number >= 0:
+        i = start + np.int64(number)
+        number = links[number]
+        prefetch_far(X, 0, soon)
+        soon += lanes(sums.centers)
+        gap = load_as(sums.centers, X, i * X.shape[1] + p, 0, 1, 1) - center
+        part = gap * rows.sample_weight[i * each]
+        residue = residue + part
+        square = multiply_add(part, gap, square)
+    store(sums.residues, at, 0, residue)
+    store(sums.squares, at, 0, square)
+    return soon
 
-    As many as have all their sums in the first-level cache.
+
+@inner_kernel
+def add_class(rows, start, chain, at, sums, soon):
+    """Add up the deviations of a chain of rows; see :func:`add_wide`."""
+    step, n_features = lanes(sums.centers), rows.X.shape[1]
+    p = 0
+    while p < n_features:
+        if n_features - p > 2 * step and not rows.each:
+            soon = add_wide(rows, start, chain, p, at + p, sums, soon)
+            p += HEIGHT * step
+        else:
+            soon = add_narrow(rows, start, chain, p, at + p, sums, soon)
+            p += step
+    return soon
+
+
+@inner_kernel
+def add_deviations(rows, start, stop, width, sums, chains):
+    """Add up the deviations of rows [start, stop), and their squares.
+
+    As many rows at a time as have chains, which the second-level cache holds; meanwhile as many
+    more are asked for.  What is loaded past the last feature is the next row's: it goes where
+    nobody looks.  So the last rows of all are added number by number.
+
+    Parameters
+    ----------
+    rows : IN Rows; X in C order
+    width : int, the distance of two classes in ``sums``
+    sums : IN/OUT Sums
+    chains : OUT Chains, working memory
     """
-    n_features = rows.X.shape[1]
-    n_classes = sums.centers.size // width
-    strip = max(_SUMS_IN_CACHE // n_classes // _PADDING, 1) * _PADDING
-    for first in range(0, n_features, strip):
-        add_strip(rows, start, stop, first, min(first + strip, n_features), width, sums)
+    X, classes = rows.X, rows.classes
+    n_features = X.shape[1]
+    heads, links = chains
+    whole = max(start, min(stop, (X.size - width) // n_features + 1))
+    for chunk in range(start, whole, links.size):
+        end = min(chunk + links.size, whole)
+        chain_rows(classes, chunk, end, chains)
+        soon = end * n_features
+        for c in range(heads.size):
+            if heads[c] >= 0:
+                chain = heads[c], links
+                soon = add_class(rows, chunk, chain, c * width, sums, soon)
+    for i in range(whole, stop):
+        to = np.int64(classes[i]) * width
+        weight = rows.sample_weight[i * rows.each]
+        for p in range(n_features):
+            gap = np.float64(X[i, p]) - sums.centers[to + p]
+            sums.residues[to + p] += weight * gap
+            sums.squares[to + p] += weight * gap * gap
 
 
 @inner_kernel
@@ -193,41 +286,69 @@ def first_rows(rows, start, stop, width, weights, centers):
 
 
 @inner_kernel
-def block_moments(rows, start, stop, moments, sums):
+def finish_sums(share, residues, totals, squares):
+    """Write the squared deviations of one class from its means, and how far those are.
+
+    Parameters
+    ----------
+    share : float, 1 over the weight of the class; 0 if it has none
+    residues : IN the sums of the deviations from the centres; OUT of the means from the centres
+    totals : IN (n_features,) the sums of their squares
+    squares : OUT (n_features,)
+
+    Returns
+    -------
+    bool : whether a mean is too far from its centre
+    """
+    far = False
+    for p in range(squares.size):
+        shift = residues[p] * share
+        moved = shift * residues[p]
+        spread = totals[p] - moved
+        residues[p] = shift
+        squares[p] = max(spread, 0.0)
+        far |= moved > _FAR * spread
+    return far and share > 0.0
+
+
+@inner_kernel
+def move_centers(origins, shifts, centers, means):
+    """Write the means of one class less its origins; they are the centres of a second pass."""
+    for p in range(means.size):
+        means[p] = (centers[p] - origins[p]) + shifts[p]
+        centers[p] += shifts[p]
+
+
+@inner_kernel
+def block_moments(rows, start, stop, moments, sums, chains):
     """Find the moments of rows [start, stop).
 
     Parameters
     ----------
     rows : IN Rows
     moments : OUT Moments of (n_classes,) and (n_classes, n_features)
-    sums : OUT Sums, working memory
+    sums, chains : OUT Sums and Chains, working memory
     """
     weights, means, squares = moments
     centers, residues, totals = sums
     n_classes, n_features = means.shape
     width = centers.size // n_classes
     first_rows(rows, start, stop, width, weights, centers)
-    add_weights(rows.classes, rows.sample_weight, start, stop, weights, residues)
+    add_weights(rows, start, stop, weights, residues)
     far = True
     for _ in range(2):
         if not far:
             return
         residues[:] = 0.0
         totals[:] = 0.0
-        add_deviations(rows, start, stop, width, sums)
+        add_deviations(rows, start, stop, width, sums, chains)
         far = False
         for k in range(n_classes):
+            at = k * width
             share = 1.0 / weights[k] if weights[k] > 0.0 else 0.0
-            for p in range(n_features):
-                at = k * width + p
-                shift = residues[at] * share
-                moved = shift * residues[at]
-                spread = totals[at] - moved
-                means[k, p] = (centers[at] - rows.origins[k, p]) + shift
-                squares[k, p] = max(spread, 0.0)
-                far |= moved > _FAR * spread and weights[k] > 0.0
-                # A second pass, if one is needed, begins nearer.
-                centers[at] += shift
+            of_class = residues[at : at + n_features], totals[at : at + n_features]
+            far = finish_sums(share, of_class[0], of_class[1], squares[k]) or far
+            move_centers(rows.origins[k], of_class[0], centers[at : at + n_features], means[k])
 
 
 @inner_kernel
@@ -276,7 +397,7 @@ def copy_moments(source, target):
 
 
 @inner_kernel
-def range_moments(rows, block_rows, first, last, levels, total, sums):
+def range_moments(rows, block_rows, first, last, levels, total, sums, chains):
     """Find the moments of blocks [first, last), an aligned range, merged over the tree.
 
     Parameters
@@ -285,13 +406,13 @@ def range_moments(rows, block_rows, first, last, levels, total, sums):
     block_rows : int, rows of a block
     levels : OUT Moments of (n_levels, ...), working memory: one node of the tree a level
     total : OUT Moments
-    sums : OUT Sums, working memory
+    sums, chains : OUT Sums and Chains, working memory
     """
     n_samples = rows.X.shape[0]
     for number in range(last - first):
         start = (first + number) * block_rows
         stop = min(start + block_rows, n_samples)
-        block_moments(rows, start, stop, total, sums)
+        block_moments(rows, start, stop, total, sums, chains)
         level = 0
         while (number >> level) & 1:
             merge_into(level_of(levels, level), total)
@@ -322,7 +443,9 @@ def class_moments(
     weights, means, squares : OUT (n_tickets, n_classes), (n_tickets, n_classes, n_features) twice:
         the moments of each ticket's rows
     """
-    rows = Rows(X, classes, sample_weight, origins)
+    one = np.ones(1)
+    each = 1 if sample_weight.size > 0 else 0
+    rows = Rows(X, classes, sample_weight if each else one, each, origins, one)
     n_blocks = (X.shape[0] + block_rows - 1) // block_rows
     n_classes, n_features = means.shape[1:]
     n_levels = 1
@@ -341,12 +464,14 @@ def class_moments(
     sums = Sums(
         aligned_zeros(origins, size), aligned_zeros(origins, size), aligned_zeros(origins, size)
     )
+    chunk = max(_NUMBERS_A_CHUNK // n_features, _ROWS_OF_A_CLASS * n_classes)
+    chains = Chains(np.empty(n_classes, np.int32), np.empty(min(chunk, block_rows), np.int32))
     while True:
         ticket = take_ticket(state)
         first = ticket * ticket_blocks
         if first >= n_blocks:
             return
         last = min(first + ticket_blocks, n_blocks)
-        range_moments(rows, block_rows, first, last, levels, total, sums)
+        range_moments(rows, block_rows, first, last, levels, total, sums, chains)
         copy_moments(total, Moments(weights[ticket], means[ticket], squares[ticket]))
         finish_ticket(state)

@@ -12,8 +12,10 @@ _BITS = 64
 
 
 @kernel
-def find_range(y, block_size, state, lowest, highest):
+def find_range(y, block_size, state, lowest, highest, bits):
     """Find the smallest and largest target of every block, as a member of a team.
+
+    If they are less than 64 apart over all blocks, the bits tell which targets there are.
 
     Parameters
     ----------
@@ -21,6 +23,7 @@ def find_range(y, block_size, state, lowest, highest):
     block_size : int, targets a ticket
     state : IN/OUT the team's state, zero at the start
     lowest, highest : OUT (n_blocks,) int64
+    bits : OUT (n_blocks,) int64, bit y % 64 of every target y
     """
     while True:
         block = take_ticket(state)
@@ -28,9 +31,12 @@ def find_range(y, block_size, state, lowest, highest):
         if start >= y.size:
             return
         low = high = y[start]
+        found = np.int64(0)
         for i in range(start, min(start + block_size, y.size)):
             low = min(low, y[i])
             high = max(high, y[i])
+            found |= np.int64(1) << (y[i] & (_BITS - 1))
+        bits[block] = found
         lowest[block] = low
         highest[block] = high
 
@@ -51,18 +57,10 @@ def mark_present(y, low, block_size, state, present):
         if start >= y.size:
             return
         stop = min(start + block_size, y.size)
-        n_values = present.shape[1]
-        if n_values <= _BITS:  # a bit each, in a register
-            found = np.int64(0)
-            for i in range(start, stop):
-                found |= np.int64(1) << ((y[i] - low) & (_BITS - 1))
-            for value in range(n_values):
-                present[block, value] = (found >> value) & 1
-        else:
-            for i in range(start, stop):
-                value = y[i] - low
-                if 0 <= value < n_values:
-                    present[block, value] = True
+        for i in range(start, stop):
+            value = y[i] - low
+            if 0 <= value < present.shape[1]:
+                present[block, value] = True
 
 
 @kernel
