@@ -15,7 +15,7 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import finish_ticket, take_ticket
-from ..ops.pack import prefetch_panel, rows_per_block
+from ..ops.pack import rows_per_block
 from ..ops.scratch import aligned_zeros, copy_elements
 from ..tile import (
     VECTORS,
@@ -29,6 +29,7 @@ from ..tile import (
     load,
     load_square,
     multiply_add,
+    prefetch_far,
     rank1,
     store,
     store_indices,
@@ -39,6 +40,8 @@ from ..tile import (
 NOT_FINITE = -1
 #: Classes scored at a time: their sums stay in registers.  The last ones may be two.
 CLASSES, PAIR = 4, 2
+#: So far ahead the memory of rows is asked for.
+_BYTES_AHEAD = 1 << 14
 
 
 @inner_kernel
@@ -56,20 +59,21 @@ def widen_rows(X, first, last, threshold, wide):
     bool : False if numbers that were compared with a threshold are not all finite
     """
     n_features = X.shape[1]
-    prefetch_panel(X, first)
-    source = X.reshape(-1)
     start = first * n_features
     size = rows_per_block(wide) * n_features
     there = min(size, (last - first + 1) * n_features)
+    for at in range(0, size, 64 // X.itemsize):
+        prefetch_far(X, start + _BYTES_AHEAD // X.itemsize + at)
+    source = X.reshape(-1)[start : start + there]
     finite = True
     if threshold == threshold:
-        for i in range(there):
-            value = np.float64(source[start + i])
+        for i in range(source.size):
+            value = np.float64(source[i])
             wide[i] = 1.0 if value > threshold else 0.0
             finite &= value - value == 0.0
     else:
-        for i in range(there):
-            wide[i] = np.float64(source[start + i])
+        for i in range(source.size):
+            wide[i] = np.float64(source[i])
     for i in range(there, size):
         wide[i] = wide[i - n_features]
     return finite

@@ -177,7 +177,7 @@ def add_wide(rows, start, chain, p, at, sums, soon):
         i = start + np.int64(number)
         number = links[number]
         for line in range(0, HEIGHT * lanes(sums.centers), 16 if is_single(X) else 8):
-            prefetch_far(X, 0, soon + line)
+            prefetch_far(X, soon + line)
         soon += HEIGHT * lanes(sums.centers)
         gap = load_as(sums.centers, X, i * X.shape[1] + p, 0, HEIGHT, 1)
         gap = multiply_add(gap, one, center)
@@ -199,7 +199,7 @@ def add_narrow(rows, start, chain, p, at, sums, soon):
     while number >= 0:
         i = start + np.int64(number)
         number = links[number]
-        prefetch_far(X, 0, soon)
+        prefetch_far(X, soon)
         soon += lanes(sums.centers)
         gap = load_as(sums.centers, X, i * X.shape[1] + p, 0, 1, 1) - center
         part = gap * rows.sample_weight[i * each]

@@ -320,8 +320,14 @@ def broadcast(array: Any, offset: Any, stride: Any, m: int, n: int) -> Any:
     return tile, codegen
 
 
-def _asks(level: int) -> Any:
-    """Return what generates the code of a prefetch into the caches from this level on."""
+def _ask(builder: Any, address: Any, level: int) -> None:
+    """Ask for a cache line, for the caches from this level on."""
+    call(builder, "llvm.prefetch.p0", ir.VoidType(), address, I32(0), I32(4 - level), I32(1))
+
+
+@operation(array=MATRIX, row=INDEX, column=INDEX)
+def prefetch(array: Any, row: Any, column: Any) -> Any:
+    """Ask for the cache line of ``array[row, column]``; nothing happens if there is no such row."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         matrix = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -331,23 +337,22 @@ def _asks(level: int) -> Any:
             builder.mul(arguments[1], row_bytes),
             builder.mul(arguments[2], I64(signature.args[0].dtype.bitwidth // 8)),
         )
-        at = builder.gep(bytes_, [offset])
-        call(builder, "llvm.prefetch.p0", ir.VoidType(), at, I32(0), I32(4 - level), I32(1))
+        _ask(builder, builder.gep(bytes_, [offset]), 1)
         return context.get_dummy_value()
 
-    return codegen
+    return types.none, codegen
 
 
-@operation(array=MATRIX, row=INDEX, column=INDEX)
-def prefetch(array: Any, row: Any, column: Any) -> Any:
-    """Ask for the cache line of ``array[row, column]``; nothing happens if there is no such row."""
-    return types.none, _asks(1)
+@operation(array=ARRAY, offset=INDEX)
+def prefetch_far(array: Any, offset: Any) -> Any:
+    """Ask the second-level cache for the line of an element; nothing happens if there is none.
 
-
-@operation(array=MATRIX, row=INDEX, column=INDEX)
-def prefetch_far(array: Any, row: Any, column: Any) -> Any:
-    """Ask as :func:`prefetch` does, for the second-level cache alone.
-
-    For what is needed so late that the first level would have lost it: half the time, measured.
+    For what is needed so late that the first level would have lost it, and meanwhile what it held.
     """
-    return types.none, _asks(2)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        memory = context.make_array(signature.args[0])(context, builder, arguments[0])
+        _ask(builder, builder.gep(memory.data, [arguments[1]]), 2)
+        return context.get_dummy_value()
+
+    return types.none, codegen
