@@ -3,7 +3,7 @@
 The joint log-likelihood of row x and class c is k_c - S_c, S_c = sum over p of z_p^2 and
 z_p = (x_p - theta_p) s_p, s = 1 / sqrt(2 var).  Rows and means are first moved by one common
 vector; with t_p the moved mean times s_p a class costs two fused multiply-adds a feature:
-z = x' s - t, S += z^2.
+z = x' s - t, S += z^2.  Of two classes the squares are added along the lanes, in another order.
 
 What that may be off by, with u the unit round-off of the type: x' is rounded once, s and t up to
 three times, and |x' s| <= |z| + |t|, so z is off by at most 6 u (|z| + |t|), and the computed S by
