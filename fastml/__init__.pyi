@@ -22,7 +22,7 @@ from .core.checkpoint import Checkpoint
 from .core.threads import get_num_threads, num_threads, set_num_threads
 from .data import blocks
 from .ensemble import RandomForestClassifier, RandomForestRegressor
-from .execution import engine
+from .execution import PassReport, engine
 from .functional import (
     dense_backward,
     dense_forward,
@@ -66,6 +66,7 @@ __all__ = [
     "MiniBatchKMeans",
     "MultinomialNB",
     "NearestNeighbors",
+    "PassReport",
     "RadiusNeighborsClassifier",
     "RadiusNeighborsRegressor",
     "RandomForestClassifier",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 # Before fastml or matplotlib is imported.  Two threads even on one core, so that the team is
 # exercised everywhere; tests of threads set their own number.
@@ -38,6 +39,14 @@ def threads_left_as_they_were():
     """A number of threads that a test leaves behind would decide the tests after it."""
     yield
     assert thread_count._chosen is None, "use fastml.num_threads in a with block"
+
+
+@pytest.fixture
+def interrupts():
+    """Have interrupts raise, also in a process that was started in the background, deaf to them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ def _finite(X: Any) -> None:
 
 def _labels(X: Any) -> None:
     y = np.arange(999)
-    _classes.name_classes(np.array([-1, 1]), _classes.number_classes(y % 2)[1])
+    _classes.name_classes(np.array([-1, 1]), _classes.number_classes(y % 2)[1], 2)
 
 
 def _team(X: Any) -> None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from numpy.typing import ArrayLike
-from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state
 
 from ..core.callbacks import FitTask
@@ -17,6 +16,7 @@ from ._base import as_given, checked_weights, mean_variance
 from ._lloyd import Clustering, LloydRun, Reason, advance_until
 from ._plusplus import moderate_weights
 from ._resuming import Runs
+from ._spherical import to_unit_length, unit_rows
 
 
 class ArrayFit:
@@ -51,7 +51,7 @@ class ArrayFit:
         self._init = estimator._checked_init(data)
         self.n_runs = estimator._n_runs(10)
         self._given = as_given(data).view()
-        self._X = normalize(data) if estimator._spherical else data
+        self._X = unit_rows(data) if estimator._spherical else data
         self._tol = estimator.tol * mean_variance(self._X) if estimator.tol else 0.0
         self._run: LloydRun
 
@@ -100,7 +100,7 @@ class ArrayFit:
                 self._X, self._weights, self._init, self._random, self._deadline
             )
             if estimator._spherical:
-                normalize(centers, copy=False)
+                to_unit_length(centers)
             if estimator.verbose:
                 print("Initialization complete")
         return LloydRun(

@@ -14,15 +14,15 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import normalize
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import _check_sample_weight
 
 from ..core.checkpoint import Checkpoint, CheckpointFile, ResumableMixin, open_checkpoint
-from ..core.estimator import as_of_now, samples
+from ..core.estimator import check_fitted, samples
+from ..core.parameters import ParametersMixin
 from ..core.passes import tree_sum
 from ..core.threads import new_state, run_team, team_size
-from ..core.validation import Array, check_finite, is_plain
+from ..core.validation import Array, check_finite, is_finite, is_plain
 from ..data import as_table, is_blocks, is_sparse, sparse_samples
 from ..execution import map_blocks
 from ..kernels.ops import moments
@@ -30,6 +30,7 @@ from ._distances import distances_to
 from ._nearest import nearest_labels, weighted_inertia
 from ._parallel import parallel_rows_of
 from ._plusplus import choose_rows, moderate_samples, moderate_weights
+from ._spherical import unit_rows
 from ._table_fit import inertia_of
 
 ALL_ONES = np.empty(0)
@@ -116,6 +117,7 @@ class BaseKMeans(
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
     TransformerMixin,  # type: ignore[misc]
     ClusterMixin,  # type: ignore[misc]
+    ParametersMixin,
     BaseEstimator,  # type: ignore[misc]
 ):
     """What estimators with centres share: assignment, distances, score, starts."""
@@ -163,15 +165,15 @@ class BaseKMeans(
         TypeError, ValueError
             On bad input, in scikit-learn's words.
         """
-        fitted = self.__dict__.get("_fitted_centers")
-        if fitted is not None and self._needs_no_checks(X, fitted.points):
+        points = self._points_for(X)
+        if points is not None:
             plain: Any = X
-            labels = nearest_labels(plain, fitted.points)
+            labels = nearest_labels(plain, points)
             if labels is not None:
                 return labels
         X = self._if_sparse(X)
         if is_blocks(X):
-            check_is_fitted(as_of_now(self))  # another thread may be fitting
+            check_fitted(self)
             return np.asarray(map_blocks(type(self).predict, self, X))
         data, points = self._samples_and_centers(X)
         return self._nearest(data, points)
@@ -215,13 +217,17 @@ class BaseKMeans(
             round-off of itself (2**-24 for float32, 2**-53 for float64), whatever the offset and
             scale of the data.
         """
+        plain: Any = X
+        known = self._points_for(X)
+        if known is not None and is_finite(plain):
+            return distances_to(plain, known)
         X = self._if_sparse(X)
         if is_blocks(X):
-            check_is_fitted(as_of_now(self))  # another thread may be fitting
+            check_fitted(self)
             return np.asarray(map_blocks(type(self).transform, self, X))
         data, points = self._samples_and_centers(X)
         if self._spherical:
-            points = normalize(points)
+            points = unit_rows(points)
         return distances_to(data, points, cosine=self._spherical)
 
     def score(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> float:
@@ -243,7 +249,7 @@ class BaseKMeans(
         """
         X = self._if_sparse(X)
         if is_blocks(X):
-            check_is_fitted(as_of_now(self))  # another thread may be fitting
+            check_fitted(self)
             return -inertia_of(self, as_table(X, None, sample_weight))
         data, points = self._samples_and_centers(X)
         weights = np.array(_check_sample_weight(sample_weight, data, dtype=np.float64))
@@ -253,29 +259,34 @@ class BaseKMeans(
         """Return X as it is, or if it is sparse with its zeros: an array, or blocks of rows."""
         if not is_sparse(X):
             return X
-        check_is_fitted(as_of_now(self))  # another thread may be fitting
+        check_fitted(self)
         return sparse_samples(self, X, dtype=self._fitted_centers.points.dtype)
 
     @property
     def _spherical(self) -> bool:
         return bool(getattr(self, "metric", "euclidean") == "cosine")
 
-    def _needs_no_checks(self, X: Any, points: Array) -> bool:
-        """Say whether X needs no more checks than the kernel makes.
+    def _points_for(self, X: Any) -> Array | None:
+        """Return the centres if X needs no more checks than whether it is finite, else None.
 
         A one-row prediction spends most of its time in scikit-learn's validation otherwise.
         """
         attributes = self.__dict__
-        return (
+        fitted = attributes.get("_fitted_centers")
+        if fitted is None:
+            return None
+        points: Array = fitted.points
+        good = (
             is_plain(X, points.dtype)
             and X.shape[1] == points.shape[1]
             and "feature_names_in_" not in attributes
             and attributes.get("metric") != "cosine"
         )
+        return points if good else None
 
     def _samples_and_centers(self, X: ArrayLike) -> tuple[Array, Array]:
         """Return X, checked, and the centres it was checked against."""
-        check_is_fitted(as_of_now(self))  # another thread may be fitting
+        check_fitted(self)
         points = self._fitted_centers.points
         data = samples(self, X, dtype=points.dtype)
         if data.shape[1] != points.shape[1]:  # another thread is fitting
@@ -283,7 +294,7 @@ class BaseKMeans(
                 f"X has {data.shape[1]} features, but {type(self).__name__} is expecting "
                 f"{points.shape[1]} features as input."
             )
-        return (normalize(data) if self._spherical else data), points
+        return (unit_rows(data) if self._spherical else data), points
 
     def _nearest(self, X: Array, points: Array) -> Array:
         labels = nearest_labels(X, points)
@@ -292,7 +303,10 @@ class BaseKMeans(
         return labels
 
     def _checked_centers(self, X: Any, centers: ArrayLike) -> Array:
-        checked: Array = check_array(centers, dtype=X.dtype, order="C", copy=True)
+        if is_plain(centers, X.dtype) and is_finite(centers):
+            checked = centers.copy()
+        else:
+            checked = check_array(centers, dtype=X.dtype, order="C", copy=True)
         if checked.shape[0] != self.n_clusters:
             raise ValueError(
                 f"The shape of the initial centers {checked.shape} does not match the number "

@@ -10,8 +10,7 @@ import numpy as np
 from ..core.validation import Array
 from ..kernels.cluster import minibatch
 from ..kernels.cluster.centers import prepare_centers
-from ..kernels.cluster.minibatch import BatchSums
-from ._bundles import batch_sums, block_rows, check_array, prepared_centers
+from ._bundles import batch_levels, block_rows, check_array, prepared_centers
 from ._nearest import weighted_inertia, write_labels
 
 
@@ -42,7 +41,10 @@ class RunningMeans:
         self.counts = np.zeros(len(points))
         self.means = points.astype(np.float64)
         self._centers = prepared_centers(points)
-        self._batch_sums: tuple[int, BatchSums] | None = None
+        k, d = points.shape
+        self._totals, self._inertia = np.empty((k, d + 2)), np.empty(d)
+        self._rows = block_rows(d, k)
+        self._levels: tuple[int, Array] = 0, np.empty(0)
 
     @classmethod
     def resumed(cls, points: Array, means: Array, counts: Array) -> RunningMeans:
@@ -82,15 +84,16 @@ class RunningMeans:
         prepare_centers(self._centers)
         if write_labels(batch, self.points, labels, centers=self._centers) < 0:
             raise ValueError("Input X contains NaN or infinity.")
-        rows = block_rows(batch.shape[1], len(self.points))
-        if self._batch_sums is None or self._batch_sums[0] != len(batch):
-            self._batch_sums = len(batch), batch_sums(len(batch), self.points, rows)
-        sums = self._batch_sums[1]
-        if not minibatch.sum_batch(batch, weights, labels, self.points, rows, sums):
+        if self._levels[0] != len(batch):
+            self._levels = len(batch), batch_levels(len(batch), self.points, self._rows)
+        if not minibatch.sum_batch(
+            batch, weights, labels, self.points, self._rows, self._levels[1], self._totals,
+            self._inertia,
+        ):  # fmt: skip
             raise ValueError(f"labels must be from 0 to {len(self.points) - 1}.")
-        if not minibatch.move_centers(sums.totals, self.counts, self.means, self.points):
+        if not minibatch.move_centers(self._totals, self.counts, self.means, self.points):
             raise ValueError("Sums of X and sample_weight overflow. Scale them to smaller numbers.")
-        return float(sums.inertia.sum())
+        return float(self._inertia.sum())
 
     def reassign(self, batch: Array, ratio: float, random_state: np.random.RandomState) -> int:
         """Move the centres given least to rows of the batch, drawn at random; return how many.
@@ -98,11 +101,12 @@ class RunningMeans:
         Those are meant that were given less than ``ratio`` times what the one given most was,
         but at most half as many as the batch has rows.
         """
-        least = self.counts < ratio * self.counts.max()
-        least[np.argmax(self.counts)] = False
-        if least.sum() > 0.5 * len(batch):
+        most = self.counts.argmax()
+        least = self.counts < ratio * self.counts[most]
+        least[most] = False
+        if np.count_nonzero(least) > 0.5 * len(batch):
             least[np.argsort(self.counts)[len(batch) // 2 :]] = False
-        n_least = int(least.sum())
+        n_least = int(np.count_nonzero(least))
         if n_least:
             rows = random_state.choice(len(batch), n_least, replace=False)
             self.points[least] = self.means[least] = batch[rows]

@@ -17,7 +17,6 @@ from ..kernels.cluster import scores
 from ..kernels.cluster.centers import Centers
 from ..kernels.cluster.gains import Plan, Rows, Sums
 from ..kernels.cluster.lloyd import Moves
-from ..kernels.cluster.minibatch import BatchSums
 from ..kernels.cluster.plusplus import Draw, Samples
 from ..kernels.ops.certify import MARGIN_SIZE
 from ..kernels.ops.sums import levels_for, tree_size
@@ -186,21 +185,10 @@ def lloyd_moves(points: Array, spent: Array | None = None) -> Moves:
     return Moves(points.copy(), np.zeros(k), spent, np.zeros(k))
 
 
-def batch_sums(batch_size: int, points: Array, rows: int) -> BatchSums:
-    """Return room for the sums of a batch, in blocks of so many rows."""
+def batch_levels(batch_size: int, points: Array, rows: int) -> Array:
+    """Return working memory for the sums of a batch, in blocks of so many rows."""
     k, d = points.shape
-    n_levels = levels_for(-(-batch_size // rows))
-    return BatchSums(
-        np.empty((k, d + 2)),
-        np.zeros(d),
-        np.empty((k, d + 2)),
-        np.empty(d),
-        np.zeros(k, np.bool_),
-        np.empty((n_levels, k, d + 2)),
-        np.zeros((k, n_levels), np.bool_),
-        np.empty((n_levels, d)),
-        np.zeros(n_levels, np.bool_),
-    )
+    return np.empty((levels_for(-(-batch_size // rows)) + 1, k, d + 2))
 
 
 def seeding_samples(X: Array, sample_weight: Array) -> Samples:

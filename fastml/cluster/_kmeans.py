@@ -24,6 +24,9 @@ from ._lloyd import Clustering
 from ._parallel import ROUNDS
 from ._table_kmeans import TableFit
 
+#: Labels counted at once: NumPy makes each as wide as a pointer.
+_LABELS_AT_ONCE = 1 << 20
+
 
 class KMeans(BaseKMeans):
     """K-means clustering by Lloyd's algorithm: exact, bounded and parallel.
@@ -176,7 +179,7 @@ class KMeans(BaseKMeans):
                 if sample_weight is not None:
                     sample_weight = checked_weights(sample_weight, rows)
                 X = rows
-            table = table_of(X, None, sample_weight)
+            table = table_of(self, X, None, sample_weight)
             fit: ArrayFit | TableFit
             if table is None:
                 fit = ArrayFit(self, X, sample_weight, deadline)
@@ -210,7 +213,11 @@ class KMeans(BaseKMeans):
             )
 
     def _warn_of_fewer_clusters(self, best: Clustering) -> None:
-        distinct = len(np.unique(best.labels))
+        sizes = np.zeros(self.n_clusters, np.int64)
+        for start in range(0, len(best.labels), _LABELS_AT_ONCE):
+            some = best.labels[start : start + _LABELS_AT_ONCE]
+            sizes += np.bincount(some, minlength=self.n_clusters)
+        distinct = np.count_nonzero(sizes)
         if distinct < self.n_clusters:
             warnings.warn(
                 f"Number of distinct clusters ({distinct}) found smaller than n_clusters "

@@ -281,7 +281,7 @@ class MiniBatchKMeans(BaseKMeans):
 
     def _source(self, X: Any, sample_weight: Any) -> Source:
         """Return what batches are drawn from."""
-        table = None if is_sparse(X) else table_of(X, None, sample_weight)
+        table = None if is_sparse(X) else table_of(self, X, None, sample_weight)
         if table is None:
             data = samples_or_rows(self, X, reset=True)
             return ArraySource(data, checked_weights(sample_weight, data))
@@ -427,9 +427,7 @@ class MiniBatchKMeans(BaseKMeans):
     ) -> float:
         """Do one batch; return its inertia."""
         self._n_since_last_reassign += len(batch)
-        reassigns = self._n_since_last_reassign >= 10 * self.n_clusters or bool(
-            (means.counts == 0).any()
-        )
+        reassigns = self._n_since_last_reassign >= 10 * self.n_clusters or not means.counts.all()
         inertia = means.take(batch, weights)
         if reassigns:
             self._n_since_last_reassign = 0

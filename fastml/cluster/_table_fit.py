@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.preprocessing import normalize
 
 from ..core.passes import tree_sum
 from ..core.threads import new_state, run_team, team_size
@@ -20,6 +19,7 @@ from ._lloyd import Clustering, Reason, raise_if_not_finite
 from ._nearest import measured, rows_measured, write_labels
 from ._passes import FarthestPass, LloydModel, LloydPass, lloyd_models
 from ._plusplus import moderate_factor
+from ._spherical import to_unit_length, unit_rows
 
 
 def rows_of(part: Part) -> tuple[Array, Array]:
@@ -70,13 +70,15 @@ class UnitRows(Blocks):
         rows = self._base.view(start, stop)
         out[...] = self._base.read(start, stop) if rows is None else rows
         check_finite(out)
-        normalize(out, copy=False)
+        to_unit_length(out)
 
     def prefetch(self, start: int, stop: int) -> None:
         self._base.prefetch(start, stop)
 
     def _gather(self, rows: Array) -> Array:
-        return np.asarray(normalize(self._base[rows]))
+        found = self._base[rows]
+        check_finite(found)
+        return unit_rows(found)
 
     def spec(self) -> Any:
         return UnitRows, (self._base,)

@@ -6,17 +6,17 @@ import time
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state
 
 from ..core.callbacks import FitTask
 from ..core.checkpoint import Checkpoint
 from ..core.validation import Array
 from ..data import Table
-from ..execution import Passes, set_features
+from ..execution import Passes, last_pass, set_features
 from ._lloyd import Clustering, Reason
 from ._parallel import parallel_rows, rows_drawn
 from ._plusplus import moderate_exponent
+from ._spherical import to_unit_length
 from ._table_draws import Chances
 from ._table_fit import Scaled, Seen, TableRun, at_unit_length, look_at
 from ._table_seeding import plusplus_rows
@@ -67,8 +67,9 @@ class TableFit:
         )  # fmt: skip
         best: Clustering | None = None
         so_far: list[Any] = []
+        data = {"X": self._given.X, "metadata": last_pass}
         task = FitTask(
-            estimator, self.n_runs * estimator.max_iter, {"X": self._given.X},
+            estimator, self.n_runs * estimator.max_iter, data,
             lambda: {"cluster_centers_": so_far[0].points.copy(), "n_iter_": so_far[0].n_iter},
             "iteration",
         )  # fmt: skip
@@ -76,7 +77,7 @@ class TableFit:
             for number in range(self.n_runs):
                 centers = self._start()
                 if estimator._spherical:
-                    normalize(centers, copy=False)
+                    to_unit_length(centers)
                 if estimator.verbose:
                     print("Initialization complete")
                 stop, n_iter, model = False, 0, None

@@ -59,33 +59,54 @@ def number_classes(y: Array, known: Array | None = None) -> tuple[Array, NDArray
     return known, np.where(known[at] == y, at, -1).astype(np.int32)
 
 
-def name_classes(classes: Array, numbers: Array) -> Array:
+def named_classes(classes: Any, n_classes: int) -> Array:
+    """Return ``classes_``, which somebody may have replaced, as an array.
+
+    Raises
+    ------
+    ValueError
+        If it has another shape than was fitted.
+    """
+    found = np.asarray(classes)
+    if found.shape != (n_classes,):
+        raise ValueError(f"classes_ has shape {found.shape}, expected ({n_classes},).")
+    return found
+
+
+def name_classes(classes: Any, numbers: Array, n_classes: int) -> Array:
     """Return the class of each number: ``classes[numbers]``, but sooner.
 
     Ten times for the classes 0, 1, 2 ..., and on all threads for others of eight bytes.
 
     Parameters
     ----------
-    classes : ndarray (n_classes,)
+    classes : array-like (n_classes,)
     numbers : ndarray (n_samples,) of integers or bool
         From 0 to n_classes - 1.  What -1 is named is not defined.
+    n_classes : int
 
     Returns
     -------
     named : ndarray (n_samples,) of the classes' type
 
+    Raises
+    ------
+    ValueError
+        If there are more or fewer classes.
+
     Examples
     --------
-    >>> name_classes(np.array(["a", "b"]), np.array([1, 0]))
+    >>> name_classes(["a", "b"], np.array([1, 0]), 2)
     array(['b', 'a'], dtype='<U1')
     """
     from ..kernels.ops import classes as kernels
 
+    classes = named_classes(classes, n_classes)
     if len(numbers) <= _FEW:  # sooner named than their classes are looked at
         return np.asarray(classes.take(numbers))
     if classes.dtype.kind in "iu" and np.array_equal(classes, np.arange(len(classes))):
         return numbers.astype(classes.dtype)
-    if classes.dtype.hasobject or classes.itemsize != 8 or classes.ndim != 1:
+    if classes.dtype.hasobject or classes.itemsize != 8:
         return np.asarray(classes.take(numbers))
     values = np.ascontiguousarray(classes).view(np.int64)
     named = np.empty(len(numbers), np.int64)

@@ -8,7 +8,12 @@ from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import _check_y, check_consistent_length, validate_data
+from sklearn.utils.validation import (
+    _check_y,
+    check_consistent_length,
+    check_is_fitted,
+    validate_data,
+)
 
 from .validation import Array, check_finite, is_plain, readable
 
@@ -63,6 +68,15 @@ def as_of_now(estimator: Estimator) -> Estimator:
     twin = object.__new__(type(estimator))
     twin.__dict__ = vars(estimator).copy()  # in one step, and four times as fast as an update
     return twin
+
+
+def check_fitted(estimator: Any) -> None:
+    """Raise NotFittedError, as scikit-learn does, for an estimator that is not fitted.
+
+    scikit-learn collects its tags first, ten microseconds; what has counted features is fitted.
+    """
+    if "n_features_in_" not in vars(estimator):
+        check_is_fitted(as_of_now(estimator))  # another thread may be fitting
 
 
 @contextmanager

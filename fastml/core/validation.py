@@ -53,10 +53,8 @@ class _Alias:
 
     def __init__(self, X: Array) -> None:
         self.owner = X
-        self.__array_interface__ = {
-            **X.__array_interface__,
-            "data": (X.__array_interface__["data"][0], False),
-        }
+        interface = X.__array_interface__  # a new one each time
+        self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
 
 
 def readable(X: Array) -> Array:
@@ -117,7 +115,7 @@ def all_finite(x: Array) -> bool:
     from ..kernels.ops import finite
 
     sums = np.empty(-(-x.size // _ELEMENTS_A_TICKET), x.dtype)
-    members = min(team_size(0.1 * x.size), len(sums))
+    members = min(team_size(0.1 * _ELEMENTS_A_TICKET * len(sums)), len(sums))
     run_team(finite.all_finite, members, _ELEMENTS_A_TICKET, new_state(), x, sums)
     return not sums.any()
 

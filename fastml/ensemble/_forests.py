@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..core.classes import name_classes
 from ..core.documentation import documented
 from ..core.estimator import fitted_at_once
+from ..core.parameters import ParametersMixin
 from ..core.sklearn_compat import fit_context
 from ..core.threads import get_num_threads
 from ..core.validation import Array, check_compressed, check_sparse, check_weight_sum, is_plain
@@ -73,7 +74,7 @@ def _fitted_trees(trees: Any) -> list[Any]:
     return [each.now() for each in fitted]
 
 
-class ExactForest:
+class ExactForest(ParametersMixin):
     """Mixin before a forest of scikit-learn."""
 
     _tree_type: type[ExactTree]
@@ -251,7 +252,7 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
         if found is None:
             return np.asarray(super().predict(X))
         means, classes = found
-        return name_classes(classes, means.argmax(axis=1))
+        return name_classes(classes, means.argmax(axis=1), means.shape[1])
 
 
 @documented(PARAMETERS)

@@ -22,5 +22,7 @@ from ._estimators import room_in as room_in
 from ._estimators import set_features as set_features
 from ._explain import Plan as Plan
 from ._explain import explain as explain
+from ._progress import PassReport
+from ._progress import last_pass as last_pass
 
-__all__ = ["engine"]
+__all__ = ["PassReport", "engine"]

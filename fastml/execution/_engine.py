@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -11,6 +12,7 @@ from ..core.memory import limited_memory, memory_limit, parse_bytes
 from ..core.passes import Grid, Pass, TreeSum
 from ..core.threads import get_num_threads
 from ..data import Table, as_table, is_blocks
+from ._progress import PassReport, Tally, begin_log, tell_of_pass, told
 
 Model = TypeVar("Model")
 S = TypeVar("S")
@@ -50,8 +52,8 @@ class Engine(Protocol):
     def place(self, table: Table, grid: Grid, check: str | None = None) -> Placement:
         """Return how rows are gone through."""
 
-    def step(self, placement: Placement, fit: Pass[Any, S], model: Any) -> TreeSum[S]:
-        """Make one pass and return the statistics of all pieces."""
+    def step(self, placement: Placement, fit: Pass[Any, S], model: Any) -> tuple[TreeSum[S], Tally]:
+        """Make one pass and return the statistics of all pieces, and what was counted."""
 
     def close(self) -> None:
         """Let go of whatever is held."""
@@ -95,8 +97,13 @@ def current_engine() -> Engine:
 
 
 @contextmanager
-def engine(client: Any = None, *, memory_limit: int | str | None = None) -> Iterator[None]:
-    """Have fits run somewhere else, or under a limit, within a ``with`` block.
+def engine(
+    client: Any = None,
+    *,
+    memory_limit: int | str | None = None,
+    progress: Callable[[PassReport], Any] | None = None,
+) -> Iterator[None]:
+    """Have fits run somewhere else, under a limit, or watched, within a ``with`` block.
 
     Results are the same bits wherever they run.
 
@@ -108,6 +115,10 @@ def engine(client: Any = None, *, memory_limit: int | str | None = None) -> Iter
         Bytes, or text like "4GB", that a fit or a prediction of blocks takes at most on top of
         what was there before it, in this process and in each worker; by default that of the
         environment variable ``FASTML_MEMORY_LIMIT``, else none.
+    progress : callable, default=None
+        Called after every pass of a fit by passes, with a :class:`fastml.PassReport`: rows, bytes
+        read and skipped, seconds, workers, restarts, seconds left at most.  ``print`` will do.
+        What it raises ends the fit, the estimator as it was.
 
     Yields
     ------
@@ -116,7 +127,8 @@ def engine(client: Any = None, *, memory_limit: int | str | None = None) -> Iter
     Raises
     ------
     TypeError, ValueError
-        If the client is none, or the limit no size of at least 1 MiB.
+        If the client is none, the limit no size of at least 1 MiB, or ``progress`` cannot be
+        called.
 
     Examples
     --------
@@ -129,16 +141,19 @@ def engine(client: Any = None, *, memory_limit: int | str | None = None) -> Iter
     (2, 2)
     """
     limit = None if memory_limit is None else parse_bytes(memory_limit)
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress must be callable, got {type(progress).__name__} instead.")
     chosen: Engine | None = None
     if client is not None:
         from .dask import DaskEngine
 
         chosen = DaskEngine(client, limit)
-    token = _in_context.set(chosen)
+    token, listener = _in_context.set(chosen), told.set(progress or told.get())
     try:
         with limited_memory(limit):
             yield
     finally:
+        told.reset(listener)
         _in_context.reset(token)
         if chosen is not None:
             chosen.close()
@@ -149,14 +164,25 @@ def on_cluster() -> bool:
     return _in_context.get() is not None
 
 
-def table_of(X: Any, y: Any = None, sample_weight: Any = None) -> Table | None:
+def table_of(estimator: Any, X: Any, y: Any = None, sample_weight: Any = None) -> Table | None:
     """Return the table of a fit by passes, or None if it works on arrays in memory.
 
     Arrays are cut into pieces only where a cluster is to work on them.
     """
     if not (is_blocks(X) or on_cluster()):
         return None
-    return as_table(X, y, sample_weight)
+    table = as_table(X, y, sample_weight)
+    begin_log(estimator, table.X)
+    return table
+
+
+def _step(engine: Engine, placement: Any, fit: Pass[Any, S], model: Any) -> TreeSum[S]:
+    """Make one pass, tell of it, and return the statistics of all pieces."""
+    start = time.perf_counter()
+    tree, tally = engine.step(placement, fit, model)
+    table = placement.table
+    tell_of_pass(table.n_rows, table.row_bytes, time.perf_counter() - start, tally)
+    return tree
 
 
 class Passes:
@@ -177,7 +203,7 @@ class Passes:
 
     def run(self, fit: Any, model: Any) -> Any:
         """Make one pass and return the next model."""
-        total = self._engine.step(self._placement, fit, model).total()
+        total = _step(self._engine, self._placement, fit, model).total()
         return fit.finish(total, model)
 
 
@@ -194,4 +220,4 @@ def sum_over(
         The estimator whose X must be finite, where that is not known yet.
     """
     found = current_engine()
-    return found.step(found.place(table, Grid(block_rows), check), fit, model)
+    return _step(found, found.place(table, Grid(block_rows), check), fit, model)

@@ -24,6 +24,7 @@ from ..core.threads import num_threads
 from ..data import Blocks, Table
 from ._engine import Placement, most_blocks
 from ._estimators import FileRoom
+from ._progress import Tally
 from .local import LocalEngine
 
 S = TypeVar("S")
@@ -79,6 +80,8 @@ class DaskEngine:
             )
         self._client, self._limit = client, limit
         self._names: list[str] = []
+        #: Tasks that were sent again, in all passes so far.
+        self._sent_again = 0
         self._compare_workers()
 
     def workers(self) -> dict[str, int]:
@@ -136,8 +139,8 @@ class DaskEngine:
         self._names.append(uuid.uuid4().hex)
         return SharedPlacement(self._names[-1], grid, sharers, seen, table, [0])
 
-    def step(self, placement: Any, fit: Pass[Any, S], model: Any) -> TreeSum[S]:
-        """Make one pass and return the statistics of all pieces."""
+    def step(self, placement: Any, fit: Pass[Any, S], model: Any) -> tuple[TreeSum[S], Tally]:
+        """Make one pass and return the statistics of all pieces, and what was counted."""
         name, grid, shares, check, table, steps = placement
         steps[0] += 1
         order = packed((name, grid, fit, model, check))
@@ -146,15 +149,23 @@ class DaskEngine:
             for number, share in enumerate(shares)
         ]
         tree: TreeSum[S] = TreeSum(fit.merge)
+        skipped, sent_again, gone = 0, self._sent_again, self._gone(shares)
         try:
-            for nodes in self._results(futures, shares, order):
-                for first, count, statistics in pickle.loads(nodes):
+            for result in self._results(futures, shares, order):
+                nodes, not_read = pickle.loads(result)
+                skipped += not_read
+                for first, count, statistics in nodes:
                     tree.add(first, count, statistics)
         finally:
             self._client.cancel(futures)
         if check is not None:
             table.seen = True
-        return tree
+        restarts = self._sent_again - sent_again + len(self._gone(shares) - gone)
+        return tree, Tally(skipped, len(shares), restarts)
+
+    def _gone(self, shares: list[Share]) -> set[str]:
+        """Return the workers of shares that are there no more."""
+        return {share.worker for share in shares if share.worker} - set(self.workers())
 
     def close(self) -> None:
         """Have workers forget what they keep, those that are there."""
@@ -192,6 +203,7 @@ class DaskEngine:
                     attempts += 1
                     for i, future in enumerate(futures):
                         if future.status == "error":
+                            self._sent_again += 1
                             key = f"{future.key}-{attempts}".removeprefix("fastml-")
                             futures[i] = self._submit(key, shares[i], order)
             except TimeoutError:
@@ -236,7 +248,8 @@ def packed(thing: Any) -> bytes:
 def nodes_of(table: Table, pieces: list[Piece], order: bytes, limit: int | None) -> bytes:
     """Return the statistics of pieces, merged as far as the tree allows: a task of a worker.
 
-    They are a list of first blocks, numbers of blocks and statistics, packed as the order is.
+    They are a list of first blocks, numbers of blocks and statistics, packed as the order is,
+    together with the number of rows that were skipped.
     """
     from distributed import get_worker
 
@@ -251,7 +264,8 @@ def nodes_of(table: Table, pieces: list[Piece], order: bytes, limit: int | None)
             _forget_old(name)
             _kept[key] = placement
         try:
-            return packed(LocalEngine().run(placement, pieces, fit, model).nodes())
+            tree, tally = LocalEngine().run(placement, pieces, fit, model)
+            return packed((tree.nodes(), tally.skipped))
         finally:
             placement.table.rooms.clear()  # there may be other placements
 

@@ -19,6 +19,7 @@ from ..core.threads import get_num_threads, num_threads
 from ..data import Part, Table
 from ._engine import BUFFERS, STATE_BYTES, Placement, most_blocks, sharers
 from ._estimators import FileRoom
+from ._progress import Tally
 
 S = TypeVar("S")
 
@@ -31,15 +32,15 @@ class LocalEngine:
         table = table.settled()
         return Placement(table, grid, most_blocks(table, grid), {}, FileRoom(), check)
 
-    def step(self, placement: Placement, fit: Pass[Any, S], model: Any) -> TreeSum[S]:
-        """Make one pass and return the statistics of all pieces."""
+    def step(self, placement: Placement, fit: Pass[Any, S], model: Any) -> tuple[TreeSum[S], Tally]:
+        """Make one pass and return the statistics of all pieces, and what was counted."""
         pieces = placement.table.pieces(placement.grid, placement.most_blocks)
         return self.run(placement, pieces, fit, model)
 
     def run(
         self, placement: Placement, pieces: list[Piece], fit: Pass[Any, S], model: Any
-    ) -> TreeSum[S]:
-        """Return the statistics of some pieces.
+    ) -> tuple[TreeSum[S], Tally]:
+        """Return the statistics of some pieces, and how many of their rows were skipped.
 
         Every other pass goes backwards: what is in memory of the end is then used before it is
         driven out.  Sources that can only be read forwards are read forwards.
@@ -49,7 +50,7 @@ class LocalEngine:
         if table.passes % 2 == 0 and table.any_order:
             ordered.reverse()
         tree: TreeSum[S] = TreeSum(fit.merge)
-        known = getattr(fit, "without_rows", None)
+        known, skipped = getattr(fit, "without_rows", None), 0
         if known is not None:
             due = []
             for piece in ordered:
@@ -58,6 +59,7 @@ class LocalEngine:
                     due.append(piece)
                 else:
                     tree.add(piece.first, piece.n_blocks, found)
+                    skipped += piece.stop - piece.start
             ordered = due
         if table.raw:
             _share_pieces(placement, ordered, fit, model, tree)
@@ -66,7 +68,7 @@ class LocalEngine:
                 tree.add(part.first, part.n_blocks, fit.statistics(part, model))
         if placement.check is not None:
             table.seen = True
-        return tree
+        return tree, Tally(skipped)
 
     def close(self) -> None:
         """Let go of nothing."""

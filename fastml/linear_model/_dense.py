@@ -57,7 +57,8 @@ def solved(
         return solve_wide(X, Y, weights, alpha, center)
     if X.dtype == np.float32 and X.shape[1] > MOST_DOUBLE_COLUMNS:
         single = moments(X, Y, weights, center=center, single=True)
-        if single.weight > 0 and in_range(single):
+        squares = np.diag(single.products) / max(single.weight, 1.0)
+        if single.weight > 0 and np.isfinite(single.products).all() and in_range(squares):
             roots = None if weights is None else np.sqrt(weights)
             solution = refined(X, Y, roots, single, alpha, center)
             if solution is not None:

@@ -95,7 +95,7 @@ class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: igno
         with fitted_at_once(self) as twin:
             twin.__dict__.pop("_seen", None)
             if reason is None:
-                table = table_of(X, y, sample_weight)
+                table = table_of(self, X, y, sample_weight)
                 if table is not None:
                     sums = solve_table(twin, table, np.zeros(1), twin.fit_intercept)
                     if sums is not None:

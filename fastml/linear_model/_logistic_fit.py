@@ -17,16 +17,19 @@ import numpy as np
 
 from ..core.validation import Array
 from ._curvature import Curvature
+from ._moments import in_range
 from ._objective import Problem, Rows
 
-#: Converged when half the squared Newton step is no more than this of the objective; coefficients
-#: that will be float32 do not show more than the second.
-_RELATIVE_GAP, _SINGLE_GAP = 1e-18, 1e-16
+#: Converged when half the squared Newton step is no more than this of the objective; the second is
+#: about what rounding coefficients to float32 costs.
+_RELATIVE_GAP, _SINGLE_GAP = 1e-18, 5e-16
 #: Newton's method up to so many coefficients, of two classes and of many.
 _MOST_NEWTON = (400, 1000)
 #: While a step promises more than this of the objective, products in float32 say where to go; they
 #: find the objective to so much.  After so many steps their rounding may be what is in the way.
 _ROUGH_GAP, _ROUGH_SLACK, _ROUGH_STEPS = 1e-10, 1e-6, 40
+#: What rounding may change of an objective, relatively.
+_ROUNDING = 1e-9
 #: So many quasi-Newton steps before Newton's are tried, where there are few coefficients.
 _QUASI_NEWTON_STEPS = 40
 #: Pairs of steps L-BFGS remembers.
@@ -68,22 +71,41 @@ class Search(NamedTuple):
     gradient: Array | None = None
 
 
-def newton(problem: Problem, W: Array, max_iter: int, gap: float = _RELATIVE_GAP) -> Search:
-    """Take Newton's steps, halved until the objective falls."""
+def _falls(value: float, found: float, promised: float, slack: float, slope: float) -> bool:
+    """Say whether a step has made the objective fall enough, from ``value`` to ``found``.
+
+    Where they are equal but for rounding, slopes tell: the objective, convex, is lower if the slope
+    at the end is less than that at the start turned round, of which ``slope`` is the share (Hager
+    and Zhang, "A new conjugate gradient method with guaranteed descent", 2005).
+    """
+    if found <= value - 1e-4 * promised + slack * value:
+        return True
+    return found <= value + _ROUNDING * value and abs(slope) <= 0.5
+
+
+def newton(
+    problem: Problem, W: Array, max_iter: int, gap: float = _RELATIVE_GAP, rough: bool = False
+) -> Search:
+    """Take Newton's steps, halved until the objective falls; ``rough`` ones of float32 products."""
     two = problem.n_outputs == 1
-    value, gradient, H = problem.evaluate(W, two)
+    value, gradient, H = problem.evaluate(W, two, rough)
+    if rough and not in_range(np.diag(H) / problem.weight):
+        rough = False
+        value, gradient, H = problem.evaluate(W, two)
+    slack = _ROUGH_SLACK if rough else 1e-14
     for n_iter in range(max_iter):
         used = problem.used
         curvature = Curvature(H[:used, :used]) if two else problem.softmax_curvature(W)
         step = -problem.divide_by(curvature)(gradient)
         decrease = -float((step * gradient).sum())
-        if decrease <= 2 * gap * value:
+        if decrease <= 2 * gap * problem.size(value):
             return Search(W, value, n_iter, True, curvature)
         size = 1.0
         while True:
             tried = W + size * step
-            found = problem.evaluate(tried, two)
-            if found[0] <= value - 1e-4 * size * decrease + 1e-14 * value:
+            found = problem.evaluate(tried, two, rough)
+            slope = float((step * found[1]).sum())
+            if _falls(value, found[0], size * decrease, slack, slope / decrease):
                 break
             size /= 2
             if size < 1e-10:
@@ -118,27 +140,33 @@ def quasi_newton(
             divide, renewal = renewed(W, n_iter), 3 * renewal
         q = _divided(gradient, divide, pairs)
         decrease = float((q * gradient).sum())
-        if rough and gap < _ROUGH_GAP and not decrease > 2 * gap * value:
+        if rough and gap < _ROUGH_GAP and not decrease > 2 * gap * problem.size(value):
             rough = False  # too near the minimum, or numbers that float32 does not hold
             value, gradient, _ = problem.evaluate(W)
             continue
         if not decrease >= 0.0:  # no descent: rounding has spoilt the guess, or the pairs
+            if not np.isfinite(gradient).all():
+                raise FloatingPointError("no gradient")
             if not pairs:
                 return Search(W, value, n_iter, False, gradient=gradient)
             pairs = []
             continue
-        if decrease <= 2 * gap * value:
+        if decrease <= 2 * gap * problem.size(value):
             return Search(W, value, n_iter, True)
         ratio, before = decrease / before, decrease
         precise = not rough or gap >= _ROUGH_GAP
-        if pairs and precise and ratio < 0.1 and decrease * ratio <= gap * value:
+        negligible = 2 * gap * problem.size(value)
+        if pairs and precise and ratio < 0.1 and decrease * ratio <= negligible:
             return Search(W - q, value, n_iter + 1, True)
         size, slack = 1.0, _ROUGH_SLACK if rough else 1e-14
+        # Roughly as long as the next point is not the last but one.
         rough = rough and n_iter < _ROUGH_STEPS and decrease > max(gap, _ROUGH_GAP) * value
+        rough = rough and (not 0 < ratio < 0.1 or decrease * ratio**2 > negligible)
         while True:
             tried = W - size * q
             found = problem.evaluate(tried, single=rough)
-            if found[0] <= value - 1e-4 * size * decrease + slack * value:
+            slope = -float((q * found[1]).sum())
+            if _falls(value, found[0], size * decrease, slack, slope / decrease):
                 break
             size /= 2
             if size < 1e-10:
@@ -186,6 +214,23 @@ def longest_step(n_rows: int) -> int:
     return max(_SHARE, n_rows // _MOST_SAMPLED)
 
 
+def _start_of_sample(sample: Problem, max_iter: int) -> Array:
+    """Return the minimum of a sample of a sample of two classes, or zero."""
+    start = np.zeros((1, sample.rows.shape[1] + 1))
+    step = min(_SHARE, sample.rows.shape[0] // (_ROWS_A_COEFFICIENT * sample.used))
+    if step < 4:
+        return start
+    part = sample.sampled(step)
+    found = newton(part, start, max_iter, _sampled_gap(part), part.rough)
+    good = np.isfinite(found.W).all() and found.value >= 1e-6 * part.weight
+    return found.W if good else start
+
+
+def _sampled_gap(sample: Problem) -> float:
+    """Return the gap of a sample: what it does not know of all rows it need not of itself."""
+    return 1e-2 * sample.used * sample.n_outputs / sample.rows.shape[0]
+
+
 def _from_sample(problem: Problem, max_iter: int) -> tuple[Array, Divide] | None:
     """Return the minimum of a sample, and what divides by the curvature there; None if too few."""
     needed = max(_ROWS_A_COLUMN, _ROWS_A_COEFFICIENT * problem.n_outputs) * problem.used
@@ -193,13 +238,13 @@ def _from_sample(problem: Problem, max_iter: int) -> tuple[Array, Divide] | None
     if step < 4:
         return None
     sample = problem.sampled(step)
-    # What the sample does not know of all rows it need not know of itself.
-    gap = 1e-2 * problem.used * problem.n_outputs / sample.rows.shape[0]
-    start = np.zeros((problem.n_outputs, problem.rows.shape[1] + 1))
+    gap = _sampled_gap(sample)
     two, few = problem.n_outputs == 1, _few(problem)
     if two and few:
-        found = newton(sample, start, min(max_iter, 12), gap)
+        most = min(max_iter, 12)
+        found = newton(sample, _start_of_sample(sample, most), most, gap, sample.rough)
     else:
+        start = np.zeros((problem.n_outputs, problem.rows.shape[1] + 1))
         divide = sample.divide_by(sample.products_curvature())
         found = quasi_newton(sample, start, divide, min(max_iter, 30), gap)
     if not np.isfinite(found.W).all() or found.value < 1e-6 * sample.weight:

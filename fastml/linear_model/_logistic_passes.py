@@ -130,7 +130,7 @@ class LossPass(Adding):
     curvature : bool
         Whether second derivatives are wanted.
     single : bool
-        Whether float32 rows of many classes are multiplied in float32, which finds some six digits.
+        Whether float32 rows are multiplied in float32, which finds some six digits.
     """
 
     def __init__(self, curvature: bool, single: bool = False) -> None:

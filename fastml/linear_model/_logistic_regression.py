@@ -16,6 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, column_or_1d, validat
 from ..core.classes import check_classes, name_classes, number_classes
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import as_of_now, fitted_at_once
+from ..core.parameters import ParametersMixin
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_finite, contiguous
 from ..data import Blocks
@@ -27,6 +28,7 @@ from ._objective import Rows
 from ._predict import labels, probabilities
 from ._predicting import predicted, targets
 
+_OVERFLOW = "numbers overflow"
 _SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky")
 
 #: What these are where nobody gives them; below scikit-learn 1.8, "l2" and None.
@@ -34,7 +36,7 @@ _PENALTY = signature(linear_model.LogisticRegression).parameters["penalty"].defa
 _NO_L1 = (0, signature(linear_model.LogisticRegression).parameters["l1_ratio"].default)
 
 
-class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
+class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # type: ignore[misc]
     """Logistic regression, binary and multinomial, minimised to rounding in any units.
 
     scikit-learn's class with another ``fit`` for dense X, no penalty or the squared norm, and the
@@ -143,7 +145,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
             )
         with fitted_at_once(self) as twin:
             if reason is None:
-                table = table_of(X, y, sample_weight)
+                table = table_of(self, X, y, sample_weight)
                 if table is not None:
                     reason = twin._minimise(*rows_of(twin, table))
                 else:
@@ -157,10 +159,30 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         return plan_of(X, self.max_iter)
 
     def _fit_dense(self, X: Any, y: Any, sample_weight: Any) -> str | None:
-        """Fit, or return what asks for scikit-learn's code."""
+        """Fit, or return what asks for scikit-learn's code.
+
+        Whether X is finite the sums of its rows say; it is looked at first only where y or weights
+        are refused, since scikit-learn does so.
+        """
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], ensure_all_finite=False)
         X = contiguous(X)
-        check_finite(X, "X", type(self).__name__)
+        try:
+            found = self._targets_and_weights(X, y, sample_weight)
+        except ValueError:
+            check_finite(X, "X", type(self).__name__)
+            raise
+        if found is None:
+            return "negative weights"
+        classes, codes, weights = found
+        reason = self._minimise(classes, Samples(X, codes, weights))
+        if reason == _OVERFLOW:
+            check_finite(X, "X", type(self).__name__)
+        return reason
+
+    def _targets_and_weights(
+        self, X: Array, y: Array, sample_weight: Any
+    ) -> tuple[Array, Array, Array] | None:
+        """Return classes, their numbers and weights, (0,) for weights of one; None if negative."""
         y = column_or_1d(y, warn=True)
         check_classes(y)
         classes, codes = number_classes(y)
@@ -170,12 +192,12 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         if sample_weight is not None or self.class_weight is not None:
             weights = _check_sample_weight(sample_weight, X, dtype=np.float64, copy=True)
             if (weights < 0).any():
-                return "negative weights"
+                return None
             if self.class_weight is not None:
                 weights *= compute_class_weight(
                     self.class_weight, classes=classes, y=y, sample_weight=weights
                 )[codes]
-        return self._minimise(classes, Samples(X, codes, weights))
+        return classes, codes, weights
 
     def _minimise(self, classes: Array, rows: Rows) -> str | None:
         """Find the minimum of rows, or return what asks for scikit-learn's code."""
@@ -194,9 +216,9 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
                     self.fit_intercept, self.max_iter, self.tol, start,
                 )  # fmt: skip
         except FloatingPointError:
-            return "numbers overflow"
+            return _OVERFLOW
         if not np.isfinite(found.W).all():
-            return "numbers overflow"
+            return _OVERFLOW
         if found.separated:
             warnings.warn(
                 "The classes are perfectly separated and nothing is penalised: there is no "
@@ -254,7 +276,7 @@ class LogisticRegression(linear_model.LogisticRegression):  # type: ignore[misc]
         found = predicted(self, X, labels)
         if found is None:
             return np.asarray(super().predict(X))
-        return name_classes(self.classes_, found)
+        return name_classes(self.classes_, found, max(2, len(self.coef_)))
 
     @over_blocks
     def predict_proba(self, X: ArrayLike) -> Array:

@@ -22,6 +22,9 @@ from ._logistic_passes import (
 )
 from ._moments import first_shift
 
+#: Losses of more than this a row are taken for this where rows are float32.
+_MOST_LOSS = 0.4
+
 
 class Rows(Protocol):
     """Rows of class numbers and weights that passes go over, in memory or not."""
@@ -73,12 +76,23 @@ class Problem:
     @property
     def rough(self) -> bool:
         """Whether there is a faster way to evaluate the objective roughly."""
-        return self.n_outputs > 1 and self.rows.dtype == np.float32
+        return bool(self.rows.dtype == np.float32)
 
     @property
     def weight(self) -> float:
         """The sum of the weights."""
         return self.rows.weight
+
+    def size(self, value: float) -> float:
+        """Return what a decrease of the objective is compared with.
+
+        An entry of the mean gradient, over its feature's variance, is at most half the root of the
+        squared Newton step a row.  That is no more than 1e-8 where steps whose squares are 1e-15 of
+        ``_MOST_LOSS`` a row are negligible.
+        """
+        if self.rows.dtype == np.float32:
+            return min(value, _MOST_LOSS * self.weight)
+        return value
 
     def offset(self, W: Array) -> Array:
         """Return the margins of the shift: einsum asks no BLAS, whose threads decide its bits."""

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from ..core.delegation import unsupported_input
 from ..core.estimator import fitted_at_once
+from ..core.parameters import ParametersMixin
 from ..core.validation import Array, check_finite
 from ..kernels.ops.gram import BLOCK_ROWS
 from ._dense import checked_rows, set_solution
@@ -105,7 +106,7 @@ def moments_of(seen: Seen) -> Moments:
     return Moments(float(products[-1, -1]), shift, products[:-1, :-1], False)
 
 
-class PartialFit:
+class PartialFit(ParametersMixin):
     """``partial_fit`` of least squares, with or without a penalty."""
 
     def _penalties(self, n_targets: int) -> Array:

@@ -98,7 +98,7 @@ class Ridge(PartialFit, linear_model.Ridge):  # type: ignore[misc]
         with fitted_at_once(self) as twin:
             twin.__dict__.pop("_seen", None)
             if reason is None:
-                table = table_of(X, y, sample_weight)
+                table = table_of(self, X, y, sample_weight)
                 if table is not None:
                     wide = table.y is not None and table.y.ndim == 2
                     alpha = twin._penalties(table.y.shape[1] if wide else 1)  # type: ignore[union-attr]

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.estimator import as_of_now, fitted_at_once
+from ..core.parameters import ParametersMixin
 from ..core.passes import Grid, TreeSum, tree_sum
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_finite, contiguous
@@ -145,7 +146,7 @@ def fold_scores(X: Array, Y: Array, n_folds: int, alphas: Array, center: bool, s
     return np.asarray(scores.mean(axis=0))
 
 
-class RidgeCV(linear_model.RidgeCV):  # type: ignore[misc]
+class RidgeCV(ParametersMixin, linear_model.RidgeCV):  # type: ignore[misc]
     """Ridge regression that chooses its penalty by leaving out rows, or folds of them.
 
     scikit-learn's class with another ``fit``: products of the rows are summed once, and serve every
@@ -301,7 +302,7 @@ class RidgeCV(linear_model.RidgeCV):  # type: ignore[misc]
 
     def _fit_dense(self, X: Any, y: Any, sample_weight: Any) -> str | None:
         """Fit, or return what asks for scikit-learn's code."""
-        table = table_of(X, y, sample_weight) if self.cv is None else None
+        table = table_of(self, X, y, sample_weight) if self.cv is None else None
         if table is not None and self._fit_table(table):
             return None
         rows, y_, weights = checked_rows(self, X, y, sample_weight)

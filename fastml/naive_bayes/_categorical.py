@@ -159,7 +159,8 @@ class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: i
         """
         self = as_of_now(self)
         check_is_fitted(self)
-        return name_classes(self.classes_, self._scores(self._check_X(X), labels=True))
+        labels = self._scores(self._check_X(X), labels=True)
+        return name_classes(self.classes_, labels, len(self.feature_log_prob_[0]))
 
     def _joint_log_likelihood(self, X: Array) -> Array:
         return self._scores(X, labels=False)

@@ -27,6 +27,7 @@ class CountingNB(FitsInPieces):
 
     class_count_: Array
     feature_count_: Array
+    feature_log_prob_: Array
     n_features_in_: int
     class_prior: Any
 
@@ -143,7 +144,7 @@ class CountingNB(FitsInPieces):
         """
         self = as_of_now(self)
         labels = self._scores(X, labels=True)
-        return name_classes(self.classes_, labels)
+        return name_classes(self.classes_, labels, len(self.feature_log_prob_))
 
     @over_blocks
     def predict_joint_log_proba(self, X: ArrayLike) -> Array:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..core.classes import number_classes
 from ..core.estimator import as_of_now, fitted_at_once
+from ..core.parameters import ParametersMixin
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array
 from ..data import Table
@@ -22,7 +23,7 @@ _SUMS = ("class_count_", "feature_count_", "theta_", "var_", "class_prior_")
 _LOGARITHMS = ("class_log_prior_", "feature_log_prob_")
 
 
-class FitsInPieces:
+class FitsInPieces(ParametersMixin):
     """``fit`` and ``partial_fit``, over what an estimator does with some rows."""
 
     classes_: Array
@@ -70,7 +71,7 @@ class FitsInPieces:
         TypeError, ValueError
             On bad input, in scikit-learn's words; the estimator is then as it was.
         """
-        table = None if self._fit_table is None else table_of(X, y, sample_weight)
+        table = None if self._fit_table is None else table_of(self, X, y, sample_weight)
         with fitted_at_once(self) as twin:
             if table is not None and twin._fit_table is not None:
                 twin._fit_table(table)
@@ -143,6 +144,10 @@ class FitsInPieces:
                         "sample_weight is too large or too small, or weights are negative."
                     )
 
+    def _comparable(self, likelihoods: Array, X: Any) -> Array:
+        """Return joint log-likelihoods of X, those changed that could not be compared."""
+        return likelihoods
+
     @over_blocks
     def predict_joint_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the joint probability of each row and class.
@@ -174,7 +179,8 @@ class FitsInPieces:
         -------
         logarithms : ndarray (n_samples, n_classes) of float64
         """
-        joint = self.predict_joint_log_proba(X)
+        self = as_of_now(self)
+        joint = self._comparable(self.predict_joint_log_proba(X), X)
         with np.errstate(invalid="ignore"):  # where no class is possible
             joint = joint - joint.max(axis=1, keepdims=True)
         return np.asarray(joint - np.log(np.exp(joint).sum(axis=1, keepdims=True)))

@@ -18,7 +18,14 @@ from ..data import Blocks, Table
 from ..execution import Plan, over_blocks, set_features
 from ..kernels.naive_bayes import gaussian
 from ._fitting import FitsInPieces
-from ._likelihood import Prepared, gaussians, joint_log_likelihood, likeliest_class, prepare
+from ._likelihood import (
+    Prepared,
+    compare_distant,
+    gaussians,
+    joint_log_likelihood,
+    likeliest_class,
+    prepare,
+)
 from ._moments import RunningMoments, block_rows
 from ._passes import moments_of
 
@@ -164,7 +171,8 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
         Returns
         -------
         labels : ndarray (n_samples,)
-            What the definition gives in float64, for float32 too; the first class on ties.
+            What the definition gives in float64, for float32 too; the first class on ties.  Of a
+            row so far away that its squares leave float64, the squares are compared scaled.
 
         Raises
         ------
@@ -177,10 +185,10 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
         data = samples(self, X, finite=False)  # labels show what is not
         prepared = self._prepared(data.dtype)
         labels = None if prepared is None else likeliest_class(data, prepared)
-        if labels is None:  # a variance of zero, or a row that is not finite
+        if labels is None:  # a variance of zero, or a row that is not finite or out of range
             data = self._check_X(data)
-            labels = self._joint_log_likelihood(data).argmax(axis=1)
-        return name_classes(self.classes_, labels)
+            labels = self._comparable(self._joint_log_likelihood(data), data).argmax(axis=1)
+        return name_classes(self.classes_, labels, len(self.theta_))
 
     def _check_X(self, X: ArrayLike) -> Array:  # noqa: N802 (scikit-learn's name)
         return samples(self, X)
@@ -209,6 +217,13 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
             found = contents, None if model is None else prepare(model, dtype)
             kept[dtype] = found
         return found[1]
+
+    def _comparable(self, likelihoods: Array, X: Any) -> Array:
+        distant = np.asarray(np.isneginf(likelihoods).all(axis=1))
+        model = self._model()
+        if model is None or not distant.any():
+            return likelihoods
+        return compare_distant(likelihoods, distant, self._check_X(X), model)
 
     def _joint_log_likelihood(self, X: Array) -> Array:
         model = self._model()

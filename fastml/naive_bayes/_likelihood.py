@@ -51,6 +51,37 @@ def joint_log_likelihood(X: Array, model: gaussian.Gaussians) -> Array:
     return likelihoods
 
 
+def compare_distant(
+    likelihoods: Array, distant: Array, X: Array, model: gaussian.Gaussians
+) -> Array:
+    """Return likelihoods in which rows whose squares leave float64 can be compared.
+
+    Such a row has a joint log-likelihood of minus infinity in every class.  Here the classes whose
+    scaled squares are the least of those that are possible keep the part that does not depend on
+    the row: any difference of the squares is beyond what that part could make up for.
+
+    Parameters
+    ----------
+    likelihoods : ndarray (n_samples, n_classes)
+    distant : ndarray (n_samples,) of bool, the rows
+    X : ndarray (n_samples, n_features), finite
+    model : Gaussians
+    """
+    found = likelihoods.copy()
+    roots, powers = np.frexp(np.sqrt(model.variance))
+    for row in np.flatnonzero(distant):
+        # A quarter of each: a difference of the largest numbers is one as well.
+        x = np.asarray(X[row], np.float64) * 0.25
+        gaps, exponents = np.frexp(x - model.theta * 0.25)
+        exponents -= powers
+        exponents -= exponents[gaps != 0].max(initial=np.iinfo(np.int32).min // 2)
+        squares = np.ldexp((gaps / roots) ** 2, np.maximum(2 * exponents, -4000))
+        squares = squares.cumsum(axis=1)[:, -1]  # in feature order
+        squares[np.isneginf(model.constants)] = np.inf
+        found[row] = np.where(squares == squares.min(), model.constants, -np.inf)
+    return found
+
+
 class Prepared(NamedTuple):
     """What labels are decided by.
 
@@ -94,7 +125,7 @@ def gaussians(fitted: Sequence[Any], shape: tuple[int, int]) -> gaussian.Gaussia
 
 
 def likeliest_class(X: Array, prepared: Prepared) -> Array | None:
-    """Return the number of every row's class, or None if a row is not finite.
+    """Return the number of every row's class, or None if a row is not finite or out of range.
 
     Parameters
     ----------

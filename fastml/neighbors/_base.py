@@ -9,9 +9,10 @@ import scipy.sparse
 from numpy.typing import ArrayLike
 from sklearn.neighbors import BallTree, KDTree
 from sklearn.neighbors._base import NeighborsBase
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from ..core.estimator import as_of_now, fitted_at_once
+from ..core.estimator import as_of_now, check_fitted, fitted_at_once, take_plain
+from ..core.parameters import ParametersMixin
 from ..core.validation import Array, check_finite, check_sparse
 from ..execution import over_blocks
 from ._metrics import MANHATTAN, Metric, prepare, tree_pays
@@ -56,7 +57,7 @@ def _why_no_tree(algorithm: str, shape: tuple[int, ...]) -> str:
     return ""
 
 
-class FastSearch:
+class FastSearch(ParametersMixin):
     """What an estimator of nearest neighbours gains over scikit-learn's.
 
     Dense rows, and Euclidean, squared Euclidean and cosine distances by brute force and by k-d
@@ -99,6 +100,8 @@ class FastSearch:
         return None
 
     def _queries(self, X: ArrayLike) -> Array:
+        if take_plain(X, self, (np.float64, np.float32), reset=False):
+            return X
         checked = validate_data(
             self, X, reset=False, dtype=[np.float64, np.float32], order="C", ensure_all_finite=False
         )
@@ -145,7 +148,7 @@ class FastNeighbors(FastSearch):
             On bad input, in scikit-learn's words.
         """
         self = as_of_now(self)
-        check_is_fitted(self)
+        check_fitted(self)
         search = self._search_for(X)
         if search is None:
             return super().kneighbors(X, n_neighbors, return_distance)  # type: ignore[misc]
@@ -224,7 +227,7 @@ class FastRadius(FastSearch):
             On bad input, in scikit-learn's words.
         """
         self = as_of_now(self)
-        check_is_fitted(self)
+        check_fitted(self)
         search = self._search_for(X)
         if search is None:
             return super().radius_neighbors(  # type: ignore[misc]

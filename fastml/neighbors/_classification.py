@@ -8,10 +8,9 @@ from typing import Any, Self
 import numpy as np
 import sklearn.neighbors
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
 from ..core.classes import name_classes
-from ..core.estimator import as_of_now, fitted_at_once
+from ..core.estimator import as_of_now, check_fitted, fitted_at_once
 from ..core.validation import Array
 from ..execution import over_blocks
 from ._base import FastNeighbors, FastRadius
@@ -40,6 +39,28 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
     array(['a'], dtype='<U1')
     """
 
+    def fit(self, X: Any, y: Any) -> Self:
+        """Keep the rows and their classes.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            The rows; where ``metric='precomputed'``, the distances between them.
+        y : array-like (n_samples,) or (n_samples, n_outputs)
+            Each row's class.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, in scikit-learn's words; the estimator is then as it was.
+        """
+        super().fit(X, y)
+        return self
+
     @over_blocks
     def predict(self, X: ArrayLike | None) -> Array:
         """Return the class with the most votes for each row.
@@ -57,7 +78,11 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
         if getattr(self, "_search", None) is None:
             return np.asarray(super().predict(X))
         return stacked(
-            [name_classes(classes, labels) for classes, labels, _ in self._votes(X, False)], self
+            [
+                name_classes(classes, labels, len(classes))
+                for classes, labels, _ in self._votes(X, False)
+            ],
+            self,
         )
 
     @over_blocks
@@ -150,13 +175,13 @@ class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsCla
             If nobody votes for a row and there is no ``outlier_label``.
         """
         self = as_of_now(self)
-        check_is_fitted(self)
+        check_fitted(self)
         search = self._search_for(X)
         if search is None:
             return np.asarray(super().predict(X))
         columns = []
         for k, (classes, winners, _) in enumerate(self._votes(search, X, False)):
-            labels, outliers = name_classes(classes, winners), winners < 0
+            labels, outliers = name_classes(classes, winners, len(classes)), winners < 0
             if outliers.any():
                 labels[outliers] = self.outlier_label_[k]
             columns.append(labels)
@@ -182,7 +207,7 @@ class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsCla
             If nobody votes for a row and there is no ``outlier_label``.
         """
         self = as_of_now(self)
-        check_is_fitted(self)
+        check_fitted(self)
         search = self._search_for(X)
         if search is None:
             return super().predict_proba(X)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any, Self
 
 import numpy as np
 import sklearn.neighbors
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
-from ..core.estimator import as_of_now
+from ..core.estimator import as_of_now, check_fitted
 from ..core.validation import Array
 from ..execution import over_blocks
 from ._base import FastNeighbors, FastRadius
@@ -34,6 +34,28 @@ class KNeighborsRegressor(FastNeighbors, sklearn.neighbors.KNeighborsRegressor):
     >>> model.fit([[0.0], [1.0], [5.0]], [1.0, 2.0, 9.0]).predict([[0.4]])
     array([1.5])
     """
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Keep the rows and their targets.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            The rows; where ``metric='precomputed'``, the distances between them.
+        y : array-like (n_samples,) or (n_samples, n_outputs)
+            Each row's target.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, in scikit-learn's words; the estimator is then as it was.
+        """
+        super().fit(X, y)
+        return self
 
     @over_blocks
     def predict(self, X: ArrayLike | None) -> Array:
@@ -69,6 +91,28 @@ class RadiusNeighborsRegressor(FastRadius, sklearn.neighbors.RadiusNeighborsRegr
     array([1.5])
     """
 
+    def fit(self, X: Any, y: Any) -> Self:
+        """Keep the rows and their targets.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            The rows; where ``metric='precomputed'``, the distances between them.
+        y : array-like (n_samples,) or (n_samples, n_outputs)
+            Each row's target.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, in scikit-learn's words; the estimator is then as it was.
+        """
+        super().fit(X, y)
+        return self
+
     @over_blocks
     def predict(self, X: ArrayLike | None) -> Array:
         """Return the mean of the targets within the radius for each row.
@@ -85,7 +129,7 @@ class RadiusNeighborsRegressor(FastRadius, sklearn.neighbors.RadiusNeighborsRegr
             there is none.
         """
         self = as_of_now(self)
-        check_is_fitted(self)
+        check_fitted(self)
         search = self._search_for(X)
         if search is None:
             return np.asarray(super().predict(X))

@@ -131,23 +131,31 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
     squares = np.empty((n_queries, n_neighbors))
     indices = np.empty((n_queries, n_neighbors), np.int64)
     height = VECTORS * lanes_of(base.packed.dtype)
-    X, shift, packed, half_norms = map(readable, base[:4])
-    codes = base.codes and Codes._make((*map(readable, base.codes[:-1]), base.codes.unit))
-    base = Base(X, shift, packed, half_norms, base.largest, codes, base.sizes)
     propose = _by_candidates if n_queries > _FEW_QUERIES else _by_reading
     if base.codes is not None:
         propose = _by_codes
     if base.sizes:
         propose = _by_sizes
+    base = _readable_base(base, packed=propose is not _by_reading)
     step = max(height, _KEPT // n_candidates // height * height)
     for start in range(0, n_queries, step):
         rows = slice(start, start + step)
         settled = propose(base, queries[rows], n_candidates, squares[rows], indices[rows])
-        doubtful = start + np.flatnonzero(~settled)
-        if len(doubtful):
+        if not settled.all():
+            doubtful = start + np.flatnonzero(~settled)
             found = by_definition(base, queries[doubtful], n_neighbors)
             squares[doubtful], indices[doubtful] = found
     return squares, indices
+
+
+def _readable_base(base: Base, *, packed: bool) -> Base:
+    """Return a base as kernels take it: the rows, and how they are packed only where wanted."""
+    base = base._replace(X=readable(base.X), shift=readable(base.shift))
+    if not packed:
+        return base
+    codes = base.codes and Codes._make((*map(readable, base.codes[:-1]), base.codes.unit))
+    found = readable(base.packed), readable(base.half_norms)
+    return base._replace(packed=found[0], half_norms=found[1], codes=codes)
 
 
 class _Cut(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import sklearn.neighbors
 
 from ._base import FastNeighbors, FastRadius
@@ -32,3 +34,25 @@ class NearestNeighbors(FastNeighbors, FastRadius, sklearn.neighbors.NearestNeigh
     >>> model.kneighbors([[0.9]])
     (array([[0.1, 0.9]]), array([[1, 0]]))
     """
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Keep the rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            The rows; where ``metric='precomputed'``, the distances between them.
+        y : object, default=None
+            Not looked at.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        TypeError, ValueError
+            On bad input, in scikit-learn's words; the estimator is then as it was.
+        """
+        super().fit(X, y)
+        return self

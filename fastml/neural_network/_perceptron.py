@@ -16,9 +16,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..core.checkpoint import Checkpoint, CheckpointFile, ResumableMixin, open_checkpoint
 from ..core.estimator import unchanged_on_error
+from ..core.parameters import ParametersMixin
 from ..core.validation import Array, check_finite, is_plain
 from ..data import Blocks, Table, is_blocks, is_sparse
-from ..execution import Plan, on_cluster, table_of
+from ..execution import Plan, last_pass, on_cluster, table_of
 from ..kernels.neural_network.bundles import Samples
 from ._architecture import ACTIVATIONS, Architecture
 from ._initial import hidden_activations, hidden_widths, initial_parameters
@@ -68,7 +69,7 @@ def require_perceptron(estimator: Any) -> None:
     check_is_fitted(estimator)
 
 
-class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
+class BasePerceptron(ResumableMixin, ParametersMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """A multi-layer perceptron, trained in compiled code.
 
     All that kernels read of a fitted estimator is one :class:`Network`, ``_network``: a call
@@ -216,7 +217,9 @@ class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
                 incremental=incremental,
             )  # fmt: skip
             metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
-            given = {"X": X, "y": y, "metadata": metadata}
+            by_passes = self.solver == "lbfgs" and not isinstance(data, Samples)
+            told = (lambda: {**metadata, **last_pass()}) if by_passes else metadata
+            given = {"X": X, "y": y, "metadata": told}
             diverged = train(loop, resuming, random_state, given)
             fitted = loop.attributes()
             self.__dict__.update(fitted)
@@ -241,7 +244,7 @@ class BasePerceptron(ResumableMixin, BaseEstimator, ABC):  # type: ignore[misc]
                 f"solver={self.solver!r} trains on one machine: leave the engine of the client, "
                 "or use solver='lbfgs'."
             )
-        return table_of(X, y, sample_weight)
+        return table_of(self, X, y, sample_weight)
 
     def _plan(self, X: Blocks) -> Plan | None:
         """Return what a fit of blocks does with rows, None if it needs them all at once."""

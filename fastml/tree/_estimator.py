@@ -16,6 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ..core.delegation import fit_as_scikit_learn
 from ..core.estimator import fitted_at_once
+from ..core.parameters import ParametersMixin
 from ..core.sklearn_compat import fit_context
 from ..core.validation import (
     Array,
@@ -80,7 +81,7 @@ class Shared:
         return self._held[1]
 
 
-class ExactTree(TreePrediction):
+class ExactTree(TreePrediction, ParametersMixin):
     """Mixin before a decision tree of scikit-learn."""
 
     #: How many trees each builder grew in this process: for tests.

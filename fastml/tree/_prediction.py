@@ -9,6 +9,7 @@ from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..core.classes import named_classes
 from ..core.estimator import as_of_now
 from ..core.validation import Array, check_compressed, check_sparse
 from ..execution import over_blocks
@@ -148,7 +149,7 @@ class TreePrediction:
         predictor = fitted.predictor(X.dtype.type)
         classes = None
         if what == ANSWERS and isinstance(self, ClassifierMixin):
-            classes = me.classes_
+            classes = named_classes(me.classes_, me.n_classes_)
         table = fitted.table(predictor, what, classes)
         found, finite = looked_up(predictor, X, table, False)
         if not finite:

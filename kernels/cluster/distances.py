@@ -159,6 +159,50 @@ def measure_again(X, first, count, points, cosine, out):
                 out[i * n_clusters + j] = min(2.0, 0.5 * exact * exact) if cosine else exact
 
 
+@inner_kernel
+def measure_rows(X, start, stop, points, packed, cosine, panel, rows, distances, out):
+    """Write the distances of rows [start, stop) to all points.
+
+    Parameters
+    ----------
+    X, points, packed, cosine, out : see :func:`all_distances`
+    panel, rows, distances : OUT flat, working memory, see :func:`panel_memory`
+    """
+    n_features, n_clusters = X.shape[1], points.shape[0]
+    height = rows_per_block(X)
+    for first in range(start, stop, height):
+        count = min(height, stop - first)
+        pack_panel(X, first, stop - 1, rows, panel, 0)
+        again = measure_panel(panel, n_features, packed, n_clusters, cosine, distances)
+        write_panel(distances, n_clusters, out, first, count)
+        if again:
+            measure_again(X, first, count, points, cosine, out)
+
+
+@allocating_kernel
+def panel_memory(X, n_clusters):
+    """Return room for a panel, its rows' numbers, and their distances to all centres."""
+    height, step = rows_per_block(X), lanes(X)
+    columns = max(padded_clusters(n_clusters), n_clusters + step) + step
+    rows = np.empty(height, np.int64)
+    return aligned_zeros(X, panel_size(X)), rows, aligned_zeros(X, columns * height)
+
+
+@allocating_kernel
+def pack_points(points):
+    """Return points as :func:`all_distances` reads them, with zeros where they pad."""
+    n_clusters, n_features = points.shape
+    padded = padded_clusters(n_clusters)
+    packed = np.zeros(padded * n_features, points.dtype)
+    for j in range(n_clusters):
+        tile = j // COLUMNS * COLUMNS
+        width = min(COLUMNS, padded - tile)
+        at = tile * n_features + j - tile
+        for p in range(n_features):
+            packed[at + p * width] = points[j, p]
+    return packed
+
+
 @allocating_kernel
 def all_distances(X, points, packed, cosine, block_rows, state, out):
     """Write the distance of every row to every centre, as a member of a team.
@@ -174,24 +218,25 @@ def all_distances(X, points, packed, cosine, block_rows, state, out):
     state : IN/OUT the team's state, zero at the start
     out : OUT (n_samples * n_clusters,) flat, of X's type
     """
-    n_samples, n_features = X.shape
-    n_clusters = points.shape[0]
-    height = rows_per_block(X)
-    step = lanes(X)
-    panel = aligned_zeros(X, panel_size(X))
-    rows = np.empty(height, np.int64)
-    columns = (max(padded_clusters(n_clusters), n_clusters + step) + step) * height
-    distances = aligned_zeros(X, columns)
+    n_samples = X.shape[0]
+    panel, rows, distances = panel_memory(X, points.shape[0])
     while True:
         start = take_ticket(state) * block_rows
         if start >= n_samples:
             return
         stop = min(start + block_rows, n_samples)
-        for first in range(start, stop, height):
-            count = min(height, stop - first)
-            pack_panel(X, first, stop - 1, rows, panel, 0)
-            again = measure_panel(panel, n_features, packed, n_clusters, cosine, distances)
-            write_panel(distances, n_clusters, out, first, count)
-            if again:
-                measure_again(X, first, count, points, cosine, out)
+        measure_rows(X, start, stop, points, packed, cosine, panel, rows, distances, out)
         finish_ticket(state)
+
+
+@allocating_kernel
+def distances_of_few(X, points, cosine, out):
+    """Write the distance of every row to every centre, on the calling thread: few rows.
+
+    Parameters
+    ----------
+    X, points, cosine, out : see :func:`all_distances`
+    """
+    packed = pack_points(points)
+    panel, rows, distances = panel_memory(X, points.shape[0])
+    measure_rows(X, 0, X.shape[0], points, packed, cosine, panel, rows, distances, out)

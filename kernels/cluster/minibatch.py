@@ -8,11 +8,9 @@ tree of ``ops.sums``.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
-from ..machine.jit import kernel
+from ..machine.jit import allocating_kernel, kernel
 from ..ops.moments import add_row, touch
 from ..ops.sums import add_block, take_total
 
@@ -33,29 +31,8 @@ def gather_rows(X, rows, batch):
             batch[i, p] = X[row, p]
 
 
-class BatchSums(NamedTuple):
-    """Sums of a batch, and working memory.
-
-    totals : (n_clusters, n_features + 2) float64, see ``ops.moments.add_row``
-    inertia : (n_features,) float64, of each feature: weighted sum of squared gaps to the centres
-    block, block_inertia : of the block at work
-    met : (n_clusters,) bool, which clusters the block has rows of
-    levels, held, inertia_levels, inertia_held : the trees, see ``ops.sums.add_block``
-    """
-
-    totals: np.ndarray
-    inertia: np.ndarray
-    block: np.ndarray
-    block_inertia: np.ndarray
-    met: np.ndarray
-    levels: np.ndarray
-    held: np.ndarray
-    inertia_levels: np.ndarray
-    inertia_held: np.ndarray
-
-
-@kernel
-def sum_batch(batch, sample_weight, labels, points, block_rows, sums):
+@allocating_kernel
+def sum_batch(batch, sample_weight, labels, points, block_rows, sums, totals, inertia):
     """Add up the rows of every cluster, and their weighted squared distances.
 
     Parameters
@@ -65,7 +42,10 @@ def sum_batch(batch, sample_weight, labels, points, block_rows, sums):
     labels : IN (batch_size,) int32
     points : IN (n_clusters, n_features) the centres
     block_rows : int, rows of a reduction block
-    sums : BatchSums; ``totals`` and ``inertia`` are OUT, nothing met or held
+    sums : OUT (n_levels + 1, n_clusters, n_features + 2) float64, working memory: the tree of
+        ``ops.sums.add_block``, and the block at work
+    totals : OUT (n_clusters, n_features + 2) float64, see ``ops.moments.add_row``
+    inertia : OUT (n_features,) float64, of each feature: weighted squared gaps to the centres
 
     Returns
     -------
@@ -73,10 +53,16 @@ def sum_batch(batch, sample_weight, labels, points, block_rows, sums):
     """
     n_samples = labels.size
     n_clusters, n_features = points.shape
-    for number in range((n_samples + block_rows - 1) // block_rows):
+    n_blocks = (n_samples + block_rows - 1) // block_rows
+    n_levels = sums.shape[0] - 1
+    block, met = sums[n_levels], np.zeros(n_clusters, np.bool_)
+    levels, held = sums[:n_levels], np.zeros((n_clusters, n_levels), np.bool_)
+    block_inertia, inertia_levels = np.empty(n_features), np.empty((n_levels, n_features))
+    inertia_held = np.zeros(n_levels, np.bool_)
+    for number in range(n_blocks):
         start = number * block_rows
         for p in range(n_features):
-            sums.block_inertia[p] = 0.0
+            block_inertia[p] = 0.0
         for i in range(start, min(start + block_rows, n_samples)):
             label = np.uint32(labels[i])
             if label >= np.uint32(n_clusters):
@@ -84,18 +70,18 @@ def sum_batch(batch, sample_weight, labels, points, block_rows, sums):
             weight = sample_weight[i] if sample_weight.size > 0 else 1.0
             for p in range(n_features):  # a sum a feature: one sum would wait for itself
                 gap = np.float64(batch[i, p]) - np.float64(points[label, p])
-                sums.block_inertia[p] += weight * gap * gap
-            touch(sums.block, sums.met, label)
-            add_row(batch, i, weight, sums.block[label])
+                block_inertia[p] += weight * gap * gap
+            touch(block, met, label)
+            add_row(batch, i, weight, block[label])
         for j in range(n_clusters):
-            add_block(number, sums.met[j], sums.block[j], sums.levels[:, j], sums.held[j])
-            sums.met[j] = False
-        add_block(number, True, sums.block_inertia, sums.inertia_levels, sums.inertia_held)
-    take_total(sums.inertia_levels, sums.inertia_held, sums.inertia)
+            add_block(number, met[j], block[j], levels[:, j], held[j])
+            met[j] = False
+        add_block(number, True, block_inertia, inertia_levels, inertia_held)
+    take_total(inertia_levels, inertia_held, inertia)
     for j in range(n_clusters):
-        if not take_total(sums.levels[:, j], sums.held[j], sums.totals[j]):
-            for p in range(sums.totals.shape[1]):
-                sums.totals[j, p] = 0.0
+        if not take_total(levels[:, j], held[j], totals[j]):
+            for p in range(totals.shape[1]):
+                totals[j, p] = 0.0
     return True
 
 

@@ -1,9 +1,10 @@
 """Margins and sums of one output from rows where they lie: nothing is packed.
 
-For dense float rows whose products with the whole strips' width stay inside X: what is loaded past
-the last feature is the next row's, and counts for nothing.  Numbers are widened and moved by the
-shift twice, for the margins and for the sums, which costs less than writing them down.  Products
-are added in the order packed rows have, so which of the two computed a panel shows in no bit.
+For dense float rows, with a target each or none, whose products with the whole strips' width stay
+inside X: what is loaded past the last feature is the next row's, and counts for nothing.  Numbers
+are widened and moved by the shift twice, for the margins and for the sums, which costs less than
+writing them down.  Products are added in the order packed rows have, so which of the two computed a
+panel shows in no bit.
 """
 
 from __future__ import annotations
@@ -14,20 +15,20 @@ from ..tile import (
     VECTORS,
     add_as,
     add_lane_sums,
+    broadcast,
     fill,
     lanes,
     load,
     load_as,
     multiply_add,
-    prefetch,
     rank1,
     rows_below,
     select,
     store,
 )
 
-#: Rows of a tile of margins, and how far ahead of them memory is asked for.
-_ROWS, _BYTES_AHEAD = 8, 4096
+#: Rows of a tile of margins, and bytes of a row up to which they are taken side by side.
+_ROWS, _SHORT_ROW = 8, 128
 
 
 @inner_kernel
@@ -35,49 +36,75 @@ def lies_ready(rows, first, count, height):
     """Say whether a whole panel of rows can be used where it lies."""
     X, n_features = rows.X, rows.X.shape[1]
     dense = X.strides[1] == X.itemsize and X.strides[0] == n_features * X.itemsize
-    plain = rows.Y.shape[1] == 0 and rows.roots.size == 0
+    plain = rows.Y.shape[1] <= 1 and rows.roots.size == 0
     last = (first + height - 1) * n_features + rows.shift.size
     return dense and plain and count == height and last <= X.size
 
 
 @inner_kernel
-def direct_margins(rows, first, height, weights, weights_at, z):
+def _one_lane(like, lane):
+    """Return the vector that is one in this lane, and zero in the others."""
+    one = fill(like, 1.0, 1, 1)
+    upto, below = rows_below(like, lane + 1, 1), rows_below(like, lane, 1)
+    return select(upto, one, 0.0) - select(below, one, 0.0)
+
+
+@inner_kernel
+def direct_margins(rows, first, height, targets, memory, weights_at, z):
     """Write the margins of rows [first, first + height).
+
+    Short rows are taken side by side.  Of longer ones these would be too many streams for the
+    processor to foresee: they are taken one after the other.
 
     Parameters
     ----------
     rows : IN Rows that lie ready
-    weights : IN float64; those of whole strips from element ``weights_at`` on, the intercept's
-        where the panel of packed rows has its one
-    z : OUT (>= height,) float64
+    targets : IN (>= height,), the rows' targets less their shift, where there is one a row
+    memory : OUT working memory at the start; weights of whole strips from element ``weights_at``
+        on: of features, of the target, if any, which is 1, and of the one
+    z : OUT (>= height,) of the shift's type, as are all arrays but the rows
     """
     X, shift = rows.X, rows.shift
     n_features, step = X.shape[1], lanes(shift)
     n_vectors = (n_features + step - 1) // step
-    intercept, lane = weights[weights_at + n_features], n_features % step
-    last = load(weights, weights_at + n_features - lane, 0, 1, 1)
-    upto, below = rows_below(shift, lane + 1, 1), rows_below(shift, lane, 1)
-    store(z, 0, 0, select(upto, last, 0.0) - select(below, last, 0.0))
-    alone = load(z, 0, 0, 1, _ROWS)  # the intercept in its lane, as packed rows have it
-    weights[weights_at + n_features] = 0.0
-    ahead = _ROWS + _BYTES_AHEAD // (n_features * X.itemsize)
+    one = n_features + rows.Y.shape[1]
+    own, intercept = memory[weights_at + n_features], memory[weights_at + one]
+    # Targets and the one add to the lanes that packed rows have them in.
+    store(memory, 0, 0, _one_lane(shift, n_features % step))
+    store(memory, step, 0, _one_lane(shift, one % step) * intercept)
+    to_target, alone = load(memory, 0, 0, 1, _ROWS), load(memory, step, 0, 1, _ROWS)
+    memory[weights_at + n_features] = memory[weights_at + one] = 0.0
+    side_by_side = n_features * X.itemsize <= _SHORT_ROW
     for r in range(0, height, _ROWS):
-        at = (first + r) * n_features
         tile = fill(shift, 0.0, 1, _ROWS)
-        for p in range(0, n_vectors * step, step):
-            for line in range(p * _ROWS, (p + step) * _ROWS, 64 // X.itemsize):
-                prefetch(X, first + r + ahead, line)
-            moved = load_as(shift, X, at + p, n_features, 1, _ROWS) - load(shift, p, 0, 1, _ROWS)
-            tile = multiply_add(moved, load(weights, weights_at + p, 0, 1, _ROWS), tile)
+        if side_by_side:
+            at = (first + r) * n_features
+            for p in range(0, n_vectors * step, step):
+                moved = load_as(shift, X, at + p, n_features, 1, _ROWS)
+                moved = moved - load(shift, p, 0, 1, _ROWS)
+                tile = multiply_add(moved, load(memory, weights_at + p, 0, 1, _ROWS), tile)
+        else:
+            for i in range(_ROWS):
+                at = (first + r + i) * n_features
+                row = fill(shift, 0.0, 1, 1)
+                for p in range(0, n_vectors * step, step):
+                    moved = load_as(shift, X, at + p, 0, 1, 1) - load(shift, p, 0, 1, 1)
+                    row = multiply_add(moved, load(memory, weights_at + p, 0, 1, 1), row)
+                store(memory, i * step, 0, row)
+            tile = load(memory, 0, step, 1, _ROWS)
+        if one > n_features:
+            tile = multiply_add(broadcast(targets, r, 1, 1, _ROWS), to_target, tile)
         for i in range(r, r + _ROWS):
             z[i] = 0.0
         add_lane_sums(z, r, 0, tile + alone, 1, _ROWS)
-    weights[weights_at + n_features] = intercept
+    memory[weights_at + n_features], memory[weights_at + one] = own, intercept
 
 
 @inner_kernel
 def add_direct_sums(rows, first, height, residuals, at, sums):
     """Add residuals times rows, and the residuals themselves in the column of the one, to sums.
+
+    Nothing is added in the column of the target.
 
     Parameters
     ----------
@@ -107,10 +134,11 @@ def add_direct_sums(rows, first, height, residuals, at, sums):
         total = (a + b) + (c + d)
         inside = rows_below(shift, n_features - start, VECTORS)
         add_as(sums, at + start, 0, select(inside, total, 0.0))
-    e, f, g, h = 0.0, 0.0, 0.0, 0.0
-    for r in range(quarter):
+    # Begun with elements, since a zero would make float64 of them.
+    e, f, g, h = residuals[0], residuals[quarter], residuals[2 * quarter], residuals[3 * quarter]
+    for r in range(1, quarter):
         e += residuals[r]
         f += residuals[r + quarter]
         g += residuals[r + 2 * quarter]
         h += residuals[r + 3 * quarter]
-    sums[at + n_features] += (e + f) + (g + h)
+    sums[at + n_features + rows.Y.shape[1]] += (e + f) + (g + h)

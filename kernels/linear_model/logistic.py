@@ -169,14 +169,15 @@ def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
 
     Parameters
     ----------
-    rows : IN Rows, of float64 panels, or float32 ones for MANY_CLASSES
+    rows : IN Rows, of float64 panels, or float32 ones where classes are wanted roughly
     target : IN (n_samples,) int32 class numbers, or (0,) for RESIDUALS
     weights : IN (n_samples,) float64, or (0,) for weights of one
     W : IN flat, of the panels' type, see ``margins.weights_as_packed``
     work : IN Work
     tickets : IN Tickets
     state : IN/OUT the team's state, zero at the start
-    partials : OUT (n_tickets, 1 + n_outputs * n_columns + curvature * n_columns**2)
+    partials : OUT (n_tickets, 1 + n_outputs * n_columns + curvature * n_columns**2); nothing that
+        means anything in the columns of targets
     """
     link, n_outputs, curvature, height = work
     n_samples = rows.X.shape[0]
@@ -192,7 +193,7 @@ def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
     levels = np.empty((tickets.n_levels, sums.size))
     full = np.zeros(tickets.n_levels, np.bool_)
     hold_weights(panel, height, n_columns, W, n_outputs)
-    in_place = link == TWO_CLASSES and not curvature
+    in_place = n_outputs == 1 and not curvature
     while True:
         ticket = tickets.first + take_ticket(state)
         if ticket >= tickets.last:
@@ -209,7 +210,12 @@ def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
                 ready = in_place and lies_ready(rows, first, count, height)
                 _copy_targets(target, weights, first, count, held_target, held_weight)
                 if ready:
-                    direct_margins(rows, first, height, panel, n_columns * (height + 1), z)
+                    if rows.Y.shape[1] == 1:
+                        own = rows.shift[rows.X.shape[1]]
+                        for r in range(height):
+                            held_target[r] = rows.Y[first + r, 0] - own
+                    weights_at = n_columns * (height + 1)
+                    direct_margins(rows, first, height, held_target, panel, weights_at, z)
                 else:
                     pack_strips(rows, first, count, height + 1, panel)
                     margins(panel, height, n_columns, W, n_outputs, z, rows.X, first + height)

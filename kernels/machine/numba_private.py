@@ -19,8 +19,10 @@ from typing import Any
 
 # serialize.dumps: pickles what compiled functions refer to, which pickle alone cannot.
 # global_compiler_lock: held while the kind of library is changed for one compilation.
+# rtsys: what kernels that make arrays call, there before their code is loaded.
 from numba.core import caching, codegen, compiler, dispatcher, serialize, types
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.runtime import rtsys
 
 from . import notice
 from .store import KERNELS, Store, cache_directory
@@ -32,7 +34,9 @@ _USED: list[tuple[Any, str, str]] = [
     (caching.FunctionCache, "_index_key", "signature, processor and features as a key"),
     (caching.FunctionCache, "_load_overload", "replaced: looks into our store"),
     (caching.FunctionCache, "_save_overload", "replaced: saves to our store"),
-    (caching.FunctionCache, "load_overload", "called by the dispatcher; calls the former"),
+    (caching.FunctionCache, "load_overload", "replaced: nothing but the code is loaded"),
+    (caching.FunctionCache, "_guard_against_spurious_io_errors", "around it, as Numba has it"),
+    (type(rtsys), "initialize", "called by the replacement"),
     (caching.FunctionCache, "save_overload", "called by the dispatcher; calls the former"),
     (caching.FunctionCache, "enable", "switches a cache on"),
     (codegen.CPUCodeLibrary, "_optimize_final_module", "replaced: optimises once, or never"),
@@ -69,7 +73,9 @@ _SET: list[tuple[str, Any]] = [
 ]
 #: Parameters of what is replaced or wrapped here.
 _PARAMETERS: list[tuple[Any, list[str]]] = [
+    (caching.FunctionCache.load_overload, ["self", "sig", "target_context"]),
     (caching.FunctionCache._load_overload, ["self", "sig", "target_context"]),
+    (type(rtsys).initialize, ["self", "ctx"]),
     (caching.FunctionCache._save_overload, ["self", "sig", "data"]),
     (caching.FunctionCache._index_key, ["self", "sig", "codegen"]),
     (codegen.CPUCodeLibrary._optimize_final_module, ["self"]),
@@ -122,6 +128,15 @@ class KernelCache(caching.FunctionCache):  # type: ignore[misc]
                 directory = None
         self._cache_file = Store(directory, name)
         self.enable()
+
+    def load_overload(self, signature: object, target_context: Any) -> Any:
+        """Load the code of a signature without what only compiling needs.
+
+        Numba's own first loads all it can compile, which takes longer than the code.
+        """
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(signature, target_context)
 
     def _load_overload(self, signature: object, target_context: Any) -> Any:
         if not self._enabled:

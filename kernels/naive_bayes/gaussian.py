@@ -21,7 +21,7 @@ from ..ops.pack import pack_panel, panel_size, rows_per_block
 from ..ops.scratch import aligned_zeros
 from ..tile import VECTORS, broadcast, fill, load, multiply_add, store
 
-#: What ``decisions`` holds for a block in which a row was not finite.
+#: What ``decisions`` holds for a block in which a row was not finite, or its squares were not.
 NOT_FINITE = -1
 #: Classes scored at a time: their sums stay in registers.
 _CLASSES = 4
@@ -97,10 +97,12 @@ def exact_likelihood(X, row, model, c):
 
 @inner_kernel
 def decide_exactly(X, row, model):
-    """Return the likeliest class of one row by the definition, the lowest on ties."""
-    label = 0
-    best = exact_likelihood(X, row, model, 0)
-    for c in range(1, model.constants.size):
+    """Return the likeliest class of one row by the definition, the lowest on ties.
+
+    ``NOT_FINITE`` if no class has a finite likelihood.
+    """
+    label, best = NOT_FINITE, -np.inf
+    for c in range(model.constants.size):
         likelihood = exact_likelihood(X, row, model, c)
         if likelihood > best:
             label, best = c, likelihood

@@ -250,7 +250,11 @@ def likeliest_class(
                         if sum_of_zeros != 0.0:
                             decided = NOT_FINITE
                             break
-                        labels[first + i] = decide_exactly(X, first + i, model)
+                        label = decide_exactly(X, first + i, model)
+                        if label == NOT_FINITE:
+                            decided = NOT_FINITE
+                            break
+                        labels[first + i] = label
                         decided += 1
             if decided == NOT_FINITE:
                 break

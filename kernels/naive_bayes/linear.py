@@ -5,8 +5,9 @@ the order of the features (``reference.naive_bayes.linear_joint_log_likelihood``
 in the same order, but begins with b_c and fuses products and sums; of two classes it adds along the
 lanes.  In any order both sides are within g (sum |x_p| m_p + |b|) of the exact value, with
 m_p = max over c of |W_cp|, u = 2^-53 and g = 1.01 (d + 3) u (Higham, "Accuracy and Stability of
-Numerical Algorithms", 2nd ed., 2002, section 3.1).  Where the best does not lead by more than both may be off, twice, the row is decided again; a
-row with NaN or infinity never leads, and is caught there.
+Numerical Algorithms", 2nd ed., 2002, section 3.1).  Where the best does not lead by more than both
+may be off, twice, the row is decided again; a row with NaN or infinity never leads, and is caught
+there.
 """
 
 from __future__ import annotations

@@ -7,9 +7,11 @@ import pytest
 from element_types import DTYPES
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.preprocessing import normalize
 
 import fastml
 from fastml.cluster._distances import distances_to
+from fastml.cluster._spherical import unit_rows
 
 
 def exact_distances(X, centers):
@@ -84,7 +86,8 @@ def test_same_bits_for_any_number_of_threads_and_any_rows(dtype, metric, n_featu
     for threads in (2, 3, 8):
         with fastml.num_threads(threads):
             np.testing.assert_array_equal(model.transform(X), one)
-    np.testing.assert_array_equal(model.transform(X[1000:1007]), one[1000:1007])
+    for stop in (1001, 1007, 1600):  # on the calling thread, and by a team
+        np.testing.assert_array_equal(model.transform(X[1000:stop]), one[1000:stop])
     if metric == "euclidean":  # unit lengths are scikit-learn's work, which rounds by layout
         np.testing.assert_array_equal(model.transform(np.asfortranarray(X)), one)
         np.testing.assert_array_equal(model.transform(np.repeat(X, 2, axis=0)[::2]), one)
@@ -127,3 +130,15 @@ def test_numbers_that_are_none_stay_so():
     assert np.isnan(found[5]).all()
     assert np.isposinf(found[6]).all()
     assert np.isfinite(np.delete(found, [5, 6], axis=0)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_unit_rows_are_scikit_learns(dtype, order):
+    X = np.random.default_rng(0).normal(size=(300, 7)).astype(dtype, order=order)
+    X[3] = 0
+    X[4] *= np.finfo(dtype).eps  # too short to have a direction, says scikit-learn
+    X[5] *= 1e15
+    before = X.copy()
+    np.testing.assert_array_equal(unit_rows(X), normalize(X))
+    np.testing.assert_array_equal(X, before)

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 import fastml
 from fastml.cluster import _bundles, _plusplus
 from fastml.cluster._batches import RunningMeans
-from fastml.cluster._bundles import batch_sums, block_rows
+from fastml.cluster._bundles import batch_levels, block_rows
 from fastml.cluster._lloyd import LloydRun
 from fastml.kernels.cluster import minibatch
 
@@ -80,9 +80,10 @@ def test_a_label_that_is_none_ends_the_sums_of_a_batch(label):
     labels = np.zeros(100, np.int32)
     points = X[:5].copy()
     nothing = np.empty(0)
-    assert minibatch.sum_batch(X, nothing, labels, points, rows, batch_sums(100, points, rows))
+    outputs = batch_levels(100, points, rows), np.empty((5, 5)), np.empty(3)
+    assert minibatch.sum_batch(X, nothing, labels, points, rows, *outputs)
     labels[77] = label
-    assert not minibatch.sum_batch(X, nothing, labels, points, rows, batch_sums(100, points, rows))
+    assert not minibatch.sum_batch(X, nothing, labels, points, rows, *outputs)
     assert RunningMeans(points).take(X, nothing) > 0
 
 

@@ -175,15 +175,16 @@ def test_sum_batch(dtype, weighted, rows):
     batch, centers = random.normal(size=(50, 3)).astype(dtype), np.eye(4, 3, dtype=dtype)
     labels = random.integers(0, 3, 50).astype(np.int32)  # nothing for the last centre
     weight = random.uniform(size=50) * random.integers(0, 2, 50) if weighted else np.ones(50)
-    sums = _bundles.batch_sums(50, centers, rows)
-    minibatch.sum_batch(batch, weight if weighted else np.empty(0), labels, centers, rows, sums)
+    totals, inertia = np.empty((4, 5)), np.empty(3)
+    weights, levels = weight if weighted else np.empty(0), _bundles.batch_levels(50, centers, rows)
+    minibatch.sum_batch(batch, weights, labels, centers, rows, levels, totals, inertia)
     belongs = labels[:, None] == np.arange(4)
-    assert_close("mean", sums.totals[:, 3], weight @ belongs, "float64")
-    np.testing.assert_array_equal(sums.totals[:, 4], (weight > 0) @ belongs.astype(float))
+    assert_close("mean", totals[:, 3], weight @ belongs, "float64")
+    np.testing.assert_array_equal(totals[:, 4], (weight > 0) @ belongs.astype(float))
     expected = (belongs * weight[:, None]).T @ batch.astype(float)
-    assert_close("mean", sums.totals[:, :3], expected, "float64")
+    assert_close("mean", totals[:, :3], expected, "float64")
     squares = ((batch.astype(float) - centers[labels]) ** 2).sum(axis=1)
-    assert_close("mean", sums.inertia.sum(), weight @ squares, "float64")
+    assert_close("mean", inertia.sum(), weight @ squares, "float64")
 
 
 class GivenNumbers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 import fastml
 from fastml.core.classes import count_classes, name_classes, number_classes
@@ -15,7 +16,7 @@ from fastml.core.classes import count_classes, name_classes, number_classes
 )
 def test_numbers_are_named(classes):
     numbers = np.array([3, 0, 0, 1], dtype=np.int32)
-    named = name_classes(classes, numbers)
+    named = name_classes(classes, numbers, len(classes))
     assert (named == classes[numbers]).all()
     assert named.dtype == classes.dtype
 
@@ -42,15 +43,47 @@ def test_numbers_are_named(classes):
 def test_many_numbers_are_named(classes, dtype, n_threads):
     numbers = (np.arange(200_003) * 7 % 11 % 3).astype(dtype)
     with fastml.num_threads(n_threads):
-        named = name_classes(classes, numbers)
+        named = name_classes(classes, numbers, len(classes))
     assert named.dtype == classes.dtype
     assert named.tobytes() == classes.take(numbers).tobytes()
 
 
+CLASSIFIERS = [
+    fastml.GaussianNB(), fastml.MultinomialNB(), fastml.ComplementNB(), fastml.BernoulliNB(),
+    fastml.CategoricalNB(), fastml.DecisionTreeClassifier(max_depth=3),
+    fastml.RandomForestClassifier(3), fastml.LogisticRegression(),
+    fastml.MLPClassifier((3,), max_iter=2),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("model", CLASSIFIERS, ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("n_rows", [20, 400])
+@pytest.mark.parametrize("k", [2, 3])
+def test_classes_somebody_has_replaced(model, n_rows, k):
+    """Others of the same number are taken, a list too; more or fewer are refused."""
+    rng = np.random.default_rng(0)
+    y = np.arange(n_rows) % k
+    X = rng.integers(0, 5, (n_rows, 4)) + y[:, None]
+    model = clone(model).fit(X, y)
+    before = model.predict(X)
+    for names in (np.array(list("abc"))[:k], list("abc")[:k]):
+        model.classes_ = names
+        assert (model.predict(X) == np.array(list("abc"))[before]).all()
+    one_less = np.arange(k - 1)
+    if isinstance(model, fastml.MLPClassifier) and k == 2:
+        one_less = np.arange(0)  # one class alone has the network of two
+    shapes = [one_less, np.arange(k + 2), np.arange(0), np.arange(2 * k).reshape(k, 2)]
+    for classes in shapes:
+        model.classes_ = classes
+        with pytest.raises(ValueError, match="shape"):
+            model.predict(X)
+
+
 def test_no_number_points_past_the_classes():
     classes = np.array([3, 7])
-    assert name_classes(classes, np.full(1000, -1, np.int32)).tolist() == [7] * 1000
-    assert name_classes(classes, np.full(1000, 5, np.int32)).tolist() == [7] * 1000
+    assert name_classes(classes, np.full(1000, -1, np.int32), 2).tolist() == [7] * 1000
+    assert name_classes(classes, np.full(1000, 5, np.int32), 2).tolist() == [7] * 1000
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_nobody_is_at_work_after_an_error():
     assert finished == [1]
 
 
-def test_an_interrupt_does_not_wait_for_a_stuck_read():
+def test_an_interrupt_does_not_wait_for_a_stuck_read(interrupts):
     stuck, main = threading.Event(), threading.get_ident()
 
     def work(job, room):

@@ -168,3 +168,14 @@ def test_what_is_no_client_is_refused():
         fastml.engine("tcp://somewhere"),
     ):
         pass
+
+
+def test_passes_are_told_with_their_workers(client):
+    X, y, _ = problem()
+    reports = []
+    with fastml.engine(client, progress=reports.append):
+        fastml.LogisticRegression().fit(X, y)
+    assert len(reports) >= 2
+    assert reports[-1].workers == 2
+    assert {report.restarts for report in reports} == {0}
+    assert {report.rows for report in reports} == {len(X)}

@@ -148,7 +148,7 @@ def test_buffers_are_nobody_elses(monkeypatch):
     assert list(read_ahead(range(5), lambda job, buffer: job, [None] * 2, 2)) == [0, 1, 2, 3, 4]
 
 
-def test_a_fit_of_a_stuck_source_can_be_interrupted():
+def test_a_fit_of_a_stuck_source_can_be_interrupted(interrupts):
     import signal
     import threading
 

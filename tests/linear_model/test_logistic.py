@@ -186,6 +186,23 @@ def test_errors_leave_the_model_as_it_was():
         assert vars(model) == before
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("at", [0, 16, 4500, 8999])
+def test_one_number_that_is_not_finite_is_found(at, value, n_classes):
+    """Nobody looks for it beforehand; some rows are in the sample, some are not."""
+    rng = np.random.default_rng(at)
+    X = rng.standard_normal((9000, 3)).astype(np.float32)
+    y = (X @ rng.standard_normal((3, n_classes)) + rng.gumbel(size=(9000, n_classes))).argmax(1)
+    X[at, 1] = value
+    with pytest.raises(ValueError, match="Input X contains"):
+        fastml.LogisticRegression().fit(X, y)
+    with pytest.raises(ValueError, match="Input X contains"):
+        fastml.LogisticRegression().fit(X, y, np.where(np.arange(9000) == at, 0.0, 1.0))
+    with pytest.raises(ValueError, match="Input X contains"):  # as scikit-learn says it first
+        fastml.LogisticRegression().fit(X, np.zeros(9000))
+
+
 def test_delegated_fits_say_why():
     X, y = np.arange(8.0).reshape(4, 2) % 5, [0, 1, 0, 1]
     with warnings.catch_warnings():

@@ -45,6 +45,48 @@ def test_rows_where_they_lie_give_what_packed_rows_do(n, d, dtype, offset):
         np.testing.assert_allclose(found_gradient[0] / scale, gradient / scale, atol=1e-14)
 
 
+@pytest.mark.checked
+@pytest.mark.parametrize("d", [1, 15, 16, 33, 100])
+@pytest.mark.parametrize("n", [255, 256, 1000])
+def test_float32_panels_find_some_digits_and_the_same_bits(n, d):
+    X, shift, W, target, weights = problem(n, d, np.float32, 10.0)
+    exact = pass_over(Rows.of(X, None, None, shift), target, weights, W, kernel.TWO_CLASSES)
+    found = []
+    for order in ("C", "F"):
+        rows = Rows.of(np.array(X, order=order), None, None, shift, np.float32)
+        found.append(pass_over(rows, target, weights, W, kernel.TWO_CLASSES))
+    assert found[0].value == found[1].value
+    assert (found[0].gradient == found[1].gradient).all()
+    scale = weights @ np.abs(np.column_stack([X - shift, np.ones(n)]))
+    np.testing.assert_allclose(found[0].value, exact.value, rtol=1e-6)
+    np.testing.assert_allclose((found[0].gradient - exact.gradient) / scale, 0.0, atol=1e-6)
+
+
+@pytest.mark.checked
+@pytest.mark.parametrize("panel_type", DTYPES)
+@pytest.mark.parametrize("d", [1, 7, 8, 15, 16, 31, 32, 33, 100])
+@pytest.mark.parametrize("n", [127, 256, 300])
+def test_residuals_of_rows_where_they_lie(n, d, panel_type):
+    panel_type = np.dtype(panel_type).type
+    X, shift, W, target, _ = problem(n, d, np.float32, 100.0)
+    Y = np.column_stack([3.0 * target + 0.5])
+    W = np.column_stack([W[:, :-1], [[1.0]], W[:, -1:]])
+    shift, nothing, found = np.append(shift, 1.5), np.empty(0), []
+    for order in ("C", "F"):
+        rows = Rows.of(np.array(X, order=order), Y, None, shift, panel_type)
+        found.append(pass_over(rows, nothing.astype(np.int32), nothing, W, kernel.RESIDUALS))
+    wide = np.column_stack([X - shift[:-1], Y - shift[-1], np.ones(n)])
+    residuals = wide @ W[0]
+    gradient, scale = residuals @ wide, np.abs(residuals) @ np.abs(wide)
+    others = np.arange(d + 2) != d
+    assert found[0].value == found[1].value
+    assert (found[0].gradient[:, others] == found[1].gradient[:, others]).all()
+    atol = 1e-14 if panel_type == np.float64 else 1e-5
+    np.testing.assert_allclose(found[0].value, residuals @ residuals / 2, rtol=atol)
+    error = (found[0].gradient[0] - gradient) / scale
+    np.testing.assert_allclose(error[others], 0.0, atol=atol)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.usefixtures("shared_work")
 def test_the_same_bits_at_any_number_of_threads(dtype):

@@ -218,3 +218,39 @@ def test_what_a_user_changes_is_seen_by_the_next_prediction(dtype):
     model.theta_ = np.zeros((3, 5))
     with pytest.raises(ValueError, match="theta_ has shape"):
         model.predict(X)
+
+
+def exact_winner(row, model):
+    """Return the class of the least scaled squares in rational arithmetic."""
+    totals = [
+        sum((Fraction(x) - Fraction(m)) ** 2 / Fraction(v) for x, m, v in zip(*values, strict=True))
+        for values in ((row, *moments) for moments in zip(model.theta_, model.var_, strict=True))
+    ]
+    return min(range(len(totals)), key=totals.__getitem__)
+
+
+@pytest.mark.parametrize("power", [155, 160, 200, 300, 307.9])
+def test_rows_whose_squares_leave_float64_are_compared_scaled(power):
+    """scikit-learn gives NaN, and the first class."""
+    X, y = problem(n=300, d=4, k=4)
+    model = GaussianNB().fit(X * np.array([[1.0, 3.0, 0.1, 1.0]]), y)
+    far = np.vstack([X, np.random.default_rng(1).normal(size=(60, 4)).clip(-1, 1) * 10.0**power])
+    far[310:320, 1:] = 0.0  # one feature alone is out of range
+    far[320] = [1.7e308, -1.7e308, 0.0, 0.0]
+    labels = model.predict(far)
+    assert len(set(labels[300:])) > 1
+    assert labels[300:].tolist() == [exact_winner(row, model) for row in far[300:]]
+    assert (labels[:300] == model.predict(X)).all()
+    probabilities = model.predict_proba(far)
+    assert (probabilities.argmax(axis=1) == labels).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-15)
+    np.testing.assert_array_equal(probabilities[:300], model.predict_proba(X))
+    assert (model.predict_joint_log_proba(far)[300:310] == -np.inf).all()
+
+
+def test_distant_rows_equally_far_from_two_classes_are_split_by_the_priors():
+    X = [[-1.0], [1.0], [-1.0], [1.0], [1.0], [-1.0], [-5.0], [5.0]]
+    model = GaussianNB(priors=[0.25, 0.75, 0.0]).fit(X, [0, 0, 1, 1, 1, 1, 2, 2])
+    far = [[1e300], [-1e300]]
+    np.testing.assert_allclose(model.predict_proba(far), [[0.25, 0.75, 0.0]] * 2, rtol=1e-15)
+    assert model.predict(far).tolist() == [1, 1]
