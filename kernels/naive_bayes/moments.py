@@ -142,8 +142,8 @@ def chain_rows(classes, start, stop, chains):
     chains : OUT Chains
     """
     heads, links = chains
-    for c in range(heads.size):
-        heads[c] = np.int32(-1)
+    for k in range(heads.size):
+        heads[k] = np.int32(-1)
     for i in range(stop - start - 1, -1, -1):
         c = np.uint32(classes[start + i])
         links[i] = heads[c]
