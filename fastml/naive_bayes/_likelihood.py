@@ -144,7 +144,7 @@ def likeliest_class(X: Array, prepared: Prepared) -> Array | None:
     run_team(
         likeliest.likeliest_class,
         min(team_size(0.03 * X.size * (n_classes + 4)), len(decisions)),
-        X, flat, parameters, model.theta, model.variance, model.constants, margin, block_rows,
+        (X, flat), parameters, model.theta, model.variance, model.constants, margin, block_rows,
         new_state(), labels, decisions,
     )  # fmt: skip
     return None if (decisions == gaussian.NOT_FINITE).any() else labels

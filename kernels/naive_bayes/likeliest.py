@@ -189,14 +189,14 @@ def needed_lead(best, second, margin):
 
 @allocating_kernel
 def likeliest_class(
-    X, flat, parameters, theta, variance, constants, margin, block_rows, state, labels, decisions
+    sources, parameters, theta, variance, constants, margin, block_rows, state, labels, decisions
 ):
     """Label all rows, as a member of a team.
 
     Parameters
     ----------
-    X : IN (n_samples, n_features), any strides
-    flat : IN (n_samples * n_features,) the same where rows lie one after another; else (0,)
+    sources : IN tuple of X (n_samples, n_features), any strides, and its elements in one row,
+        (n_samples * n_features,), where that is how they lie; else (0,)
     parameters : IN flat, of X's type: the common vector; the constants k of the classes, -inf where
         they pad an even number; for every four of them (or the last two), feature by feature, the
         factors s, then -t
@@ -208,6 +208,7 @@ def likeliest_class(
     labels : OUT (n_samples,) int32
     decisions : OUT (n_tickets,) int64, rows decided by the definition, or NOT_FINITE
     """
+    X, flat = sources
     model = Gaussians(theta, variance, variance, constants)
     n_samples, n_features = X.shape
     n_columns = (constants.size + 1) // 2 * 2
