@@ -1,4 +1,8 @@
-"""Numbering the classes of whole-number targets, and naming numbers, at the speed of memory."""
+"""Numbering the classes of whole-number targets, and naming numbers, at the speed of memory.
+
+Loops run over slices, whose indices begin at zero: of one that may be negative the compiler makes
+no vectors.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +34,13 @@ def find_range(y, block_size, state, lowest, highest, bits):
         start = block * block_size
         if start >= y.size:
             return
-        low = high = y[start]
+        part = y[start : start + block_size]
+        low = high = part[0]
         found = np.int64(0)
-        for i in range(start, min(start + block_size, y.size)):
-            low = min(low, y[i])
-            high = max(high, y[i])
-            found |= np.int64(1) << (y[i] & (_BITS - 1))
+        for i in range(part.size):
+            low = min(low, part[i])
+            high = max(high, part[i])
+            found |= np.int64(1) << (part[i] & (_BITS - 1))
         bits[block] = found
         lowest[block] = low
         highest[block] = high
@@ -105,17 +110,17 @@ def number_classes(y, low, numbers, block_size, state, classes):
         start = take_ticket(state) * block_size
         if start >= y.size:
             return
-        stop = min(start + block_size, y.size)
+        part, found = y[start : start + block_size], classes[start : start + block_size]
         if without_gaps:
-            for i in range(start, stop):
-                value = y[i] - low
+            for i in range(part.size):
+                value = part[i] - low
                 inside = (value >= 0) & (value < numbers.size)
-                classes[i] = value if inside else np.int64(-1)
+                found[i] = value if inside else np.int64(-1)
         else:
-            for i in range(start, stop):
-                value = y[i] - low
+            for i in range(part.size):
+                value = part[i] - low
                 inside = value >= 0 and value < numbers.size
-                classes[i] = numbers[value] if inside else -1
+                found[i] = numbers[value] if inside else -1
 
 
 @kernel
@@ -135,5 +140,6 @@ def name_numbers(values, numbers, block_size, state, named):
         start = take_ticket(state) * block_size
         if start >= numbers.size:
             return
-        for i in range(start, min(start + block_size, numbers.size)):
-            named[i] = values[min(np.uint32(numbers[i]), last)]
+        part, found = numbers[start : start + block_size], named[start : start + block_size]
+        for i in range(part.size):
+            found[i] = values[min(np.uint32(part[i]), last)]
