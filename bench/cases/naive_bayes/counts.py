@@ -60,9 +60,9 @@ def cases(size: Size) -> list[Case]:
             "MultinomialNB",
             f"{dtype}, {n:,} × {d}",
             lambda dtype=dtype: counts(n, d, dtype),  # type: ignore[misc]
-            Cost(read=8.0 * n * d),
+            Cost(read=float(np.dtype(dtype).itemsize) * n * d),
         )
-        for dtype in ("float64", "int64")
+        for dtype in ("float64", "int64", "int32")
     ]
     work += [
         (
