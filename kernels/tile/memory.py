@@ -162,13 +162,13 @@ def load_part(
     tile = TileType(array.dtype, m, n)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value, start, step, _, _, width, columns = arguments
+        value, start, pitch, _, _, width, columns = arguments
         result = cgutils.alloca_once_value(
             builder, ir.Constant(ir.ArrayType(tile.vector, m * n), None)
         )
         for j in range(n):
             with builder.if_then(builder.icmp_signed("<", I64(j), columns)):
-                column = builder.add(start, builder.mul(step, I64(j)))
+                column = builder.add(start, builder.mul(pitch, I64(j)))
                 pointer = address(context, builder, signature.args[0], value, column, width)
                 for i in range(m):
                     at = beyond(builder, pointer, i * tile.lanes)
@@ -189,11 +189,11 @@ def store_part(
     expect_elements(tile, "array", array)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value, start, step, held, width, columns = arguments
+        value, start, pitch, held, width, columns = arguments
         vectors = unpack(builder, tile, held)
         for j in range(tile.n):
             with builder.if_then(builder.icmp_signed("<", I64(j), columns)):
-                column = builder.add(start, builder.mul(step, I64(j)))
+                column = builder.add(start, builder.mul(pitch, I64(j)))
                 pointer = address(context, builder, signature.args[0], value, column, width)
                 for i in range(tile.m):
                     at = beyond(builder, pointer, i * tile.lanes)
@@ -309,10 +309,10 @@ def broadcast(array: Any, offset: Any, stride: Any, m: int, n: int) -> Any:
     tile = TileType(array.dtype, m, n)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value, start, step = arguments[:3]
+        value, start, pitch = arguments[:3]
         vectors = []
         for j in range(n):
-            at = builder.add(start, builder.mul(step, I64(j)))
+            at = builder.add(start, builder.mul(pitch, I64(j)))
             pointer = address(context, builder, signature.args[0], value, at, I64(1))
             vectors += [splat(builder, builder.load(pointer), tile.lanes)] * m
         return pack(builder, tile, vectors)
