@@ -36,7 +36,7 @@ from ..data import Blocks, as_blocks, is_blocks
 from ..execution import Plan, over_blocks, set_features
 from ..tree import DecisionTreeClassifier, DecisionTreeRegressor
 from ..tree._blocks import OF_A_FOREST, plan_of, rows_of
-from ..tree._documentation import PARAMETERS
+from ..tree._documentation import PARAMETERS, RAISES
 from ..tree._estimator import EXACT, ExactTree, Shared
 from ..tree._predictor import Predictor, looked_up
 
@@ -213,7 +213,7 @@ class ExactForest(ParametersMixin):
         return state
 
 
-@documented(PARAMETERS)
+@documented(PARAMETERS, raises=RAISES)
 class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifier):  # type: ignore[misc]
     """A random forest for classes: :class:`sklearn.ensemble.RandomForestClassifier` of exact trees.
 
@@ -229,10 +229,7 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
     computed_by_ : str
         "fastml", or "scikit-learn: " and why its builder was needed for some tree.
 
-    Raises
-    ------
-    TypeError, ValueError
-        On bad input, in scikit-learn's words; the estimator stays as it was.
+    {raises}
 
     Examples
     --------
@@ -280,7 +277,7 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
         return name_classes(classes, means.argmax(axis=1), means.shape[1])
 
 
-@documented(PARAMETERS)
+@documented(PARAMETERS, raises=RAISES)
 class RandomForestRegressor(ExactForest, sklearn.ensemble.RandomForestRegressor):  # type: ignore[misc]
     """A random forest for numbers: :class:`sklearn.ensemble.RandomForestRegressor` of exact trees.
 
@@ -296,10 +293,7 @@ class RandomForestRegressor(ExactForest, sklearn.ensemble.RandomForestRegressor)
     computed_by_ : str
         "fastml", or "scikit-learn: " and why its builder was needed for some tree.
 
-    Raises
-    ------
-    TypeError, ValueError
-        On bad input, in scikit-learn's words; the estimator stays as it was.
+    {raises}
 
     Examples
     --------

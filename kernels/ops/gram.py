@@ -42,7 +42,7 @@ def add_gram(panel, count, height, n_used, at, pitch, G, X, following):
     X, following : the rows, and which of them comes next: its memory and that of the rows after it
         is asked for meanwhile
     """
-    step = lanes(panel)
+    n_lanes = lanes(panel)
     width = strip_width(panel)
     line = 0
     for si in range(0, n_used, width):
@@ -50,9 +50,9 @@ def add_gram(panel, count, height, n_used, at, pitch, G, X, following):
             for j in range(0, min(width, n_used - sj), GRAM_COLUMNS):
                 left, right = si * height, sj * height + j
                 to = at + (sj + j) * pitch + si
-                if si == sj and j >= step:  # above the diagonal: the second vector only
-                    _add_half(panel, left + step, right, count, to + step, pitch, G)
-                elif si + step >= n_used:  # the second vector is empty
+                if si == sj and j >= n_lanes:  # above the diagonal: the second vector only
+                    _add_half(panel, left + n_lanes, right, count, to + n_lanes, pitch, G)
+                elif si + n_lanes >= n_used:  # the second vector is empty
                     _add_half(panel, left, right, count, to, pitch, G)
                 else:
                     tile = fill(panel, 0.0, VECTORS, GRAM_COLUMNS)
