@@ -14,7 +14,7 @@ from ._moments import Moments, in_range, moments
 from ._wide import solve_wide
 
 #: Products of wider float32 rows are summed in float32, and the solution refined.
-MOST_DOUBLE_COLUMNS = 128
+MOST_DOUBLE_COLUMNS = 64
 
 
 def checked_rows(
