@@ -168,3 +168,10 @@ def about_means(products: Array, shift: Array, single: bool = False) -> tuple[Mo
 def in_range(squares: Array) -> bool:
     """Say whether mean squares summed in float32 neither overflowed nor vanished."""
     return bool(((squares > _LEAST_SQUARE) & (squares < 1 / _LEAST_SQUARE) | (squares == 0)).all())
+
+
+def of_float32_quality(found: Moments) -> bool:
+    """Say whether products summed in float32 are finite, and none was lost."""
+    if not (found.weight > 0 and np.isfinite(found.products).all()):
+        return False
+    return in_range(np.diag(found.products) / found.weight)

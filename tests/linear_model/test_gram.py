@@ -1,4 +1,4 @@
-"""Gram matrices: panels packed while others are multiplied have the bits of panels packed before."""
+"""Gram matrices: the same bits whether panels are packed before, or while others are used."""
 
 from __future__ import annotations
 
