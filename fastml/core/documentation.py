@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 _Class = TypeVar("_Class", bound=type)
+_Function = TypeVar("_Function", bound=Callable[..., object])
 #: By the name of a parameter or attribute: its type, and what it means.
 Entries = Mapping[str, tuple[str, str]]
 
@@ -34,14 +35,40 @@ def documented(parameters: Entries, **sections: Entries | str) -> Callable[[_Cla
     def complete(cls: _Class) -> _Class:
         if cls.__doc__:  # there is none under python -OO
             own = _of_constructor(cls, parameters)
-            text = inspect.cleandoc(cls.__doc__)
-            for name, section in {"parameters": own, **sections}.items():
-                written = section if isinstance(section, str) else text_of(section)
-                text = text.replace(f"{{{name}}}", written.strip("\n"))
-            cls.__doc__ = text
+            cls.__doc__ = _filled(cls.__doc__, {"parameters": own, **sections})
         return cls
 
     return complete
+
+
+def filled(**sections: Entries | str) -> Callable[[_Function], _Function]:
+    """Return a decorator that completes the docstring of a function, as :func:`documented` does.
+
+    Parameters
+    ----------
+    **sections : dict or str
+        By the name in braces that makes way for it: entries, or text.
+
+    Returns
+    -------
+    decorator : callable
+    """
+
+    def complete(function: _Function) -> _Function:
+        if function.__doc__:
+            function.__doc__ = _filled(function.__doc__, sections)
+        return function
+
+    return complete
+
+
+def _filled(docstring: str, sections: Mapping[str, Entries | str]) -> str:
+    """Return a docstring in which sections stand where they are named."""
+    text = inspect.cleandoc(docstring)
+    for name, section in sections.items():
+        written = section if isinstance(section, str) else text_of(section)
+        text = text.replace(f"{{{name}}}", written.strip("\n"))
+    return text
 
 
 def _of_constructor(cls: type, parameters: Entries) -> dict[str, tuple[str, str]]:

@@ -27,7 +27,7 @@ from ..core.threads import get_num_threads
 from ..core.validation import Array, check_compressed, check_sparse, check_weight_sum, is_plain
 from ..execution import over_blocks
 from ..tree import DecisionTreeClassifier, DecisionTreeRegressor
-from ..tree._documentation import PARAMETERS
+from ..tree._documentation import PARAMETERS, RAISES
 from ..tree._estimator import EXACT, ExactTree, Shared
 from ..tree._predictor import Predictor, looked_up
 
@@ -188,7 +188,7 @@ class ExactForest(ParametersMixin):
         return state
 
 
-@documented(PARAMETERS)
+@documented(PARAMETERS, raises=RAISES)
 class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifier):  # type: ignore[misc]
     """A random forest for classes: :class:`sklearn.ensemble.RandomForestClassifier` of exact trees.
 
@@ -204,10 +204,7 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
     computed_by_ : str
         "fastml", or "scikit-learn: " and why its builder was needed for some tree.
 
-    Raises
-    ------
-    TypeError, ValueError
-        On bad input, in scikit-learn's words; the estimator stays as it was.
+    {raises}
 
     Examples
     --------
@@ -255,7 +252,7 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
         return name_classes(classes, means.argmax(axis=1), means.shape[1])
 
 
-@documented(PARAMETERS)
+@documented(PARAMETERS, raises=RAISES)
 class RandomForestRegressor(ExactForest, sklearn.ensemble.RandomForestRegressor):  # type: ignore[misc]
     """A random forest for numbers: :class:`sklearn.ensemble.RandomForestRegressor` of exact trees.
 
@@ -271,10 +268,7 @@ class RandomForestRegressor(ExactForest, sklearn.ensemble.RandomForestRegressor)
     computed_by_ : str
         "fastml", or "scikit-learn: " and why its builder was needed for some tree.
 
-    Raises
-    ------
-    TypeError, ValueError
-        On bad input, in scikit-learn's words; the estimator stays as it was.
+    {raises}
 
     Examples
     --------

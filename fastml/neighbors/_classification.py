@@ -10,11 +10,12 @@ import sklearn.neighbors
 from numpy.typing import ArrayLike
 
 from ..core.classes import name_classes
+from ..core.documentation import filled
 from ..core.estimator import as_of_now, check_fitted, fitted_at_once
 from ..core.validation import Array
 from ..execution import over_blocks
 from ._base import FastNeighbors, FastRadius
-from ._documentation import documented
+from ._documentation import FIT, PREDICT, documented
 from ._metrics import Metric
 
 
@@ -39,36 +40,29 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
     array(['a'], dtype='<U1')
     """
 
+    @filled(**FIT)
     def fit(self, X: Any, y: Any) -> Self:
         """Keep the rows and their classes.
 
         Parameters
         ----------
-        X : array-like or sparse matrix (n_samples, n_features)
-            The rows; where ``metric='precomputed'``, the distances between them.
+        {rows}
         y : array-like (n_samples,) or (n_samples, n_outputs)
             Each row's class.
 
-        Returns
-        -------
-        self : estimator
-
-        Raises
-        ------
-        TypeError, ValueError
-            On bad input, in scikit-learn's words; the estimator is then as it was.
+        {results}
         """
         super().fit(X, y)
         return self
 
     @over_blocks
+    @filled(**PREDICT)
     def predict(self, X: ArrayLike | None) -> Array:
         """Return the class with the most votes for each row.
 
         Parameters
         ----------
-        X : array-like (n_queries, n_features) or None
-            None for the fitted rows, of which none votes for itself.
+        {queries}
 
         Returns
         -------
@@ -86,13 +80,13 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
         )
 
     @over_blocks
+    @filled(**PREDICT)
     def predict_proba(self, X: ArrayLike | None) -> Any:
         """Return the share of the votes of each class for each row.
 
         Parameters
         ----------
-        X : array-like (n_queries, n_features) or None
-            None for the fitted rows, of which none votes for itself.
+        {queries}
 
         Returns
         -------
@@ -157,13 +151,13 @@ class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsCla
         return self
 
     @over_blocks
+    @filled(**PREDICT)
     def predict(self, X: ArrayLike | None) -> Array:
         """Return the class with the most votes for each row.
 
         Parameters
         ----------
-        X : array-like (n_queries, n_features) or None
-            None for the fitted rows, of which none votes for itself.
+        {queries}
 
         Returns
         -------
@@ -188,13 +182,13 @@ class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsCla
         return stacked(columns, self)
 
     @over_blocks
+    @filled(**PREDICT)
     def predict_proba(self, X: ArrayLike | None) -> Any:
         """Return the share of the votes of each class for each row.
 
         Parameters
         ----------
-        X : array-like (n_queries, n_features) or None
-            None for the fitted rows, of which none votes for itself.
+        {queries}
 
         Returns
         -------

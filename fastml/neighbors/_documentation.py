@@ -62,6 +62,30 @@ _ATTRIBUTES = {
     "n_samples_fit_": ("int", "The number of fitted rows."),
     "computed_by_": ("str", "'fastml', or 'scikit-learn' and why."),
 }
+#: What ``fit`` says wherever it keeps rows.
+FIT = {
+    "rows": """\
+X : array-like or sparse matrix (n_samples, n_features)
+    The rows; where ``metric='precomputed'``, the distances between them.
+""",
+    "results": """\
+Returns
+-------
+self : estimator
+
+Raises
+------
+TypeError, ValueError
+    On bad input, in scikit-learn's words; the estimator is then as it was.
+""",
+}
+#: What every prediction says of the rows.
+PREDICT = {
+    "queries": """\
+X : array-like (n_queries, n_features) or None
+    None for the fitted rows, of which none counts as its own neighbour.
+"""
+}
 _OF_CLASSES = {"classes_", "outputs_2d_"}
 _SECTIONS = """\
 Parameters

@@ -9,11 +9,12 @@ import numpy as np
 import sklearn.neighbors
 from numpy.typing import ArrayLike
 
+from ..core.documentation import filled
 from ..core.estimator import as_of_now, check_fitted
 from ..core.validation import Array
 from ..execution import over_blocks
 from ._base import FastNeighbors, FastRadius
-from ._documentation import documented
+from ._documentation import FIT, PREDICT, documented
 
 
 @documented
@@ -35,36 +36,29 @@ class KNeighborsRegressor(FastNeighbors, sklearn.neighbors.KNeighborsRegressor):
     array([1.5])
     """
 
+    @filled(**FIT)
     def fit(self, X: Any, y: Any) -> Self:
         """Keep the rows and their targets.
 
         Parameters
         ----------
-        X : array-like or sparse matrix (n_samples, n_features)
-            The rows; where ``metric='precomputed'``, the distances between them.
+        {rows}
         y : array-like (n_samples,) or (n_samples, n_outputs)
             Each row's target.
 
-        Returns
-        -------
-        self : estimator
-
-        Raises
-        ------
-        TypeError, ValueError
-            On bad input, in scikit-learn's words; the estimator is then as it was.
+        {results}
         """
         super().fit(X, y)
         return self
 
     @over_blocks
+    @filled(**PREDICT)
     def predict(self, X: ArrayLike | None) -> Array:
         """Return the mean of the neighbours' targets for each row.
 
         Parameters
         ----------
-        X : array-like (n_queries, n_features) or None
-            None for the fitted rows, of which none counts for itself.
+        {queries}
 
         Returns
         -------
@@ -91,36 +85,29 @@ class RadiusNeighborsRegressor(FastRadius, sklearn.neighbors.RadiusNeighborsRegr
     array([1.5])
     """
 
+    @filled(**FIT)
     def fit(self, X: Any, y: Any) -> Self:
         """Keep the rows and their targets.
 
         Parameters
         ----------
-        X : array-like or sparse matrix (n_samples, n_features)
-            The rows; where ``metric='precomputed'``, the distances between them.
+        {rows}
         y : array-like (n_samples,) or (n_samples, n_outputs)
             Each row's target.
 
-        Returns
-        -------
-        self : estimator
-
-        Raises
-        ------
-        TypeError, ValueError
-            On bad input, in scikit-learn's words; the estimator is then as it was.
+        {results}
         """
         super().fit(X, y)
         return self
 
     @over_blocks
+    @filled(**PREDICT)
     def predict(self, X: ArrayLike | None) -> Array:
         """Return the mean of the targets within the radius for each row.
 
         Parameters
         ----------
-        X : array-like (n_queries, n_features) or None
-            None for the fitted rows, of which none counts for itself.
+        {queries}
 
         Returns
         -------

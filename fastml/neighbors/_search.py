@@ -9,7 +9,7 @@ import numpy as np
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, readable
 from ..kernels.neighbors import base as packing
-from ..kernels.neighbors import candidates, exact, few, manhattan, radius, sieve
+from ..kernels.neighbors import candidates, exact, few, radius, sieve
 from ..kernels.neighbors.codes import Codes
 from ..kernels.ops.top import NOBODY
 from ..kernels.tile import VECTORS, lanes_of
@@ -86,6 +86,8 @@ class Base(NamedTuple):
             packing.pack_base, min(team_size(1.0 * rows.size), len(largest)),
             rows, shift, ticket_groups, new_state(), packed, half_norms, largest,
         )  # fmt: skip
+        if sizes:
+            half_norms[half_norms > -np.inf] = 0
         pays = not sizes and codes_pay(n_samples, n_features, n_queries)
         codes = encoded(rows, shift) if pays else None
         return cls(rows, shift, packed, half_norms, float(largest.max()), codes, sizes)
@@ -131,11 +133,10 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
     squares = np.empty((n_queries, n_neighbors))
     indices = np.empty((n_queries, n_neighbors), np.int64)
     height = VECTORS * lanes_of(base.packed.dtype)
-    propose = _by_candidates if n_queries > _FEW_QUERIES else _by_reading
+    few_queries = n_queries <= _FEW_QUERIES and not base.sizes
+    propose = _by_reading if few_queries else _by_candidates
     if base.codes is not None:
         propose = _by_codes
-    if base.sizes:
-        propose = _by_sizes
     base = _readable_base(base, packed=propose is not _by_reading)
     step = max(height, _KEPT // n_candidates // height * height)
     for start in range(0, n_queries, step):
@@ -203,14 +204,15 @@ def _by_candidates(
         moved, shift = (queries - base.shift).astype(kind), np.zeros(n_features, kind)
     height = VECTORS * lanes_of(kind)
     cut = _Cut.of(n_groups, n_queries, height, kind.itemsize * n_features, n_features)
-    found = cut.heaps(n_candidates, kind)
+    found, pace = cut.heaps(n_candidates, kind), 30 if base.sizes else 60
     run_team(
         candidates.find_candidates,
-        min(team_size(base.X.size * cut.n_padded / 60), cut.n_parts * cut.n_chunks),
-        moved, base.packed, base.half_norms, shift, cut.block_groups, cut.part_groups,
-        cut.ticket_panels, new_state(), *found,
+        min(team_size(base.X.size * cut.n_padded / pace), cut.n_parts * cut.n_chunks),
+        moved, base.packed, base.half_norms, shift,
+        (cut.block_groups, cut.part_groups, cut.ticket_panels), base.sizes, new_state(), *found,
     )  # fmt: skip
-    return _settled(base, queries, found, exact.SCORES, squares, indices)
+    keys_are = exact.SIZES if base.sizes else exact.SCORES
+    return _settled(base, queries, found, keys_are, squares, indices)
 
 
 def _by_codes(
@@ -239,24 +241,6 @@ def _by_codes(
         settled[others] = _by_candidates(base, queries[others], n_candidates, *parts)
         squares[others], indices[others] = parts
     return settled
-
-
-def _by_sizes(
-    base: Base, queries: Array, n_candidates: int, squares: Array, indices: Array
-) -> Array:
-    """Do what :func:`_by_candidates` does by Manhattan distances."""
-    (n_samples, n_features), n_groups = base.X.shape, len(base.half_norms) // packing.GROUP
-    kind = queries.dtype
-    height = VECTORS * lanes_of(kind)
-    cut = _Cut.of(n_groups, len(queries), height, kind.itemsize * n_features, n_features)
-    found = cut.heaps(n_candidates, kind)
-    run_team(
-        manhattan.find_by_sizes,
-        min(team_size(base.X.size * cut.n_padded / 30), cut.n_parts * cut.n_chunks),
-        queries, base.packed, n_samples, (cut.block_groups, cut.part_groups, cut.ticket_panels),
-        new_state(), *found,
-    )  # fmt: skip
-    return _settled(base, queries, found, exact.SIZES, squares, indices)
 
 
 def _by_reading(

@@ -6,8 +6,9 @@ from typing import Any, Self
 
 import sklearn.neighbors
 
+from ..core.documentation import filled
 from ._base import FastNeighbors, FastRadius
-from ._documentation import documented
+from ._documentation import FIT, documented
 
 
 @documented
@@ -35,24 +36,17 @@ class NearestNeighbors(FastNeighbors, FastRadius, sklearn.neighbors.NearestNeigh
     (array([[0.1, 0.9]]), array([[1, 0]]))
     """
 
+    @filled(**FIT)
     def fit(self, X: Any, y: Any = None) -> Self:
         """Keep the rows.
 
         Parameters
         ----------
-        X : array-like or sparse matrix (n_samples, n_features)
-            The rows; where ``metric='precomputed'``, the distances between them.
+        {rows}
         y : object, default=None
             Not looked at.
 
-        Returns
-        -------
-        self : estimator
-
-        Raises
-        ------
-        TypeError, ValueError
-            On bad input, in scikit-learn's words; the estimator is then as it was.
+        {results}
         """
         super().fit(X, y)
         return self

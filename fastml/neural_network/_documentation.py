@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..core.documentation import Entries
+
 #: The type of each parameter, and what it means.
 PARAMETERS = {
     "hidden_layer_sizes": (
@@ -164,3 +166,64 @@ Nature 323, 1986.  Glorot and Bengio, "Understanding the difficulty of training 
 feedforward neural networks", AISTATS 2010; He, Zhang, Ren and Sun, "Delving deep into
 rectifiers", ICCV 2015 (initialisation).
 """
+#: What ``fit`` of both says.
+FIT: dict[str, Entries | str] = {
+    "X": {
+        "X": (
+            "array-like or sparse matrix (n_samples, n_features)",
+            "float32 is trained in float32; other types become float64.",
+        )
+    },
+    "weights": {
+        "sample_weight": (
+            "array-like (n_samples,), default=None",
+            "Not negative; the gradient of a batch is divided by the sum of its weights.",
+        ),
+        "validation_data": (
+            "tuple (X, y), default=None",
+            "Scored after every epoch; with ``early_stopping`` it decides when to stop.",
+        ),
+    },
+    "raises": """\
+Raises
+------
+TypeError, ValueError
+    On bad input, in scikit-learn's words; the estimator is then as it was.  If the loss
+    is not finite in the first epoch.
+
+Warns
+-----
+ConvergenceWarning
+    If the loss stops being finite later, naming the epoch and the likely cause; the
+    parameters are those of the last finite epoch.
+""",
+}
+#: What ``partial_fit`` of both says.
+PARTIAL_FIT: dict[str, Entries | str] = {
+    "samples": """\
+X, y
+    As for ``fit``.
+sample_weight : array-like (n_samples,), default=None
+    As for ``fit``; None is 1 for every sample.
+""",
+    "raises": """\
+Raises
+------
+AttributeError
+    For the solver 'lbfgs', which has no epochs.
+TypeError, ValueError
+    As ``fit``.
+""",
+}
+#: What every prediction says of the rows.
+PREDICT: dict[str, Entries | str] = {
+    "X": {
+        "X": (
+            "array-like or sparse matrix (n_samples, n_features)",
+            (
+                "Finite real numbers, as many features as in ``fit``; converted to the element "
+                "type of the network."
+            ),
+        )
+    }
+}

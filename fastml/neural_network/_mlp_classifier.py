@@ -13,14 +13,21 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
 from ..core.classes import name_classes
-from ..core.documentation import documented
+from ..core.documentation import documented, filled
 from ..core.estimator import as_of_now, keep_parameters
 from ..core.sklearn_compat import available_if, fit_context
 from ..core.validation import Array
 from ..execution import over_blocks
 from ..kernels.neural_network import network
 from ._architecture import Activation
-from ._documentation import ATTRIBUTES, PARAMETERS, REFERENCES
+from ._documentation import (
+    ATTRIBUTES,
+    FIT,
+    PARAMETERS,
+    PARTIAL_FIT,
+    PREDICT,
+    REFERENCES,
+)
 from ._perceptron import BasePerceptron, partial_fit_is_available
 from ._targets import Classes
 
@@ -105,6 +112,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         keep_parameters(self, locals())
 
     @fit_context(prefer_skip_nested_validation=True)
+    @filled(**FIT)
     def fit(
         self,
         X: ArrayLike,
@@ -116,30 +124,16 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like or sparse matrix (n_samples, n_features)
-            float32 is trained in float32; other types become float64.
+        {X}
         y : array-like (n_samples,) or (n_samples, n_labels)
             Classes, or an indicator matrix of labels.
-        sample_weight : array-like (n_samples,), default=None
-            Not negative; the gradient of a batch is divided by the sum of its weights.
-        validation_data : tuple (X, y), default=None
-            Scored after every epoch; with ``early_stopping`` it decides when to stop.
+        {weights}
 
         Returns
         -------
         self : MLPClassifier
 
-        Raises
-        ------
-        TypeError, ValueError
-            On bad input, in scikit-learn's words; the estimator is then as it was.  If the loss
-            is not finite in the first epoch.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If the loss stops being finite later, naming the epoch and the likely cause; the
-            parameters are those of the last finite epoch.
+        {raises}
         """
         goes_on = self.warm_start and self._has_network()
         known = self.classes_ if goes_on else None
@@ -148,6 +142,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
     @available_if(partial_fit_is_available)
     @fit_context(prefer_skip_nested_validation=True)
+    @filled(**PARTIAL_FIT)
     def partial_fit(
         self,
         X: ArrayLike,
@@ -159,10 +154,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X, y
-            As for ``fit``.
-        sample_weight : array-like (n_samples,), default=None
-            As for ``fit``; None is 1 for every sample.
+        {samples}
         classes : array-like (n_classes,), default=None
             All classes there will be: needed in the first call.
 
@@ -170,12 +162,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         -------
         self : MLPClassifier
 
-        Raises
-        ------
-        AttributeError
-            For the solver 'lbfgs', which has no epochs.
-        TypeError, ValueError
-            As ``fit``.
+        {raises}
         """
         known = self._classes_to_learn(classes)
         goes_on = self._has_network()
@@ -195,14 +182,13 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         return np.asarray(holder.classes_)
 
     @over_blocks
+    @filled(**PREDICT)
     def predict(self, X: ArrayLike) -> Array:
         """Return the most probable class of each row, or the labels more probable than not.
 
         Parameters
         ----------
-        X : array-like or sparse matrix (n_samples, n_features)
-            Finite real numbers, as many features as in ``fit``; converted to the element type
-            of the network.
+        {X}
 
         Returns
         -------
@@ -212,14 +198,13 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         return self._decided(self._applied(X, network.SCORES))
 
     @over_blocks
+    @filled(**PREDICT)
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of each class, or of each label.
 
         Parameters
         ----------
-        X : array-like or sparse matrix (n_samples, n_features)
-            Finite real numbers, as many features as in ``fit``; converted to the element type
-            of the network.
+        {X}
 
         Returns
         -------
@@ -230,14 +215,13 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         return found if len(self.classes_) > 1 else np.ones_like(found[:, :1])
 
     @over_blocks
+    @filled(**PREDICT)
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the probabilities, finite for every finite z.
 
         Parameters
         ----------
-        X : array-like or sparse matrix (n_samples, n_features)
-            Finite real numbers, as many features as in ``fit``; converted to the element type
-            of the network.
+        {X}
 
         Returns
         -------

@@ -9,14 +9,21 @@ from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 
-from ..core.documentation import documented
+from ..core.documentation import documented, filled
 from ..core.estimator import keep_parameters
 from ..core.sklearn_compat import available_if, fit_context
 from ..core.validation import Array
 from ..execution import over_blocks
 from ..kernels.neural_network import network
 from ._architecture import Activation
-from ._documentation import ATTRIBUTES, PARAMETERS, REFERENCES
+from ._documentation import (
+    ATTRIBUTES,
+    FIT,
+    PARAMETERS,
+    PARTIAL_FIT,
+    PREDICT,
+    REFERENCES,
+)
 from ._perceptron import BasePerceptron, partial_fit_is_available
 from ._targets import Numbers
 
@@ -99,6 +106,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         keep_parameters(self, locals())
 
     @fit_context(prefer_skip_nested_validation=True)
+    @filled(**FIT)
     def fit(
         self,
         X: ArrayLike,
@@ -110,30 +118,16 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like or sparse matrix (n_samples, n_features)
-            float32 is trained in float32; other types become float64.
+        {X}
         y : array-like (n_samples,) or (n_samples, n_outputs)
             Finite real numbers, converted to X's element type; not negative for ``'poisson'``.
-        sample_weight : array-like (n_samples,), default=None
-            Not negative; the gradient of a batch is divided by the sum of its weights.
-        validation_data : tuple (X, y), default=None
-            Scored after every epoch; with ``early_stopping`` it decides when to stop.
+        {weights}
 
         Returns
         -------
         self : MLPRegressor
 
-        Raises
-        ------
-        TypeError, ValueError
-            On bad input, in scikit-learn's words; the estimator is then as it was.  If the loss
-            is not finite in the first epoch.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If the loss stops being finite later, naming the epoch and the likely cause; the
-            parameters are those of the last finite epoch.
+        {raises}
         """
         goes_on = self.warm_start and self._has_network()
         return self._train(
@@ -142,6 +136,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
 
     @available_if(partial_fit_is_available)
     @fit_context(prefer_skip_nested_validation=True)
+    @filled(**PARTIAL_FIT)
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -149,21 +144,13 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
 
         Parameters
         ----------
-        X, y
-            As for ``fit``.
-        sample_weight : array-like (n_samples,), default=None
-            As for ``fit``; None is 1 for every sample.
+        {samples}
 
         Returns
         -------
         self : MLPRegressor
 
-        Raises
-        ------
-        AttributeError
-            For the solver 'lbfgs', which has no epochs.
-        TypeError, ValueError
-            As ``fit``.
+        {raises}
         """
         goes_on = self._has_network()
         return self._train(
@@ -171,14 +158,13 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         )
 
     @over_blocks
+    @filled(**PREDICT)
     def predict(self, X: ArrayLike) -> Array:
         """Return the prediction for each row.
 
         Parameters
         ----------
-        X : array-like or sparse matrix (n_samples, n_features)
-            Finite real numbers, as many features as in ``fit``; converted to the element type
-            of the network.
+        {X}
 
         Returns
         -------

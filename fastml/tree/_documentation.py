@@ -58,3 +58,20 @@ PARAMETERS = {
         "Rows drawn for a tree, or their share of all; None for as many as there are.",
     ),
 }
+#: What a tree promises.
+PROMISES = """\
+Parameters, attributes and methods are scikit-learn's.  Splits are decided on the values given,
+float32 or float64, by sums of integers: each is the best there is, equal ones go to the lowest
+feature, then the lowest threshold, and the tree is the same for any number of threads.
+"""
+ATTRIBUTES = {
+    "computed_by_": ("str", '"fastml", or "scikit-learn: " and why its builder was needed.'),
+    "tree_": ("sklearn.tree._tree.Tree", "Made when first asked for."),
+}
+#: What trees and forests raise.
+RAISES = """\
+Raises
+------
+TypeError, ValueError
+    On bad input, in scikit-learn's words; the estimator stays as it was.
+"""

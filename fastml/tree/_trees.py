@@ -9,17 +9,15 @@ import sklearn.tree
 from ..core.documentation import documented
 from ..core.validation import Array
 from ..execution import over_blocks
-from ._documentation import PARAMETERS
+from ._documentation import ATTRIBUTES, PARAMETERS, PROMISES, RAISES
 from ._estimator import ExactTree
 
 
-@documented(PARAMETERS)
+@documented(PARAMETERS, promises=PROMISES, attributes=ATTRIBUTES, raises=RAISES)
 class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  # type: ignore[misc]
     """A decision tree for classes: :class:`sklearn.tree.DecisionTreeClassifier`, exact and fast.
 
-    Parameters, attributes and methods are scikit-learn's.  Splits are decided on the values given,
-    float32 or float64, by sums of integers: each is the best there is, equal ones go to the lowest
-    feature, then the lowest threshold, and the tree is the same for any number of threads.
+    {promises}
 
     Parameters
     ----------
@@ -27,15 +25,9 @@ class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  #
 
     Attributes
     ----------
-    computed_by_ : str
-        "fastml", or "scikit-learn: " and why its builder was needed.
-    tree_ : sklearn.tree._tree.Tree
-        Made when first asked for.
+    {attributes}
 
-    Raises
-    ------
-    TypeError, ValueError
-        On bad input, in scikit-learn's words; the estimator stays as it was.
+    {raises}
 
     Examples
     --------
@@ -66,13 +58,11 @@ class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  #
         return super().predict_proba(X, check_input) if shares is None else shares
 
 
-@documented(PARAMETERS)
+@documented(PARAMETERS, promises=PROMISES, attributes=ATTRIBUTES, raises=RAISES)
 class DecisionTreeRegressor(ExactTree, sklearn.tree.DecisionTreeRegressor):  # type: ignore[misc]
     """A decision tree for numbers: :class:`sklearn.tree.DecisionTreeRegressor`, exact and fast.
 
-    Parameters, attributes and methods are scikit-learn's.  Splits are decided on the values given,
-    float32 or float64, by sums of integers: each is the best there is, equal ones go to the lowest
-    feature, then the lowest threshold, and the tree is the same for any number of threads.
+    {promises}
 
     Parameters
     ----------
@@ -80,15 +70,9 @@ class DecisionTreeRegressor(ExactTree, sklearn.tree.DecisionTreeRegressor):  # t
 
     Attributes
     ----------
-    computed_by_ : str
-        "fastml", or "scikit-learn: " and why its builder was needed.
-    tree_ : sklearn.tree._tree.Tree
-        Made when first asked for.
+    {attributes}
 
-    Raises
-    ------
-    TypeError, ValueError
-        On bad input, in scikit-learn's words; the estimator stays as it was.
+    {raises}
 
     Examples
     --------

@@ -26,7 +26,7 @@ class Centers(NamedTuple):
     shifted : flat, zero where something pads: packed, the shifted centres of a tile side by side,
         feature by feature, then those of the next tile; or one after the other, each padded to
         the pitch, see ``scores``
-    columns : (n_features, n_clusters) the centres, not shifted, transposed
+    transposed : (n_features, n_clusters) the centres, not shifted
     half_norms : (padded_clusters,) -|c|^2 / 2 of the shifted centres; -inf where centres pad
     margin : (5,) float64, see ``ops.certify``
     pitch : int, elements from one shifted centre to the next; 0 where they are packed
@@ -35,7 +35,7 @@ class Centers(NamedTuple):
     points: np.ndarray
     shift: np.ndarray
     shifted: np.ndarray
-    columns: np.ndarray
+    transposed: np.ndarray
     half_norms: np.ndarray
     margin: np.ndarray
     pitch: int
@@ -70,28 +70,28 @@ def shift_center(centers, j):
     """
     points, shift = centers.points, centers.shift
     n_clusters, n_features = points.shape
-    first, step = j * centers.pitch, 1
+    first, stride = j * centers.pitch, 1
     if centers.pitch == 0:
         tile = j // COLUMNS * COLUMNS
-        step = COLUMNS if tile + COLUMNS <= padded_clusters(n_clusters) else NARROW
+        stride = COLUMNS if tile + COLUMNS <= padded_clusters(n_clusters) else NARROW
         first = tile * n_features + j - tile
     even, odd = 0.0, 0.0  # two sums hide the latency of an addition
     for p in range(n_features):
         value = points[j, p] - shift[p]
-        centers.shifted[first + p * step] = value
+        centers.shifted[first + p * stride] = value
         even, odd = odd, even + np.float64(value) ** 2
     centers.half_norms[j] = -0.5 * (even + odd)
     return even + odd
 
 
 @inner_kernel
-def transpose_centers(points, first, last, columns):
-    """Write centres [first, last) to columns of a matrix."""
+def transpose_centers(points, first, last, transposed):
+    """Write centres [first, last) to columns of a matrix (n_features, n_clusters)."""
     for begin in range(0, points.shape[1], _FEATURES_AT_ONCE):
         end = min(begin + _FEATURES_AT_ONCE, points.shape[1])
         for j in range(first, last):
             for p in range(begin, end):
-                columns[p, j] = points[j, p]
+                transposed[p, j] = points[j, p]
 
 
 @inner_kernel
@@ -141,5 +141,5 @@ def prepare_centers(centers):
     ----------
     centers : Centers; ``points`` are IN, the rest OUT
     """
-    transpose_centers(centers.points, 0, centers.points.shape[0], centers.columns)
+    transpose_centers(centers.points, 0, centers.points.shape[0], centers.transposed)
     shift_centers(centers)

@@ -124,14 +124,14 @@ def write_panel(panel, n_columns, out, first, count):
     out : OUT flat array, (n_samples, n_columns)
     """
     height = rows_per_block(panel)
-    step = lanes(panel)
-    for i in range(0, count, step):
-        rows = min(step, count - i)
-        for p in range(0, n_columns, step):
-            columns = min(step, n_columns - p)
+    n_lanes = lanes(panel)
+    for i in range(0, count, n_lanes):
+        rows = min(n_lanes, count - i)
+        for p in range(0, n_columns, n_lanes):
+            columns = min(n_lanes, n_columns - p)
             tile = transpose(load_square(panel, p * height + i, height))
             at = (first + i) * n_columns + p
-            if rows == step and columns == step:
+            if rows == n_lanes and columns == n_lanes:
                 store(out, at, n_columns, tile)
             else:
                 store_part(out, at, n_columns, tile, columns, rows)
@@ -182,8 +182,8 @@ def measure_rows(X, start, stop, points, packed, cosine, panel, rows, distances,
 @allocating_kernel
 def panel_memory(X, n_clusters):
     """Return room for a panel, its rows' numbers, and their distances to all centres."""
-    height, step = rows_per_block(X), lanes(X)
-    columns = max(padded_clusters(n_clusters), n_clusters + step) + step
+    height, n_lanes = rows_per_block(X), lanes(X)
+    columns = max(padded_clusters(n_clusters), n_clusters + n_lanes) + n_lanes
     rows = np.empty(height, np.int64)
     return aligned_zeros(X, panel_size(X)), rows, aligned_zeros(X, columns * height)
 

@@ -126,7 +126,7 @@ def move_clusters(first, last, centers, sums, moves, every_row, spherical, alive
         add_to_totals(j, sums, every_row, alive)
         moves.moves[j] = move_cluster(j, sums.totals[j], centers.points, moves.previous, spherical)
         moves.norms[j] = shift_center(centers, j)
-    transpose_centers(centers.points, first, last, centers.columns)
+    transpose_centers(centers.points, first, last, centers.transposed)
 
 
 @inner_kernel
@@ -138,7 +138,7 @@ def take_back(centers, moves):
             centers.points[j, p] = moves.previous[j, p]
         moves.norms[j] = shift_center(centers, j)
         moves.moves[j] = 0.0
-    transpose_centers(centers.points, 0, n_clusters, centers.columns)
+    transpose_centers(centers.points, 0, n_clusters, centers.transposed)
 
 
 @inner_kernel

@@ -85,7 +85,7 @@ def label_rows(X, start, stop, centers, work, labels):
             store(panel, height, 0, needed)
             consecutive_rows(first, stop - 1, rows)
             again = decide_again(
-                X, rows, 0, count, centers.columns, panel, work.distances, labels, first
+                X, rows, 0, count, centers.transposed, panel, work.distances, labels, first
             )
             if again < 0:
                 return NOT_FINITE
@@ -108,7 +108,7 @@ def nearest_centroid(X, centers, block_rows, state, labels, distances, decisions
     decisions : OUT (n_blocks,) int64, rows decided in float64, or NOT_FINITE
     """
     n_samples = X.shape[0]
-    work = panel_work(X, centers.columns.shape[1])
+    work = panel_work(X, centers.transposed.shape[1])
     while True:
         block = take_ticket(state)
         start = block * block_rows

@@ -5,6 +5,12 @@ product with queries along the lanes.  Of every tile only the largest of its col
 with the worst candidate each query keeps; a row goes into the heap where that is not enough, which
 is rare: k (1 + ln(n / k)) times a query for rows in random order.
 
+Of Manhattan distances the scores are these times -1: sums of sizes of differences in the tile.
+They lose nothing, however far rows are from the origin, so rows are packed as they are.  With u the
+unit round-off of the rows' type a computed sum is within gamma_{d+1} of the defined one,
+relatively: a difference and at most d sums (Higham, "Accuracy and Stability of Numerical
+Algorithms", 2nd ed., 2002, section 3.1).
+
 A block of rows stays in the second-level cache while some panels of queries are scored against it.
 Where there are few queries the rows are cut into parts, each with candidates of its own.
 """
@@ -22,9 +28,11 @@ from ..ops.top import clear_heap, replace_worst
 from ..tile import (
     COLUMNS,
     VECTORS,
+    absolute_differences,
     any_lane,
     broadcast,
     column_maximum,
+    fill,
     load,
     lowest_bit,
     mask_bits,
@@ -93,25 +101,45 @@ def scan_groups(panels, start, base, first, last, scores, keys, numbers, bounds,
             bound = insert_hits(tile, bits, g * COLUMNS, scores, keys, numbers, bounds, lane_bounds)
 
 
+@inner_kernel
+def scan_sizes(panels, start, base, first, last, scores, keys, numbers, bounds, lane_bounds):
+    """Do what :func:`scan_groups` does, scores being Manhattan distances times -1.
+
+    ``half_norms`` are 0, and -inf where rows pad.
+    """
+    packed, half_norms = base
+    height = rows_per_block(panels)
+    n_features = packed.size // half_norms.size
+    bound = load(bounds, lane_bounds, 0, VECTORS, 1)
+    for g in range(first, last):
+        tile = fill(packed, 0.0, VECTORS, COLUMNS)
+        for p in range(n_features):
+            column = load(panels, start + p * height, 0, VECTORS, 1)
+            tile = absolute_differences(tile, column, packed, (g * n_features + p) * COLUMNS, 1)
+        tile = broadcast(half_norms, g * COLUMNS, 1, VECTORS, COLUMNS) - tile
+        hits = column_maximum(tile) > bound
+        if any_lane(hits):
+            bits = mask_bits(hits)
+            bound = insert_hits(tile, bits, g * COLUMNS, scores, keys, numbers, bounds, lane_bounds)
+
+
 @allocating_kernel
-def find_candidates(
-    queries, packed, half_norms, shift, block_groups, part_groups, ticket_panels, state,
-    keys, numbers,
-):  # fmt: skip
+def find_candidates(queries, packed, half_norms, shift, cut, sizes, state, keys, numbers):
     """Find the candidates of all queries in every part of the rows, as a member of a team.
 
     Parameters
     ----------
     queries : IN (n_queries, n_features)
     packed, half_norms, shift : IN, see ``base.pack_base``
-    block_groups : int, groups of rows that stay in the cache
-    part_groups : int, groups of rows of a part
-    ticket_panels : int, panels of queries a ticket
+    cut : (block_groups, part_groups, ticket_panels), how many groups of rows stay in the cache, how
+        many are a part, and how many panels of queries a ticket
+    sizes : bool, whether scores are Manhattan distances times -1, see ``scan_sizes``
     state : IN/OUT the team's state, zero at the start
     keys : OUT (n_parts, n_padded, n_candidates) of the queries' type, for as many queries as fill
         whole panels: scores times -1, as heaps
     numbers : OUT (n_parts, n_padded, n_candidates) int64, rows
     """
+    block_groups, part_groups, ticket_panels = cut
     n_queries, n_features = queries.shape
     n_groups = half_norms.size // COLUMNS
     n_parts = keys.shape[0]
@@ -143,10 +171,15 @@ def find_candidates(
         for group in range(part * part_groups, last_group, block_groups):
             until = min(group + block_groups, last_group)
             for b in range(count):
-                first = (first_panel + b) * height
-                scan_groups(
-                    panels, b * size, base, group, until, scores,
-                    keys[part, first : first + height], numbers[part, first : first + height],
-                    bounds, b * height,
-                )  # fmt: skip
+                of = (first_panel + b) * height
+                best, held = keys[part, of : of + height], numbers[part, of : of + height]
+                at = b * size
+                if sizes:
+                    scan_sizes(
+                        panels, at, base, group, until, scores, best, held, bounds, b * height
+                    )
+                else:
+                    scan_groups(
+                        panels, at, base, group, until, scores, best, held, bounds, b * height
+                    )
         finish_ticket(state)

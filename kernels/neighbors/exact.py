@@ -78,7 +78,7 @@ def score_error(n_features, single, norm, largest):
 
 @kernel
 def square_error(n_features, single, square):
-    """Return what a distance of :mod:`.few` or :mod:`.manhattan` may be off by; inf if unknown."""
+    """Return what a distance of :mod:`.few` or :mod:`.candidates` may be off by; inf if unknown."""
     unit, tiny, huge = 2.0**-53, 2.0**-1022, 2.0**1019
     if single:
         unit, tiny, huge = 2.0**-24, 2.0**-126, 2.0**123

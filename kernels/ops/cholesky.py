@@ -63,8 +63,8 @@ def solve(U, size, X):
     size : int
     X : IN/OUT flat float64, (n_right_sides, pitch), zeros from ``size`` on
     """
-    step = lanes(U)
-    width = VECTORS * step
+    n_lanes = lanes(U)
+    width = VECTORS * n_lanes
     pitch = (size + width - 1) // width * width
     # Every row of U is read once for all right sides, which are fewer and stay in the cache.
     for i in range(size):
@@ -74,10 +74,10 @@ def solve(U, size, X):
             for j in range(i + 1, pitch):
                 X[first + j] -= share * U[i * pitch + j]
     for i in range(size - 1, -1, -1):
-        start = (i + step) // step * step
+        start = (i + n_lanes) // n_lanes * n_lanes
         for first in range(0, X.size, pitch):
             total = fill(U, 0.0, 1, 1)
-            for j in range(start, pitch, step):
+            for j in range(start, pitch, n_lanes):
                 total = total + load(U, i * pitch + j, 0, 1, 1) * load(X, first + j, 0, 1, 1)
             known = lane_sum(total)
             for j in range(i + 1, start):

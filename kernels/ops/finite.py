@@ -25,19 +25,19 @@ def all_finite(block_size, state, x, sums):
     x : IN (size,) contiguous
     sums : OUT (n_blocks,), zero where all elements of a block are finite
     """
-    step = lanes(x)
+    n_lanes = lanes(x)
     while True:
         block = take_ticket(state)
         start = block * block_size
         if start >= x.size:
             return
         stop = min(start + block_size, x.size)
-        whole = stop - (stop - start) % (_VECTORS * step)
+        whole = stop - (stop - start) % (_VECTORS * n_lanes)
         totals = fill(x, 0.0, _VECTORS, 1)
-        for i in range(start, whole, _VECTORS * step):
+        for i in range(start, whole, _VECTORS * n_lanes):
             totals = multiply_add(load(x, i, 0, _VECTORS, 1), 0.0, totals)
         total = fill(x, 0.0, 1, 1)
-        for i in range(whole, stop, step):
+        for i in range(whole, stop, n_lanes):
             total = multiply_add(load_up_to(x, i, stop - i), 0.0, total)
         sums[block] = lane_sum(totals) + lane_sum(total)
 
@@ -45,12 +45,12 @@ def all_finite(block_size, state, x, sums):
 @inner_kernel
 def finite_panel(panels, at, size):
     """Say whether elements [at, at + size) of packed panels, whole vectors, are finite."""
-    step = lanes(panels)
-    whole = at + size - size % (4 * step)
+    n_lanes = lanes(panels)
+    whole = at + size - size % (4 * n_lanes)
     totals = fill(panels, 0.0, 4, 1)
-    for i in range(at, whole, 4 * step):
+    for i in range(at, whole, 4 * n_lanes):
         totals = multiply_add(load(panels, i, 0, 4, 1), 0.0, totals)
     total = fill(panels, 0.0, 1, 1)
-    for i in range(whole, at + size, step):
+    for i in range(whole, at + size, n_lanes):
         total = multiply_add(load(panels, i, 0, 1, 1), 0.0, total)
     return lane_sum(totals) + lane_sum(total) == 0

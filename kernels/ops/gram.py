@@ -86,7 +86,7 @@ def add_gram(panel, count, height, at, G, rows, following, other, packing):
     other : OUT where rows from ``following`` on are packed; ``panel`` itself where none are
     packing : bool, whether as many rows as these are packed: as ``strips.can_follow`` says
     """
-    step, width = lanes(panel), strip_width(panel)
+    n_lanes, width = lanes(panel), strip_width(panel)
     n_used = columns_in_use(rows)
     wanted = following + count if packing else following
     line = 0
@@ -98,9 +98,9 @@ def add_gram(panel, count, height, at, G, rows, following, other, packing):
                     left = si * height + chunk * width
                     right = sj * height + chunk * width + j
                     to = at + j * width
-                    if si == sj and j >= step:  # above the diagonal: the second vector only
-                        _add_half(panel, left + step, right, n_rows, to + step, G)
-                    elif si + step >= n_used:  # the second vector is empty
+                    if si == sj and j >= n_lanes:  # above the diagonal: the second vector only
+                        _add_half(panel, left + n_lanes, right, n_rows, to + n_lanes, G)
+                    elif si + n_lanes >= n_used:  # the second vector is empty
                         _add_half(panel, left, right, n_rows, to, G)
                     else:
                         tile = fill(panel, 0.0, VECTORS, GRAM_COLUMNS)

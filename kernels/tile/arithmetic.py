@@ -238,10 +238,10 @@ def outer(tile: TileType, array: Any, left: Any, right: Any, stride: Any) -> Any
     expect_elements(tile, "array", array)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        held, value, first, second, step = arguments
+        held, value, first, second, pitch = arguments
         kind = signature.args[1]
-        a = _vectors(context, builder, tile, kind, (value, first, step), tile.m)
-        b = _vectors(context, builder, tile, kind, (value, second, step), tile.n)
+        a = _vectors(context, builder, tile, kind, (value, first, pitch), tile.m)
+        b = _vectors(context, builder, tile, kind, (value, second, pitch), tile.n)
         return _add_outer(builder, tile, held, a, b)
 
     return tile, codegen
@@ -258,8 +258,8 @@ def outer_with(tile: TileType, array: Any, left: Any, stride: Any, row: TileType
     expect_tile("row", row, tile.dtype, 1, tile.n)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        held, value, first, step, vectors = arguments
-        a = _vectors(context, builder, tile, signature.args[1], (value, first, step), tile.m)
+        held, value, first, pitch, vectors = arguments
+        a = _vectors(context, builder, tile, signature.args[1], (value, first, pitch), tile.m)
         return _add_outer(builder, tile, held, a, unpack(builder, row, vectors))
 
     return tile, codegen

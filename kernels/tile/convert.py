@@ -148,11 +148,11 @@ def load_as(like: Any, array: Any, offset: Any, stride: Any, m: int, n: int) -> 
     expect(good, f"array: expected numbers that {tile.dtype} can hold, got {array}")
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _, value, start, step, *_ = arguments
+        _, value, start, pitch, *_ = arguments
         part = ir.VectorType(element_type(source), tile.lanes)
         vectors = []
         for j in range(n):
-            column = builder.add(start, builder.mul(step, I64(j)))
+            column = builder.add(start, builder.mul(pitch, I64(j)))
             span = I64(m * tile.lanes)
             pointer = address(context, builder, signature.args[1], value, column, span)
             for i in range(m):
@@ -207,10 +207,10 @@ def _places(
     context: Any, builder: Any, signature: Any, arguments: Any, tile: TileType, target: Any
 ) -> Iterator[tuple[Any, Any]]:
     """Yield where each vector of a tile goes in an array, and the vector as its elements."""
-    value, start, step, held = arguments
+    value, start, pitch, held = arguments
     vectors = unpack(builder, tile, held)
     for j in range(tile.n):
-        column = builder.add(start, builder.mul(step, I64(j)))
+        column = builder.add(start, builder.mul(pitch, I64(j)))
         span = I64(tile.m * tile.lanes)
         pointer = address(context, builder, signature.args[0], value, column, span)
         for i in range(tile.m):

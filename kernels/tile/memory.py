@@ -162,13 +162,13 @@ def load_part(
     tile = TileType(array.dtype, m, n)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value, start, step, _, _, width, columns = arguments
+        value, start, pitch, _, _, width, columns = arguments
         result = cgutils.alloca_once_value(
             builder, ir.Constant(ir.ArrayType(tile.vector, m * n), None)
         )
         for j in range(n):
             with builder.if_then(builder.icmp_signed("<", I64(j), columns)):
-                column = builder.add(start, builder.mul(step, I64(j)))
+                column = builder.add(start, builder.mul(pitch, I64(j)))
                 pointer = address(context, builder, signature.args[0], value, column, width)
                 for i in range(m):
                     at = beyond(builder, pointer, i * tile.lanes)
@@ -189,11 +189,11 @@ def store_part(
     expect_elements(tile, "array", array)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value, start, step, held, width, columns = arguments
+        value, start, pitch, held, width, columns = arguments
         vectors = unpack(builder, tile, held)
         for j in range(tile.n):
             with builder.if_then(builder.icmp_signed("<", I64(j), columns)):
-                column = builder.add(start, builder.mul(step, I64(j)))
+                column = builder.add(start, builder.mul(pitch, I64(j)))
                 pointer = address(context, builder, signature.args[0], value, column, width)
                 for i in range(tile.m):
                     at = beyond(builder, pointer, i * tile.lanes)
@@ -309,15 +309,20 @@ def broadcast(array: Any, offset: Any, stride: Any, m: int, n: int) -> Any:
     tile = TileType(array.dtype, m, n)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value, start, step = arguments[:3]
+        value, start, pitch = arguments[:3]
         vectors = []
         for j in range(n):
-            at = builder.add(start, builder.mul(step, I64(j)))
+            at = builder.add(start, builder.mul(pitch, I64(j)))
             pointer = address(context, builder, signature.args[0], value, at, I64(1))
             vectors += [splat(builder, builder.load(pointer), tile.lanes)] * m
         return pack(builder, tile, vectors)
 
     return tile, codegen
+
+
+def _ask(builder: Any, address: Any, level: int) -> None:
+    """Ask for a cache line, for the caches from this level on."""
+    call(builder, "llvm.prefetch.p0", ir.VoidType(), address, I32(0), I32(4 - level), I32(1))
 
 
 @operation(array=MATRIX, row=INDEX, column=INDEX)
@@ -332,8 +337,22 @@ def prefetch(array: Any, row: Any, column: Any) -> Any:
             builder.mul(arguments[1], row_bytes),
             builder.mul(arguments[2], I64(signature.args[0].dtype.bitwidth // 8)),
         )
-        at = builder.gep(bytes_, [offset])
-        call(builder, "llvm.prefetch.p0", ir.VoidType(), at, I32(0), I32(3), I32(1))
+        _ask(builder, builder.gep(bytes_, [offset]), 1)
+        return context.get_dummy_value()
+
+    return types.none, codegen
+
+
+@operation(array=ARRAY, offset=INDEX)
+def prefetch_far(array: Any, offset: Any) -> Any:
+    """Ask the second-level cache for the line of an element; nothing happens if there is none.
+
+    For what is needed so late that the first level would have lost it, and meanwhile what it held.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        memory = context.make_array(signature.args[0])(context, builder, arguments[0])
+        _ask(builder, builder.gep(memory.data, [arguments[1]]), 2)
         return context.get_dummy_value()
 
     return types.none, codegen

@@ -94,7 +94,7 @@ def add_lane_sums(
     expect_elements(tile, "array", array)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value, start, step, held, rows, columns = arguments
+        value, start, pitch, held, rows, columns = arguments
         vectors = unpack(builder, tile, held)
         in_rows = [vectors[j * tile.m + i] for i in range(tile.m) for j in range(tile.n)]
         sums = _lane_sums(builder, in_rows)
@@ -103,7 +103,7 @@ def add_lane_sums(
         for i in range(tile.m):
             with builder.if_then(builder.icmp_signed("<", I64(i), rows)):
                 row = _elements(builder, sums, i * tile.n, tile.n)
-                at = builder.add(start, builder.mul(step, I64(i)))
+                at = builder.add(start, builder.mul(pitch, I64(i)))
                 span = builder.select(whole, I64(tile.n), columns)
                 pointer = address(context, builder, signature.args[0], value, at, span)
                 with builder.if_else(whole) as (full, partial):

@@ -153,3 +153,12 @@ def test_what_is_missing_is_found():
         "f does not name **c",
         "f does not say what it returns",
     ]
+
+
+@pytest.mark.parametrize("name", [name for name in fastml.__all__ if name not in ROOMS])
+def test_nothing_is_left_to_be_filled_in(name):
+    thing = getattr(fastml, name)
+    owned = [getattr(thing, each, None) for each in dir(thing)] if inspect.isclass(thing) else []
+    for docstring in (getattr(each, "__doc__", None) for each in (thing, *owned)):
+        if isinstance(docstring, str):
+            assert not re.search(r"^\s*\{\w+\}$", docstring, re.MULTILINE), docstring
