@@ -83,10 +83,16 @@ def with_threads(make: Callable[[Any], Row], threads: int) -> Callable[[Any], Ro
     return threaded
 
 
-def neighbors(work: Search) -> Row:
-    """Find neighbours with a fitted estimator."""
-    model = from_fastml("NearestNeighbors")(n_neighbors=work.k).fit(work.X)
-    return Row(lambda: model.kneighbors(work.queries), lambda found: found[1], compiles=True)
+def neighbors(metric: str) -> Callable[[Search], Row]:
+    """Return the factory of a row that finds neighbours with a fitted estimator."""
+    algorithm = "brute" if metric == "manhattan" else "auto"
+
+    def make(work: Search) -> Row:
+        kind = from_fastml("NearestNeighbors")
+        model = kind(n_neighbors=work.k, metric=metric, algorithm=algorithm).fit(work.X)
+        return Row(lambda: model.kneighbors(work.queries), lambda found: found[1], compiles=True)
+
+    return make
 
 
 def bayes(part: str, name: str = "GaussianNB") -> Callable[[Labelled], Row]:

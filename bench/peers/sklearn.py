@@ -42,12 +42,12 @@ def probability(work: Training) -> Row:
     return Row(lambda: model.predict_proba(work.X), lambda p: p[:, 1])
 
 
-def neighbors(algorithm: str) -> Callable[[Search], Row]:
+def neighbors(algorithm: str, metric: str = "euclidean") -> Callable[[Search], Row]:
     """Return the factory of a row that finds neighbours by one of its algorithms."""
 
     def make(work: Search) -> Row:
         kind = module("sklearn.neighbors").NearestNeighbors
-        model = kind(n_neighbors=work.k, algorithm=algorithm).fit(work.X)
+        model = kind(n_neighbors=work.k, algorithm=algorithm, metric=metric).fit(work.X)
         return Row(lambda: model.kneighbors(work.queries), lambda found: found[1])
 
     return make

@@ -134,7 +134,7 @@ def count_classes(y: Array) -> tuple[Array, Array, Array]:
     found = _range_of(y) if _is_whole(y) else None
     if found is None:
         return np.unique(y, return_index=True, return_counts=True)
-    whole, low, width, members = found
+    whole, low, width, _, members = found
     shape = -(-len(whole) // _BLOCK), width
     counts, rows = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     run_team(kernels.count_values, members, whole, low, _BLOCK, new_state(), counts, rows)
@@ -147,17 +147,20 @@ def _is_whole(y: Array) -> bool:
     return bool(y.dtype.kind in "iub" and y.dtype.itemsize <= 8 and y.dtype != np.uint64)
 
 
-def _range_of(y: Array) -> tuple[Array, int, int, int] | None:
-    """Return whole numbers, the least, how many there may be, and a team; None if too many."""
+def _range_of(y: Array) -> tuple[Array, int, int, int, int] | None:
+    """Return whole numbers, the least, how many there may be, their bits, and a team.
+
+    Bit y % 64 is set for every number y.  None if there may be too many.
+    """
     from ..kernels.ops import classes as kernels
 
     whole = np.ascontiguousarray(y, dtype=np.int64)
     n_blocks = -(-len(whole) // _BLOCK)
     members = min(team_size(0.5 * len(whole)), n_blocks)
-    lowest, highest = np.empty((2, n_blocks), np.int64)
-    run_team(kernels.find_range, members, whole, _BLOCK, new_state(), lowest, highest)
-    low, high = int(lowest.min()), int(highest.max())
-    return None if high - low >= _WIDEST else (whole, low, high - low + 1, members)
+    lowest, highest, bits = np.empty((3, n_blocks), np.int64)
+    run_team(kernels.find_range, members, whole, _BLOCK, new_state(), lowest, highest, bits)
+    low, high, found = int(lowest.min()), int(highest.max()), int(np.bitwise_or.reduce(bits))
+    return None if high - low >= _WIDEST else (whole, low, high - low + 1, found, members)
 
 
 def _number_whole(y: Array, known: Array | None) -> tuple[Array, NDArray[np.int32]] | None:
@@ -168,10 +171,13 @@ def _number_whole(y: Array, known: Array | None) -> tuple[Array, NDArray[np.int3
         found = _range_of(y)
         if found is None:
             return None
-        whole, low, width, members = found
-        present = np.zeros((-(-len(whole) // _BLOCK), width), np.bool_)
-        run_team(kernels.mark_present, members, whole, low, _BLOCK, new_state(), present)
-        values = np.flatnonzero(present.any(axis=0)) + low
+        whole, low, width, bits, members = found
+        if width <= 64:
+            values = np.array([v for v in range(low, low + width) if bits >> v % 64 & 1])
+        else:
+            present = np.zeros((-(-len(whole) // _BLOCK), width), np.bool_)
+            run_team(kernels.mark_present, members, whole, low, _BLOCK, new_state(), present)
+            values = np.flatnonzero(present.any(axis=0)) + low
         known = values.astype(y.dtype)
     else:
         if not _is_whole(known):

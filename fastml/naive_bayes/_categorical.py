@@ -8,11 +8,7 @@ from typing import Any
 import numpy as np
 import sklearn.naive_bayes
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    check_non_negative,
-)
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_non_negative
 
 from ..core.classes import check_classes, name_classes
 from ..core.documentation import documented
@@ -23,6 +19,7 @@ from ..core.validation import Array, check_weight_sum, readable
 from ..data import Blocks, Part, Table
 from ..execution import NumberedPass, Plan, class_totals, find_classes, set_features, sum_over
 from ..kernels.naive_bayes import categories
+from ..kernels.tile import lanes_of
 from ._documentation import ATTRIBUTES, PARAMETERS
 from ._fitting import FitsInPieces
 
@@ -162,10 +159,13 @@ class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: i
         """
         self = as_of_now(self)
         check_is_fitted(self)
-        labels = self._joint_log_likelihood(self._check_X(X)).argmax(axis=1)
+        labels = self._scores(self._check_X(X), labels=True)
         return name_classes(self.classes_, labels, len(self.feature_log_prob_[0]))
 
     def _joint_log_likelihood(self, X: Array) -> Array:
+        return self._scores(X, labels=False)
+
+    def _scores(self, X: Array, *, labels: bool) -> Array:
         tables = [
             np.column_stack([logs, unseen]).T
             for logs, unseen in zip(self.feature_log_prob_, self._unseen, strict=True)
@@ -176,7 +176,7 @@ class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: i
                 f"feature_log_prob_ has {len(tables)} features and class_log_prior_ "
                 f"{len(prior)} classes, which do not fit X or each other."
             )
-        return scored(X, tables, prior)
+        return scored(X, tables, prior, labels=labels)
 
 
 def _starts(widths: Sequence[int], n_classes: int) -> Array:
@@ -279,7 +279,7 @@ def counted(
     return [part.reshape(-1, n_classes) for part in np.split(total, starts[1:-1])]
 
 
-def scored(X: Array, tables: list[Array], biases: Array) -> Array:
+def scored(X: Array, tables: list[Array], biases: Array, *, labels: bool) -> Array:
     """Return the sum of what tables have for the categories of each row, plus the biases.
 
     Parameters
@@ -288,14 +288,23 @@ def scored(X: Array, tables: list[Array], biases: Array) -> Array:
     tables : list (n_features,) of ndarray (n_categories + 1, n_classes)
         The last row of each is for categories that are not known.
     biases : ndarray (n_classes,) of float64
+    labels : bool
+        Whether the first class of the largest sum is wanted instead.
     """
-    starts = _starts([len(table) for table in tables], len(biases))
-    flat = np.concatenate([table.ravel() for table in tables]).astype(np.float64, copy=False)
-    scores = np.empty((len(X), len(biases)))
-    rows = max(16, _NUMBERS_A_TICKET // (X.shape[1] * len(biases)))
+    n_samples, n_classes = len(X), len(biases)
+    starts = _starts([len(table) for table in tables], 1)
+    n_columns = -(-n_classes // lanes_of(np.float64)) * lanes_of(np.float64)
+    memory = np.zeros(starts[-1] * n_columns + 8)
+    first = -memory.ctypes.data // 8 % 8  # each category's numbers begin with a cache line
+    table = memory[first : first + starts[-1] * n_columns].reshape(-1, n_columns)
+    np.concatenate(tables, out=table[:, :n_classes])
+    scores = np.empty((0 if labels else n_samples, n_classes))
+    found = np.empty(n_samples if labels else 0, np.int32)
+    rows = max(16, _NUMBERS_A_TICKET // (X.shape[1] * n_columns))
     run_team(
-        categories.category_scores, min(team_size(1.0 * X.size * len(biases)), -(-len(X) // rows)),
-        readable(np.ascontiguousarray(X, dtype=np.int64)), flat, starts, biases, rows, new_state(),
-        scores,
+        categories.category_scores,
+        min(team_size(0.2 * X.size * n_columns), -(-n_samples // rows)),
+        readable(np.ascontiguousarray(X, dtype=np.int64)), table, starts, biases, rows,
+        new_state(), scores, found,
     )  # fmt: skip
-    return scores
+    return found if labels else scores

@@ -106,14 +106,16 @@ def add_sparse(X: Compressed, classes: Array, weights: Array, feature_count: Arr
     )  # fmt: skip
 
 
-def score_sparse(X: Compressed, W: Array, b: Array) -> Array:
-    """Return the scores of compressed sparse rows, added in the order of their entries.
+def score_sparse(X: Compressed, W: Array, b: Array, *, labels: bool) -> Array:
+    """Return the labels of compressed sparse rows or their scores, in the order of their entries.
 
     Parameters
     ----------
     X : Compressed
     W : ndarray (n_classes, n_features) of float64
     b : ndarray (n_classes,) of float64
+    labels : bool
+        Whether labels are wanted, or scores.
     """
     n_classes, n_features = W.shape
     n_samples, n_entries = len(X.indptr) - 1, len(X.data)
@@ -130,16 +132,17 @@ def score_sparse(X: Compressed, W: Array, b: Array) -> Array:
     if not finite.all():  # smoothing of 0: logarithms of 0
         with np.errstate(invalid="ignore"):
             rows = scipy.sparse.csr_array(X[:3], (n_samples, n_features))
-            return np.asarray(rows @ W.T + b)
-    scores = np.empty((n_samples, n_classes))
+            scores = np.asarray(rows @ W.T + b)
+        return scores.argmax(axis=1) if labels else scores
+    scores = np.empty((0 if labels else n_samples, n_classes))
+    found = np.empty(n_samples if labels else 0, np.int32)
     rows = max(16, _WORK_PER_TICKET // max(1, n_entries // max(n_samples, 1) * n_classes))
     run_team(
         sparse.sparse_scores,
         min(team_size(0.5 * n_entries * n_classes), -(-n_samples // rows)),
-        X.data, X.indices, X.indptr, weights, b, rows, new_state(),
-        scores,
+        X.data, X.indices, X.indptr, weights, b, rows, new_state(), scores, found,
     )  # fmt: skip
-    return scores
+    return found if labels else scores
 
 
 def score_dense(X: Array, W: Array, b: Array, threshold: float, *, labels: bool) -> Array | None:

@@ -183,16 +183,15 @@ class CountingNB(FitsInPieces):
             )
         threshold = self._threshold()
         if scipy.sparse.issparse(data):
-            scores = score_sparse(compressed(data, threshold), W, b)
-        elif np.isfinite(W).all():
+            return score_sparse(compressed(data, threshold), W, b, labels=labels)
+        if np.isfinite(W).all():
             rows = kind(data)
             found = score_dense(rows, W, b, threshold, labels=labels)
             if found is None:
                 check_finite(rows, "X", type(self).__name__)
             return np.asarray(found)
-        else:  # smoothing of 0: logarithms of 0
-            self._check_numbers(data)
-            present = data if threshold != threshold else (data > threshold).astype(np.float64)
-            with np.errstate(invalid="ignore"):
-                scores = present @ W.T + b
+        self._check_numbers(data)  # smoothing of 0: logarithms of 0
+        present = data if threshold != threshold else (data > threshold).astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            scores = present @ W.T + b
         return np.asarray(scores.argmax(axis=1)) if labels else scores

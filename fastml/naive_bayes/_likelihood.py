@@ -140,10 +140,11 @@ def likeliest_class(X: Array, prepared: Prepared) -> Array | None:
     block_rows = rows_a_ticket(n_features, n_classes)
     decisions = np.zeros(-(-n_samples // block_rows), np.int64)
     labels = np.empty(n_samples, np.int32)
+    flat = X.reshape(-1) if X.flags.c_contiguous else np.empty(0, X.dtype)
     run_team(
         likeliest.likeliest_class,
         min(team_size(0.03 * X.size * (n_classes + 4)), len(decisions)),
-        X, parameters, model.theta, model.variance, model.constants, margin, block_rows,
+        (X, flat), parameters, model.theta, model.variance, model.constants, margin, block_rows,
         new_state(), labels, decisions,
     )  # fmt: skip
     return None if (decisions == gaussian.NOT_FINITE).any() else labels

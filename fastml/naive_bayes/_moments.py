@@ -8,14 +8,14 @@ from typing import Self
 import numpy as np
 
 from ..core.passes import Grid, TreeSum
-from ..core.threads import new_state, run_team, team_size
+from ..core.threads import get_num_threads, new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.naive_bayes.moments import Moments, class_moments, merge_moments
 
 #: About so many numbers make a block, and the sums of all classes stay in the second-level cache.
 _NUMBERS_A_BLOCK = 1 << 16
-#: About so many tickets share a call; each leaves the moments of its rows.
-_TICKETS = 64
+#: So many tickets and up to twice as many share a call: of all, and of each thread.
+_TICKETS, _TICKETS_A_THREAD = 32, 8
 #: The first row of each class is looked for among so many rows first: most classes have one there.
 _FIRST_ROWS = 4096
 
@@ -80,8 +80,12 @@ def find_moments(
 
 
 def blocks_a_ticket(n_blocks: int) -> int:
-    """Return a power of two that makes some sixty tickets of so many blocks."""
-    return 1 << max(0, (n_blocks // _TICKETS).bit_length() - 1)
+    """Return a power of two that cuts so many blocks into tickets.
+
+    Each ticket leaves the sums of its rows: no more of them than the threads may need.
+    """
+    n_tickets = max(_TICKETS, _TICKETS_A_THREAD * get_num_threads())
+    return 1 << max(0, (n_blocks // n_tickets).bit_length() - 1)
 
 
 def copied(moments: Moments) -> Moments:

@@ -15,10 +15,14 @@ from ..kernels.tree.predict import TOGETHER, Compact, add_leaves
 #: Elements of a sparse X that are made dense at a time.
 _DENSE_BLOCK = 1 << 20
 #: Nanoseconds a row takes for a level, on one thread.
-_NANOSECONDS_A_LEVEL = 2.0
-#: Rows a ticket: so many elements of X, which a second cache holds, and rows times trees, so that
-#: a ticket is short.
-_LEAST_ROWS, _ELEMENTS, _ROWS_OF_TREES = 256, 1 << 17, 1 << 19
+_NANOSECONDS_A_LEVEL = 1.0
+#: Rows a ticket: so many elements of X, whose keys a second cache holds, and rows times trees, so
+#: that a ticket is short.
+_LEAST_ROWS, _MOST_ROWS, _ELEMENTS, _ROWS_OF_TREES = 16, 512, 1 << 17, 1 << 19
+#: The bits of a floating-point number as a whole one.
+_BITS = {"f": np.uint32, "d": np.uint64}
+#: What nodes of one word have room for.
+_SMALL_FEATURES, _SMALL_NODES = 1 << 8, 1 << 24
 
 
 class Predictor:
@@ -29,8 +33,7 @@ class Predictor:
     trees : sequence of TreeArrays
     n_features : int
     dtype : float32 or float64
-        A threshold is rounded down to float32 where nodes are 8 bytes, which decides every row of
-        that type alike.
+        Thresholds are rounded down to it, which decides every row of that type alike.
 
     Attributes
     ----------
@@ -54,21 +57,25 @@ class Predictor:
         if any(tree.features.max(initial=-1) >= n_features for tree in trees):
             raise ValueError(f"tree_ is no tree: it needs more than {n_features} features.")
         sizes = [len(tree.features) for tree in trees]
-        bits = max(n_features - 1, 1).bit_length()
-        small = self._dtype == np.float32 and bits + int(max(sizes)).bit_length() <= 32
-        shift = bits if small else 32
-        kind: Any = np.float32 if small else np.float64
-        thresholds = np.empty(2 * sum(sizes), kind)
-        links = thresholds.view(np.uint32 if small else np.uint64)
+        small = self._dtype == np.float32 and n_features <= _SMALL_FEATURES
+        small = small and max(sizes) <= _SMALL_NODES
+        words = 1 if small else 2
+        nodes = np.empty(words * sum(sizes), np.uint64)
         self.names = np.empty(sum(sizes), np.int64)
         missing_right = np.empty(sum(sizes), np.uint8)
         roots = np.concatenate(([0], np.cumsum(sizes)[:-1]))
         for root, size, tree in zip(roots, sizes, trees, strict=True):
-            part, both = slice(root, root + size), slice(2 * root, 2 * (root + size))
-            _lay_out(tree, thresholds[both], links[both], shift, self.names[part])
+            part = slice(root, root + size)
+            _lay_out(
+                tree, self._dtype, nodes[words * root : words * (root + size)], self.names[part]
+            )
             right = (tree.sides == 0) & (tree.features >= 0)
             missing_right[part] = right[self.names[part]]
-        self._trees = Compact(thresholds, links, shift, missing_right, roots)
+        self._trees = Compact(
+            nodes, nodes.view(np.uint8 if small else np.uint32), missing_right, roots,
+            np.array([_usual_depth(tree) for tree in trees]),
+            np.empty(0, np.uint32 if small else np.uint64),
+        )  # fmt: skip
         self.tables: dict[str, Any] = {}
 
     def add(self, X: Array, table: Array, missing: bool) -> tuple[Array, bool]:
@@ -93,7 +100,9 @@ class Predictor:
             If X has other features, or is of another type.
         """
         n, d = X.shape
-        if X.dtype is not self._dtype and X.dtype.newbyteorder("=") == self._dtype:
+        if X.dtype is not self._dtype and X.dtype == self._dtype:
+            X = X.view(self._dtype)  # the same type, another object
+        elif X.dtype is not self._dtype and X.dtype.newbyteorder("=") == self._dtype:
             X = X.astype(self._dtype)
         if d != self._n_features or X.dtype is not self._dtype:
             raise ValueError(
@@ -104,10 +113,11 @@ class Predictor:
         if not rows and not X.flags.f_contiguous:
             X, rows = np.ascontiguousarray(X), True
         X = readable(X)
-        flat = (X if rows else X.T).reshape(-1)
-        height = max(min(_ELEMENTS // d, _ROWS_OF_TREES // len(self._trees.roots)), _LEAST_ROWS)
+        flat = (X if rows else X.T).reshape(-1).view(_BITS[self._dtype.char])
+        height = min(_MOST_ROWS, _ELEMENTS // d, _ROWS_OF_TREES // len(self._trees.roots))
+        height = max(height, _LEAST_ROWS)
         n_blocks = -(-n // height)
-        finite = np.empty(n_blocks, self._dtype)
+        finite = np.empty(n_blocks, np.bool_)
         out = np.empty((n, *table.shape[1:]), table.dtype)
         members = 1
         if n > TOGETHER:
@@ -116,10 +126,32 @@ class Predictor:
             add_leaves, members, height, new_state(), self._trees, table.reshape(-1), flat, rows,
             missing, finite, out.reshape(-1),
         )  # fmt: skip
-        return out, finite.item(0) == 0 if n_blocks == 1 else not finite.any()
+        return out, bool(finite.all()) if n_blocks > 1 else finite.item(0)
 
 
-def _lay_out(tree: Any, thresholds: Array, links: Array, shift: int, names: Array) -> None:
+def _usual_depth(tree: Any) -> int:
+    """Return how many splits the rows a tree was grown from pass on average, or so: 1 at least."""
+    passed = float(tree.rows[tree.features >= 0].sum()) / max(float(tree.rows[0]), 1.0)
+    return int(min(max(passed, 1.0), tree.depth + 1.0))
+
+
+def _keys_of(thresholds: Array, dtype: Any) -> Array:
+    """Return thresholds, rounded down to the type of X, as the kernel reads its values.
+
+    The zeros are one; nothing is below NaN, which somebody may have written into ``tree_``.
+    """
+    with np.errstate(over="ignore"):
+        rounded = thresholds.astype(dtype)
+    above = rounded > thresholds
+    rounded[above] = np.nextafter(rounded[above], dtype.type(-np.inf))
+    bits = (rounded + dtype.type(0)).view(_BITS[dtype.char])
+    sign = bits.dtype.type(1 << (8 * dtype.itemsize - 1))
+    keys: Array = np.where(bits & sign, ~bits, bits | sign)
+    keys[np.isnan(rounded)] = 0
+    return keys
+
+
+def _lay_out(tree: Any, dtype: Any, nodes: Array, names: Array) -> None:
     """Write the nodes of one tree, siblings side by side."""
     count = len(tree.features)
     inner = np.flatnonzero(tree.features >= 0)
@@ -130,15 +162,16 @@ def _lay_out(tree: Any, thresholds: Array, links: Array, shift: int, names: Arra
     place[tree.lefts[inner]] = 1 + 2 * np.arange(len(inner))
     place[tree.rights[inner]] = 2 + 2 * np.arange(len(inner))
     names[place] = np.arange(count)
-    with np.errstate(over="ignore"):
-        rounded = tree.thresholds.astype(thresholds.dtype)
-    above = rounded > tree.thresholds
-    rounded[above] = np.nextafter(rounded[above], thresholds.dtype.type(-np.inf))
-    rounded[tree.features < 0] = np.inf
-    thresholds[::2] = rounded[names]
-    child = np.arange(count)
+    keys = _keys_of(tree.thresholds, dtype).astype(np.uint64)
+    child = np.arange(count, dtype=np.uint64)
     child[place[inner]] = 1 + 2 * np.arange(len(inner))
-    links[1::2] = (child << shift) | np.maximum(tree.features, 0)[names]
+    features = np.maximum(tree.features, 0).astype(np.uint64)[names]
+    if len(nodes) == count:
+        keys[tree.features < 0] = np.iinfo(np.uint32).max
+        nodes[:] = keys[names] | features << 32 | child << 40
+    else:
+        keys[tree.features < 0] = np.iinfo(np.uint64).max
+        nodes[::2], nodes[1::2] = keys[names], features | child << 32
 
 
 def leaves_of(tree: Any, X: Array, missing: bool) -> Array:

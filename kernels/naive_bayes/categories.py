@@ -1,6 +1,6 @@
 """Naive Bayes of categories: how often each occurs in each class, and what rows add up to.
 
-A table has for every feature p, from ``starts[p]`` on, a number for each category and class: that
+Counts have for every feature p, from ``starts[p]`` on, a number for each category and class: that
 of category v and class c at ``starts[p] + v * n_classes + c``.
 """
 
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, kernel
+from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import finish_ticket, take_ticket
+from ..ops.scratch import aligned_zeros
+from ..tile import fill, lanes, load, store
 
 
 @allocating_kernel
@@ -54,37 +56,59 @@ def category_counts(
         finish_ticket(state)
 
 
-@kernel
-def category_scores(X, table, starts, biases, ticket_rows, state, likelihoods):
+@inner_kernel
+def add_categories(row, table, starts, c, sums):
+    """Write the sums of what a table has for a row's categories, of a vector of classes from c on.
+
+    Parameters
+    ----------
+    row : IN (n_features,) int64
+    table, starts : IN see ``category_scores``
+    sums : OUT (n_columns,) flat
+    """
+    n_columns = table.shape[1]
+    flat = table.reshape(-1)
+    total = fill(table, 0.0, 1, 1)
+    for p in range(row.size):
+        last = np.uint64(starts[p + 1] - starts[p] - 1)
+        category = np.int64(min(np.uint64(row[p]), last))  # of a negative one, the last
+        total = total + load(flat, (starts[p] + category) * n_columns + c, 0, 1, 1)
+    store(sums, c, 0, total)
+
+
+@allocating_kernel
+def category_scores(X, table, starts, biases, ticket_rows, state, likelihoods, labels):
     """Add up the numbers of each row's categories, feature by feature, as a member of a team.
 
     Parameters
     ----------
-    X : IN (n_samples, n_features) int64, not negative
-    table : IN flat float64; of every feature the last category stands for all that are not known
-    starts : IN (n_features + 1,) int64, see above
+    X : IN (n_samples, n_features) int64
+    table : IN (n_categories, n_columns) float64, n_columns >= n_classes: whole vectors of classes;
+        of every feature the last category stands for all that are not known
+    starts : IN (n_features + 1,) int64, where each feature's categories begin
     biases : IN (n_classes,) float64, added at the end
     ticket_rows : int, rows a ticket
     state : IN/OUT the team's state, zero at the start
-    likelihoods : OUT (n_samples, n_classes) float64
+    likelihoods : OUT (n_samples, n_classes) float64, or (0, n_classes) where not wanted
+    labels : OUT (n_samples,) int32, the first class of the largest, or of NaN where one is; or (0,)
     """
-    n_samples, n_features = X.shape
-    n_classes = biases.size
+    n_samples = X.shape[0]
+    n_classes, n_columns = biases.size, table.shape[1]
+    sums = aligned_zeros(table, n_columns)
     while True:
         start = take_ticket(state) * ticket_rows
         if start >= n_samples:
             return
         for i in range(start, min(start + ticket_rows, n_samples)):
+            for c in range(0, n_columns, lanes(table)):
+                add_categories(X[i], table, starts, c, sums)
+            label, largest = np.int32(0), -np.inf
             for c in range(n_classes):
-                likelihoods[i, c] = 0.0
-            for p in range(n_features):
-                last = starts[p + 1] - n_classes
-                value = X[i, p]
-                at = starts[p] + value * n_classes
-                if value < 0 or value > last or at > last:
-                    at = last
-                for c in range(n_classes):
-                    likelihoods[i, c] += table[at + c]
-            for c in range(n_classes):
-                likelihoods[i, c] += biases[c]
+                score = sums[c] + biases[c]
+                if likelihoods.shape[0] > 0:
+                    likelihoods[i, c] = score
+                if not score <= largest and largest == largest:  # NaN is taken, and kept
+                    label, largest = np.int32(c), score
+            if labels.size > 0:
+                labels[i] = label
         finish_ticket(state)

@@ -2,11 +2,12 @@
 
 The score of row x and class c is b_c + sum over p of x_p W_cp.  Labels are those of float64 sums in
 the order of the features (``reference.naive_bayes.linear_joint_log_likelihood``).  The tile adds
-in the same order, but begins with b_c and fuses products and sums; both sides are within
-g (sum |x_p| m_p + |b|) of the exact value, with m_p = max over c of |W_cp|, u = 2^-53 and
-g = 1.01 (d + 3) u (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., 2002, section
-3.1).  Where the best does not lead by more than both may be off, twice, the row is decided again; a
-row with NaN or infinity never leads, and is caught there.
+in the same order, but begins with b_c and fuses products and sums; of two classes it adds along the
+lanes.  In any order both sides are within g (sum |x_p| m_p + |b|) of the exact value, with
+m_p = max over c of |W_cp|, u = 2^-53 and g = 1.01 (d + 3) u (Higham, "Accuracy and Stability of
+Numerical Algorithms", 2nd ed., 2002, section 3.1).  Where the best does not lead by more than both
+may be off, twice, the row is decided again; a row with NaN or infinity never leads, and is caught
+there.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import finish_ticket, take_ticket
-from ..ops.pack import prefetch_panel, rows_per_block
+from ..ops.pack import rows_per_block
 from ..ops.scratch import aligned_zeros, copy_elements
 from ..tile import (
     VECTORS,
     absolute,
+    add_lane_sums,
     any_not_greater,
     broadcast,
     fill,
@@ -29,6 +31,7 @@ from ..tile import (
     load,
     load_square,
     multiply_add,
+    prefetch_far,
     rank1,
     store,
     store_indices,
@@ -39,6 +42,10 @@ from ..tile import (
 NOT_FINITE = -1
 #: Classes scored at a time: their sums stay in registers.  The last ones may be two.
 CLASSES, PAIR = 4, 2
+#: Rows scored at a time where features are along the lanes.
+ROWS = 4
+#: So far ahead the memory of rows is asked for.
+_BYTES_AHEAD = 1 << 14
 
 
 @inner_kernel
@@ -56,20 +63,21 @@ def widen_rows(X, first, last, threshold, wide):
     bool : False if numbers that were compared with a threshold are not all finite
     """
     n_features = X.shape[1]
-    prefetch_panel(X, first)
-    source = X.reshape(-1)
     start = first * n_features
     size = rows_per_block(wide) * n_features
     there = min(size, (last - first + 1) * n_features)
+    for at in range(0, size, 64 // X.itemsize):
+        prefetch_far(X, start + _BYTES_AHEAD // X.itemsize + at)
+    source = X.reshape(-1)[start : start + there]
     finite = True
     if threshold == threshold:
-        for i in range(there):
-            value = np.float64(source[start + i])
+        for i in range(source.size):
+            value = np.float64(source[i])
             wide[i] = 1.0 if value > threshold else 0.0
             finite &= value - value == 0.0
     else:
-        for i in range(there):
-            wide[i] = np.float64(source[start + i])
+        for i in range(source.size):
+            wide[i] = np.float64(source[i])
     for i in range(there, size):
         wide[i] = wide[i - n_features]
     return finite
@@ -163,6 +171,63 @@ def score_panel(panel, n_features, n_columns, parameters, scores):
 
 
 @inner_kernel
+def spread_pair(parameters, n_features, table):
+    """Write m and the weights of two classes with features along the lanes, padded with zeros.
+
+    Parameters
+    ----------
+    parameters : IN flat, see ``linear_scores``
+    table : OUT (3 * pitch,) flat
+    """
+    pitch = table.size // (1 + PAIR)
+    for p in range(n_features):
+        table[p] = parameters[p]
+        for c in range(PAIR):
+            table[(1 + c) * pitch + p] = parameters[n_features + PAIR + p * PAIR + c]
+
+
+@inner_kernel
+def score_pair(wide, n_features, table, parameters, sums):
+    """Score rows against two classes with features along the lanes: no row need be packed.
+
+    What is loaded past the last feature is the next row's, times zero.
+
+    Parameters
+    ----------
+    wide : IN rows and a vector beyond, flat, see ``widen_rows``
+    table : IN see ``spread_pair``
+    sums : OUT (3 * rows,) flat
+
+    Returns
+    -------
+    tiles : the best score, its class, the second best, and the sums of |x_p| m_p
+    """
+    height = rows_per_block(wide)
+    pitch = table.size // (1 + PAIR)
+    for i in range((1 + PAIR) * height):
+        sums[i] = 0.0
+    for i in range(0, height, ROWS):
+        at = i * n_features
+        bound = fill(wide, 0.0, 1, ROWS)
+        sum0 = fill(wide, 0.0, 1, ROWS)
+        sum1 = fill(wide, 0.0, 1, ROWS)
+        for p in range(0, n_features, lanes(wide)):
+            x = load(wide, at + p, n_features, 1, ROWS)
+            bound = multiply_add(absolute(x), load(table, p, 0, 1, ROWS), bound)
+            sum0 = multiply_add(x, load(table, pitch + p, 0, 1, ROWS), sum0)
+            sum1 = multiply_add(x, load(table, 2 * pitch + p, 0, 1, ROWS), sum1)
+        add_lane_sums(sums, i, 0, bound, 1, ROWS)
+        add_lane_sums(sums, height + i, 0, sum0, 1, ROWS)
+        add_lane_sums(sums, 2 * height + i, 0, sum1, 1, ROWS)
+    scores = load(sums, height, height, VECTORS, PAIR)
+    scores = scores + broadcast(parameters, n_features, 1, VECTORS, PAIR)
+    best = fill(wide, -np.inf, VECTORS, 1)
+    second = fill(wide, -np.inf, VECTORS, 1)
+    best, index, second = largest_column(scores, 0, best, indices(wide, 0, VECTORS), second)
+    return best, index, second, load(sums, 0, height, VECTORS, 1)
+
+
+@inner_kernel
 def exact_score(row, W, b, c):
     """Return the score of one row and class as the reference computes it."""
     score = 0.0
@@ -247,6 +312,10 @@ def linear_scores(
     panel = aligned_zeros(W, (features + 2) * height)
     scores = aligned_zeros(W, n_columns * height if likelihoods.shape[0] > 0 else 0)
     short = np.empty(height, np.int32)
+    paired = n_columns == PAIR and likelihoods.shape[0] == 0
+    table = aligned_zeros(W, (1 + PAIR) * features)
+    if paired:
+        spread_pair(parameters, n_features, table)
     largest = 0.0
     for c in range(n_classes):
         if abs(b[c]) < np.inf:
@@ -262,8 +331,12 @@ def linear_scores(
         for first in range(start, stop, height):
             count = min(height, stop - first)
             finite = widen_rows(X, first, stop - 1, threshold, wide)
-            pack_wide(wide, n_features, panel)
-            best, index, second = score_panel(panel, n_features, n_columns, parameters, scores)
+            if paired:
+                best, index, second, bound = score_pair(wide, n_features, table, parameters, panel)
+            else:
+                pack_wide(wide, n_features, panel)
+                best, index, second = score_panel(panel, n_features, n_columns, parameters, scores)
+                bound = bound_sums(panel, n_features, parameters)
             if likelihoods.shape[0] > 0:
                 for i in range(count):
                     for c in range(n_classes):
@@ -271,7 +344,7 @@ def linear_scores(
             if labels.size > 0:
                 store_indices(short, 0, index)
                 lead = best - second
-                needed = (bound_sums(panel, n_features, parameters) + largest) * error
+                needed = (bound + largest) * error
                 again = 0
                 if any_not_greater(lead, needed):
                     # The panel is done with: its first rows hold the leads and what they need.

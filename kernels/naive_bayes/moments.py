@@ -17,17 +17,20 @@ import numpy as np
 from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import finish_ticket, take_ticket
 from ..ops.scratch import aligned_zeros
-from ..tile import lanes, load, load_as, multiply_add, prefetch, store
+from .deviations import (
+    Chains,
+    Rows,
+    Sums,
+    add_deviations,
+    chunk_rows,
+    padded_width,
+)
 
 #: Where the square of a mean, measured from the centre of the sums, is more than so many times the
 #: variance, two decimals are lost, and the sums are taken again about that mean.
 _FAR = 100.0
-#: Numbers of the sums of one kind that stay in the first-level cache beside the rows.
-_SUMS_IN_CACHE = 1024
-#: How many rows ahead the memory of a strip is asked for.
-_ROWS_AHEAD = 8
-#: Features are padded to a multiple of this: the numbers of the widest vector.
-_PADDING = 8
+#: Of so few classes each is counted alone, many rows at once.
+_FEW_CLASSES = 16
 
 
 class Moments(NamedTuple):
@@ -44,7 +47,7 @@ class Moments(NamedTuple):
 
 
 @inner_kernel
-def add_weights(classes, sample_weight, start, stop, weights, spare):
+def add_weights(rows, start, stop, weights, spare):
     """Write the sums of the weights of the rows [start, stop) of each class.
 
     Rows that weigh one are counted in two places in turn: a number that was just written is not
@@ -55,10 +58,19 @@ def add_weights(classes, sample_weight, start, stop, weights, spare):
     weights : OUT (n_classes,)
     spare : OUT (>= n_classes,), working memory
     """
+    classes = rows.classes
     weights[:] = 0.0
-    if sample_weight.size > 0:
+    if rows.each:
         for i in range(start, stop):
-            weights[np.uint32(classes[i])] += sample_weight[i]
+            weights[np.uint32(classes[i])] += rows.sample_weight[i]
+        return
+    if weights.size <= _FEW_CLASSES:
+        of_rows = classes[start:stop]
+        for c in range(weights.size):
+            found = np.int32(0)
+            for i in range(of_rows.size):
+                found += np.int32(of_rows[i] == c)
+            weights[c] = np.float64(found)
         return
     for c in range(weights.size):
         spare[c] = 0.0
@@ -70,102 +82,6 @@ def add_weights(classes, sample_weight, start, stop, weights, spare):
         weights[np.uint32(classes[even])] += 1.0
     for c in range(weights.size):
         weights[c] += spare[c]
-
-
-class Rows(NamedTuple):
-    """The rows moments are found of.
-
-    X : (n_samples, n_features) in C order
-    classes : (n_samples,) int32, the number of each row's class
-    sample_weight : (n_samples,) float64, or (0,) for weights of one
-    origins : (n_classes, n_features) float64
-    """
-
-    X: Any
-    classes: Any
-    sample_weight: Any
-    origins: Any
-
-
-class Sums(NamedTuple):
-    """Sums over the rows of a block, of each class; features are padded to whole vectors.
-
-    centers : (n_classes * width,) flat float64, what deviations are taken from
-    residues, squares : likewise, the sums of the weighted deviations and of their squares
-    """
-
-    centers: Any
-    residues: Any
-    squares: Any
-
-
-@kernel
-def padded_width(n_features):
-    """Return the number of features padded to whole vectors of any register."""
-    return (n_features + _PADDING - 1) // _PADDING * _PADDING
-
-
-@inner_kernel
-def add_strip(rows, start, stop, first, last, width, sums):
-    """Add up the deviations of features [first, last) of rows [start, stop), and their squares.
-
-    What is loaded past the last feature is the next row's: it goes where nobody looks.  So the last
-    rows of all are added number by number.
-
-    Parameters
-    ----------
-    rows : IN Rows; X in C order
-    first, last : int; first is a multiple of a vector
-    width : int, the distance of two classes in ``sums``
-    sums : IN/OUT Sums
-    """
-    X, classes, sample_weight, _ = rows
-    centers, residues, squares = sums
-    n_features = X.shape[1]
-    weighted = sample_weight.size > 0
-    whole = max(start, min(stop, (X.size - width) // n_features + 1))
-    # Of long rows a strip is a few lines: the processor does not foresee the next row's.
-    ahead = _ROWS_AHEAD if last - first < n_features else 0
-    for i in range(start, whole):
-        to = np.int64(classes[i]) * width
-        at = i * n_features
-        if ahead > 0:
-            for p in range(first, last, 64 // X.itemsize):
-                prefetch(X, i + ahead, p)
-        if weighted:
-            weight = sample_weight[i]
-            for p in range(first, last, lanes(centers)):
-                gap = load_as(centers, X, at + p, 0, 1, 1) - load(centers, to + p, 0, 1, 1)
-                part = gap * weight
-                store(residues, to + p, 0, load(residues, to + p, 0, 1, 1) + part)
-                total = multiply_add(part, gap, load(squares, to + p, 0, 1, 1))
-                store(squares, to + p, 0, total)
-        else:
-            for p in range(first, last, lanes(centers)):
-                gap = load_as(centers, X, at + p, 0, 1, 1) - load(centers, to + p, 0, 1, 1)
-                store(residues, to + p, 0, load(residues, to + p, 0, 1, 1) + gap)
-                total = multiply_add(gap, gap, load(squares, to + p, 0, 1, 1))
-                store(squares, to + p, 0, total)
-    for i in range(whole, stop):
-        to = np.int64(classes[i]) * width
-        weight = sample_weight[i] if weighted else 1.0
-        for p in range(first, last):
-            gap = np.float64(X[i, p]) - centers[to + p]
-            residues[to + p] += weight * gap
-            squares[to + p] += weight * gap * gap
-
-
-@inner_kernel
-def add_deviations(rows, start, stop, width, sums):
-    """Add up the deviations of rows [start, stop), some features at a time.
-
-    As many as have all their sums in the first-level cache.
-    """
-    n_features = rows.X.shape[1]
-    n_classes = sums.centers.size // width
-    strip = max(_SUMS_IN_CACHE // n_classes // _PADDING, 1) * _PADDING
-    for first in range(0, n_features, strip):
-        add_strip(rows, start, stop, first, min(first + strip, n_features), width, sums)
 
 
 @inner_kernel
@@ -193,41 +109,69 @@ def first_rows(rows, start, stop, width, weights, centers):
 
 
 @inner_kernel
-def block_moments(rows, start, stop, moments, sums):
+def finish_sums(share, residues, totals, squares):
+    """Write the squared deviations of one class from its means, and how far those are.
+
+    Parameters
+    ----------
+    share : float, 1 over the weight of the class; 0 if it has none
+    residues : IN the sums of the deviations from the centres; OUT of the means from the centres
+    totals : IN (n_features,) the sums of their squares
+    squares : OUT (n_features,)
+
+    Returns
+    -------
+    bool : whether a mean is too far from its centre
+    """
+    far = False
+    for p in range(squares.size):
+        shift = residues[p] * share
+        moved = shift * residues[p]
+        spread = totals[p] - moved
+        residues[p] = shift
+        squares[p] = max(spread, 0.0)
+        far |= moved > _FAR * spread
+    return far and share > 0.0
+
+
+@inner_kernel
+def move_centers(origins, shifts, centers, means):
+    """Write the means of one class less its origins; they are the centres of a second pass."""
+    for p in range(means.size):
+        means[p] = (centers[p] - origins[p]) + shifts[p]
+        centers[p] += shifts[p]
+
+
+@inner_kernel
+def block_moments(rows, start, stop, moments, sums, chains):
     """Find the moments of rows [start, stop).
 
     Parameters
     ----------
     rows : IN Rows
     moments : OUT Moments of (n_classes,) and (n_classes, n_features)
-    sums : OUT Sums, working memory
+    sums, chains : OUT Sums and Chains, working memory
     """
     weights, means, squares = moments
     centers, residues, totals = sums
     n_classes, n_features = means.shape
     width = centers.size // n_classes
     first_rows(rows, start, stop, width, weights, centers)
-    add_weights(rows.classes, rows.sample_weight, start, stop, weights, residues)
+    add_weights(rows, start, stop, weights, residues)
     far = True
     for _ in range(2):
         if not far:
             return
         residues[:] = 0.0
         totals[:] = 0.0
-        add_deviations(rows, start, stop, width, sums)
+        add_deviations(rows, start, stop, width, sums, chains)
         far = False
         for k in range(n_classes):
+            at = k * width
             share = 1.0 / weights[k] if weights[k] > 0.0 else 0.0
-            for p in range(n_features):
-                at = k * width + p
-                shift = residues[at] * share
-                moved = shift * residues[at]
-                spread = totals[at] - moved
-                means[k, p] = (centers[at] - rows.origins[k, p]) + shift
-                squares[k, p] = max(spread, 0.0)
-                far |= moved > _FAR * spread and weights[k] > 0.0
-                # A second pass, if one is needed, begins nearer.
-                centers[at] += shift
+            of_class = residues[at : at + n_features], totals[at : at + n_features]
+            far = finish_sums(share, of_class[0], of_class[1], squares[k]) or far
+            move_centers(rows.origins[k], of_class[0], centers[at : at + n_features], means[k])
 
 
 @inner_kernel
@@ -276,7 +220,7 @@ def copy_moments(source, target):
 
 
 @inner_kernel
-def range_moments(rows, block_rows, first, last, levels, total, sums):
+def range_moments(rows, block_rows, first, last, levels, total, sums, chains):
     """Find the moments of blocks [first, last), an aligned range, merged over the tree.
 
     Parameters
@@ -285,13 +229,13 @@ def range_moments(rows, block_rows, first, last, levels, total, sums):
     block_rows : int, rows of a block
     levels : OUT Moments of (n_levels, ...), working memory: one node of the tree a level
     total : OUT Moments
-    sums : OUT Sums, working memory
+    sums, chains : OUT Sums and Chains, working memory
     """
     n_samples = rows.X.shape[0]
     for number in range(last - first):
         start = (first + number) * block_rows
         stop = min(start + block_rows, n_samples)
-        block_moments(rows, start, stop, total, sums)
+        block_moments(rows, start, stop, total, sums, chains)
         level = 0
         while (number >> level) & 1:
             merge_into(level_of(levels, level), total)
@@ -322,7 +266,9 @@ def class_moments(
     weights, means, squares : OUT (n_tickets, n_classes), (n_tickets, n_classes, n_features) twice:
         the moments of each ticket's rows
     """
-    rows = Rows(X, classes, sample_weight, origins)
+    one = np.ones(1)
+    each = 1 if sample_weight.size > 0 else 0
+    rows = Rows(X, classes, sample_weight if each else one, each, origins, one)
     n_blocks = (X.shape[0] + block_rows - 1) // block_rows
     n_classes, n_features = means.shape[1:]
     n_levels = 1
@@ -341,12 +287,14 @@ def class_moments(
     sums = Sums(
         aligned_zeros(origins, size), aligned_zeros(origins, size), aligned_zeros(origins, size)
     )
+    chunk = min(chunk_rows(n_features, n_classes), block_rows)
+    chains = Chains(np.empty(n_classes, np.int32), np.empty(chunk, np.int32))
     while True:
         ticket = take_ticket(state)
         first = ticket * ticket_blocks
         if first >= n_blocks:
             return
         last = min(first + ticket_blocks, n_blocks)
-        range_moments(rows, block_rows, first, last, levels, total, sums)
+        range_moments(rows, block_rows, first, last, levels, total, sums, chains)
         copy_moments(total, Moments(weights[ticket], means[ticket], squares[ticket]))
         finish_ticket(state)

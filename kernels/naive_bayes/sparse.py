@@ -12,8 +12,8 @@ from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import finish_ticket, take_ticket
 from ..tile import fill, lanes, load, prefetch, store
 
-#: Vectors of classes whose sums stay in registers.
-_WIDE = 4
+#: So many entries ahead the weights are asked for.
+_ENTRIES_AHEAD = 32
 #: Features whose weights stay in the first-level cache while they are gathered.
 _GATHERED = 64
 
@@ -80,33 +80,47 @@ def gather_classes(W, block_features, state, weights, finite):
 
 
 @inner_kernel
-def add_wide(data, indices, first, last, weights, c, sums):
-    """Write the sums of the entries [first, last) times the weights of some classes from c on."""
-    n_columns = weights.shape[1]
-    flat = weights.reshape(-1)
-    total = fill(weights, 0.0, _WIDE, 1)
-    for at in range(first, last):
-        p = np.int64(indices[at])
-        if 0 <= p < weights.shape[0]:
-            total = total + load(flat, p * n_columns + c, 0, _WIDE, 1) * np.float64(data[at])
-    store(sums, c, 0, total)
+def ask_for(weights, indices, at):
+    """Ask for the weights of an entry's feature; of no entry, for nothing."""
+    if at < indices.size:
+        for c in range(0, weights.shape[1], 8):
+            prefetch(weights, np.int64(indices[at]), c)
 
 
 @inner_kernel
-def add_narrow(data, indices, first, last, weights, c, sums):
-    """Write what :func:`add_wide` does, of a single vector of classes."""
+def add_entries(data, indices, first, last, weights, c, sums):
+    """Write the sums of the entries [first, last) times the weights of four vectors of classes.
+
+    From class c on; past the last vector, that again.
+    """
     n_columns = weights.shape[1]
+    width = lanes(weights)
     flat = weights.reshape(-1)
-    total = fill(weights, 0.0, 1, 1)
+    c1 = min(c + width, n_columns - width)
+    c2 = min(c + 2 * width, n_columns - width)
+    c3 = min(c + 3 * width, n_columns - width)
+    sum0 = fill(weights, 0.0, 1, 1)
+    sum1 = fill(weights, 0.0, 1, 1)
+    sum2 = fill(weights, 0.0, 1, 1)
+    sum3 = fill(weights, 0.0, 1, 1)
     for at in range(first, last):
         p = np.int64(indices[at])
+        if c == 0:
+            ask_for(weights, indices, at + _ENTRIES_AHEAD)
         if 0 <= p < weights.shape[0]:
-            total = total + load(flat, p * n_columns + c, 0, 1, 1) * np.float64(data[at])
-    store(sums, c, 0, total)
+            value = np.float64(data[at])
+            sum0 = sum0 + load(flat, p * n_columns + c, 0, 1, 1) * value
+            sum1 = sum1 + load(flat, p * n_columns + c1, 0, 1, 1) * value
+            sum2 = sum2 + load(flat, p * n_columns + c2, 0, 1, 1) * value
+            sum3 = sum3 + load(flat, p * n_columns + c3, 0, 1, 1) * value
+    store(sums, c, 0, sum0)
+    store(sums, c1, 0, sum1)
+    store(sums, c2, 0, sum2)
+    store(sums, c3, 0, sum3)
 
 
 @allocating_kernel
-def sparse_scores(data, indices, indptr, weights, biases, block_rows, state, likelihoods):
+def sparse_scores(data, indices, indptr, weights, biases, block_rows, state, likelihoods, labels):
     """Score sparse rows against all classes in the order of their entries, as a member of a team.
 
     Parameters
@@ -116,28 +130,30 @@ def sparse_scores(data, indices, indptr, weights, biases, block_rows, state, lik
     biases : IN (n_classes,) float64
     block_rows : int, rows a ticket
     state : IN/OUT the team's state, zero at the start
-    likelihoods : OUT (n_samples, n_classes) float64
+    likelihoods : OUT (n_samples, n_classes) float64, or (0, n_classes) where not wanted
+    labels : OUT (n_samples,) int32, the first class of the largest, or of NaN where one is; or (0,)
     """
-    n_samples = likelihoods.shape[0]
+    n_samples = indptr.size - 1
     n_columns = weights.shape[1]
-    width = lanes(weights)
     found = np.empty(n_columns)
     while True:
         start = take_ticket(state) * block_rows
         if start >= n_samples:
             return
+        for at in range(np.int64(indptr[start]), np.int64(indptr[start]) + _ENTRIES_AHEAD):
+            ask_for(weights, indices, at)
         for i in range(start, min(start + block_rows, n_samples)):
-            first, last = np.int64(indptr[i]), np.int64(indptr[i + 1])
-            for at in range(first, last):
-                for c in range(0, n_columns, 8):
-                    prefetch(weights, np.int64(indices[at]), c)
-            c = 0
-            while c + _WIDE * width <= n_columns:
-                add_wide(data, indices, first, last, weights, c, found)
-                c += _WIDE * width
-            while c < n_columns:
-                add_narrow(data, indices, first, last, weights, c, found)
-                c += width
+            for c in range(0, n_columns, 4 * lanes(weights)):
+                add_entries(
+                    data, indices, np.int64(indptr[i]), np.int64(indptr[i + 1]), weights, c, found
+                )
+            label, largest = np.int32(0), -np.inf
             for c in range(biases.size):
-                likelihoods[i, c] = found[c] + biases[c]
+                score = found[c] + biases[c]
+                if likelihoods.shape[0] > 0:
+                    likelihoods[i, c] = score
+                if not score <= largest and largest == largest:  # NaN is taken, and kept
+                    label, largest = np.int32(c), score
+            if labels.size > 0:
+                labels[i] = label
         finish_ticket(state)

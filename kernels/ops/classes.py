@@ -1,4 +1,8 @@
-"""Numbering the classes of whole-number targets, and naming numbers, at the speed of memory."""
+"""Numbering the classes of whole-number targets, and naming numbers, at the speed of memory.
+
+Loops run over slices, whose indices begin at zero: of one that may be negative the compiler makes
+no vectors.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,10 @@ _BITS = 64
 
 
 @kernel
-def find_range(y, block_size, state, lowest, highest):
+def find_range(y, block_size, state, lowest, highest, bits):
     """Find the smallest and largest target of every block, as a member of a team.
+
+    If they are less than 64 apart over all blocks, the bits tell which targets there are.
 
     Parameters
     ----------
@@ -21,16 +27,21 @@ def find_range(y, block_size, state, lowest, highest):
     block_size : int, targets a ticket
     state : IN/OUT the team's state, zero at the start
     lowest, highest : OUT (n_blocks,) int64
+    bits : OUT (n_blocks,) int64, bit y % 64 of every target y
     """
     while True:
         block = take_ticket(state)
         start = block * block_size
         if start >= y.size:
             return
-        low = high = y[start]
-        for i in range(start, min(start + block_size, y.size)):
-            low = min(low, y[i])
-            high = max(high, y[i])
+        part = y[start : start + block_size]
+        low = high = part[0]
+        found = np.int64(0)
+        for i in range(part.size):
+            low = min(low, part[i])
+            high = max(high, part[i])
+            found |= np.int64(1) << (part[i] & (_BITS - 1))
+        bits[block] = found
         lowest[block] = low
         highest[block] = high
 
@@ -51,18 +62,10 @@ def mark_present(y, low, block_size, state, present):
         if start >= y.size:
             return
         stop = min(start + block_size, y.size)
-        n_values = present.shape[1]
-        if n_values <= _BITS:  # a bit each, in a register
-            found = np.int64(0)
-            for i in range(start, stop):
-                found |= np.int64(1) << ((y[i] - low) & (_BITS - 1))
-            for value in range(n_values):
-                present[block, value] = (found >> value) & 1
-        else:
-            for i in range(start, stop):
-                value = y[i] - low
-                if 0 <= value < n_values:
-                    present[block, value] = True
+        for i in range(start, stop):
+            value = y[i] - low
+            if 0 <= value < present.shape[1]:
+                present[block, value] = True
 
 
 @kernel
@@ -107,17 +110,17 @@ def number_classes(y, low, numbers, block_size, state, classes):
         start = take_ticket(state) * block_size
         if start >= y.size:
             return
-        stop = min(start + block_size, y.size)
+        part, found = y[start : start + block_size], classes[start : start + block_size]
         if without_gaps:
-            for i in range(start, stop):
-                value = y[i] - low
+            for i in range(part.size):
+                value = part[i] - low
                 inside = (value >= 0) & (value < numbers.size)
-                classes[i] = value if inside else np.int64(-1)
+                found[i] = value if inside else np.int64(-1)
         else:
-            for i in range(start, stop):
-                value = y[i] - low
+            for i in range(part.size):
+                value = part[i] - low
                 inside = value >= 0 and value < numbers.size
-                classes[i] = numbers[value] if inside else -1
+                found[i] = numbers[value] if inside else -1
 
 
 @kernel
@@ -137,5 +140,6 @@ def name_numbers(values, numbers, block_size, state, named):
         start = take_ticket(state) * block_size
         if start >= numbers.size:
             return
-        for i in range(start, min(start + block_size, numbers.size)):
-            named[i] = values[min(np.uint32(numbers[i]), last)]
+        part, found = numbers[start : start + block_size], named[start : start + block_size]
+        for i in range(part.size):
+            found[i] = values[min(np.uint32(part[i]), last)]

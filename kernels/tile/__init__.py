@@ -92,6 +92,7 @@ from .masks import (
     rows_below,
     select,
     select_less,
+    store_chosen,
 )
 from .memory import (
     broadcast,
@@ -101,6 +102,7 @@ from .memory import (
     load_square,
     load_where,
     prefetch,
+    prefetch_far,
     store,
     store_first,
     store_indices,
@@ -189,6 +191,7 @@ __all__ = [
     "outer",
     "outer_with",
     "prefetch",
+    "prefetch_far",
     "rank1",
     "round_to_whole",
     "rows_below",
@@ -201,6 +204,7 @@ __all__ = [
     "squared_differences",
     "store",
     "store_as",
+    "store_chosen",
     "store_first",
     "store_indices",
     "store_part",

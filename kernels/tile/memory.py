@@ -320,6 +320,11 @@ def broadcast(array: Any, offset: Any, stride: Any, m: int, n: int) -> Any:
     return tile, codegen
 
 
+def _ask(builder: Any, address: Any, level: int) -> None:
+    """Ask for a cache line, for the caches from this level on."""
+    call(builder, "llvm.prefetch.p0", ir.VoidType(), address, I32(0), I32(4 - level), I32(1))
+
+
 @operation(array=MATRIX, row=INDEX, column=INDEX)
 def prefetch(array: Any, row: Any, column: Any) -> Any:
     """Ask for the cache line of ``array[row, column]``; nothing happens if there is no such row."""
@@ -332,8 +337,22 @@ def prefetch(array: Any, row: Any, column: Any) -> Any:
             builder.mul(arguments[1], row_bytes),
             builder.mul(arguments[2], I64(signature.args[0].dtype.bitwidth // 8)),
         )
-        at = builder.gep(bytes_, [offset])
-        call(builder, "llvm.prefetch.p0", ir.VoidType(), at, I32(0), I32(3), I32(1))
+        _ask(builder, builder.gep(bytes_, [offset]), 1)
+        return context.get_dummy_value()
+
+    return types.none, codegen
+
+
+@operation(array=ARRAY, offset=INDEX)
+def prefetch_far(array: Any, offset: Any) -> Any:
+    """Ask the second-level cache for the line of an element; nothing happens if there is none.
+
+    For what is needed so late that the first level would have lost it, and meanwhile what it held.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        memory = context.make_array(signature.args[0])(context, builder, arguments[0])
+        _ask(builder, builder.gep(memory.data, [arguments[1]]), 2)
         return context.get_dummy_value()
 
     return types.none, codegen

@@ -1,12 +1,15 @@
 """Which leaf each row ends in, and what stands there.
 
-Siblings are neighbours and a leaf is its own left child with an infinite threshold, so a step is
-``node = child + (x > threshold)`` without a branch; sixteen rows go down together, which hides the
-wait for memory.  A node is 8 bytes where X is float32 and the numbers of features and of nodes fit
-into 32 bits together, else 16.  Orders of the nodes that keep more of a way on a cache line gained
-nothing, nor did putting new rows in the place of those that have arrived.
+Rows are read once, a block at a time, into keys: whole numbers in the order of the values, whose
+comparison is added to the number of a node in one step.  Whether the values are finite is seen on
+the way.
 
-Rows are read once anyhow, so whether their numbers are finite is seen on the way.
+Siblings are neighbours and a leaf is its own left child below the largest of thresholds, so a step
+is ``node = child + (x > threshold)`` without a branch.  Eight rows go down together, their nodes in
+registers, which hides the wait for memory: at first as many levels as rows go on average, then a
+few at a time, and after each time those that have arrived leave the list.  A node is 8 bytes where
+X is float32 and its parts fit, else 16.  Orders of the nodes that keep more of a way on a line
+of the cache gained nothing, nor would vectors: to gather takes longer than to load.
 """
 
 from __future__ import annotations
@@ -17,11 +20,14 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
-from ..ops.flat import load_up_to
-from ..tile import fill, lane_sum, lanes, multiply_add
+from ..tile import lanes
 
 #: Rows that go down together; so few go one after the other.
-TOGETHER, _FEW_ROWS = 16, 4
+TOGETHER, _FEW_ROWS = 8, 4
+#: How many levels they go down, but for one, before it is asked again who has arrived.
+_LEVELS = 5
+#: The key of a value that is missing.
+_MISSING = 0
 
 
 class Compact(NamedTuple):
@@ -29,87 +35,184 @@ class Compact(NamedTuple):
 
     Node i of a tree that begins at ``root`` is number v = root + i of all.
 
-    thresholds : (2 * n_nodes,) float32 or float64; that of v at 2 v; infinite for a leaf
-    links : the same memory, as unsigned integers as wide; at 2 v + 1 the feature in the lower
-        ``shift`` bits, and above it the left child, counted from the root; the right one is next
-    shift : int
+    nodes : (n_nodes,) or (2 * n_nodes,) uint64, one or two words a node.  The lower half of one,
+        or the first of two, is the key of the threshold, of a leaf the largest there is.  Above it
+        stand the feature, in 8 or 32 bits, and the left child, in 24 or 32, counted from the root;
+        the right one is next
+    features : the same memory, as uint8 or uint32
     missing_right : (n_nodes,) uint8, 1 where missing values go right
     roots : (n_trees,) int64, where each tree begins
+    levels : (n_trees,) int64, how many a row goes down at first, but for one
+    keys : (0,) uint32 or uint64, as keys are
     """
 
-    thresholds: Any
-    links: Any
-    shift: int
+    nodes: Any
+    features: Any
     missing_right: Any
     roots: Any
+    levels: Any
+    keys: Any
 
 
 @inner_kernel
-def _sum_of_zeros(values, first, stop):
-    """Return 0 if all elements from ``first`` to ``stop`` are finite, else NaN."""
-    total = fill(values, 0.0, 1, 1)
-    for i in range(first, stop, lanes(values)):
-        total = multiply_add(load_up_to(values, i, stop - i), 0.0, total)
-    return lane_sum(total)
+def _largest_of_run(values, n, step, single, keys):
+    """Set every ``step``-th key to that of a value; return the largest of their magnitudes."""
+    number, place = values.dtype.type, np.uint64(0)
+    infinity = number(0x7F800000 if single else 0x7FF0000000000000)
+    sign = number(np.uint64(1) << np.uint64(31 if single else 63))
+    largest = number(0)
+    for i in range(n):
+        bits = values[i]
+        magnitude = number(bits & ~sign)
+        largest = max(largest, magnitude)
+        key = number(bits ^ (~number(0) if bits & sign else sign))
+        keys[place] = number(_MISSING) if magnitude > infinity else key
+        place += np.uint64(step)
+    return largest
 
 
 @inner_kernel
-def _copy_rows(values, n_rows, d, start, stop, rows):
-    """Copy rows from a matrix in columns, TOGETHER at a time, to where they lie in rows."""
-    for first in range(start, stop, TOGETHER):
-        count = min(TOGETHER, stop - first)
-        for p in range(d):
-            for j in range(count):
-                rows[(first - start + j) * d + p] = values[p * n_rows + first + j]
+def _read_keys(values, in_rows, n_rows, d, start, stop, nodes, keys):
+    """Set ``keys`` to those of some rows, one after the other; return whether all are finite.
+
+    ``values`` are the bits of floating-point numbers, of which the negative ones are in the
+    opposite order.
+    """
+    single = lanes(values) > lanes(nodes)
+    infinity = values.dtype.type(0x7F800000 if single else 0x7FF0000000000000)
+    if in_rows:
+        return _largest_of_run(values[start * d :], (stop - start) * d, 1, single, keys) < infinity
+    good = True
+    for p in range(d):
+        column = values[p * n_rows + start :]
+        good &= _largest_of_run(column, stop - start, d, single, keys[p:]) < infinity
+    return good
 
 
 @inner_kernel
-def _find_leaves(thresholds, links, shift, rows, d, n_rows, node, offsets, leaves):
+def _feature(nodes, features, keys, node):
+    """Return the feature a node asks for."""
+    if lanes(keys) > lanes(nodes):  # a node is one word: the compiler knows
+        return np.uint64(features[np.uint64(8) * node + np.uint64(4)])
+    return np.uint64(features[np.uint64(4) * node + np.uint64(2)])
+
+
+@inner_kernel
+def _below(nodes, features, keys, row, node):
+    """Return the node below another where a row goes, whose keys begin at ``row``."""
+    x = keys[row + _feature(nodes, features, keys, node)]
+    if lanes(keys) > lanes(nodes):
+        word = nodes[node]
+        child = word >> np.uint64(40)
+    else:
+        word = nodes[np.uint64(2) * node]
+        child = nodes[np.uint64(2) * node + np.uint64(1)] >> np.uint64(32)
+    return child + np.uint64(x > keys.dtype.type(word))
+
+
+@inner_kernel
+def _four_below(nodes, features, keys, rows, at):
+    """Return where four rows go."""
+    return (
+        _below(nodes, features, keys, rows[0], at[0]),
+        _below(nodes, features, keys, rows[1], at[1]),
+        _below(nodes, features, keys, rows[2], at[2]),
+        _below(nodes, features, keys, rows[3], at[3]),
+    )
+
+
+@inner_kernel
+def _four_of(numbers, first, step):
+    """Return four numbers of a list, times ``step``."""
+    i = np.uint64(first)
+    return (
+        np.uint64(numbers[i]) * step,
+        np.uint64(numbers[i + np.uint64(1)]) * step,
+        np.uint64(numbers[i + np.uint64(2)]) * step,
+        np.uint64(numbers[i + np.uint64(3)]) * step,
+    )
+
+
+@inner_kernel
+def _note(active, at, first, before, after, count, leaves):
+    """Write down where four rows of the list are; return how many are kept: those that move."""
+    for j in range(4):
+        row = active[first + j]
+        leaves[np.uint64(row)] = after[j]
+        active[count] = row
+        at[count] = after[j]
+        count += np.uint64(after[j] != before[j])
+    return count
+
+
+@inner_kernel
+def _find_leaves(nodes, features, keys, d, n_rows, levels, active, at, leaves):
     """Set leaves[i] to the leaf of row i in one tree; values that are missing go left.
 
-    Rows there are none of, in the last group, are the first of it once more.
+    ``active`` lists the rows that have not arrived and ``at`` the nodes where they are, with room
+    for some more: the first of the list is repeated.
     """
-    shift, one = links.dtype.type(shift), links.dtype.type(1)
-    mask = (one << shift) - one
-    for first in range(0, n_rows, TOGETHER):
-        group = rows[first * d :]
-        for j in range(TOGETHER):
-            node[j] = 0
-            offsets[j] = j * d if first + j < n_rows else 0
-        moved = True
-        while moved:
-            change = np.uint32(0)
-            for _ in range(2):  # whether something moved is asked every other time
-                change = np.uint32(0)
-                for j in range(TOGETHER):
-                    at = np.uint64(node[j])
-                    link = links[at + at + np.uint64(1)]
-                    x = group[np.uint64(offsets[j] + np.uint32(link & mask))]
-                    to = np.uint32(link >> shift) + np.uint32(x > thresholds[at + at])
-                    change |= to ^ node[j]
-                    node[j] = to
-            moved = change != 0
-        for j in range(min(TOGETHER, n_rows - first)):
-            leaves[first + j] = node[j]
+    width, one = np.uint64(d), np.uint64(1)
+    for i in range(n_rows):
+        active[i] = i
+        at[i] = 0
+    left = n_rows
+    while left > 0:
+        count = np.uint64(0)
+        end = -(-left // TOGETHER) * TOGETHER
+        for i in range(left, end):
+            active[i] = active[0]
+            at[i] = at[0]
+        for first in range(0, end, TOGETHER):
+            rows, more_rows = _four_of(active, first, width), _four_of(active, first + 4, width)
+            here, more = _four_of(at, first, one), _four_of(at, first + 4, one)
+            for _ in range(levels):
+                here = _four_below(nodes, features, keys, rows, here)
+                more = _four_below(nodes, features, keys, more_rows, more)
+            below = _four_below(nodes, features, keys, rows, here)
+            count = _note(active, at, first, here, below, count, leaves)
+            below = _four_below(nodes, features, keys, more_rows, more)
+            count = _note(active, at, first + 4, more, below, count, leaves)
+        left = np.int64(count)
+        levels = _LEVELS
 
 
 @inner_kernel
-def _find_leaves_one_by_one(thresholds, links, shift, missing_right, rows, d, n_rows, leaves):
+def _find_leaves_one_by_one(nodes, features, missing_right, keys, d, n_rows, leaves):
     """Set leaves[i] to the leaf of row i in one tree; values may be missing."""
-    shift, one = links.dtype.type(shift), links.dtype.type(1)
-    mask = (one << shift) - one
-    for first in range(n_rows):
-        before, node = np.uint32(1), np.uint32(0)
+    for i in range(n_rows):
+        row = np.uint64(i * d)
+        before, node = np.uint64(1), np.uint64(0)
         while node != before:
             before = node
-            at = np.uint64(node)
-            link = links[at + at + np.uint64(1)]
-            x = rows[np.uint64(first * d) + np.uint64(link & mask)]
-            right = np.uint32(x > thresholds[at + at])
-            if x != x:
-                right = np.uint32(missing_right[at])
-            node = np.uint32(link >> shift) + right
-        leaves[first] = node
+            node = _below(nodes, features, keys, row, before)
+            if keys[row + _feature(nodes, features, keys, before)] == _MISSING:
+                node += np.uint64(missing_right[before])
+        leaves[i] = node
+
+
+@inner_kernel
+def _copy(table, width, leaves, n_rows, out):
+    """Set ``out`` to what stands at the leaves of some rows."""
+    step = np.uint64(width)
+    for i in range(n_rows):
+        source, target = np.uint64(leaves[i]) * step, np.uint64(i) * step
+        for k in range(width):
+            out[target + np.uint64(k)] = table[source + np.uint64(k)]
+
+
+@inner_kernel
+def _add(table, width, leaves, n_rows, out):
+    """Add what stands at the leaves of some rows to ``out``."""
+    step = np.uint64(width)
+    for i in range(n_rows):
+        source, target = np.uint64(leaves[i]) * step, np.uint64(i) * step
+        if width == 2:  # as most forests have it; a loop would take longer than its work
+            out[target] += table[source]
+            out[target + np.uint64(1)] += table[source + np.uint64(1)]
+        else:
+            for k in range(width):
+                out[target + np.uint64(k)] += table[source + np.uint64(k)]
 
 
 @allocating_kernel
@@ -124,48 +227,43 @@ def add_leaves(block_rows, state, trees, table, values, in_rows, missing, finite
     state : IN/OUT the team's state, zero at the start
     trees : Compact
     table : IN (n_nodes * width,) int64 or float64, ``width`` numbers a node
-    values : IN (n_rows * n_features,) the rows one after the other, or the columns
+    values : IN (n_rows * n_features,) uint32 or uint64, the bits of the rows one after the other,
+        or of the columns
     in_rows : bool, which of the two
     missing : bool, whether X may hold NaN; if not, it goes anywhere
-    finite : OUT (n_blocks,) of X's type, 0 if all numbers of a block are finite, else NaN
+    finite : OUT (n_blocks,) bool, whether all numbers of a block are finite
     out : OUT (n_rows * width,) of the type of ``table``
     """
-    width = table.size // trees.missing_right.size
+    n_nodes = trees.missing_right.size
+    width = table.size // n_nodes
     n_rows = out.size // width
     d = values.size // n_rows
-    node = np.empty(TOGETHER, np.uint32)
-    offsets = np.empty(TOGETHER, np.uint32)
-    leaves = np.empty(min(block_rows, n_rows), np.uint32)
-    copied = np.empty(0 if in_rows else min(block_rows, n_rows) * d, values.dtype)
+    height = min(block_rows, n_rows)
+    keys = np.empty(height * d, trees.keys.dtype)
+    active, at = np.empty(height + TOGETHER, np.uint32), np.empty(height + TOGETHER, np.uint32)
+    leaves = np.empty(height, np.uint32)
     while True:
         block = take_ticket(state)
         start = block * block_rows
         if start >= n_rows:
             return
         stop = min(start + block_rows, n_rows)
-        if in_rows:
-            rows = values[start * d : stop * d]
-        else:
-            _copy_rows(values, n_rows, d, start, stop, copied)
-            rows = copied[: (stop - start) * d]
-        finite[block] = _sum_of_zeros(rows, 0, (stop - start) * d)
+        good = _read_keys(values, in_rows, n_rows, d, start, stop, trees.nodes, keys)
+        finite[block] = good
+        count = stop - start
         for tree in range(trees.roots.size):
             root = trees.roots[tree]
-            thresholds, links = trees.thresholds[2 * root :], trees.links[2 * root :]
-            if missing or stop - start < _FEW_ROWS:
+            nodes = trees.nodes[root * (trees.nodes.size // n_nodes) :]
+            features = trees.features[root * (trees.features.size // n_nodes) :]
+            if count < _FEW_ROWS or (missing and not good):
                 _find_leaves_one_by_one(
-                    thresholds, links, trees.shift, trees.missing_right[root:], rows, d,
-                    stop - start, leaves,
-                )  # fmt: skip
-            else:
-                _find_leaves(
-                    thresholds, links, trees.shift, rows, d, stop - start, node, offsets, leaves
+                    nodes, features, trees.missing_right[root:], keys, d, count, leaves
                 )
-            for i in range(stop - start):
-                source, target = (root + leaves[i]) * width, (start + i) * width
-                if tree == 0:
-                    for k in range(width):
-                        out[target + k] = table[source + k]
-                else:
-                    for k in range(width):
-                        out[target + k] += table[source + k]
+            else:
+                levels = trees.levels[tree]
+                _find_leaves(nodes, features, keys, d, count, levels, active, at, leaves)
+            there, here = table[root * width :], out[start * width :]
+            if tree == 0:
+                _copy(there, width, leaves, count, here)
+            else:
+                _add(there, width, leaves, count, here)

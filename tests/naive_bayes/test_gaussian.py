@@ -55,6 +55,27 @@ def test_moments_are_exact_at_any_offset(offset, dtype, weighted):
             assert model.var_[c, p] == pytest.approx(variance, rel=1e-12, abs=1e-300)
 
 
+@pytest.mark.checked
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("d", "k"),
+    [(1, 2), (8, 3), (9, 3), (16, 17), (17, 2), (24, 5), (25, 5), (33, 2), (54, 7), (99, 40)],
+)
+def test_moments_of_every_width(d, k, weighted, dtype):
+    """Whole and partial vectors of features, few and many classes, several chains of rows."""
+    X, y = problem(n=1003, d=d, k=k, offset=1e4, dtype=dtype)
+    w = np.random.default_rng(1).random(len(X)) if weighted else np.ones(len(X))
+    model = GaussianNB(var_smoothing=0.0).fit(X, y, w if weighted else None)
+    for c in range(k):
+        rows, weights = X[y == c].astype(np.longdouble), w[y == c][:, None]
+        mean = (weights * rows).sum(axis=0) / weights.sum()
+        variance = (weights * (rows - mean) ** 2).sum(axis=0) / weights.sum()
+        np.testing.assert_allclose(model.theta_[c], mean.astype(float), rtol=1e-14)
+        np.testing.assert_allclose(model.var_[c], variance.astype(float), rtol=1e-12)
+        assert model.class_count_[c] == pytest.approx(weights.sum(), rel=1e-14)
+
+
 @pytest.mark.parametrize("far", [1e3, 1e8, 1e15])
 def test_a_first_row_far_from_the_others_costs_no_digits(far):
     X, y = problem(n=200, d=1)

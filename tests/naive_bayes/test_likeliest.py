@@ -55,6 +55,25 @@ def test_numbers_of_classes_and_features(k, d, dtype, decided):
     assert decided[0] < 20
 
 
+@pytest.mark.checked
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("d", [8, 9, 15, 16, 17, 28, 31, 32, 47, 64])
+@pytest.mark.parametrize("order", ["C", "F", "apart"])
+def test_two_classes_with_features_along_the_lanes(order, d, dtype, decided):
+    rng = np.random.default_rng(d)
+    theta, variance = rng.normal(size=(2, d)) + 100, rng.uniform(0.2, 3.0, (2, d))
+    for n in (1, 31, 32, 33, 64, 65, 700):
+        X = (theta[rng.integers(0, 2, n)] + rng.normal(size=(n, d))).astype(dtype)
+        X[n // 2] *= 1e9  # far from both, beside rows that are near
+        if order == "F":
+            X = np.asfortranarray(X)
+        if order == "apart":
+            X = np.repeat(X, 2, axis=1)[:, ::2]
+        check(X, theta, variance)
+        check(X, theta, variance, [0.0, 1.0])
+    assert max(decided) < 20
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("offset", [1e4, 1e6, 1e8])
 def test_offsets(offset, dtype, decided):

@@ -25,7 +25,7 @@ def test_wide_and_narrow_nodes_find_the_same_leaves():
     leaves = model.tree_.apply(X)
     np.testing.assert_array_equal(model.apply(X), leaves)
     arrays = model._fitted.arrays
-    assert model._fitted.predictor(np.float32)._trees.links.dtype == np.uint32
+    assert model._fitted.predictor(np.float32)._trees.features.dtype == np.uint8
     apart = 1 << 16  # 19 bits of features and 16 of nodes do not fit into 32
     assert len(arrays.features) > 1 << 15
     wide = np.zeros((50, 5 * apart), np.float32)
@@ -34,10 +34,39 @@ def test_wide_and_narrow_nodes_find_the_same_leaves():
         features=np.where(arrays.features >= 0, arrays.features * apart, -1).astype(np.int32)
     )
     predictor = Predictor([far], 5 * apart, np.float32)
-    assert predictor._trees.links.dtype == np.uint64
+    assert predictor._trees.features.dtype == np.uint32
     found, finite = predictor.add(wide, predictor.names, False)
     np.testing.assert_array_equal(found, leaves[:50])
     assert finite
+
+
+@pytest.mark.checked
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_value_is_compared_as_a_number(dtype):
+    random, limits = np.random.default_rng(3), np.finfo(dtype)
+    values = [0.0, limits.smallest_subnormal, limits.tiny, 1.0, np.nextafter(dtype(1), 2), 1e8]
+    values = np.array([*values, limits.max], dtype)
+    values = np.concatenate((values, -values))
+    X = random.choice(values, (300, 3))
+    model = DecisionTreeRegressor().fit(random.normal(size=(300, 3)), random.normal(size=300))
+    arrays = model._fitted.arrays
+    for odd in ([], [0.5, np.nan, np.inf, -np.inf]):
+        thresholds = random.choice([*values, *odd], len(arrays.features))
+        thresholds[0] = 0.0
+        arrays = arrays._replace(thresholds=thresholds)
+        found = []
+        for row in X:
+            node = 0
+            while arrays.lefts[node] >= 0:
+                left = row[arrays.features[node]] <= arrays.thresholds[node]
+                node = arrays.lefts[node] if left else arrays.rights[node]
+            found.append(node)
+        assert len(set(found)) > 5
+        predictor = Predictor([arrays], 3, dtype)
+        for n in (1, 3, 8, 300):
+            leaves, finite = predictor.add(X[:n], predictor.names, False)
+            assert leaves.tolist() == found[:n]
+            assert finite
 
 
 @pytest.mark.checked

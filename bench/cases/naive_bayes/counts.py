@@ -10,7 +10,7 @@ import scipy.sparse
 
 from ...harness.case import FASTML, Case, Cost
 from ...harness.sizes import Size
-from ...harness.targets import SKLEARN, Target
+from ...harness.targets import LIMIT, SKLEARN, Target
 from ...harness.workloads import Labelled
 from ...peers import fastml, sklearn
 
@@ -60,9 +60,9 @@ def cases(size: Size) -> list[Case]:
             "MultinomialNB",
             f"{dtype}, {n:,} × {d}",
             lambda dtype=dtype: counts(n, d, dtype),  # type: ignore[misc]
-            Cost(read=8.0 * n * d),
+            Cost(read=float(np.dtype(dtype).itemsize) * n * d),
         )
-        for dtype in ("float64", "int64")
+        for dtype in ("float64", "int64", "int32")
     ]
     work += [
         (
@@ -97,7 +97,9 @@ TARGETS = [
     Target("naive Bayes of counts, fit", "float64", SKLEARN, 10),
     Target("naive Bayes of counts, fit", "int64", SKLEARN, 10),
     Target("naive Bayes of counts, fit", "sparse", SKLEARN, 1.0),
-    Target("naive Bayes of counts, predict", "float64", SKLEARN, 5),
+    # scikit-learn's one product takes but 4.4 times as long as the rows take to be read: the aim of
+    # 5 times was out of reach.
+    Target("naive Bayes of counts, predict", "float64", LIMIT, 0.65),
     Target("naive Bayes of counts, predict", "int64", SKLEARN, 5),
     Target("naive Bayes of counts, predict", "sparse", SKLEARN, 1.0),
 ]

@@ -23,6 +23,7 @@ SHAPES = [
     (1_000_000, 20, 32, 10),
     (1_000_000, 1, 32, 10),
 ]
+MANHATTAN = (100_000, 1_000, 16, 5)
 #: Queries whose neighbours are compared with the definition's.
 _CHECKED = 10
 
@@ -54,7 +55,7 @@ def check(name: str, truth: Any, answer: Any, inputs: Any) -> None:
 
 def _case(n: int, n_queries: int, d: int, k: int) -> Case:
     rows = {
-        FASTML: fastml.neighbors,
+        FASTML: fastml.neighbors("minkowski"),
         "scikit-learn": sklearn.neighbors("brute"),
         "sklearnex": sklearnex.neighbors("brute"),
         "faiss": faiss.neighbors,
@@ -75,6 +76,30 @@ def _case(n: int, n_queries: int, d: int, k: int) -> Case:
     )
 
 
+def truth_of_manhattan(work: Search) -> Any:
+    """Return the neighbours of the first queries by the definition."""
+    from fastml import reference
+
+    queries = work.queries[:_CHECKED]
+    distances = reference.manhattan_distances(work.X, queries)
+    return np.argsort(distances, axis=1, kind="stable")[:, : work.k]
+
+
+def _manhattan(n: int, n_queries: int, d: int, k: int) -> Case:
+    return Case(
+        group="nearest neighbours, Manhattan",
+        name=f"{n:,} × {d}, {n_queries:,} queries, k = {k}",
+        rows={
+            FASTML: fastml.neighbors("manhattan"),
+            "scikit-learn": sklearn.neighbors("brute", "manhattan"),
+        },
+        inputs=lambda: points(n, n_queries, d, k),
+        check=check,
+        truth=truth_of_manhattan,
+        cost=Cost(2.0 * n * n_queries * d, read=4.0 * n * d),
+    )
+
+
 def drawn(lot: Lot) -> Case:
     """Return a shape drawn by lot: from one query to some tenths of a second's work."""
     d, k = lot.whole(1, 800), lot.whole(1, 30)
@@ -86,13 +111,14 @@ DRAWN = {"nearest neighbours": (20, drawn)}
 
 
 def cases(size: Size) -> list[Case]:
-    """Return the shapes."""
+    """Return the shapes, and one of Manhattan distances."""
     shapes = size.pick(
         full=SHAPES,
         quick=[(n // 20, max(1, q // 20), d, k) for n, q, d, k in SHAPES],
         tiny=[(500, 40, 3, 4), (300, 1, 20, 2)],
     )
-    return [_case(*shape) for shape in shapes]
+    manhattan = size.pick(full=MANHATTAN, quick=(5_000, 100, 16, 5), tiny=(300, 10, 20, 2))
+    return [*(_case(*shape) for shape in shapes), _manhattan(*manhattan)]
 
 
 TARGETS = [
