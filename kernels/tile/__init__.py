@@ -92,6 +92,7 @@ from .masks import (
     rows_below,
     select,
     select_less,
+    store_chosen,
 )
 from .memory import (
     broadcast,
@@ -203,6 +204,7 @@ __all__ = [
     "squared_differences",
     "store",
     "store_as",
+    "store_chosen",
     "store_first",
     "store_indices",
     "store_part",
