@@ -1,6 +1,7 @@
 """Rows that need not be in memory, from arrays, files, tables and streams."""
 
 from ._blocks import Blocks
+from ._cache import mapped as mapped
 from ._open import blocks
 from ._sparse import SparseRows as SparseRows
 from ._sparse import array_if_few as array_if_few

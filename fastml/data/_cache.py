@@ -144,6 +144,22 @@ def cached(
     stop = len(source) if stop is None else stop
     if not source.slow or source.dtype.hasobject:
         return source
+    return _written(source, folder, start, stop)
+
+
+def mapped(source: Blocks, folder: str | None = None) -> Array:
+    """Return all rows of a source as an array: where they lie, or mapped from a cache file.
+
+    Somebody may shorten a file that is read; nobody can shorten ours.
+    """
+    rows = source.view(0, len(source))
+    if rows is None:
+        rows = _written(source, folder, 0, len(source)).view(0, len(source))
+    return np.asarray(rows)
+
+
+def _written(source: Blocks, folder: str | None, start: int, stop: int) -> Blocks:
+    """Return a range of a source from a cache file."""
     row = max(1, source.nbytes // max(1, len(source)))
     step = max(1, _CHUNK_BYTES // row)
     writer = Writer(source.shape[1:], source.dtype, source.name, folder)

@@ -24,12 +24,26 @@ from ..core.estimator import fitted_at_once
 from ..core.parameters import ParametersMixin
 from ..core.sklearn_compat import fit_context
 from ..core.threads import get_num_threads
-from ..core.validation import Array, check_compressed, check_sparse, check_weight_sum, is_plain
-from ..execution import over_blocks
+from ..core.validation import (
+    Array,
+    check_compressed,
+    check_sparse,
+    check_weight_sum,
+    is_plain,
+    readable,
+)
+from ..data import Blocks, as_blocks, is_blocks
+from ..execution import Plan, over_blocks, set_features
 from ..tree import DecisionTreeClassifier, DecisionTreeRegressor
+from ..tree._blocks import OF_A_FOREST, plan_of, rows_of
 from ..tree._documentation import PARAMETERS, RAISES
 from ..tree._estimator import EXACT, ExactTree, Shared
 from ..tree._predictor import Predictor, looked_up
+
+
+def _row_bytes() -> int:
+    """Return the bytes of a row that trees growing side by side hold besides the codes."""
+    return OF_A_FOREST * get_num_threads()
 
 
 @contextmanager
@@ -103,7 +117,7 @@ class ExactForest(ParametersMixin):
 
         Parameters
         ----------
-        X : array-like or sparse matrix (n_samples, n_features)
+        X : array-like, sparse matrix or blocks (n_samples, n_features)
             Made float32, as scikit-learn's forests do.
         y : array-like (n_samples,) or (n_samples, n_outputs)
             The classes, or the numbers to predict.
@@ -115,6 +129,11 @@ class ExactForest(ParametersMixin):
         self : estimator
         """
         check_sparse(X)
+        source = as_blocks(X, "X") if is_blocks(X) else None
+        if source is not None:
+            X, y, sample_weight = rows_of(source, y, sample_weight, _row_bytes(), np.float32)
+        elif isinstance(X, np.ndarray) and X.dtype.kind == "f" and not X.flags.writeable:
+            X = readable(X)  # looking for missing values, scikit-learn refuses read-only arrays
         check_weight_sum(sample_weight)
         with fitted_at_once(self) as twin:
             twin._shared = Shared()
@@ -128,7 +147,13 @@ class ExactForest(ParametersMixin):
             others.discard(EXACT)
             del twin._shared
             twin.computed_by_ = min(others) if others else EXACT
+            if source is not None:
+                set_features(twin, source)
         return self
+
+    def _plan(self, X: Blocks) -> Plan:
+        """Return what a fit of blocks does with rows."""
+        return plan_of(X, _row_bytes())
 
     def _validate_X_predict(self, X: Any) -> Any:  # noqa: N802 (scikit-learn's name)
         check_sparse(X)

@@ -19,6 +19,8 @@ class Plan(NamedTuple):
     keeps : bool, whether rows carry something from pass to pass
     results : int, bytes of results for every row
     sample : int, bytes of rows that are taken out
+    held : int, bytes of all rows that are in memory whatever the limit
+    note : str, what is read besides
     """
 
     passes: list[tuple[str, int]]
@@ -27,6 +29,8 @@ class Plan(NamedTuple):
     keeps: bool = False
     results: int = 0
     sample: int = 0
+    held: int = 0
+    note: str = ""
 
 
 def explain(X: Blocks, model: Any) -> None:
@@ -52,6 +56,13 @@ def explain(X: Blocks, model: Any) -> None:
         print(f"  {what}: {count} {'pass' if count == 1 else 'passes'}")
     total = sum(count for _, count in plan.passes)
     print(f"  to read: {in_words(total * X.nbytes)} at most")
+    if plan.note:
+        print(f"  {plan.note}")
+    if plan.held:
+        if X.view(0, 0) is None:
+            print(f"  written once to a raw file: {in_words(X.nbytes)}")
+        print(f"  memory: about {in_words(plan.held)}, which must fit")
+        return
     if X.slow and total > 2:
         print(f"  written once to a raw file: {in_words(X.nbytes)}")
     blocks = most_blocks(table, Grid(plan.block_rows))

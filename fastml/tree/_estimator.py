@@ -26,6 +26,8 @@ from ..core.validation import (
     is_plain,
     readable,
 )
+from ..data import Blocks, as_blocks, is_blocks
+from ..execution import Plan, set_features
 from ..kernels.tree.problem import ENTROPY, Limits, Table
 from ._arrays import (
     best_first,
@@ -33,6 +35,7 @@ from ._arrays import (
     value_arrays,
     with_impurities,
 )
+from ._blocks import OF_CLASSES, OF_NUMBERS, plan_of, rows_of
 from ._codes import make_table
 from ._fitted import Fitted
 from ._grow import Grower
@@ -121,7 +124,7 @@ class ExactTree(TreePrediction, ParametersMixin):
 
         Parameters
         ----------
-        X : array-like or sparse matrix (n_samples, n_features)
+        X : array-like, sparse matrix or blocks (n_samples, n_features)
             float32 and float64 are kept; other types become float64.  NaN stands for a missing
             value where the criterion allows it.
         y : array-like (n_samples,) or (n_samples, n_outputs)
@@ -135,8 +138,25 @@ class ExactTree(TreePrediction, ParametersMixin):
         -------
         self : estimator
         """
-        self._fit(X, y, sample_weight, check_input)
+        if not is_blocks(X):
+            self._fit(X, y, sample_weight, check_input)
+            return self
+        source = as_blocks(X, "X")
+        with fitted_at_once(self) as twin:
+            whole = np.asarray(X) if self._reason(source, y) else None  # for scikit-learn's code
+            rows, y, sample_weight = rows_of(
+                source if whole is None else whole, y, sample_weight, self._row_bytes()
+            )
+            twin._fit(rows, y, sample_weight)
+            set_features(twin, source)
         return self
+
+    def _plan(self, X: Blocks) -> Plan | None:
+        """Return what a fit of blocks does with rows, None if it needs them all at once."""
+        return None if self._reason(X, None) else plan_of(X, self._row_bytes())
+
+    def _row_bytes(self) -> int:
+        return OF_CLASSES if is_classifier(self) else OF_NUMBERS
 
     def _fit(
         self,

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..core.classes import named_classes
 from ..core.estimator import as_of_now
-from ..core.validation import Array, check_compressed, check_sparse
+from ..core.validation import Array, check_compressed, check_sparse, readable
 from ..execution import over_blocks
 from ._arrays import importances, paths
 from ._fitted import ANSWERS, NODES, VALUES, Fitted
@@ -200,6 +200,11 @@ class TreePrediction:
         found = self._at_leaves(X, check_input, ANSWERS)
         base: Any = super()
         return base.predict(X, check_input) if found is None else found[0]
+
+    def _compute_missing_values_in_feature_mask(self, X: Any, *arguments: Any) -> Any:
+        base: Any = super()
+        seen = X if issparse(X) else readable(X)  # what it calls refuses read-only arrays
+        return base._compute_missing_values_in_feature_mask(seen, *arguments)
 
     def decision_path(self, X: Any, check_input: bool = True) -> Any:
         """Return which nodes each row passes.

@@ -101,7 +101,9 @@ class Predictor:
             If X has other features, or is of another type.
         """
         n, d = X.shape
-        if X.dtype is not self._dtype and X.dtype.newbyteorder("=") == self._dtype:
+        if X.dtype is not self._dtype and X.dtype == self._dtype:
+            X = X.view(self._dtype)  # the same type, another object
+        elif X.dtype is not self._dtype and X.dtype.newbyteorder("=") == self._dtype:
             X = X.astype(self._dtype)
         if d != self._n_features or X.dtype is not self._dtype:
             raise ValueError(

@@ -49,7 +49,9 @@ CAMPAIGNS = {
         "the oldest x86-64 vector unit, without fused multiply-add",
         digests.INSTRUCTIONS["sse2"], _ELSEWHERE,
     ),
-    "avx2": Campaign("AVX2 and FMA, also where the host has more", digests.INSTRUCTIONS["avx2"]),
+    "avx2": Campaign(
+        "AVX2 and FMA, also where the host has more", digests.INSTRUCTIONS["avx2"], _ELSEWHERE
+    ),
     "plain": Campaign(
         "kernels compiled by plain njit, as under a Numba that has changed",
         {"FASTML_PLAIN_NUMBA": "1"}, _ELSEWHERE,
