@@ -120,8 +120,8 @@ def _exceeds(x, word, single):
         bits = np.int32(x)
         key = np.uint32(bits ^ ((bits >> np.int32(31)) | np.int32(-0x80000000)))
         return key > np.uint32(word)
-    bits = np.int64(x)
-    return np.uint64(bits ^ ((bits >> np.int64(63)) | np.int64(-0x8000000000000000))) > word
+    wide = np.int64(x)
+    return np.uint64(wide ^ ((wide >> np.int64(63)) | np.int64(-0x8000000000000000))) > word
 
 
 @inner_kernel
