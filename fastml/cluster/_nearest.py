@@ -15,8 +15,9 @@ from ._bundles import check_array, check_samples, prepared_centers
 
 #: Work of a ticket: enough to outweigh taking it, little enough to share evenly.
 _WORK_PER_TICKET = 400_000
-#: So many rows, or rows times features times centres, take less than preparing the centres.
-_FEW_ROWS, _LITTLE_WORK = 3, 30_000
+#: So many rows, or rows times centres times features, of which there are four more for what a
+#: comparison takes besides, take less than preparing the centres.
+_FEW_ROWS, _LITTLE_WORK = 3, 25_000
 #: Centres of one feature from where on a search is faster than comparing all.
 _CENTERS_ON_LINE = 256
 #: Numbers of a block of distances that are added one by one.
@@ -41,7 +42,7 @@ def nearest_labels(X: Array, points: Array, distances: Array | None = None) -> A
     distances : ndarray (n_samples,), written, or None
     """
     labels = np.empty(len(X), np.int32)
-    little = len(X) <= _FEW_ROWS or X.size * len(points) <= _LITTLE_WORK
+    little = len(X) <= _FEW_ROWS or (X.size + 4 * len(X)) * len(points) <= _LITTLE_WORK
     if little and distances is None:
         if X.shape[1] != points.shape[1]:
             raise ValueError(f"X has shape {X.shape}, expected (n_samples, {points.shape[1]}).")

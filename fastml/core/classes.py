@@ -99,8 +99,6 @@ def name_classes(classes: Any, numbers: Array, n_classes: int) -> Array:
     >>> name_classes(["a", "b"], np.array([1, 0]), 2)
     array(['b', 'a'], dtype='<U1')
     """
-    from ..kernels.ops import classes as kernels
-
     classes = named_classes(classes, n_classes)
     if len(numbers) <= _FEW:  # sooner named than their classes are looked at
         return np.asarray(classes.take(numbers))
@@ -108,6 +106,8 @@ def name_classes(classes: Any, numbers: Array, n_classes: int) -> Array:
         return numbers.astype(classes.dtype)
     if classes.dtype.hasobject or classes.itemsize != 8:
         return np.asarray(classes.take(numbers))
+    from ..kernels.ops import classes as kernels  # not for one row, which it would cost a tenth
+
     values = np.ascontiguousarray(classes).view(np.int64)
     named = np.empty(len(numbers), np.int64)
     members = min(team_size(0.5 * len(numbers)), -(-len(numbers) // _BLOCK))

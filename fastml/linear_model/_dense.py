@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,12 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ..core.validation import Array, check_finite, check_weight_sum, contiguous, readable
-from ._least_squares import Solution, refined, solve
-from ._moments import Moments, in_range, moments
+from ._least_squares import Solution, refined, residual_sums, solve
+from ._moments import Moments, moments, of_float32_quality
 from ._wide import solve_wide
 
 #: Products of wider float32 rows are summed in float32, and the solution refined.
-MOST_DOUBLE_COLUMNS = 128
+MOST_DOUBLE_COLUMNS = 64
 
 
 def checked_rows(
@@ -57,10 +58,10 @@ def solved(
         return solve_wide(X, Y, weights, alpha, center)
     if X.dtype == np.float32 and X.shape[1] > MOST_DOUBLE_COLUMNS:
         single = moments(X, Y, weights, center=center, single=True)
-        squares = np.diag(single.products) / max(single.weight, 1.0)
-        if single.weight > 0 and np.isfinite(single.products).all() and in_range(squares):
+        if of_float32_quality(single):
             roots = None if weights is None else np.sqrt(weights)
-            solution = refined(X, Y, roots, single, alpha, center)
+            residuals = partial(residual_sums, X, Y, roots, single)
+            solution = refined(residuals, X.shape[1], single, alpha, center)
             if solution is not None:
                 return solution, single
     found = moments(X, Y, weights, center=center)

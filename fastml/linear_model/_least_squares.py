@@ -83,28 +83,39 @@ def by_cholesky(moments: Moments, n_features: int, alpha: Array) -> Solution | N
     return Solution(coef.T, n_features, found[0].upper)
 
 
+def residual_sums(X: Array, Y: Array, roots: Array | None, moments: Moments, W: Array) -> Array:
+    """Return the sums (n_targets, width) of the residuals W (x, y, 1) times these columns."""
+    rows, nothing = Rows.of(X, Y, roots, moments.mean), np.empty(0)
+    return pass_over(rows, nothing.astype(np.int32), nothing, W, RESIDUALS).gradient
+
+
 def refined(
-    X: Array, Y: Array, roots: Array | None, moments: Moments, alpha: Array, center: bool
-) -> Solution | None:
+    residuals: Callable[[Array], Array], n_features: int, moments: Moments, alpha: Array,
+    center: bool,
+) -> Solution | None:  # fmt: skip
     """Solve with products of float32 quality, then again for what float64 residuals leave.
 
     Every step divides the error by the inverse of the condition times the products' error; None
     where that is not ten at least (Higham, "Accuracy and Stability", 2nd ed., section 12.1).
+
+    Parameters
+    ----------
+    residuals : callable
+        Returns :func:`residual_sums` of all rows, given W.
     """
-    d = X.shape[1]
+    d = n_features
     found = factors(moments, d, alpha)
     if found is None:
         return None
     coef = solve_each(found, moments.products[:d, d:].T)
     penalty = np.broadcast_to(alpha, len(coef))[:, None]
-    rows = Rows.of(X, Y, roots, moments.mean)
     W = np.zeros((len(coef), d + len(coef) + 1))
     W[:, d:-1] = np.eye(len(coef))
-    nothing, before = np.empty(0), 1.0
+    before = 1.0
     units = np.sqrt(np.diag(moments.products)[:d])
     for _ in range(_MOST_REFINEMENTS):
         W[:, :d] = -coef
-        _, sums, _ = pass_over(rows, nothing.astype(np.int32), nothing, W, RESIDUALS)
+        sums = residuals(W)
         step = solve_each(found, sums[:, :d] - penalty * coef)
         coef = coef + step
         if center:

@@ -13,6 +13,7 @@ from ..core.validation import Array, contiguous
 from ..data import Part
 from ..kernels.linear_model import logistic as kernel
 from ..kernels.linear_model import margins
+from ..kernels.ops import gram
 from ..kernels.ops.gram import BLOCK_ROWS
 from ..kernels.ops.strips import Rows
 from ..kernels.ops.sums import Tickets
@@ -89,7 +90,7 @@ def pass_over(
     kind = rows.shift.dtype
     packed = margins.weights_as_packed(W, n_columns, kind)
     work = kernel.Work.of(link, K, curvature, n_columns, kind)
-    size = 1 + K * n_columns + curvature * n_columns**2
+    size = 1 + K * n_columns + curvature * gram.squares(n_columns, kind)
     nanoseconds = n_samples * (n_columns * (K + 2 + curvature * n_columns / 2) / 8 + 10 * K)
 
     def run(tickets: Tickets, partials: Array) -> None:
@@ -103,8 +104,7 @@ def pass_over(
     gradient = total[1 : 1 + K * n_columns].reshape(K, n_columns)[:, :width]
     H = total[1 + K * n_columns :]
     if curvature:
-        lower = H.reshape(n_columns, n_columns)[:width, :width].T
-        H = np.tril(lower) + np.tril(lower, -1).T
+        H = np.array(gram.symmetric(H, n_columns, kind)[:width, :width])
     return Slope(float(total[0]), np.array(gradient), H)
 
 

@@ -99,9 +99,8 @@ def raw_products(X: Array, Y: Array, roots: Array | None, shift: Array, panel_ty
         members = min(team_size(nanoseconds), tickets.last - tickets.first)
         run_team(kernel.gram, members, rows, like, height, tickets, new_state(), partials)
 
-    total = run_tickets(run, n_blocks, n_columns * n_columns, nanoseconds)
-    lower = total.reshape(n_columns, n_columns)[:width, :width].T
-    return np.asarray(np.tril(lower) + np.tril(lower, -1).T)
+    total = run_tickets(run, n_blocks, kernel.squares(n_columns, panel_type), nanoseconds)
+    return np.array(kernel.symmetric(total, n_columns, panel_type)[:width, :width])
 
 
 def moments(
@@ -169,3 +168,10 @@ def about_means(products: Array, shift: Array, single: bool = False) -> tuple[Mo
 def in_range(squares: Array) -> bool:
     """Say whether mean squares summed in float32 neither overflowed nor vanished."""
     return bool(((squares > _LEAST_SQUARE) & (squares < 1 / _LEAST_SQUARE) | (squares == 0)).all())
+
+
+def of_float32_quality(found: Moments) -> bool:
+    """Say whether products summed in float32 are finite, and none was lost."""
+    if not (found.weight > 0 and np.isfinite(found.products).all()):
+        return False
+    return in_range(np.diag(found.products) / found.weight)

@@ -11,8 +11,8 @@ from ..data import Blocks, Part, Table
 from ..execution import Plan, set_features, sum_over
 from ..kernels.ops.gram import BLOCK_ROWS
 from ._dense import MOST_DOUBLE_COLUMNS
-from ._least_squares import Solution, by_cholesky, solve
-from ._moments import Moments, first_rows, moments, raw_products
+from ._least_squares import Solution, by_cholesky, refined, residual_sums, solve
+from ._moments import Moments, first_rows, moments, of_float32_quality, raw_products
 
 
 class Targets(Blocks):
@@ -43,17 +43,22 @@ class ProductsPass:
     ----------
     name : str
         The estimator, whose targets must be finite.
+    single : bool
+        Whether products are summed in float32.
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, single: bool = False) -> None:
+        self._name, self._single = name, single
 
-    def statistics(self, part: Part, model: Array) -> Array:
+    def statistics(self, part: Part, model: Any) -> Array:
         """Return the products of the rows of a piece; ``model`` is the vector."""
         Y = np.ascontiguousarray(part.y, np.float64).reshape(len(part.X), -1)
         check_finite(Y, "y", self._name)
         roots = np.sqrt(part.weights) if part.weights.size else None
-        return raw_products(contiguous(part.X), Y, roots, model, np.float64)
+        return self._sums(contiguous(part.X), Y, roots, model)
+
+    def _sums(self, X: Array, Y: Array, roots: Array | None, model: Any) -> Array:
+        return raw_products(X, Y, roots, model, np.float32 if self._single else np.float64)
 
     def merge(self, a: Array, b: Array) -> Array:
         """Return the sums of both."""
@@ -64,13 +69,29 @@ class ProductsPass:
         return statistics
 
 
+class ResidualsPass(ProductsPass):
+    """Sums residuals times columns; the model is moments and W, see ``residual_sums``."""
+
+    def _sums(self, X: Array, Y: Array, roots: Array | None, model: Any) -> Array:
+        return residual_sums(X, Y, roots, *model)
+
+
+def many_of_float32(X: Any) -> bool:
+    """Say whether rows are multiplied in float32 first."""
+    return bool(X.dtype == np.float32 and X.shape[1] > MOST_DOUBLE_COLUMNS)
+
+
 def plan_of(X: Blocks) -> Plan:
     """Return what a fit of blocks does with rows."""
     passes = [("products, and once more where the first rows lie apart", 2)]
+    if many_of_float32(X):
+        passes.append(("residuals", 1))
     return Plan(passes, BLOCK_ROWS, 8 * (X.shape[1] + 2) ** 2)
 
 
-def moments_of(estimator: Any, table: Table, center: bool) -> tuple[Table, Moments] | None:
+def moments_of(
+    estimator: Any, table: Table, center: bool, single: bool = False
+) -> tuple[Table, Moments] | None:
     """Return the table of floats, its targets as a matrix, and the moments; None if they overflow.
 
     Parameters
@@ -79,6 +100,8 @@ def moments_of(estimator: Any, table: Table, center: bool) -> tuple[Table, Momen
         Whose features are set.
     center : bool
         Whether products are taken about the mean.
+    single : bool
+        Whether they are summed in float32.
     """
     name = type(estimator).__name__
     if table.y is None:
@@ -90,11 +113,15 @@ def moments_of(estimator: Any, table: Table, center: bool) -> tuple[Table, Momen
     first = table.weights
     rows = first_rows(None if first is None else first.read(0, min(BLOCK_ROWS, table.n_rows)))
 
+    fit = ProductsPass(name, single)
+
     def products(shift: Array) -> Array:
-        found: Array = sum_over(table, BLOCK_ROWS, ProductsPass(name), shift, name).total()
+        found: Array = sum_over(table, BLOCK_ROWS, fit, shift, name).total()
         return found
 
-    found = moments(table.X[rows], table.y[rows], None, center=center, products=products)
+    found = moments(
+        table.X[rows], table.y[rows], None, center=center, single=single, products=products
+    )
     if not np.isfinite(found.products).all() or not found.weight > 0:
         return None
     return table, found
@@ -120,17 +147,30 @@ def solve_table(
 ) -> tuple[Table, Solution, Moments] | None:
     """Return the table of floats, the solution and the moments; None where squares overflow.
 
-    None also where the fit of an array would do something else than sum products once, so that
-    its bits were others: fewer rows than features, or many features of float32.
+    None also where the fit of an array would do something else than sum products, so that its bits
+    were others: fewer rows than features.
 
     Parameters
     ----------
     alpha : ndarray (1,) or (n_targets,)
         Penalties.
     """
-    d = table.X.shape[1]
-    if table.n_rows <= d or (table.X.dtype == np.float32 and d > MOST_DOUBLE_COLUMNS):
+    d, name = table.X.shape[1], type(estimator).__name__
+    if table.n_rows <= d:
         return None
+    if many_of_float32(table.X):
+        sums = moments_of(estimator, table, center, single=True)
+        if sums is not None and of_float32_quality(sums[1]):
+            rows, single = sums
+
+            def residuals(W: Array) -> Array:
+                fit = ResidualsPass(name)
+                found: Array = sum_over(rows, BLOCK_ROWS, fit, (single, W), name).total()
+                return found
+
+            refinement = refined(residuals, d, single, alpha, center)
+            if refinement is not None:
+                return Table(rows.X, table.y, table.weights), refinement, single
     sums = moments_of(estimator, table, center)
     if sums is None:
         return None

@@ -194,7 +194,10 @@ class RunningMoments:
         if not self._blocks:
             assert self._before is not None
             return copied(self._before)
-        total = copy.deepcopy(self._tree).total()
+        tree = TreeSum(merge)  # merging overwrites
+        for first, count, moments in self._tree.nodes():
+            tree.add(first, count, copied(moments))
+        total = tree.total()
         return total if self._before is None else merge(self._before, total)
 
     def total(self) -> Moments:

@@ -2,6 +2,8 @@
 
 Two textbooks are cited throughout: Goodfellow, Bengio and Courville, *Deep Learning*
 (MIT Press, 2016), and Bishop, *Pattern Recognition and Machine Learning* (Springer, 2006).
+
+One file because the mathematics of a family is read from top to bottom.
 """
 
 from __future__ import annotations

@@ -13,9 +13,6 @@ from ..kernels.tree.problem import GINI, POISSON, Targets
 from ._nodes import Nodes
 from ._targets import Scale
 
-#: NumPy adds so many numbers in another order than from the first to the last.
-_FEW_COLUMNS = 8
-
 
 class TreeArrays(NamedTuple):
     """A tree: one element a node, the root first, as scikit-learn numbers them.
@@ -52,28 +49,18 @@ def levels_of(lefts: Array, rights: Array) -> list[Array]:
     return levels
 
 
-def _row_sums(numbers: Array) -> Array:
-    """Return the sum of each row: a few columns are added as NumPy does, which takes long."""
-    if numbers.shape[1] >= _FEW_COLUMNS:
-        return np.asarray(numbers.sum(axis=1))
-    total = numbers[:, 0].copy()
-    for k in range(1, numbers.shape[1]):
-        total += numbers[:, k]
-    return total
-
-
 def class_arrays(nodes: Nodes, targets: Targets, scale: Scale) -> TreeArrays:
     """Return the arrays of a classification tree."""
     counts = nodes.totals[:, : targets.n_classes]
-    rows = nodes.totals[:, -1] if len(targets.weights) else _row_sums(counts)
+    rows = nodes.totals[:, -1] if len(targets.weights) else counts.sum(axis=1)
     weighted = counts * scale.factors
-    weights = _row_sums(weighted)
+    weights = weighted.sum(axis=1)
     values = weighted / weights[:, None]
     if targets.criterion == GINI:
-        impurities = 1.0 - _row_sums(values * values)
+        impurities = 1.0 - (values * values).sum(axis=1)
     else:
-        impurities = -_row_sums(values * np.log2(np.where(values > 0, values, 1.0)))
-    impurities = np.where(_row_sums((counts != 0).astype(np.int64)) > 1, impurities, 0.0)
+        impurities = -(values * np.log2(np.where(values > 0, values, 1.0))).sum(axis=1)
+    impurities = np.where(np.count_nonzero(counts, axis=1) > 1, impurities, 0.0)
     return TreeArrays(
         nodes.features, nodes.lefts, nodes.rights, nodes.thresholds, nodes.sides,
         rows.astype(np.int64), weights * scale.weight, np.abs(impurities), values, nodes.depth,

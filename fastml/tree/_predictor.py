@@ -20,7 +20,9 @@ _NANOSECONDS_A_LEVEL = 1.0
 #: that a ticket is short.
 _LEAST_ROWS, _MOST_ROWS, _ELEMENTS, _ROWS_OF_TREES = 16, 512, 1 << 17, 1 << 19
 #: The bits of a floating-point number as a whole one.
-_BITS = {"f": np.uint32, "d": np.uint64}
+_BITS, _SIGNED = {"f": np.uint32, "d": np.uint64}, {"f": np.int32, "d": np.int64}
+#: With so many features a level, keys are made of those alone that nodes ask for.
+_MANY_FEATURES = 4
 #: What nodes of one word have room for.
 _SMALL_FEATURES, _SMALL_NODES = 1 << 8, 1 << 24
 
@@ -74,7 +76,6 @@ class Predictor:
         self._trees = Compact(
             nodes, nodes.view(np.uint8 if small else np.uint32), missing_right, roots,
             np.array([_usual_depth(tree) for tree in trees]),
-            np.empty(0, np.uint32 if small else np.uint64),
         )  # fmt: skip
         self.tables: dict[str, Any] = {}
 
@@ -114,6 +115,8 @@ class Predictor:
             X, rows = np.ascontiguousarray(X), True
         X = readable(X)
         flat = (X if rows else X.T).reshape(-1).view(_BITS[self._dtype.char])
+        signed = flat.view(_SIGNED[self._dtype.char])
+        direct = rows and not missing and n > TOGETHER and d > _MANY_FEATURES * self._depth
         height = min(_MOST_ROWS, _ELEMENTS // d, _ROWS_OF_TREES // len(self._trees.roots))
         height = max(height, _LEAST_ROWS)
         n_blocks = -(-n // height)
@@ -124,7 +127,7 @@ class Predictor:
             members = min(team_size(_NANOSECONDS_A_LEVEL * n * self._depth), n_blocks)
         run_team(
             add_leaves, members, height, new_state(), self._trees, table.reshape(-1), flat, rows,
-            missing, finite, out.reshape(-1),
+            signed if direct else signed[:0], missing, finite, out.reshape(-1),
         )  # fmt: skip
         return out, bool(finite.all()) if n_blocks > 1 else finite.item(0)
 

@@ -16,6 +16,7 @@ same place; there is no second pass over the data to look for them.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from ..ops.exact import nearest_point, squared_distance
 from ..ops.pack import consecutive_rows, rows_per_block
 from ..ops.scratch import copy_elements
 from ..tile import any_not_greater, store, store_indices
-from .scores import panel_work, score_consecutive
+from .scores import FEW_FEATURES, panel_work, score_consecutive, score_few_features
 
 
 @kernel
@@ -51,46 +52,56 @@ def nearest_of_few(X, points, labels):
     return X.shape[0]
 
 
-@inner_kernel
-def label_rows(X, start, stop, centers, work, labels):
-    """Write the nearest centre of rows [start, stop); return how many were decided in float64.
-
-    Parameters
-    ----------
-    X : IN (n_samples, n_features)
-    centers : IN Centers
-    work : OUT PanelWork
-    labels : OUT (n_samples,) int32
-
-    Returns
-    -------
-    int : the count, or NOT_FINITE as soon as a row holds NaN or infinity
+def _label_rows_by(score: Any) -> Any:
+    """Make the function that labels rows by one way to score: with all ways in one loop, what they
+    leave in registers would go through memory.
     """
-    panel, rows = work.panel, work.rows
-    height = rows_per_block(X)
-    decided = 0
-    for first in range(start, stop, height):
-        count = min(height, stop - first)
-        norms, best, index, second = score_consecutive(X, first, stop - 1, rows, centers, panel)
-        if count == height:
-            store_indices(labels, first, index)
-        else:
-            store_indices(work.labels, 0, index)
-            copy_elements(work.labels, 0, count, labels, first)
-        needed = needed_lead(norms, centers.margin)
-        lead = best - second
-        if any_not_greater(lead, needed):
-            # The panel is done with: its first rows hold the leads and what they need.
-            store(panel, 0, 0, lead)
-            store(panel, height, 0, needed)
-            consecutive_rows(first, stop - 1, rows)
-            again = decide_again(
-                X, rows, 0, count, centers.transposed, panel, work.distances, labels, first
-            )
-            if again < 0:
-                return NOT_FINITE
-            decided += again
-    return decided
+
+    @inner_kernel
+    def label_rows(X, start, stop, centers, work, labels):
+        """Write the nearest centre of rows [start, stop); return how many were decided in float64.
+
+        Parameters
+        ----------
+        X : IN (n_samples, n_features)
+        centers : IN Centers
+        work : OUT PanelWork
+        labels : OUT (n_samples,) int32
+
+        Returns
+        -------
+        int : the count, or NOT_FINITE as soon as a row holds NaN or infinity
+        """
+        panel, rows = work.panel, work.rows
+        height = rows_per_block(X)
+        decided = 0
+        for first in range(start, stop, height):
+            count = min(height, stop - first)
+            norms, best, index, second = score(X, first, stop - 1, rows, centers, panel)
+            if count == height:
+                store_indices(labels, first, index)
+            else:
+                store_indices(work.labels, 0, index)
+                copy_elements(work.labels, 0, count, labels, first)
+            needed = needed_lead(norms, centers.margin)
+            lead = best - second
+            if any_not_greater(lead, needed):
+                # The panel is done with: its first rows hold the leads and what they need.
+                store(panel, 0, 0, lead)
+                store(panel, height, 0, needed)
+                consecutive_rows(first, stop - 1, rows)
+                again = decide_again(
+                    X, rows, 0, count, centers.transposed, panel, work.distances, labels, first
+                )
+                if again < 0:
+                    return NOT_FINITE
+                decided += again
+        return decided
+
+    return label_rows
+
+
+_label_rows, _label_few_features = map(_label_rows_by, (score_consecutive, score_few_features))
 
 
 @allocating_kernel
@@ -108,6 +119,7 @@ def nearest_centroid(X, centers, block_rows, state, labels, distances, decisions
     decisions : OUT (n_blocks,) int64, rows decided in float64, or NOT_FINITE
     """
     n_samples = X.shape[0]
+    few = centers.pitch == 0 and X.shape[1] <= FEW_FEATURES
     work = panel_work(X, centers.transposed.shape[1])
     while True:
         block = take_ticket(state)
@@ -115,7 +127,10 @@ def nearest_centroid(X, centers, block_rows, state, labels, distances, decisions
         if start >= n_samples:
             return
         stop = min(start + block_rows, n_samples)
-        decisions[block] = label_rows(X, start, stop, centers, work, labels)
+        if few:
+            decisions[block] = _label_few_features(X, start, stop, centers, work, labels)
+        else:
+            decisions[block] = _label_rows(X, start, stop, centers, work, labels)
         if distances.size > 0 and decisions[block] >= 0:
             write_distances(X, start, stop, centers.points, labels, distances)
         finish_ticket(state)

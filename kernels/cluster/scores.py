@@ -47,7 +47,7 @@ _FEATURES_AS_THEY_LIE, _FEATURES_A_CENTER = 64, 8
 #: Rows that are taken as they lie at once; panels hold whole groups of them.
 _ROWS = SIDE // 2 * 2
 #: Up to so many features :func:`pack_panel` asks for memory itself, and better.
-_FEW_FEATURES = 8
+FEW_FEATURES = 8
 #: Products of packed rows added to one sum: sums of sums round less, see ``ops.certify``.
 _PRODUCTS_AT_ONCE = 128
 
@@ -137,6 +137,18 @@ def score_rows(X, rows, first, soon, last, centers, panel):
 
 
 @inner_kernel
+def score_few_features(X, first, last, rows, centers, panel):
+    """Score rows first, first + 1, ..., repeating ``last``, of few features, as :func:`score_rows`.
+
+    Parameters
+    ----------
+    rows : OUT, of a PanelWork
+    """
+    pack_panel(X, first, last, rows, panel, 0)
+    return score_panel(panel, centers, X, rows, 0, 0)
+
+
+@inner_kernel
 def score_consecutive(X, first, last, rows, centers, panel):
     """Score rows first, first + 1, ..., repeating ``last``, as :func:`score_rows` does.
 
@@ -144,9 +156,6 @@ def score_consecutive(X, first, last, rows, centers, panel):
     ----------
     rows : OUT, of a PanelWork
     """
-    if centers.pitch == 0 and X.shape[1] <= _FEW_FEATURES:
-        pack_panel(X, first, last, rows, panel, 0)
-        return score_panel(panel, centers, X, rows, 0, 0)
     consecutive_rows(first, last, rows)
     if centers.pitch == 0:
         pack_rows(X, rows, 0, 0, panel, 0)
@@ -201,6 +210,8 @@ _wide, _narrow = _scores_of_width(COLUMNS), _scores_of_width(NARROW)
 def _ask_for_part(X, rows, soon, last, part, n_parts):
     """Ask for the memory of one of ``n_parts`` parts of ``rows[soon:last]``."""
     count = last - soon
+    if count == 0:  # two divisions take as long as scoring a few centres of two features
+        return
     line = 64 // X.itemsize
     for i in range(soon + part * count // n_parts, soon + (part + 1) * count // n_parts):
         for p in range(0, X.shape[1], line):

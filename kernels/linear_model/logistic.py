@@ -18,7 +18,7 @@ from ..machine.team import take_ticket
 from ..ops.elementwise import decaying_exponential, logarithm, sigmoid, softplus
 from ..ops.gram import BLOCK_ROWS, GRAM_COLUMNS, add_gram
 from ..ops.scratch import aligned_zeros
-from ..ops.strips import columns_in_use, pack_strips, strip_width
+from ..ops.strips import pack_strips, strip_width
 from ..ops.sums import add_block, take_total
 from ..tile import (
     VECTORS,
@@ -176,8 +176,8 @@ def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
     work : IN Work
     tickets : IN Tickets
     state : IN/OUT the team's state, zero at the start
-    partials : OUT (n_tickets, 1 + n_outputs * n_columns + curvature * n_columns**2); nothing that
-        means anything in the columns of targets
+    partials : OUT (n_tickets, 1 + n_outputs * n_columns and, for the curvature, ``gram.squares``);
+        nothing that means anything in the columns of targets
     """
     link, n_outputs, curvature, height = work
     n_samples = rows.X.shape[0]
@@ -242,9 +242,7 @@ def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
                     add_row_sums(panel, height, n_columns, residuals, n_outputs, 1, sums)
                 if curvature:
                     _scale_rows(panel, height, n_columns, roots)
-                    add_gram(
-                        panel, count, height + 1, columns_in_use(rows),
-                        1 + n_outputs * n_columns, n_columns, sums, rows.X, first + count,
-                    )  # fmt: skip
+                    at = 1 + n_outputs * n_columns
+                    add_gram(panel, count, height + 1, at, sums, rows, first + count, panel, False)
             add_block(number, True, sums, levels, full)
         take_total(levels, full, partials[ticket])

@@ -49,6 +49,13 @@ _BYTES_AHEAD = 1 << 14
 
 
 @inner_kernel
+def ask_for(X, start, count):
+    """Ask for the memory of some elements that come well after ``start``."""
+    for at in range(0, count, 64 // X.itemsize):
+        prefetch_far(X, start + _BYTES_AHEAD // X.itemsize + at)
+
+
+@inner_kernel
 def widen_rows(X, first, last, threshold, wide):
     """Copy rows first, first + 1, ..., repeating ``last``, as float64.
 
@@ -66,8 +73,6 @@ def widen_rows(X, first, last, threshold, wide):
     start = first * n_features
     size = rows_per_block(wide) * n_features
     there = min(size, (last - first + 1) * n_features)
-    for at in range(0, size, 64 // X.itemsize):
-        prefetch_far(X, start + _BYTES_AHEAD // X.itemsize + at)
     source = X.reshape(-1)[start : start + there]
     finite = True
     if threshold == threshold:
@@ -285,13 +290,14 @@ def decide_again(wide, count, W, b, leads, labels):
 
 @allocating_kernel
 def linear_scores(
-    X, parameters, W, b, threshold, block_rows, state, likelihoods, labels, decisions
+    sources, parameters, W, b, threshold, block_rows, state, likelihoods, labels, decisions
 ):
     """Score all rows against all classes, as a member of a team.
 
     Parameters
     ----------
-    X : IN (n_samples, n_features) of any type of numbers, in C order
+    sources : IN tuple of X (n_samples, n_features) of any type of numbers, in C order, and its
+        elements, (n_samples * n_features,), where they are float64 and count as they are; else (0,)
     parameters : IN flat float64: m of the module's bound; the biases of the classes, -inf where
         they pad an even number; for every four classes (or the last two), feature by feature, W
     W, b : IN (n_classes, n_features) and (n_classes,) float64
@@ -303,6 +309,7 @@ def linear_scores(
     decisions : OUT (n_tickets,) int64, rows decided again, or NOT_FINITE where a label could not be
         decided
     """
+    X, flat = sources
     n_samples, n_features = X.shape
     n_classes = b.size
     n_columns = (n_classes + 1) // 2 * 2
@@ -330,11 +337,16 @@ def linear_scores(
         decided = 0
         for first in range(start, stop, height):
             count = min(height, stop - first)
-            finite = widen_rows(X, first, stop - 1, threshold, wide)
-            if paired:
-                best, index, second, bound = score_pair(wide, n_features, table, parameters, panel)
+            ask_for(X, first * n_features, height * n_features)
+            rows, finite = wide, True
+            if (first + height) * n_features + lanes(W) <= flat.size:  # and a vector beyond
+                rows = flat[first * n_features : (first + height) * n_features + lanes(W)]
             else:
-                pack_wide(wide, n_features, panel)
+                finite = widen_rows(X, first, stop - 1, threshold, wide)
+            if paired:
+                best, index, second, bound = score_pair(rows, n_features, table, parameters, panel)
+            else:
+                pack_wide(rows, n_features, panel)
                 best, index, second = score_panel(panel, n_features, n_columns, parameters, scores)
                 bound = bound_sums(panel, n_features, parameters)
             if likelihoods.shape[0] > 0:
@@ -350,7 +362,7 @@ def linear_scores(
                     # The panel is done with: its first rows hold the leads and what they need.
                     store(panel, 0, 0, lead)
                     store(panel, height, 0, needed)
-                    again = decide_again(wide, count, W, b, panel, short)
+                    again = decide_again(rows, count, W, b, panel, short)
                 if again == NOT_FINITE or not finite:
                     decided = NOT_FINITE
                     break

@@ -29,8 +29,9 @@ from ..tile import (
 
 #: How far ahead of the row at work memory is asked for.
 _BYTES_AHEAD = 4096
-#: Bytes of a panel: a second-level cache, or most of one.
-_PANEL_BYTES = 1 << 20
+#: Bytes of a panel that stays in a second-level cache with what else is there, and of one in the
+#: last level, whose strips do.
+_SMALL_BYTES, _LARGE_BYTES = 1 << 19, 1 << 22
 
 
 class Rows(NamedTuple):
@@ -89,9 +90,15 @@ def columns_of(n_columns: int, panel_type: Any = np.float64) -> int:
 
 
 def panel_rows(n_columns: int, panel_type: Any = np.float64) -> int:
-    """Return the rows of a panel: a divisor of a block, by width alone."""
-    rows = 256
-    while rows > 64 and rows * n_columns * np.dtype(panel_type).itemsize > _PANEL_BYTES:
+    """Return the rows of a panel: a divisor of a block, by width alone.
+
+    Wide rows have many sums, which are fetched less often for a panel of many rows.
+    """
+    row_bytes = n_columns * np.dtype(panel_type).itemsize
+    if 256 * row_bytes <= _SMALL_BYTES:
+        return 256
+    rows = 1024
+    while rows > 64 and rows * row_bytes > _LARGE_BYTES:
         rows //= 2
     return rows
 
@@ -119,13 +126,73 @@ def pack_strips(rows, first, count, height, panel):
     panel : OUT (n_columns * height,) or more, of the shift's type
     """
     X = rows.X
-    dense = X.strides[1] == X.itemsize and X.strides[0] == X.shape[1] * X.itemsize
-    if dense:
-        _pack_whole_strips(X, rows.shift, first, count, height, panel)
-        _pack_last_features(X, rows.shift, first, count, height, panel)
+    if is_dense(X):
+        _pack_whole_strips(rows, first, count, height, panel)
+        _pack_last_features(rows, first, count, height, panel)
     else:
         _pack_columns(X, rows.shift, first, count, height, panel)
     _pack_targets(rows, first, count, height, panel)
+    _weigh(rows, first, count, height, panel)
+
+
+@inner_kernel
+def is_dense(X):
+    """Say whether rows lie together, one after the other."""
+    return X.strides[1] == X.itemsize and X.strides[0] == X.shape[1] * X.itemsize
+
+
+@inner_kernel
+def can_follow(rows, first, count):
+    """Say whether rows may be packed by :func:`store_features`, then :func:`finish_strips`.
+
+    What is loaded past the last feature must be in X.
+    """
+    X = rows.X
+    return is_dense(X) and (first + count - 1) * X.shape[1] + rows.shift.size <= X.size
+
+
+@inner_kernel
+def first_features(rows, start):
+    """Return which of the columns from ``start`` on, as wide as a strip, are features."""
+    return rows_below(rows.shift, rows.X.shape[1] - start, VECTORS)
+
+
+@inner_kernel
+def move_of(rows, start):
+    """Return the shift of the strip of column ``start``."""
+    return load(rows.shift, start, 0, VECTORS, 1)
+
+
+@inner_kernel
+def store_features(rows, row, start, inside, move, panel, at):
+    """Write the features of a row in the strip of column ``start``, shifted, and zeros after them.
+
+    Parameters
+    ----------
+    inside, move : what :func:`first_features` and :func:`move_of` return
+    panel : OUT of the shift's type, from element ``at`` on
+    """
+    X = rows.X
+    moved = load_as(rows.shift, X, row * X.shape[1] + start, 0, VECTORS, 1) - move
+    store(panel, at, 0, select(inside, moved, 0.0))
+
+
+@inner_kernel
+def finish_strips(rows, first, count, height, panel):
+    """Complete a panel all whose strips have their features but a last one of one vector only."""
+    width = strip_width(panel)
+    last = (columns_in_use(rows) - 1) // width * width
+    if last + lanes(panel) >= columns_in_use(rows):
+        inside, move = first_features(rows, last), move_of(rows, last)
+        for r in range(count):
+            at = last * height + r * width
+            store_features(rows, first + r, last, inside, move, panel, at)
+    _pack_targets(rows, first, count, height, panel)
+    _weigh(rows, first, count, height, panel)
+
+
+@inner_kernel
+def _weigh(rows, first, count, height, panel):
     if rows.roots.size > 0:
         width = strip_width(panel)
         for start in range(0, rows.shift.size, width):
@@ -135,23 +202,24 @@ def pack_strips(rows, first, count, height, panel):
 
 
 @inner_kernel
-def _pack_whole_strips(X, shift, first, count, height, panel):
+def _pack_whole_strips(rows, first, count, height, panel):
+    X = rows.X
     width = strip_width(panel)
     n_features = X.shape[1]
     whole = n_features // width * width
     ahead = 1 + _BYTES_AHEAD // (n_features * X.itemsize)
+    inside = first_features(rows, 0)
     for r in range(count):
-        from_ = (first + r) * n_features
         for start in range(0, whole, width):
             prefetch(X, first + r + ahead, start)
-            moved = load_as(panel, X, from_ + start, 0, VECTORS, 1)
-            moved = moved - load(shift, start, 0, VECTORS, 1)
-            store(panel, start * height + r * width, 0, moved)
+            at = start * height + r * width
+            store_features(rows, first + r, start, inside, move_of(rows, start), panel, at)
 
 
 @inner_kernel
-def _pack_last_features(X, shift, first, count, height, panel):
+def _pack_last_features(rows, first, count, height, panel):
     """Write the strip of the last features, and zeros from there on."""
+    X, shift = rows.X, rows.shift
     width = strip_width(panel)
     n_features = X.shape[1]
     whole = n_features // width * width
@@ -159,14 +227,11 @@ def _pack_last_features(X, shift, first, count, height, panel):
     start = whole
     if left > 0:
         start += width
-        inside = rows_below(panel, left, VECTORS)
-        move = load(shift, whole, 0, VECTORS, 1)
+        inside, move = first_features(rows, whole), move_of(rows, whole)
         for r in range(count):
-            from_ = (first + r) * n_features + whole
             at = whole * height + r * width
-            if from_ + width <= X.size:  # what is beyond the row is the next row's
-                moved = load_as(panel, X, from_, 0, VECTORS, 1) - move
-                store(panel, at, 0, select(inside, moved, 0.0))
+            if (first + r) * n_features + whole + width <= X.size:  # beyond is the next row's
+                store_features(rows, first + r, whole, inside, move, panel, at)
             else:
                 for i in range(left):
                     panel[at + i] = X[first + r, whole + i] - shift[whole + i]

@@ -92,7 +92,6 @@ from .masks import (
     rows_below,
     select,
     select_less,
-    store_chosen,
 )
 from .memory import (
     broadcast,
@@ -204,7 +203,6 @@ __all__ = [
     "squared_differences",
     "store",
     "store_as",
-    "store_chosen",
     "store_first",
     "store_indices",
     "store_part",

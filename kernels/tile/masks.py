@@ -10,31 +10,17 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from .ir import (
-    I1,
-    I64,
-    address,
-    call,
-    compare,
-    first_lanes,
-    operand,
-    pack,
-    store_vector,
-    suffix,
-    unpack,
-)
+from .ir import I1, I64, call, compare, first_lanes, operand, pack, unpack
 from .operation import (
     FLOATS,
     INDEX,
     LITERAL,
     MASK,
     OPERAND,
-    OUT,
     TILE,
     TILE_OR_ARRAY,
     expect,
     expect_operand,
-    expect_tile,
     operation,
 )
 from .type import MaskType, TileType, lanes_in_register, mask_of
@@ -136,29 +122,6 @@ def lowest_bit(bits: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], I1(0))
-
-    return types.int64, codegen
-
-
-@operation(array=OUT, offset=INDEX, tile=TILE, bits=INDEX)
-def store_chosen(array: Any, offset: Any, tile: TileType, bits: Any) -> Any:
-    """Store the lanes of a 1 x 1 tile whose bits are set, side by side; return how many there are.
-
-    A whole vector is written: what stands behind the lanes is lost.
-    """
-    expect_tile("tile", tile, array.dtype, 1, 1)
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value, start, held, number = arguments
-        (vector,) = unpack(builder, tile, held)
-        chosen = builder.trunc(number, ir.IntType(tile.lanes))
-        mask = builder.bitcast(chosen, ir.VectorType(I1, tile.lanes))
-        name = f"llvm.experimental.vector.compress.{suffix(vector.type)}"
-        zeros = ir.Constant(vector.type, None)
-        together = call(builder, name, vector.type, vector, mask, zeros)
-        pointer = address(context, builder, signature.args[0], value, start, I64(tile.lanes))
-        store_vector(builder, together, pointer, tile.itemsize)
-        return call(builder, "llvm.ctpop.i64", I64, builder.zext(chosen, I64))
 
     return types.int64, codegen
 

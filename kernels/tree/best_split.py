@@ -141,8 +141,7 @@ def find_split(targets, limits, rows, node, work):
         if node.n_listed > 0:
             picking = work.picking
             ids = picking.ids[node.start : node.stop]
-            places, row = picking.places[f], work.lists[line]
-            pick(work.lists[f], node.n_listed, places, ids, picking.words, row)
+            pick(work.lists[f, : node.n_listed], picking.places[f], ids, picking.words, items)
         work.tops[j] = 0.0
         if items[0] >> RANK_SHIFT == items[n - 1] >> RANK_SHIFT or first >= stop:
             continue

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..machine.jit import inner_kernel
-from ..tile import lanes, load, lowest_bit, store_chosen
+from ..tile import lowest_bit
 from .sorted_lists import MISSING, RANK_SHIFT
 
 #: Most rows of a root: an id more says that a row is not of it.
@@ -26,10 +26,6 @@ PICKED_MASK = np.uint32(0xFFFF)
 _TOLD = 4096
 _ONE, _SIX, _LAST = np.int64(1), np.int64(6), np.int64(63)
 _ONE_ROW = np.uint32(1)
-#: Lanes of a register where those that are chosen are brought together by one instruction.
-_WIDE = 16
-#: Elements behind a list: what vectors reach.
-BEHIND = 64 + _WIDE
 
 
 class Picking(NamedTuple):
@@ -50,36 +46,19 @@ class Picking(NamedTuple):
 
 
 @inner_kernel
-def _take(items, first, bits, out, to):
-    """Write the items at the places of one word; return where the next ones go."""
-    if lanes(items) == _WIDE:
-        for part in range(64 // _WIDE):
-            here = first + part * _WIDE
-            to += store_chosen(out, to, load(items, here, 0, 1, 1), bits >> (part * _WIDE))
-        return to
-    while bits != 0:
-        out[np.uint64(to)] = items[np.uint64(first + lowest_bit(bits))]
-        bits &= bits - _ONE
-        to += 1
-    return to
-
-
-@inner_kernel
-def pick(items, n_listed, places, ids, words, out):
+def pick(items, places, ids, words, out):
     """Write the items of some ids in the order of a list.
 
     Parameters
     ----------
-    items : IN uint32, the list; a word of places may reach behind it
-    n_listed : int, how long it is
+    items : IN (n_listed,) uint32, the list
     places : IN uint16, where each id is in it
     ids : IN (n,) uint32
     words : IN/OUT, all zero
-    out : OUT uint32, with room for a vector behind what is written
+    out : OUT (n,) uint32
     """
-    items, out = items.view(np.int32), out.view(np.int32)
-    to, seen = np.int64(0), np.int64(0)
-    if n_listed <= _TOLD:
+    to, seen = np.uint64(0), np.int64(0)
+    if items.size <= _TOLD:
         for i in range(np.uint64(ids.size)):
             place = np.int64(places[np.uint64(ids[i])])
             word = place >> _SIX
@@ -88,16 +67,23 @@ def pick(items, n_listed, places, ids, words, out):
         while seen != 0:
             word = lowest_bit(seen)
             seen &= seen - _ONE
-            to = _take(items, word << _SIX, words[np.uint64(word)], out, to)
+            bits = words[np.uint64(word)]
             words[np.uint64(word)] = 0
+            while bits != 0:
+                out[to] = items[np.uint64((word << _SIX) + lowest_bit(bits))]
+                bits &= bits - _ONE
+                to += np.uint64(1)
         return
     for i in range(np.uint64(ids.size)):
         place = np.int64(places[np.uint64(ids[i])])
         words[np.uint64(place >> _SIX)] |= _ONE << (place & _LAST)
-    for number in range((n_listed >> 6) + 1):
-        if words[np.uint64(number)] != 0:
-            to = _take(items, number << 6, words[np.uint64(number)], out, to)
-            words[np.uint64(number)] = 0
+    for number in range((items.size >> 6) + 1):
+        bits, first = words[np.uint64(number)], np.int64(number) << _SIX
+        words[np.uint64(number)] = 0
+        while bits != 0:
+            out[to] = items[np.uint64(first + lowest_bit(bits))]
+            bits &= bits - _ONE
+            to += np.uint64(1)
 
 
 @inner_kernel
@@ -169,8 +155,7 @@ def hand_down(rows, start, stop, n_listed, work, small):
     small.stack.n_active[0] = new.places.shape[0]
     for f in range(new.places.shape[0]):
         items = small.lists[f, : ids.size]
-        places, words = work.picking.places[f], work.picking.words
-        pick(work.lists[f], n_listed, places, ids, words, small.lists[f])
+        pick(work.lists[f, :n_listed], work.picking.places[f], ids, work.picking.words, items)
         for i in range(np.uint64(items.size)):
             number = new.local[np.uint64(items[i] & PICKED_MASK)]
             items[i] = (items[i] & ~PICKED_MASK) | np.uint32(number)

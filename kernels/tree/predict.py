@@ -2,7 +2,7 @@
 
 Rows are read once, a block at a time, into keys: whole numbers in the order of the values, whose
 comparison is added to the number of a node in one step.  Whether the values are finite is seen on
-the way.
+the way.  Where few of many features are asked for, keys are made of those alone.
 
 Siblings are neighbours and a leaf is its own left child below the largest of thresholds, so a step
 is ``node = child + (x > threshold)`` without a branch.  Eight rows go down together, their nodes in
@@ -43,7 +43,6 @@ class Compact(NamedTuple):
     missing_right : (n_nodes,) uint8, 1 where missing values go right
     roots : (n_trees,) int64, where each tree begins
     levels : (n_trees,) int64, how many a row goes down at first, but for one
-    keys : (0,) uint32 or uint64, as keys are
     """
 
     nodes: Any
@@ -51,7 +50,6 @@ class Compact(NamedTuple):
     missing_right: Any
     roots: Any
     levels: Any
-    keys: Any
 
 
 @inner_kernel
@@ -90,24 +88,59 @@ def _read_keys(values, in_rows, n_rows, d, start, stop, nodes, keys):
 
 
 @inner_kernel
-def _feature(nodes, features, keys, node):
+def _are_finite(values, nodes):
+    """Whether all values are finite, given their bits."""
+    number, largest = values.dtype.type, values.dtype.type(0)
+    single = lanes(values) > lanes(nodes)
+    infinity = number(0x7F800000 if single else 0x7FF0000000000000)
+    sign = number(np.uint64(1) << np.uint64(31 if single else 63))
+    for i in range(values.size):
+        largest = max(largest, number(values[i] & ~sign))
+    return largest < infinity
+
+
+@inner_kernel
+def _is_small(nodes, features):
+    """Whether a node is one word: a constant to the compiler."""
+    return lanes(features) == 8 * lanes(nodes)
+
+
+@inner_kernel
+def _feature(nodes, features, node):
     """Return the feature a node asks for."""
-    if lanes(keys) > lanes(nodes):  # a node is one word: the compiler knows
+    if _is_small(nodes, features):
         return np.uint64(features[np.uint64(8) * node + np.uint64(4)])
     return np.uint64(features[np.uint64(4) * node + np.uint64(2)])
 
 
 @inner_kernel
+def _exceeds(x, word, single):
+    """Whether a value, given as its bits, is above the threshold of a key in a word."""
+    if single:
+        bits = np.int32(x)
+        key = np.uint32(bits ^ ((bits >> np.int32(31)) | np.int32(-0x80000000)))
+        return key > np.uint32(word)
+    wide = np.int64(x)
+    return np.uint64(wide ^ ((wide >> np.int64(63)) | np.int64(-0x8000000000000000))) > word
+
+
+@inner_kernel
 def _below(nodes, features, keys, row, node):
-    """Return the node below another where a row goes, whose keys begin at ``row``."""
-    x = keys[row + _feature(nodes, features, keys, node)]
-    if lanes(keys) > lanes(nodes):
+    """Return the node below another where a row goes, whose keys begin at ``row``.
+
+    ``keys`` may be the bits of values, as signed integers.
+    """
+    key = keys.dtype.type
+    x = keys[row + _feature(nodes, features, node)]
+    if _is_small(nodes, features):
         word = nodes[node]
         child = word >> np.uint64(40)
     else:
         word = nodes[np.uint64(2) * node]
         child = nodes[np.uint64(2) * node + np.uint64(1)] >> np.uint64(32)
-    return child + np.uint64(x > keys.dtype.type(word))
+    if key(-1) > 0:  # the compiler knows
+        return child + np.uint64(x > key(word))
+    return child + np.uint64(_exceeds(x, word, lanes(keys) > lanes(nodes)))
 
 
 @inner_kernel
@@ -186,7 +219,7 @@ def _find_leaves_one_by_one(nodes, features, missing_right, keys, d, n_rows, lea
         while node != before:
             before = node
             node = _below(nodes, features, keys, row, before)
-            if keys[row + _feature(nodes, features, keys, before)] == _MISSING:
+            if keys[row + _feature(nodes, features, before)] == _MISSING:
                 node += np.uint64(missing_right[before])
         leaves[i] = node
 
@@ -216,7 +249,7 @@ def _add(table, width, leaves, n_rows, out):
 
 
 @allocating_kernel
-def add_leaves(block_rows, state, trees, table, values, in_rows, missing, finite, out):
+def add_leaves(block_rows, state, trees, table, values, in_rows, signed, missing, finite, out):
     """Set each row of ``out`` to the sum of what stands at its leaves, as a member of a team.
 
     The trees are added in their order, the first is copied.
@@ -230,6 +263,8 @@ def add_leaves(block_rows, state, trees, table, values, in_rows, missing, finite
     values : IN (n_rows * n_features,) uint32 or uint64, the bits of the rows one after the other,
         or of the columns
     in_rows : bool, which of the two
+    signed : IN the same as int32 or int64, of rows, if keys are made on the way, where few of many
+        features are asked for and nothing is missing; else empty
     missing : bool, whether X may hold NaN; if not, it goes anywhere
     finite : OUT (n_blocks,) bool, whether all numbers of a block are finite
     out : OUT (n_rows * width,) of the type of ``table``
@@ -239,7 +274,8 @@ def add_leaves(block_rows, state, trees, table, values, in_rows, missing, finite
     n_rows = out.size // width
     d = values.size // n_rows
     height = min(block_rows, n_rows)
-    keys = np.empty(height * d, trees.keys.dtype)
+    direct = signed.size > 0
+    keys = np.empty(0 if direct else height * d, values.dtype)
     active, at = np.empty(height + TOGETHER, np.uint32), np.empty(height + TOGETHER, np.uint32)
     leaves = np.empty(height, np.uint32)
     while True:
@@ -248,19 +284,25 @@ def add_leaves(block_rows, state, trees, table, values, in_rows, missing, finite
         if start >= n_rows:
             return
         stop = min(start + block_rows, n_rows)
-        good = _read_keys(values, in_rows, n_rows, d, start, stop, trees.nodes, keys)
+        if direct:
+            good = _are_finite(values[start * d : stop * d], trees.nodes)
+        else:
+            good = _read_keys(values, in_rows, n_rows, d, start, stop, trees.nodes, keys)
         finite[block] = good
         count = stop - start
         for tree in range(trees.roots.size):
             root = trees.roots[tree]
             nodes = trees.nodes[root * (trees.nodes.size // n_nodes) :]
             features = trees.features[root * (trees.features.size // n_nodes) :]
-            if count < _FEW_ROWS or (missing and not good):
+            levels = trees.levels[tree]
+            if direct:
+                rows = signed[start * d :]
+                _find_leaves(nodes, features, rows, d, count, levels, active, at, leaves)
+            elif count < _FEW_ROWS or (missing and not good):
                 _find_leaves_one_by_one(
                     nodes, features, trees.missing_right[root:], keys, d, count, leaves
                 )
             else:
-                levels = trees.levels[tree]
                 _find_leaves(nodes, features, keys, d, count, levels, active, at, leaves)
             there, here = table[root * width :], out[start * width :]
             if tree == 0:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
 from .level import Scratch, new_scratch
-from .picking import BEHIND, PICKED_MASK, Picking
+from .picking import PICKED_MASK, Picking
 from .scans import ScanMemory
 from .sorted_lists import ID_MASK, PACKED_CLASSES, SortMemory
 
@@ -33,8 +33,8 @@ class Stack(NamedTuple):
 class Workspace(NamedTuple):
     """Memory of one member.
 
-    lists : (n_features, most) uint32; if features are drawn, (2 * n_features, most + BEHIND):
-        behind the lists, those picked for a node
+    lists : (n_features, most) uint32; if features are drawn, (2 * n_features, most + 1): behind the
+        lists, those picked for a node
     classes : (most,) int32, of the rows of a small node, by their ids
     goes_left : (most,) uint8, by ids
     spare : (most,) uint32
@@ -96,7 +96,7 @@ def new_workspace(table, targets, most, n_ids, drawing):
         np.empty(most + 1, np.int64),
     )  # fmt: skip
     return Workspace(
-        np.empty((2 * d, most + BEHIND) if drawing else (d, most), np.uint32),
+        np.empty((2 * d, most + 1) if drawing else (d, most), np.uint32),
         np.zeros(most, np.int32), np.empty(most, np.uint8), np.empty(most, np.uint32), sorting,
         np.empty(d, np.float64), np.empty(size, np.int64), scan, scratch, stack,
         _new_picking(table, most, n_ids, drawing),

@@ -21,7 +21,6 @@ from fastml.kernels.tile import (
     rows_below,
     select,
     store,
-    store_chosen,
     store_where,
 )
 
@@ -158,21 +157,3 @@ def test_no_bit_is_set():
         return lowest_bit(bits)
 
     assert [lowest(bits) for bits in (0, 1, 6, -(2**63))] == [64, 0, 1, 63]
-
-
-@compiled
-def keep(values, bits, out):
-    return store_chosen(out, 1, load(values, 0, 0, 1, 1), bits)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_lanes_that_are_chosen_stand_side_by_side(dtype):
-    lanes_of, random = lane_count(dtype), np.random.default_rng(0)
-    values = np.arange(5, 5 + lanes_of).astype(dtype)
-    everything = 2**lanes_of - 1
-    for bits in (0, 1, everything, *random.integers(0, everything, 30).tolist()):
-        out = np.full(lanes_of + 2, -7, dtype)
-        chosen = [lane for lane in range(lanes_of) if bits >> lane & 1]
-        assert keep(values, bits | 1 << lanes_of, out) == len(chosen)  # others do not matter
-        assert out[1 : 1 + len(chosen)].tolist() == values[chosen].tolist()
-        assert out[0] == out[-1] == -7

@@ -44,6 +44,42 @@ def test_hard_columns(weighted, trouble):
                 assert model.computed_by_ == "fastml"
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("trouble", ["none", "dependent", "far", "light", "tiny"])
+def test_many_columns_of_float32(weighted, trouble):
+    """Products are float32 and residuals float64, or all float64 where that does not do."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(9001, 70)).astype(np.float32) + np.float32(10.0)
+    Y = X @ rng.normal(size=(70, 2)) + rng.normal(size=(9001, 2))
+    w = rng.uniform(0, 2, 9001)
+    if trouble == "dependent":
+        X[:, 3] = X[:, 1] + X[:, 2]
+    elif trouble == "far":
+        X[:300] -= np.float32(1e4)
+    elif trouble == "light":
+        w[:8000] = 0
+    elif trouble == "tiny":
+        X *= np.float32(1e-22)
+    w = w if weighted else None
+    for model in (fastml.LinearRegression(), fastml.Ridge(alpha=[0.1, 10.0])):
+        expected = type(model)(**model.get_params()).fit(X, Y, w)
+        with fastml.engine(memory_limit="2 MiB"):
+            same(model.fit(fastml.blocks(X), fastml.blocks(Y), w), expected)
+            assert model.computed_by_ == "fastml"
+        if trouble == "none":
+            alpha = np.broadcast_to(getattr(model, "alpha", 0.0), 2)
+            centre = np.average(X, axis=0, weights=w)
+            wide = (X - centre) * np.sqrt(1.0 if w is None else w)[..., None]
+            right = wide.T @ (
+                (Y - np.average(Y, axis=0, weights=w))
+                * (np.sqrt(1.0 if w is None else w)[..., None])
+            )
+            for k in range(2):
+                truth = np.linalg.solve(wide.T @ wide + alpha[k] * np.eye(70), right[:, k])
+                error = np.abs(expected.coef_[k] - truth).max()
+                assert error <= 2e-7 * np.abs(truth).max()
+
+
 def test_what_is_scikit_learns_needs_the_rows_in_memory():
     X, Y, _ = problem(40_000)
     for model in (fastml.LinearRegression(positive=True), fastml.Ridge(solver="lsqr")):

@@ -10,7 +10,7 @@ import sklearn.tree
 
 import fastml
 from fastml import DecisionTreeClassifier, DecisionTreeRegressor, RandomForestClassifier
-from fastml.tree._predictor import Predictor
+from fastml.tree._predictor import _MANY_FEATURES, Predictor
 
 
 def samples(n=4000, d=5, dtype=np.float32):
@@ -67,6 +67,20 @@ def test_every_value_is_compared_as_a_number(dtype):
             leaves, finite = predictor.add(X[:n], predictor.names, False)
             assert leaves.tolist() == found[:n]
             assert finite
+        for apart in (80, 150):  # keys are made of the few features that are asked for
+            wide = np.zeros((300, 3 * apart), dtype)
+            wide[:, ::apart] = X
+            far = arrays.features * apart
+            far = arrays._replace(features=np.where(far >= 0, far, -1).astype(np.int32))
+            predictor = Predictor([far], 3 * apart, dtype)
+            assert 3 * apart > _MANY_FEATURES * (far.depth + 1)
+            for n in (9, 300):
+                leaves, finite = predictor.add(wide[:n], predictor.names, False)
+                assert leaves.tolist() == found[:n]
+                assert finite
+            for bad in (np.nan, -np.inf):
+                wide[n - 1, 1] = bad
+                assert not predictor.add(wide, predictor.names, False)[1]
 
 
 @pytest.mark.checked
