@@ -201,10 +201,10 @@ class TreePrediction:
         base: Any = super()
         return base.predict(X, check_input) if found is None else found[0]
 
-    def _compute_missing_values_in_feature_mask(self, X: Any, *arguments: Any) -> Any:
+    def _compute_missing_values_in_feature_mask(self, X: Any, estimator_name: Any = None) -> Any:
         base: Any = super()
         seen = X if issparse(X) else readable(X)  # what it calls refuses read-only arrays
-        return base._compute_missing_values_in_feature_mask(seen, *arguments)
+        return base._compute_missing_values_in_feature_mask(seen, estimator_name)
 
     def decision_path(self, X: Any, check_input: bool = True) -> Any:
         """Return which nodes each row passes.
