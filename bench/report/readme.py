@@ -103,7 +103,7 @@ def _first_call(result: Result) -> str:
     ]
     said = [
         f"the first `{name}` of a machine, compiling included, {duration(cold)}; the first "
-        f"of a later process, {duration(max(warm, 0.0))} beyond its imports"
+        f"of a later process, {duration(warm) if warm > 0 else 'none seen'} beyond its imports"
         for name, cold, warm in times
     ]
     return f" Not in these times: {'; '.join(said)}." if said else ""

@@ -112,7 +112,8 @@ def cold_start_table(cases: list[dict[str, Any]]) -> list[str]:
             if target is not None:
                 kept = "kept" if over <= target else f"**missed** by {duration(over - target)}"
                 verdict = f"{duration(target)}: {kept}"
-            over_floor = "—" if name == FLOOR else duration(max(row["median"] - floor, 0.0))
+            beyond = row["median"] - floor
+            over_floor = "—" if name == FLOOR else duration(beyond) if beyond > 0 else "none seen"
             lines.append([case["name"], name, duration(row["median"]), over_floor, verdict])
         for key, said in (("missing", "missing"), ("wrong", "**wrong**")):
             lines += [[case["name"], name, said, "—", "—"] for name in case[key]]
