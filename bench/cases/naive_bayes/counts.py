@@ -97,8 +97,9 @@ TARGETS = [
     Target("naive Bayes of counts, fit", "float64", SKLEARN, 10),
     Target("naive Bayes of counts, fit", "int64", SKLEARN, 10),
     Target("naive Bayes of counts, fit", "sparse", SKLEARN, 1.0),
-    # scikit-learn's one product takes but 4.4 times as long as the rows take to be read: the aim of
-    # 5 times was out of reach.
+    # scikit-learn's one product takes 4.4 to 6.4 times as long as the rows take to be read, by the
+    # day: where 5 times is out of reach, the share of the limit is what counts.
+    Target("naive Bayes of counts, predict", "float64", SKLEARN, 5),
     Target("naive Bayes of counts, predict", "float64", LIMIT, 0.65),
     Target("naive Bayes of counts, predict", "int64", SKLEARN, 5),
     Target("naive Bayes of counts, predict", "sparse", SKLEARN, 1.0),
