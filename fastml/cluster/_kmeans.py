@@ -25,7 +25,7 @@ from ._parallel import ROUNDS
 from ._table_kmeans import TableFit
 
 #: Labels counted at once: NumPy makes each as wide as a pointer.
-_LABELS_AT_ONCE = 1 << 20
+_LABELS_AT_ONCE = 1 << 17
 
 
 class KMeans(BaseKMeans):

@@ -18,7 +18,7 @@ from ..execution import Plan
 
 #: Bytes of a code, and what else is held of a row, as measured: its class or number, weight, place
 #: and leaf.
-_CODE_BYTES, OF_CLASSES, OF_NUMBERS, OF_A_FOREST = 2, 90, 130, 220
+_CODE_BYTES, OF_CLASSES, OF_NUMBERS, OF_A_FOREST = 2, 130, 200, 220
 #: Histograms and lists.
 _LISTS_BYTES = 16 << 20
 

@@ -45,8 +45,8 @@ def test_an_interrupt_leaves_the_model_as_it_was(kind, seconds):
 
     old = signal.signal(signal.SIGALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
         with pytest.raises(KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, seconds)
             model.fit(X, y)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
