@@ -24,7 +24,7 @@ from ..core.passes import tree_sum
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, check_finite, is_finite, is_plain
 from ..data import as_table, is_blocks, is_sparse, sparse_samples
-from ..execution import map_blocks
+from ..execution import begin_log, map_blocks
 from ..kernels.ops import moments
 from ._distances import distances_to
 from ._nearest import nearest_labels, weighted_inertia
@@ -250,6 +250,7 @@ class BaseKMeans(
         X = self._if_sparse(X)
         if is_blocks(X):
             check_fitted(self)
+            begin_log()
             return -inertia_of(self, as_table(X, None, sample_weight))
         data, points = self._samples_and_centers(X)
         weights = np.array(_check_sample_weight(sample_weight, data, dtype=np.float64))

@@ -20,7 +20,7 @@ from ..core.estimator import fitted_at_once, unchanged_on_error
 from ..core.sklearn_compat import fit_context, with_callbacks
 from ..core.validation import Array
 from ..data import Blocks, is_sparse
-from ..execution import Plan, table_of
+from ..execution import Plan, begin_log, table_of
 from ._base import ALL_ONES, BaseKMeans, as_given, checked_weights
 from ._batches import Progress, RunningMeans, labels_and_inertia
 from ._resuming import batches_state, restore_batches
@@ -283,6 +283,7 @@ class MiniBatchKMeans(BaseKMeans):
         """Return what batches are drawn from."""
         table = None if is_sparse(X) else table_of(self, X, None, sample_weight)
         if table is None:
+            begin_log()
             data = samples_or_rows(self, X, reset=True)
             return ArraySource(data, checked_weights(sample_weight, data))
         if any(isinstance(c, Checkpoint) for c in getattr(self, "_skl_callbacks", [])):

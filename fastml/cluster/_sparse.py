@@ -9,6 +9,7 @@ import numpy as np
 from ..core.estimator import samples
 from ..core.validation import Array
 from ..data import SparseRows, Table, array_if_few, as_table, is_sparse, sparse_samples
+from ..execution import begin_log
 from ..kernels.cluster import minibatch
 from ._base import mean_variance
 from ._batches import labels_and_inertia
@@ -76,6 +77,7 @@ def sparse_plusplus(
     if data is not rows:
         chosen = choose_rows(data, n_clusters, weights, random_state, n_local_trials)
         return data[chosen], chosen
+    begin_log()
     weights = moderate_weights(weights)[0]
     table = as_table(rows, None, weights if weights.size else None)
     seen = look_at(table, "kmeans_plusplus", variance=False)

@@ -23,6 +23,7 @@ from ._estimators import set_features as set_features
 from ._explain import Plan as Plan
 from ._explain import explain as explain
 from ._progress import PassReport
+from ._progress import begin_log as begin_log
 from ._progress import last_pass as last_pass
 
 __all__ = ["PassReport", "engine"]

@@ -114,8 +114,8 @@ told: ContextVar[Callable[[PassReport], Any] | None] = ContextVar("fastml_told",
 log: ContextVar[PassLog | None] = ContextVar("fastml_passes", default=None)
 
 
-def begin_log(estimator: Any, X: Any) -> None:
-    """Begin to count the passes of a fit."""
+def begin_log(estimator: Any = None, X: Any = None) -> None:
+    """Begin to count the passes of a fit, or of another call that makes some."""
     plan = estimator._plan(X) if hasattr(estimator, "_plan") else None
     log.set(PassLog(0 if plan is None else sum(count for _, count in plan.passes)))
 

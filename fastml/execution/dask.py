@@ -80,8 +80,9 @@ class DaskEngine:
             )
         self._client, self._limit = client, limit
         self._names: list[str] = []
-        #: Tasks that were sent again, in all passes so far.
+        #: Tasks that were sent again in all passes so far, and workers seen to be gone.
         self._sent_again = 0
+        self._lost: set[str] = set()
         self._compare_workers()
 
     def workers(self) -> dict[str, int]:
@@ -149,7 +150,7 @@ class DaskEngine:
             for number, share in enumerate(shares)
         ]
         tree: TreeSum[S] = TreeSum(fit.merge)
-        skipped, sent_again, gone = 0, self._sent_again, self._gone(shares)
+        skipped, before = 0, self._sent_again + len(self._lost)
         try:
             for result in self._results(futures, shares, order):
                 nodes, not_read = pickle.loads(result)
@@ -160,12 +161,8 @@ class DaskEngine:
             self._client.cancel(futures)
         if check is not None:
             table.seen = True
-        restarts = self._sent_again - sent_again + len(self._gone(shares) - gone)
+        restarts = self._sent_again + len(self._lost) - before
         return tree, Tally(skipped, len(shares), restarts)
-
-    def _gone(self, shares: list[Share]) -> set[str]:
-        """Return the workers of shares that are there no more."""
-        return {share.worker for share in shares if share.worker} - set(self.workers())
 
     def close(self) -> None:
         """Have workers forget what they keep, those that are there."""
@@ -210,7 +207,9 @@ class DaskEngine:
                 pass
             if self._client.status != "running":
                 raise ConnectionError("The client lost its connection to the scheduler.")
-            if self.workers():
+            here = self.workers()
+            self._lost |= {share.worker for share in shares or () if share.worker} - here.keys()
+            if here:
                 started, alone = time.monotonic(), 0
             elif time.monotonic() - started > _PATIENCE:
                 raise TimeoutError(f"The cluster had no workers for {_PATIENCE:.0f} seconds.")

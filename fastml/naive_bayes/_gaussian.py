@@ -220,8 +220,8 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
 
     def _comparable(self, likelihoods: Array, X: Any) -> Array:
         distant = np.asarray(np.isneginf(likelihoods).all(axis=1))
-        model = self._model()
-        if model is None or not distant.any():
+        model = self._model() if distant.any() else None
+        if model is None:
             return likelihoods
         return compare_distant(likelihoods, distant, self._check_X(X), model)
 

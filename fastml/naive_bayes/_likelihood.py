@@ -14,6 +14,8 @@ from ..kernels.naive_bayes import gaussian, likeliest
 from ..reference.naive_bayes import gaussian_constants
 
 _WORK_PER_TICKET = 1 << 18
+#: A power of two that is nothing beside any that a difference may have.
+_NO_POWER = -100_000
 
 
 def rows_a_ticket(n_features: int, n_classes: int) -> int:
@@ -69,16 +71,20 @@ def compare_distant(
     """
     found = likelihoods.copy()
     roots, powers = np.frexp(np.sqrt(model.variance))
+    possible = np.isfinite(model.constants)
     for row in np.flatnonzero(distant):
         # A quarter of each: a difference of the largest numbers is one as well.
         x = np.asarray(X[row], np.float64) * 0.25
         gaps, exponents = np.frexp(x - model.theta * 0.25)
-        exponents -= powers
-        exponents -= exponents[gaps != 0].max(initial=np.iinfo(np.int32).min // 2)
-        squares = np.ldexp((gaps / roots) ** 2, np.maximum(2 * exponents, -4000))
-        squares = squares.cumsum(axis=1)[:, -1]  # in feature order
-        squares[np.isneginf(model.constants)] = np.inf
-        found[row] = np.where(squares == squares.min(), model.constants, -np.inf)
+        exponents = np.where(gaps == 0, _NO_POWER, exponents - powers)
+        # Each class is scaled by itself: beside one far away others would be zero.
+        largest = exponents.max(axis=1, keepdims=True)
+        squares = np.ldexp((gaps / roots) ** 2, np.maximum(2 * (exponents - largest), _NO_POWER))
+        sums, more = np.frexp(squares.cumsum(axis=1)[:, -1])  # in feature order
+        sizes = 2 * largest[:, 0] + more
+        least = possible & (sizes == sizes[possible].min(initial=-_NO_POWER))
+        least &= sums == sums[least].min(initial=1.0)
+        found[row] = np.where(least, model.constants, -np.inf)
     return found
 
 

@@ -61,6 +61,17 @@ def test_a_second_fit_counts_anew():
     assert [r.number for r in first] == [r.number for r in second]
 
 
+def test_a_score_counts_its_own_passes():
+    X, _, start = rows_in_order()
+    model = fastml.KMeans(5, init=start, n_init=1).fit(fastml.blocks(X))
+    reports = []
+    with fastml.engine(progress=reports.append):
+        model.score(fastml.blocks(X))
+    assert [report.number for report in reports] == list(range(1, len(reports) + 1))
+    assert reports
+    assert all(math.isnan(report.seconds_left) for report in reports)
+
+
 def test_what_the_listener_raises_ends_the_fit_and_changes_nothing():
     X, _, start = rows_in_order()
     model = fastml.KMeans(5, init=start, n_init=1).fit(X)

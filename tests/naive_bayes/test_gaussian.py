@@ -275,3 +275,14 @@ def test_distant_rows_equally_far_from_two_classes_are_split_by_the_priors():
     far = [[1e300], [-1e300]]
     np.testing.assert_allclose(model.predict_proba(far), [[0.25, 0.75, 0.0]] * 2, rtol=1e-15)
     assert model.predict(far).tolist() == [1, 1]
+
+
+def test_distant_rows_of_classes_of_very_different_widths():
+    """Beside the narrow class the squares of the others are zero; so they are for it alone."""
+    X = [[-1.0], [1.0], [1.0], [3.0], [0.0], [1.0]]
+    far = np.array([[1e300], [-1e300], [3e200]])
+    for priors in ([0.4, 0.6, 0.0], [0.2, 0.3, 0.5]):
+        each = GaussianNB(priors=priors).fit(X, [0, 0, 1, 1, 2, 2])
+        each.var_ = np.array([[1e40], [1.5e40], [1e-320]])
+        assert each.predict(far).tolist() == [exact_winner(row, each) for row in far] == [1, 1, 1]
+        np.testing.assert_array_equal(each.predict_proba(far), [[0.0, 1.0, 0.0]] * 3)
