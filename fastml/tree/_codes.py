@@ -8,8 +8,8 @@ import numpy as np
 
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
-from ..kernels.tree.order import MOST_ORDERED
-from ..kernels.tree.picking import MOST_LISTED
+from ..kernels.tree.order import MOST_RANKED
+from ..kernels.tree.drawn import MOST_DRAWN
 from ..kernels.tree.problem import Table
 
 _LEAST_CODES, _MOST_CODES = 1024, 16384
@@ -21,7 +21,7 @@ _ROWS_A_CODE = 4
 LEAST_BITS = 4
 _NANOSECONDS_A_VALUE, _NANOSECONDS_SORTED = 8.0, 12.0
 #: An order takes four bytes a value.
-_MOST_ORDERED_VALUES = 1 << 24
+_MOST_RANKED_VALUES = 1 << 24
 
 
 def _cuts(sample: Array, most: int) -> Array:
@@ -39,7 +39,7 @@ def _cuts(sample: Array, most: int) -> Array:
 
 
 def make_table(
-    X: Array, missing: Array | None, *, shared: bool = False, ordered: bool = False
+    X: Array, missing: Array | None, *, shared: bool = False, ranked: bool = False
 ) -> Table:
     """Return the samples with their codes.
 
@@ -51,9 +51,9 @@ def make_table(
         Which columns hold NaN.
     shared : bool, default=False
         Whether many trees are grown from the table.
-    ordered : bool, default=False
-        Whether their nodes draw features and use most of the rows: a table of float32 that is not
-        too large is then sorted as a whole.
+    ranked : bool, default=False
+        Whether their nodes draw features and use most of the rows: the values of a table of float32
+        that is not too large are then ranked.
     """
     n, d = X.shape
     if X.flags.c_contiguous:
@@ -61,16 +61,16 @@ def make_table(
     else:
         X = np.asfortranarray(X)
         flat, row_step, column_step = X.T.reshape(-1), 1, n
-    order, known = np.empty((d, 0), np.uint32), np.empty(d, np.int64)
-    if ordered and n <= MOST_ORDERED and n * d <= _MOST_ORDERED_VALUES and X.dtype == np.float32:
-        order = np.empty((d, n), np.uint32)
-    if order.size and n <= MOST_LISTED:
+    ranks = np.empty((d, 0), np.uint32)
+    if ranked and n <= MOST_RANKED and n * d <= _MOST_RANKED_VALUES and X.dtype == np.float32:
+        ranks = np.empty((d, n), np.uint32)
+    if ranks.size and n <= MOST_DRAWN:
         # Nothing is asked of codes but their shape: what is never written takes no memory.
         codes, ones = np.empty((n, d), np.uint16), np.ones(d, np.int32)
         lacking = np.full(d, -1, np.int32)
         mixed = np.zeros((d, 1), np.uint8)
-        table = Table(flat, row_step, column_step, codes, ones, lacking, mixed, order, known)
-        _sort_columns(table)
+        table = Table(flat, row_step, column_step, codes, ones, lacking, mixed, ranks)
+        _rank_columns(table)
         return table
     wanted = 1 << math.ceil(math.log2(max(4.0 * math.sqrt(n), 1.0)))
     most = (_SHARED_CODES if shared else min(max(wanted, _LEAST_CODES), _MOST_CODES)) - 1
@@ -97,21 +97,20 @@ def make_table(
         n_codes,
         lacking,
         np.zeros((d, width + 1), np.uint8),
-        order,
-        known,
+        ranks,
     )
     from ..kernels.tree.codes import encode
 
     members = team_size(_NANOSECONDS_A_VALUE * n * d)
     run_team(encode, members, new_state(), table, cuts, steps.astype(np.int64))
-    if order.size:
-        _sort_columns(table)
+    if ranks.size:
+        _rank_columns(table)
     return table
 
 
-def _sort_columns(table: Table) -> None:
-    from ..kernels.tree.order import sort_columns
+def _rank_columns(table: Table) -> None:
+    from ..kernels.tree.order import rank_columns
 
-    d, n = table.order.shape
+    d, n = table.ranks.shape
     members = min(team_size(_NANOSECONDS_SORTED * n * d), d)
-    run_team(sort_columns, members, new_state(), table, table.order, table.known)
+    run_team(rank_columns, members, new_state(), table, table.ranks)

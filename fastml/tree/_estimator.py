@@ -51,8 +51,8 @@ _NO_LIMIT = 1 << 30
 _MOST_DENSE = 1 << 26
 #: Elements of a sparse X that are made dense at a time for prediction.
 _DENSE_BLOCK = 1 << 20
-#: Trees of one row in so many use the order of the whole table.
-_ORDERED_FROM = 8
+#: For trees of one row in so many the whole table is ranked.
+_RANKED_FROM = 8
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -77,10 +77,10 @@ class Shared:
             self._classes = y, _classes_of(y)
         return self._classes[1]
 
-    def table(self, X: Array, missing: Array | None, ordered: bool) -> Table:
-        """Return the codes of X, and its order if it is worth it."""
+    def table(self, X: Array, missing: Array | None, ranked: bool) -> Table:
+        """Return the codes of X, and its ranks if they are worth it."""
         if self._held is None or self._held[0] is not X:
-            self._held = X, make_table(readable(X), missing, shared=True, ordered=ordered)
+            self._held = X, make_table(readable(X), missing, shared=True, ranked=ranked)
         return self._held[1]
 
 
@@ -255,8 +255,8 @@ class ExactTree(TreePrediction, ParametersMixin):
         seed = int(random_state.randint(np.iinfo(np.int32).max))
         if shared:
             used = n if not len(targets.weights) else int(np.count_nonzero(targets.weights))
-            ordered = max_features < d and used * _ORDERED_FROM >= n
-            table = shared.table(X, missing, ordered)
+            ranked = max_features < d and used * _RANKED_FROM >= n
+            table = shared.table(X, missing, ranked)
         else:
             table = make_table(readable(X), missing)
         nodes = Grower(table, targets, limits, seed).grow()

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
+from ..kernels.tree.drawn import MOST_DRAWN
 from ..kernels.tree.level import Edges, Level
-from ..kernels.tree.picking import MOST_LISTED
 from ..kernels.tree.problem import Limits, Table, Targets
 from ..kernels.tree.refine import Splits
 from ..kernels.tree.sorted_lists import SMALL_ROWS
@@ -50,8 +50,8 @@ class Grower:
         self.drawing = limits.max_features < self.d
         self.seed = seed
         #: Rows of a node that is left to the small ones.
-        listed = self.drawing and table.order.shape[1] > 0
-        self.small_rows = MOST_LISTED if listed else SMALL_ROWS
+        ranked = self.drawing and table.ranks.shape[1] > 0
+        self.small_rows = MOST_DRAWN if ranked else SMALL_ROWS
         bits = [int(count - 1).bit_length() for count in table.n_codes]
         last = np.maximum(table.n_codes - 1, table.missing).astype(np.int64)
         kept = np.arange(LEAST_BITS, _MOST_BITS + 1)[:, None]

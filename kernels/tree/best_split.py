@@ -12,8 +12,6 @@ import numpy as np
 
 from ..machine.jit import inner_kernel
 from .criterion import better, score
-from .draws import draw_one
-from .picking import pick
 from .scans import ANY, add_rows, doubtful, scan_any, score_rows, top_score
 from .sorted_lists import MISSING, RANK_SHIFT
 
@@ -24,10 +22,7 @@ class Node(NamedTuple):
     start, stop : int, where it is in the lists
     walk : int, how lists are walked
     total : (size,) int64
-    features : (n,) int32, those that may vary; the first ``most`` are in order
-    most : int, how many of them it looks at: more are drawn only until a split is found
-    key : uint64, for draws
-    n_listed : int, rows of the root whose lists orders are read off; 0 where lists are parted
+    features : (n,) int32, those that may vary
     """
 
     start: Any
@@ -35,9 +30,6 @@ class Node(NamedTuple):
     walk: int
     total: Any
     features: Any
-    most: int
-    key: Any
-    n_listed: Any
 
 
 class Best(NamedTuple):
@@ -45,7 +37,8 @@ class Best(NamedTuple):
 
     score : float, -inf for none
     feature : int, -1 for none; slot : int, where it is among the node's
-    position : int, the last row of the list on the left; side : 1 where missing values go left
+    position : int, the last row of the list on the left, or the largest rank there
+    side : 1 where missing values go left
     """
 
     score: Any
@@ -56,14 +49,14 @@ class Best(NamedTuple):
 
 
 @inner_kernel
-def is_better(targets, node, value, f, best, scratch):
+def is_better(targets, total, value, f, position, best, scratch):
     """Whether a split by feature f, its statistics in ``scratch.inside``, beats the best so far."""
     if best.feature < 0:
         return value > -np.inf
-    verdict = better(
-        targets, node.total, value, scratch.inside, best.score, scratch.best, scratch.work
-    )
-    return verdict > 0 or (verdict == 0 and f < best.feature)
+    verdict = better(targets, total, value, scratch.inside, best.score, scratch.best, scratch.work)
+    if verdict == 0:
+        return f < best.feature or (f == best.feature and position < best.position)
+    return verdict > 0
 
 
 @inner_kernel
@@ -82,22 +75,10 @@ def range_of(limits, n):
 
 
 @inner_kernel
-def list_of(node, f, slot, work):
-    """Return which list holds a node's rows in the order of a feature, and from where on.
-
-    If they are picked, it is one of those behind the lists of all features.
-    """
-    if node.n_listed > 0:
-        return work.tops.size + slot, np.int64(0)
-    return f, node.start
-
-
-@inner_kernel
 def settle(targets, limits, rows, node, slot, least, best, work):
     """Return the best of the best so far and a feature's splits of scores from ``least`` on."""
     f, n = np.int64(node.features[slot]), node.stop - node.start
-    line, begin = list_of(node, f, slot, work)
-    items = work.lists[line, begin : begin + n]
+    items = work.lists[f, node.start : node.stop]
     first, stop = range_of(limits, n)
     score_rows(targets, node.walk, items, node.total, work.scan)
     left = work.scratch.inside
@@ -110,7 +91,7 @@ def settle(targets, limits, rows, node, slot, least, best, work):
         add_rows(targets, node.walk, rows, items, done, i, work.scan, left)
         done = np.int64(i + 1)
         value = score(targets, left, node.total)
-        if is_better(targets, node, value, f, best, work.scratch):
+        if is_better(targets, node.total, value, f, i, best, work.scratch):
             best = keep(value, f, slot, i, 0, work.scratch)
     return best
 
@@ -128,20 +109,10 @@ def find_split(targets, limits, rows, node, work):
     n = node.stop - node.start
     first, stop = range_of(limits, n)
     best = Best(-np.inf, np.int64(-1), np.int64(-1), np.int64(-1), np.int64(0))
-    top, looked = 0.0, 0
+    top = 0.0
     for j in range(node.features.size):
-        if j >= node.most and (best.feature >= 0 or top > 0.0):
-            break
-        if j >= node.most:
-            draw_one(node.key, node.features, j)
-        looked = j + 1
         f = np.int64(node.features[j])
-        line, begin = list_of(node, f, j, work)
-        items = work.lists[line, begin : begin + n]
-        if node.n_listed > 0:
-            picking = work.picking
-            ids = picking.ids[node.start : node.stop]
-            pick(work.lists[f, : node.n_listed], picking.places[f], ids, picking.words, items)
+        items = work.lists[f, node.start : node.stop]
         work.tops[j] = 0.0
         if items[0] >> RANK_SHIFT == items[n - 1] >> RANK_SHIFT or first >= stop:
             continue
@@ -153,12 +124,12 @@ def find_split(targets, limits, rows, node, work):
         value, at, side = scan_any(
             targets, limits, rows, items, node.total, work.scan, work.scratch.inside
         )
-        if at >= 0 and is_better(targets, node, value, f, best, work.scratch):
+        if at >= 0 and is_better(targets, node.total, value, f, at, best, work.scratch):
             best = keep(value, f, j, at, side, work.scratch)
     if top == 0.0:
         return best
     least = doubtful(targets, node.walk, node.total, n, top)
-    for j in range(looked):
+    for j in range(node.features.size):
         if work.tops[j] >= least:
             best = settle(targets, limits, rows, node, j, least, best, work)
     return best

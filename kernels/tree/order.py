@@ -1,4 +1,7 @@
-"""The rows of a whole table in the order of each feature: sorted once for all trees of a forest."""
+"""The values of a whole table replaced by their ranks, once for all trees of a forest.
+
+The rank of a value is how many smaller ones its column holds, equal ones counted once.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ import numpy as np
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
 
-#: An element of the order is 2 * row + 1 where the value exceeds the one before, else 2 * row.
-MOST_ORDERED = 1 << 18
+#: Most rows of a table that is ranked.
+MOST_RANKED = 1 << 18
+#: The rank of a value that is missing.
+NO_RANK = np.uint32(0xFFFFFFFF)
 _BITS, _DIGITS = np.uint64(11), 2048
 _HALF, _ROW_MASK = np.uint64(32), np.uint64(0xFFFFFFFF)
 _SIGN, _ALL = np.uint32(0x80000000), np.uint32(0xFFFFFFFF)
@@ -55,28 +60,30 @@ def _sort_pairs(bits, pairs, spare, counters):
 
 
 @allocating_kernel
-def sort_columns(state, table, order, known):
-    """Sort the rows by each feature, as a member of a team.
+def rank_columns(state, table, ranks):
+    """Rank the rows by each feature, as a member of a team.
 
     Parameters
     ----------
     state : IN/OUT the team's state, zero at the start
     table : Table, its values float32
-    order : OUT (n_features, n_samples) uint32; missing values are last
-    known : OUT (n_features,) int64, how many are not missing
+    ranks : OUT (n_features, n_samples) uint32
     """
-    n = order.shape[1]
+    n = ranks.shape[1]
     keys = np.empty(n, np.float32)
     pairs, spare = np.empty(n, np.uint64), np.empty(n, np.uint64)
     counters = np.empty(3 * _DIGITS, np.uint32)
     while True:
         f = take_ticket(state)
-        if f >= order.shape[0]:
+        if f >= ranks.shape[0]:
             return
-        known[f] = _take_keys(table, f, keys)
+        known = _take_keys(table, f, keys)
         _sort_pairs(keys.view(np.uint32), pairs, spare, counters)
-        before = spare[0] >> _HALF
-        for i in range(n):
+        before, rank = spare[0] >> _HALF, np.uint32(0)
+        for i in range(np.uint64(known)):
             number = spare[i] >> _HALF
-            order[f, i] = (np.uint32(spare[i] & _ROW_MASK) << _ONE) | np.uint32(number != before)
+            rank += np.uint32(number != before)
+            ranks[f, np.uint64(spare[i] & _ROW_MASK)] = rank
             before = number
+        for i in range(np.uint64(known), np.uint64(n)):
+            ranks[f, np.uint64(spare[i] & _ROW_MASK)] = NO_RANK

@@ -1,4 +1,4 @@
-"""A small node's rows in two: what goes left, by lists or by ids."""
+"""A small node's rows in two: what goes left, in lists or as ids."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from ..machine.jit import inner_kernel
 from ..ops.partition import partition_list
 from ..tile import prefetch
-from .best_split import list_of
+from .order import NO_RANK
 from .refine import middle
 from .sorted_lists import MISSING, RANK_SHIFT
 
@@ -54,8 +54,8 @@ def varying(node, work, out):
 
 
 @inner_kernel
-def part_rows(table, rows, node, split, features, work):
-    """Part the lists of a node by its split; if picked, its ids.
+def part_lists(table, rows, node, split, features, work):
+    """Part the lists of a node by its split.
 
     Parameters
     ----------
@@ -70,8 +70,7 @@ def part_rows(table, rows, node, split, features, work):
     """
     feature, position, side = split.feature, split.position, split.side
     id_mask = work.scan.id_mask
-    line, begin = list_of(node, feature, split.slot, work)
-    items = work.lists[line, begin : begin + (node.stop - node.start)]
+    items = work.lists[feature, node.start : node.stop]
     last = items[position]
     after = items[min(position + 1, items.size - 1)]
     bounded = position + 1 < items.size and after >> RANK_SHIFT != MISSING
@@ -81,14 +80,69 @@ def part_rows(table, rows, node, split, features, work):
     n_left = mark_left(items, position, side == 1, id_mask, work.goes_left)
     if side == 0 and items[items.size - 1] >> RANK_SHIFT != MISSING:
         side = 1 if n_left > items.size - n_left else 0
-    if node.n_listed > 0:
-        ids = work.picking.ids[node.start : node.stop]
-        partition_list(ids, id_mask, work.goes_left, work.spare)
-    else:
-        for j in range(features.size):
-            part = work.lists[np.int64(features[j]), node.start : node.stop]
-            partition_list(part, id_mask, work.goes_left, work.spare)
+    for j in range(features.size):
+        part = work.lists[np.int64(features[j]), node.start : node.stop]
+        partition_list(part, id_mask, work.goes_left, work.spare)
     threshold = np.inf
     if bounded:
         threshold = middle(raw_value(table, last, feature), raw_value(table, after, feature))
+    return threshold, side, n_left
+
+
+@inner_kernel
+def _part_ids(ids, keys, cut, lacking, spare):
+    """Move ids of keys up to ``cut`` to the front, and those of missing ones if ``lacking`` is 1.
+
+    Returns
+    -------
+    n_left : int
+    last, after : uint64, the largest key up to ``cut`` and the smallest above, an id behind each
+    highest : uint32, the largest key
+    """
+    front, behind, one = np.uint64(0), np.uint64(0), np.uint64(1)
+    most, highest = np.uint64(0xFFFFFFFFFFFFFFFF), np.uint32(0)
+    last, after = np.uint64(0), most
+    for i in range(np.uint64(ids.size)):
+        number, key = ids[i], keys[i]
+        pair = (np.uint64(key) << np.uint64(32)) | np.uint64(number)
+        low = key <= cut
+        last = max(last, pair if low else np.uint64(0))
+        after = min(after, most if low else pair)
+        highest = max(highest, key)
+        left = np.uint64(low) | (np.uint64(key == NO_RANK) & lacking)
+        ids[front] = number
+        spare[behind] = number
+        front += left
+        behind += one - left
+    for i in range(behind):
+        ids[front + i] = spare[i]
+    return np.int64(front), last, after, highest
+
+
+@inner_kernel
+def part_drawn(table, ids, keys, rows, split, spare):
+    """Part the ids of a node by its split.
+
+    Parameters
+    ----------
+    ids, keys : (n,) uint32, of the node, and their ranks
+    rows : IN int32, the row an id stands for
+    split : Best
+    spare : OUT uint32, at least n elements
+
+    Returns
+    -------
+    as :func:`part_lists`
+    """
+    feature, side, n = split.feature, split.side, ids.size
+    cut = np.uint32(split.position)
+    n_left, last, after, highest = _part_ids(ids, keys, cut, np.uint64(side), spare)
+    bounded = after >> np.uint64(32) != np.uint64(NO_RANK)
+    if side == 0 and highest != NO_RANK:
+        side = 1 if n_left > n - n_left else 0
+    threshold = np.inf
+    if bounded:
+        mask = np.uint64(0xFFFFFFFF)
+        below, above = rows[last & mask], rows[after & mask]
+        threshold = middle(raw_value(table, below, feature), raw_value(table, above, feature))
     return threshold, side, n_left

@@ -30,9 +30,8 @@ class Table(NamedTuple):
     n_codes : (n_features,) int32, codes of numbers
     missing : (n_features,) int32, the code of NaN, or -1 where the column has none
     mixed : (n_features, most_codes + 1) uint8, 1 where a code may stand for more than one value
-    order : (n_features, n_samples) uint32, see :mod:`.order`, or (n_features, 0); if there is one
+    ranks : (n_features, n_samples) uint32, see :mod:`.order`, or (n_features, 0); if there are any
         and the table is short, codes are not filled
-    known : (n_features,) int64, how many values are not missing, where there is an order
     """
 
     values: Any
@@ -42,8 +41,7 @@ class Table(NamedTuple):
     n_codes: Any
     missing: Any
     mixed: Any
-    order: Any
-    known: Any
+    ranks: Any
 
 
 class Targets(NamedTuple):

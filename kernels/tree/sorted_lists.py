@@ -99,7 +99,7 @@ def _take_values(table, f, rows, items, values):
 
 
 @inner_kernel
-def _sort_by_value(items, values, memory):
+def sort_by_value(items, values, memory):
     """Sort items that are nearly in order by value: by insertion, while they move little."""
     moves = np.int64(0)
     for i in range(1, items.size):
@@ -146,7 +146,7 @@ def _sort_runs(table, f, rows, items, memory):
             run = items[start:stop]
             values = memory.values[: stop - start]
             _take_values(table, f, rows, run, values)
-            _sort_by_value(run, values, memory)
+            sort_by_value(run, values, memory)
             rank = _rank_anew(run, values, rank)
         rank += _ONE
         start = stop
@@ -217,6 +217,6 @@ def sort_feature(table, f, rows, mixed, local_classes, memory, out):
         _sort_runs(table, f, rows, out[:known], memory)
     elif mixed:
         _take_values(table, f, rows, out[:known], memory.values)
-        _sort_by_value(out[:known], memory.values, memory)
+        sort_by_value(out[:known], memory.values, memory)
         _rank_anew(out[:known], memory.values, np.uint32(0))
     return (out[0] >> RANK_SHIFT) == (out[rows.size - 1] >> RANK_SHIFT)

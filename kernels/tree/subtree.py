@@ -4,7 +4,7 @@ Every feature is sorted once; a split then parts all lists, each half in the ord
 every split of every node is tried in one walk over a list (Shafer, Agrawal and Mehta, "SPRINT",
 1996).  A feature that is constant in a node is dropped below it.
 
-Where nodes draw a few features, lists stand and orders are read off them: see :mod:`.picking`.
+Where nodes draw a few features, nothing is sorted beforehand: see :mod:`.drawn`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
-from .best_split import Node, find_split
+from .best_drawn import DrawnNode, find_drawn_split
+from .best_split import Best, Node, find_split
+from .counted import NOT_COUNTED, CountedNode, find_counted_split, part_of
 from .criterion import own_score, rows_in, weight_in
 from .draws import child_key, draw_order
-from .parting import part_rows, varying
-from .picking import MOST_LISTED, begin_picking, hand_down, set_places
+from .order import NO_RANK
+from .parting import part_drawn, part_lists, varying
 from .problem import POISSON
-from .scans import take_amounts, walk_of
-from .sorted_lists import PACKED_CLASSES, SMALL_ROWS, sort_feature
+from .scans import TWO_WEIGHTED, take_amounts, walk_of
+from .sorted_lists import MISSING, PACKED_CLASSES, RANK_SHIFT, sort_feature
 from .workspace import new_workspace, push
 
-#: A root of one row in so many of a long table has its lists made from the table's order.
-_ORDERED_FROM = 8
+_ID_BITS = np.uint32(0xFFF)
 
 
 class Roots(NamedTuple):
@@ -87,9 +88,9 @@ def is_leaf(targets, limits, total, depth):
 @inner_kernel
 def same_targets(targets, rows, items, id_mask):
     """Whether all rows of a list have one target value."""
-    first = rows[np.int64(items[0] & id_mask)]
+    first = rows[np.uint64(items[0] & id_mask)]
     for i in range(1, items.size):
-        row = rows[np.int64(items[i] & id_mask)]
+        row = rows[np.uint64(items[i] & id_mask)]
         for k in range(2):
             if targets.sums[row, k] != targets.sums[first, k]:
                 return False
@@ -97,26 +98,46 @@ def same_targets(targets, rows, items, id_mask):
 
 
 @inner_kernel
-def begin_tree(table, targets, rows, mixed, work, drawing):
+def begin_tree(table, targets, rows, mixed, work):
     """Sort the features of a small node; those that vary are the active ones of depth 0."""
-    if targets.n_classes > 0 and targets.n_classes <= PACKED_CLASSES and not drawing:
+    if targets.n_classes > 0 and targets.n_classes <= PACKED_CLASSES:
         for i in range(rows.size):
             work.classes[i] = targets.classes[rows[i]]
-    stack, picking = work.stack, work.picking
+    stack = work.stack
     count = np.int64(0)
     for f in range(table.codes.shape[1]):
         items = work.lists[f, : rows.size]
-        constant = sort_feature(table, f, rows, mixed[f] != 0, work.classes, work.sorting, items)
-        if drawing:
-            set_places(items, picking.places[f])
-        elif not constant:
+        if not sort_feature(table, f, rows, mixed[f] != 0, work.classes, work.sorting, items):
             stack.active[0, count] = f
             count += 1
     stack.n_active[0] = count
-    if drawing:
-        stack.n_active[0] = stack.active.shape[1]
-        for i in range(rows.size):
-            picking.ids[i] = i
+
+
+@inner_kernel
+def begin_drawing(table, targets, rows, mixed, walk, total, work):
+    """Have ready what nodes that draw features gather."""
+    drawing, scan = work.drawing, work.scan
+    work.stack.n_active[0] = table.codes.shape[1]
+    ranked = table.ranks.shape[1] > 0
+    take_amounts(targets, walk, rows, total, scan)
+    for i in range(rows.size):
+        number = np.uint64(rows[i]) if ranked else np.uint64(i)
+        drawing.ids[i] = number
+        drawing.rows[number] = rows[i]
+        drawing.amounts[number] = scan.amounts[i]
+        drawing.weights[number] = scan.row_weights[i]
+        if walk == TWO_WEIGHTED:
+            part = part_of(scan.row_weights[i], targets.classes[rows[i]] == 1)
+            work.counting.amounts[number] = part
+    if ranked:
+        return
+    items = work.lists[0, : rows.size]
+    for f in range(table.codes.shape[1]):
+        sort_feature(table, f, rows, mixed[f] != 0, work.classes, work.sorting, items)
+        for i in range(items.size):
+            rank = items[i] >> RANK_SHIFT
+            number = np.uint64(items[i] & _ID_BITS)
+            drawing.own[f, number] = NO_RANK if rank == MISSING else rank
 
 
 class Root(NamedTuple):
@@ -124,22 +145,19 @@ class Root(NamedTuple):
 
     base : int, where its nodes begin in what has grown; depth : int, of its root
     walk : int, how lists are walked
-    n_listed : int, its rows where features are drawn, else 0
     """
 
     base: Any
     depth: Any
     walk: Any
-    n_listed: Any
 
 
 @inner_kernel
-def take_node(root, place, count, work, grown):
+def take_node(root, place, count, stack, total, grown):
     """Make a leaf of a node on the stack, the ``count``-th of the tree; return its frame and key.
 
-    Its statistics are then in ``work.total``.
+    Its statistics are then in ``total``.
     """
-    stack, total = work.stack, work.total
     start, stop = stack.frames[place, 0], stack.frames[place, 1]
     depth, parent = stack.frames[place, 2], stack.frames[place, 3]
     at = root.base + count
@@ -156,65 +174,25 @@ def take_node(root, place, count, work, grown):
 
 
 @inner_kernel
-def count_candidates(targets, limits, rows, root, taken, work):
-    """Return how many features may split a node, 0 if it is a leaf: a row of ``active`` has them.
-
-    Parameters
-    ----------
-    taken : (start, stop, depth, key)
-
-    Returns
-    -------
-    n : int
-    most : int, how many of them it looks at
-    level : int, which row
-    """
-    start, stop, depth, key = taken
-    stack, level = work.stack, np.int64(0) if root.n_listed > 0 else depth
-    n = stack.n_active[level]
-    if n == 0 or is_leaf(targets, limits, work.total, root.depth + depth):
-        return np.int64(0), 0, level
-    if targets.n_classes == 0:
-        first = np.int64(0) if root.n_listed > 0 else np.int64(stack.active[level, 0])
-        items = work.lists[first, start:stop]
-        if root.n_listed > 0:
-            items = work.picking.ids[start:stop]
-        if same_targets(targets, rows, items, work.scan.id_mask):
-            return np.int64(0), 0, level
-    if root.n_listed > 0:
-        draw_order(key, stack.active[0], limits.max_features)
-    return n, limits.max_features, level
+def worth_it(targets, limits, total, best):
+    """Whether a node is split by the best split found."""
+    if best.feature < 0:
+        return False
+    return limits.min_gain <= 0.0 or best.score - own_score(targets, total) >= limits.min_gain
 
 
 @inner_kernel
-def split_node(table, targets, limits, rows, root, taken, place, work, grown):
-    """Split a node if it can be; return how many children were put on the stack from ``place`` on.
+def write_split(root, taken, place, split, parting, stack, total, scratch, grown):
+    """Write how a node is split and put its children on the stack; return how many.
 
     Parameters
     ----------
     taken : (number, start, stop, depth, key)
+    split : Best
+    parting : (threshold, side, n_left)
     """
     number, start, stop, depth, key = taken
-    stack, scratch, total = work.stack, work.scratch, work.total
-    n, most, level = count_candidates(
-        targets, limits, rows, root, (start, stop, depth, key), work
-    )  # fmt: skip
-    if n == 0:
-        return 0
-    node = Node(
-        start, stop, root.walk, total, stack.active[level, :n], most, key, root.n_listed
-    )  # fmt: skip
-    split = find_split(targets, limits, rows, node, work)
-    if split.feature < 0:
-        return 0
-    if limits.min_gain > 0.0 and split.score - own_score(targets, total) < limits.min_gain:
-        return 0
-    listed = node.features
-    if root.n_listed == 0:
-        n_active = varying(node, work, stack.active[depth + 1])
-        stack.n_active[depth + 1] = n_active
-        listed = stack.active[depth + 1, :n_active]
-    threshold, side, n_left = part_rows(table, rows, node, split, listed, work)
+    threshold, side, n_left = parting
     at = root.base + number
     grown.features[at] = split.feature
     grown.thresholds[at] = threshold
@@ -230,7 +208,37 @@ def split_node(table, targets, limits, rows, root, taken, place, work, grown):
 
 
 @inner_kernel
-def grow_tree(table, targets, limits, rows, root, work, grown):
+def split_listed(table, targets, limits, rows, root, taken, place, work, grown):
+    """Split a node if it can be; return how many children were put on the stack from ``place`` on.
+
+    Parameters
+    ----------
+    taken : (number, start, stop, depth, key)
+    """
+    start, stop, depth = taken[1], taken[2], taken[3]
+    stack, total = work.stack, work.total
+    n = stack.n_active[depth]
+    if n == 0 or is_leaf(targets, limits, total, root.depth + depth):
+        return 0
+    node = Node(start, stop, root.walk, total, stack.active[depth, :n])
+    if targets.n_classes == 0:
+        items = work.lists[np.int64(node.features[0]), start:stop]
+        if same_targets(targets, rows, items, work.scan.id_mask):
+            return 0
+    split = find_split(targets, limits, rows, node, work)
+    if not worth_it(targets, limits, total, split):
+        return 0
+    n_active = varying(node, work, stack.active[depth + 1])
+    stack.n_active[depth + 1] = n_active
+    listed = stack.active[depth + 1, :n_active]
+    parting = part_lists(table, rows, node, split, listed, work)
+    return write_split(
+        root, taken, place, split, parting, stack, total, work.scratch, grown
+    )  # fmt: skip
+
+
+@inner_kernel
+def grow_listed(table, targets, limits, rows, root, work, grown):
     """Grow the tree below a node whose lists are ready and which is on the stack, alone.
 
     Returns
@@ -241,64 +249,58 @@ def grow_tree(table, targets, limits, rows, root, work, grown):
     count, deepest, pending = np.int64(0), np.int64(0), 1
     while pending > 0:
         pending -= 1
-        start, stop, depth, key = take_node(root, pending, count, work, grown)
+        start, stop, depth, key = take_node(root, pending, count, work.stack, work.total, grown)
         deepest = max(deepest, depth)
         taken = (count, start, stop, depth, key)
         count += 1
-        pending += split_node(
+        pending += split_listed(
             table, targets, limits, rows, root, taken, pending, work, grown
         )  # fmt: skip
     return count, deepest
 
 
 @inner_kernel
-def grow_below(table, targets, limits, rows, root, place, count, work, small, grown):
-    """Grow the tree below a node of a large root that is small enough for lists of its own.
+def grow_drawn(table, targets, limits, ranks, root, work, grown):
+    """Do what :func:`grow_listed` does, if features are drawn.
 
-    Returns
-    -------
-    as :func:`grow_tree`; ``deepest`` counts from the large root
+    A call copies every word of what it is handed, seven an array: all of a workspace is handed on
+    only where features have to be sorted.
     """
-    start, stop, depth, key = take_node(root, place, count, work, grown)
-    own = small.picking.rows[: stop - start]
-    total = work.total
-    walk = walk_of(targets, limits, total, True)
-    if is_leaf(targets, limits, total, root.depth + depth):
-        return np.int64(1), depth
-    hand_down(rows, start, stop, root.n_listed, work, small)
-    take_amounts(targets, walk, own, total, small.scan)
-    for k in range(total.size):
-        work.scratch.inside[k] = 0
-    frame = (np.int64(0), own.size, np.int64(0), np.int64(-1))
-    push(small.stack, 0, frame, key, total, work.scratch.inside)
-    base = root.base + count
-    below = Root(base, root.depth + depth, walk, own.size)
-    n, deepest = grow_tree(table, targets, limits, own, below, small, grown)
-    for i in range(base, base + n):
-        if grown.rights[i] >= 0:
-            grown.rights[i] += count
-    return n, depth + deepest
-
-
-@inner_kernel
-def grow_large(table, targets, limits, rows, root, work, small, grown):
-    """Do what :func:`grow_tree` does for a root of many rows, if features are drawn."""
+    stack, total, scratch, drawing = work.stack, work.total, work.scratch, work.drawing
+    counting, spare, features = work.counting, work.spare, work.stack.active[0]
+    counted = root.walk == TWO_WEIGHTED
     count, deepest, pending = np.int64(0), np.int64(0), 1
     while pending > 0:
         pending -= 1
-        if work.stack.frames[pending, 1] - work.stack.frames[pending, 0] <= SMALL_ROWS:
-            n, depth = grow_below(
-                table, targets, limits, rows, root, pending, count, work, small, grown
-            )  # fmt: skip
-            count += n
-            deepest = max(deepest, depth)
-            continue
-        start, stop, depth, key = take_node(root, pending, count, work, grown)
+        start, stop, depth, key = take_node(root, pending, count, stack, total, grown)
         deepest = max(deepest, depth)
-        taken = (count, start, stop, depth, key)
         count += 1
-        pending += split_node(
-            table, targets, limits, rows, root, taken, pending, work, grown
+        ids = drawing.ids[start:stop]
+        if is_leaf(targets, limits, total, root.depth + depth):
+            continue
+        if targets.n_classes == 0 and same_targets(targets, drawing.rows, ids, NO_RANK):
+            continue
+        draw_order(key, features, limits.max_features)
+        split = Best(-np.inf, np.int64(NOT_COUNTED), np.int64(-1), np.int64(-1), np.int64(0))
+        if counted:
+            node = CountedNode(total, features, limits.max_features, key)
+            split = find_counted_split(
+                targets, limits, node, ranks, ids, drawing.keys, counting, scratch
+            )  # fmt: skip
+        if split.feature == NOT_COUNTED:
+            draw_order(key, features, limits.max_features)
+            split = find_drawn_split(
+                targets, limits, ranks,
+                DrawnNode(start, stop, root.walk, total, features, limits.max_features, key), work,
+            )  # fmt: skip
+        if not worth_it(targets, limits, total, split):
+            continue
+        parting = part_drawn(
+            table, ids, drawing.keys[split.slot, : ids.size], drawing.rows, split, spare
+        )  # fmt: skip
+        taken = (count - 1, start, stop, depth, key)
+        pending += write_split(
+            root, taken, pending, split, parting, stack, total, scratch, grown
         )  # fmt: skip
     return count, deepest
 
@@ -313,13 +315,6 @@ def mixed_features(table):
                 mixed[f] = 1
                 break
     return mixed
-
-
-@inner_kernel
-def is_ordered(table, n_rows):
-    """Whether the lists of a root are made from the order of the whole table."""
-    n = table.order.shape[1]
-    return n > 0 and (n <= MOST_LISTED or _ORDERED_FROM * n_rows >= n)
 
 
 @allocating_kernel
@@ -337,10 +332,9 @@ def grow_subtrees(state, table, targets, limits, roots, grown):
     most = np.int64(1)
     for i in range(roots.starts.size):
         most = max(most, roots.stops[i] - roots.starts[i])
-    work = new_workspace(table, targets, most, max(table.order.shape[1], 1), drawing)
-    own = min(most, SMALL_ROWS) if most > SMALL_ROWS else 1
-    small = new_workspace(table, targets, own, most, drawing)
+    work = new_workspace(table, targets, most, drawing)
     mixed = mixed_features(table)
+    ranks = table.ranks if table.ranks.shape[1] > 0 else work.drawing.own
     nothing = np.zeros(targets.size, np.int64)
     while True:
         ticket = take_ticket(state)
@@ -352,19 +346,19 @@ def grow_subtrees(state, table, targets, limits, roots, grown):
         walk = walk_of(targets, limits, total, drawing)
         work.stack.n_active[0] = 0
         if not is_leaf(targets, limits, total, depth):
-            if drawing and is_ordered(table, rows.size):
-                begin_picking(table, rows, work)
+            if drawing:
+                begin_drawing(table, targets, rows, mixed, walk, total, work)
             else:
-                begin_tree(table, targets, rows, mixed, work, drawing)
-            take_amounts(targets, walk, rows, total, work.scan)
+                begin_tree(table, targets, rows, mixed, work)
+                take_amounts(targets, walk, rows, total, work.scan)
         frame = (np.int64(0), rows.size, np.int64(0), np.int64(-1))
         push(work.stack, 0, frame, roots.keys[ticket], total, nothing)
-        root = Root(roots.at[ticket], depth, walk, rows.size if drawing else 0)
-        if rows.size > SMALL_ROWS:
-            count, deepest = grow_large(
-                table, targets, limits, rows, root, work, small, grown
+        root = Root(roots.at[ticket], depth, walk)
+        if drawing:
+            count, deepest = grow_drawn(
+                table, targets, limits, ranks, root, work, grown
             )  # fmt: skip
         else:
-            count, deepest = grow_tree(table, targets, limits, rows, root, work, grown)
+            count, deepest = grow_listed(table, targets, limits, rows, root, work, grown)
         grown.counts[ticket] = count
         grown.deepest[ticket] = depth + deepest

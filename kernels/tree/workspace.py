@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
+from .counted import Counting, new_counting
+from .drawn import PLACE_MASK, Drawing, new_drawing
 from .level import Scratch, new_scratch
-from .picking import PICKED_MASK, Picking
 from .scans import ScanMemory
 from .sorted_lists import ID_MASK, PACKED_CLASSES, SortMemory
 
@@ -33,19 +34,21 @@ class Stack(NamedTuple):
 class Workspace(NamedTuple):
     """Memory of one member.
 
-    lists : (n_features, most) uint32; if features are drawn, (2 * n_features, most + 1): behind the
-        lists, those picked for a node
+    lists : (n_features, most) uint32; if features are drawn, by slot, those of the node at hand
     classes : (most,) int32, of the rows of a small node, by their ids
+    rows : (most,) int32, if features are drawn, of the node at hand
     goes_left : (most,) uint8, by ids
     spare : (most,) uint32
     sorting : SortMemory
     tops : (n_features,) float64, the best score of each feature of a node
     total : (size,) int64, statistics of the node at hand
-    scan : ScanMemory; scratch : Scratch; stack : Stack; picking : Picking
+    scan : ScanMemory; scratch : Scratch; stack : Stack; drawing : Drawing
+    counting : Counting
     """
 
     lists: Any
     classes: Any
+    rows: Any
     goes_left: Any
     spare: Any
     sorting: SortMemory
@@ -54,31 +57,21 @@ class Workspace(NamedTuple):
     scan: ScanMemory
     scratch: Scratch
     stack: Stack
-    picking: Picking
+    drawing: Drawing
+    counting: Counting
 
 
 @allocating_kernel
-def _new_picking(table, most, n_ids, drawing):
-    """Return memory for picking: of most rows a root, ids of ``n_ids`` rows."""
-    d = table.codes.shape[1] if drawing else 1
-    most = most if drawing else 1
-    return Picking(
-        np.empty((d, most + 1), np.uint16), np.empty(most, np.uint32), np.empty(most, np.int32),
-        np.zeros((most >> 6) + 1, np.int64), np.empty(n_ids if drawing else 1, np.uint16),
-    )  # fmt: skip
-
-
-@allocating_kernel
-def new_workspace(table, targets, most, n_ids, drawing):
+def new_workspace(table, targets, most, drawing):
     """Return a member's memory.
 
     Parameters
     ----------
     most : int, rows of its largest root
-    n_ids : int, of rows there are ids for
     drawing : bool, whether nodes draw features
     """
     d, size = table.codes.shape[1], targets.size
+    n_ids = max(table.ranks.shape[1], most)
     scratch = new_scratch(size)
     sorting = SortMemory(
         np.empty(most, np.uint32), np.empty(most, table.values.dtype),
@@ -88,7 +81,7 @@ def new_workspace(table, targets, most, n_ids, drawing):
         np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64),
         np.empty(most, np.float64), np.empty(most, np.int64), np.empty(most, np.int64),
         np.zeros(PACKED_CLASSES, np.int64), scratch.left, scratch.lacking, scratch.work,
-        PICKED_MASK if drawing else ID_MASK,
+        PLACE_MASK if drawing else ID_MASK,
     )  # fmt: skip
     stack = Stack(
         np.empty((most + 1, 4), np.int64), np.empty((most + 1, size), np.int64),
@@ -96,10 +89,11 @@ def new_workspace(table, targets, most, n_ids, drawing):
         np.empty(most + 1, np.int64),
     )  # fmt: skip
     return Workspace(
-        np.empty((2 * d, most + 1) if drawing else (d, most), np.uint32),
-        np.zeros(most, np.int32), np.empty(most, np.uint8), np.empty(most, np.uint32), sorting,
+        np.empty((d, most), np.uint32), np.zeros(most, np.int32),
+        np.empty(most if drawing else 1, np.int32), np.empty(most, np.uint8), np.empty(most, np.uint32), sorting,
         np.empty(d, np.float64), np.empty(size, np.int64), scan, scratch, stack,
-        _new_picking(table, most, n_ids, drawing),
+        new_drawing(table, most, drawing),
+        new_counting(d if drawing else 1, most if drawing else 1, n_ids if drawing else 1),
     )  # fmt: skip
 
 
