@@ -8,8 +8,8 @@ import numpy as np
 
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
-from ..kernels.tree.order import MOST_RANKED
 from ..kernels.tree.drawn import MOST_DRAWN
+from ..kernels.tree.order import MOST_RANKED
 from ..kernels.tree.problem import Table
 
 _LEAST_CODES, _MOST_CODES = 1024, 16384
@@ -61,9 +61,9 @@ def make_table(
     else:
         X = np.asfortranarray(X)
         flat, row_step, column_step = X.T.reshape(-1), 1, n
-    ranks = np.empty((d, 0), np.uint32)
+    ranks = np.empty((0, d), np.uint32)
     if ranked and n <= MOST_RANKED and n * d <= _MOST_RANKED_VALUES and X.dtype == np.float32:
-        ranks = np.empty((d, n), np.uint32)
+        ranks = np.empty((n, d), np.uint32)
     if ranks.size and n <= MOST_DRAWN:
         # Nothing is asked of codes but their shape: what is never written takes no memory.
         codes, ones = np.empty((n, d), np.uint16), np.ones(d, np.int32)
@@ -111,6 +111,6 @@ def make_table(
 def _rank_columns(table: Table) -> None:
     from ..kernels.tree.order import rank_columns
 
-    d, n = table.ranks.shape
+    n, d = table.ranks.shape
     members = min(team_size(_NANOSECONDS_SORTED * n * d), d)
     run_team(rank_columns, members, new_state(), table, table.ranks)

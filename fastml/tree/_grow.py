@@ -50,7 +50,7 @@ class Grower:
         self.drawing = limits.max_features < self.d
         self.seed = seed
         #: Rows of a node that is left to the small ones.
-        ranked = self.drawing and table.ranks.shape[1] > 0
+        ranked = self.drawing and len(table.ranks) > 0
         self.small_rows = MOST_DRAWN if ranked else SMALL_ROWS
         bits = [int(count - 1).bit_length() for count in table.n_codes]
         last = np.maximum(table.n_codes - 1, table.missing).astype(np.int64)

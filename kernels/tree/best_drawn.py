@@ -9,8 +9,8 @@ import numpy as np
 from ..machine.jit import inner_kernel
 from .best_split import Best, is_better, keep, range_of
 from .criterion import score
+from .drawn import PLACE_MASK, extent, sort_keys, take_keys
 from .draws import draw_one
-from .drawn import PLACE_MASK, gather_keys, sort_keys
 from .order import NO_RANK
 from .scans import ANY, add_rows, doubtful, scan_any, score_rows, top_score
 
@@ -78,7 +78,7 @@ def find_drawn_split(targets, limits, ranks, node, work):
 
     Parameters
     ----------
-    ranks : (n_features, n_ids) uint32
+    ranks : (n_ids, n_features) uint32
     node : DrawnNode
     work : Workspace
     """
@@ -88,14 +88,16 @@ def find_drawn_split(targets, limits, ranks, node, work):
     first, stop = range_of(limits, n)
     best = Best(-np.inf, np.int64(-1), np.int64(-1), np.int64(-1), np.int64(0))
     top, looked = 0.0, 0
+    take_keys(ranks, ids, node.features[: node.most], drawing.keys)
     for j in range(node.features.size):
         if j >= node.most and (best.feature >= 0 or top > 0.0):
             break
         if j >= node.most:
             draw_one(node.key, node.features, j)
+            take_keys(ranks, ids, node.features[j : j + 1], drawing.keys[j:])
         looked = j + 1
         f = np.int64(node.features[j])
-        low, high = gather_keys(ranks[f], ids, drawing.keys[j])
+        low, high = extent(drawing.keys[j, :n])
         work.tops[j] = 0.0
         if low == high or first >= stop:
             continue

@@ -21,7 +21,6 @@ from ..tile import (
     as_floats,
     broadcast,
     fill,
-    fill_like,
     lane_maximum,
     lanes,
     load,
@@ -34,6 +33,7 @@ from ..tile import (
 )
 from .best_split import Best, is_better, keep, range_of
 from .criterion import score
+from .drawn import extent, take_keys
 from .draws import draw_one
 from .order import NO_RANK
 from .scans import TWO_WEIGHTED, doubtful
@@ -43,8 +43,9 @@ from .sorted_lists import SortMemory, sort_by_value
 FEW_ROWS, MOST_BINS = 32, 2048
 #: Elements behind those in use, for whole vectors.
 SPARE = 16
-#: Bits of a weight in a part, and in one of few rows: nodes weigh less than that.
-BITS, FEW_BITS = 24, 12
+#: Bits of a weight in a part, and in one of few rows: nodes weigh less than that.  Above two
+#: weights 17 bits are left for rows, of which a root has fewer than 2**16, and 7 for few rows.
+BITS, FEW_BITS = 23, 12
 #: A bin has so many rows on average, but for a factor of two; so many bins at least.
 _ROWS_A_BIN, _LEAST_BINS = 4, 16
 #: The feature of a split that could not be found here.
@@ -270,7 +271,8 @@ def _settle_few(targets, node, slot, n, least, best, counting, scratch):
         if counting.scores[slot, i] < least:
             continue
         _unpack(np.int64(counting.few_sums[slot, i]), FEW_BITS, scratch.inside)
-        value, cut = score(targets, scratch.inside, node.total), np.int64(counting.few_keys[slot, i])
+        value = score(targets, scratch.inside, node.total)
+        cut = np.int64(counting.few_keys[slot, i])
         if is_better(targets, node.total, value, f, cut, best, scratch):
             best = keep(value, f, slot, cut, 0, scratch)
     return best
@@ -278,7 +280,7 @@ def _settle_few(targets, node, slot, n, least, best, counting, scratch):
 
 @inner_kernel
 def _settle_edges(targets, node, slot, least, best, counting, scratch):
-    """Return the best of the best so far and the splits between bins of scores from ``least`` on."""
+    """Return the best of the best so far and splits between bins of scores from ``least`` on."""
     f = np.int64(node.features[slot])
     low, shift = counting.shapes[slot, 0], counting.shapes[slot, 1]
     for i in range(counting.shapes[slot, 2]):
@@ -293,14 +295,10 @@ def _settle_edges(targets, node, slot, least, best, counting, scratch):
 
 @inner_kernel
 def _look_inside(targets, limits, node, slot, keys, least, best, counting, scratch):
-    """Return the best of the best so far and the splits inside bins that may have a better one."""
+    """Return the best of the best so far and the splits inside bins that are alive."""
     f, n, sorting = np.int64(node.features[slot]), keys.size, counting.sorting
     low, shift = np.uint32(counting.shapes[slot, 0]), counting.shapes[slot, 1]
     bins = counting.bins[slot]
-    if not _find_alive(
-        targets.factors, node.total, counting.shapes[slot, 2], bins, least, counting.alive
-    ):
-        return best
     count = _collect_alive(keys, low, shift, counting.alive, sorting.values, counting.places)
     values, places = sorting.values[:count], counting.places[:count]
     sort_by_value(places, values, sorting)
@@ -336,34 +334,13 @@ def _take_parts(amounts, ids, few, parts, few_parts):
 
 
 @inner_kernel
-def _take_keys(ranks, ids, keys):
-    """Set the ranks of some ids; return the smallest and the largest."""
-    low, high = NO_RANK, np.uint32(0)
-    for i in range(np.uint64(ids.size)):
-        key = ranks[np.uint64(ids[i])]
-        keys[i] = key
-        low = min(low, key)
-        high = max(high, key)
-    return low, high
-
-
-@inner_kernel
-def _try_slot(targets, least, node, slot, few, keys, low, high, counting):
-    """Return the best score of the splits that are tried at once; sums are left behind."""
-    n, factors, total = keys.size, targets.factors, node.total
-    scores = counting.scores[slot]
-    if few:
-        own, sums = counting.few_keys[slot], counting.few_sums[slot]
-        for i in range(np.uint64(n)):
-            own[i] = np.int32(keys[i])
-        for i in range(np.uint64(n), np.uint64(n) + np.uint64(SPARE)):
-            own[i] = _LAST_KEY
-        return _try_few(factors, total, least, n, own, counting.few_parts, sums, scores)
-    bins = counting.bins[slot]
-    shift, n_bins = _count_in_bins(keys, low, high, counting.parts, bins)
-    counting.shapes[slot, 0], counting.shapes[slot, 1] = np.int64(low), shift
-    counting.shapes[slot, 2] = n_bins
-    return _score_bins(factors, total, least, n, n_bins, bins, scores)
+def _copy_keys(keys, out):
+    """Write few ranks, and what follows all of them, for whole vectors."""
+    n = np.uint64(keys.size)
+    for i in range(n):
+        out[i] = np.int32(keys[i])
+    for i in range(n, n + np.uint64(SPARE)):
+        out[i] = _LAST_KEY
 
 
 @inner_kernel
@@ -373,7 +350,7 @@ def find_counted_split(targets, limits, node, ranks, ids, keys, counting, scratc
     Parameters
     ----------
     node : CountedNode
-    ranks : IN (n_features, n_ids) uint32
+    ranks : IN (n_ids, n_features) uint32
     ids : IN (n,) uint32, its rows
     keys : OUT (n_features, most) uint32, by slot, their ranks
     counting : Counting; scratch : Scratch
@@ -383,7 +360,8 @@ def find_counted_split(targets, limits, node, ranks, ids, keys, counting, scratc
     best : Best, its feature NOT_COUNTED if there are missing values, or if all splits that leave
         enough on both sides are inside bins
     """
-    n, total, tops = ids.size, node.total, counting.tops
+    n, total, tops, shapes = ids.size, node.total, counting.tops, counting.shapes
+    factors = targets.factors
     first, _ = range_of(limits, n)
     weight = total[0] + total[1]
     few = n <= FEW_ROWS and weight < 1 << FEW_BITS
@@ -392,23 +370,38 @@ def find_counted_split(targets, limits, node, ranks, ids, keys, counting, scratc
     if weight >= 1 << BITS:
         return unable
     _take_parts(counting.amounts, ids, few, counting.parts, counting.few_parts)
+    take_keys(ranks, ids, node.features[: node.most], keys)
     top, top_slot, looked = 0.0, 0, 0
     for j in range(node.features.size):
         if j >= node.most and top > 0.0:
             break
         if j >= node.most:
             draw_one(node.key, node.features, j)
+            take_keys(ranks, ids, node.features[j : j + 1], keys[j:])
         looked = j + 1
         own = keys[j, :n]
-        low, high = _take_keys(ranks[np.int64(node.features[j])], ids, own)
+        low, high = extent(own)
         tops[j] = 0.0
         if high == NO_RANK:
             return unable
         if low == high:
             continue
-        tops[j] = _try_slot(targets, first + 1, node, j, few, own, low, high, counting)
-        if tops[j] == 0.0 and not few:
-            return unable
+        if few:
+            few_keys = counting.few_keys[j]
+            _copy_keys(own, few_keys)
+            tops[j] = _try_few(
+                factors, total, first + 1, n, few_keys, counting.few_parts, counting.few_sums[j],
+                counting.scores[j],
+            )  # fmt: skip
+        else:
+            bins = counting.bins[j]
+            shift, n_bins = _count_in_bins(own, low, high, counting.parts, bins)
+            shapes[j, 0], shapes[j, 1], shapes[j, 2] = np.int64(low), shift, n_bins
+            tops[j] = _score_bins(
+                factors, total, first + 1, n, n_bins, bins, counting.scores[j]
+            )  # fmt: skip
+            if tops[j] == 0.0:
+                return unable
         if tops[j] > top:
             top, top_slot = tops[j], j
     if top == 0.0:
@@ -425,7 +418,9 @@ def find_counted_split(targets, limits, node, ranks, ids, keys, counting, scratc
             continue
         if tops[j] >= least:
             best = _settle_edges(targets, node, j, least, best, counting, scratch)
-        if counting.shapes[j, 1] > 0:
+        if shapes[j, 1] > 0 and _find_alive(
+            factors, total, shapes[j, 2], counting.bins[j], least, counting.alive
+        ):
             best = _look_inside(
                 targets, limits, node, j, keys[j, :n], least, best, counting, scratch
             )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
+from ..tile import prefetch
 from .order import NO_RANK
 from .sorted_lists import MISSING, RANK_SHIFT, SortMemory, sort_by_value
 
@@ -21,6 +22,8 @@ MOST_DRAWN = 0xFFFE
 PLACE_MASK = np.uint32(0xFFFF)
 #: So few rows are sorted without buckets, others with so many at most.
 _FEW_SORTED, _MOST_BUCKETS = 24, 4096
+#: Rows that are asked for before they are needed.
+_AHEAD = np.uint64(12)
 _ONE = np.uint32(1)
 
 
@@ -29,7 +32,7 @@ class Drawing(NamedTuple):
 
     ids : (most,) uint32, the rows of a node side by side
     rows : (n_ids,) int32, the row of the table an id stands for
-    own : (n_features, most) uint32, ranks of the rows of a root, where the table has none
+    own : (most, n_features) uint32, ranks of the rows of a root, where the table has none
     keys : (n_features, most) uint32, by slot, the ranks in the node at hand
     amounts, weights : (n_ids,) int64, what an id adds, and its weight
     sorting : SortMemory, its values uint32
@@ -49,11 +52,11 @@ def new_drawing(table, most, drawing):
     """Return a member's memory for roots of ``most`` rows at most; next to none if not drawing."""
     d = table.codes.shape[1] if drawing else 1
     most = most if drawing else 1
-    ranked = table.ranks.shape[1] > 0
-    n_ids = table.ranks.shape[1] if ranked else most
+    ranked = table.ranks.shape[0] > 0
+    n_ids = table.ranks.shape[0] if ranked else most
     return Drawing(
         np.empty(most, np.uint32), np.empty(n_ids, np.int32),
-        np.empty((d, 1 if ranked else most), np.uint32), np.empty((d, most), np.uint32),
+        np.empty((1 if ranked else most, d), np.uint32), np.empty((d, most), np.uint32),
         np.empty(n_ids, np.int64), np.empty(n_ids, np.int64),
         SortMemory(
             np.empty(most, np.uint32), np.empty(most, np.uint32), np.empty(most, np.uint32),
@@ -63,14 +66,33 @@ def new_drawing(table, most, drawing):
 
 
 @inner_kernel
-def gather_keys(ranks, ids, keys):
-    """Set the keys of some ids; return the smallest and the largest."""
+def take_keys(ranks, ids, features, keys):
+    """Set the ranks of some ids by some features: all of a row at once, as it is on a line or two.
+
+    Parameters
+    ----------
+    ranks : IN (n_ids, n_features) uint32
+    ids : IN (n,) uint32
+    features : IN (n_slots,) int32
+    keys : OUT (n_slots, at least n) uint32
+    """
+    n, last = np.uint64(ids.size), np.uint64(ids.size - 1)
+    for i in range(n):
+        ahead = np.int64(ids[min(i + _AHEAD, last)])
+        prefetch(ranks, ahead, 0)
+        prefetch(ranks, ahead, ranks.shape[1] - 1)
+        row = np.uint64(ids[i])
+        for j in range(np.uint64(features.size)):
+            keys[j, i] = ranks[row, np.uint64(features[j])]
+
+
+@inner_kernel
+def extent(keys):
+    """Return the smallest and the largest rank."""
     low, high = NO_RANK, np.uint32(0)
-    for i in range(np.uint64(ids.size)):
-        key = ranks[np.uint64(ids[i])]
-        keys[i] = key
-        low = min(low, key)
-        high = max(high, key)
+    for i in range(np.uint64(keys.size)):
+        low = min(low, keys[i])
+        high = max(high, keys[i])
     return low, high
 
 

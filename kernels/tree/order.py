@@ -67,15 +67,15 @@ def rank_columns(state, table, ranks):
     ----------
     state : IN/OUT the team's state, zero at the start
     table : Table, its values float32
-    ranks : OUT (n_features, n_samples) uint32
+    ranks : OUT (n_samples, n_features) uint32
     """
-    n = ranks.shape[1]
+    n = ranks.shape[0]
     keys = np.empty(n, np.float32)
     pairs, spare = np.empty(n, np.uint64), np.empty(n, np.uint64)
     counters = np.empty(3 * _DIGITS, np.uint32)
     while True:
         f = take_ticket(state)
-        if f >= ranks.shape[0]:
+        if f >= ranks.shape[1]:
             return
         known = _take_keys(table, f, keys)
         _sort_pairs(keys.view(np.uint32), pairs, spare, counters)
@@ -83,7 +83,7 @@ def rank_columns(state, table, ranks):
         for i in range(np.uint64(known)):
             number = spare[i] >> _HALF
             rank += np.uint32(number != before)
-            ranks[f, np.uint64(spare[i] & _ROW_MASK)] = rank
+            ranks[np.uint64(spare[i] & _ROW_MASK), f] = rank
             before = number
         for i in range(np.uint64(known), np.uint64(n)):
-            ranks[f, np.uint64(spare[i] & _ROW_MASK)] = NO_RANK
+            ranks[np.uint64(spare[i] & _ROW_MASK), f] = NO_RANK

@@ -11,6 +11,8 @@ from .order import NO_RANK
 from .refine import middle
 from .sorted_lists import MISSING, RANK_SHIFT
 
+_LOW = np.uint64(0xFFFFFFFF)
+
 
 @inner_kernel
 def mark_left(items, position, lacking_left, id_mask, goes_left):
@@ -120,29 +122,50 @@ def _part_ids(ids, keys, cut, lacking, spare):
 
 
 @inner_kernel
-def part_drawn(table, ids, keys, rows, split, spare):
+def part_drawn(ids, keys, split, spare):
     """Part the ids of a node by its split.
 
     Parameters
     ----------
     ids, keys : (n,) uint32, of the node, and their ranks
-    rows : IN int32, the row an id stands for
     split : Best
     spare : OUT uint32, at least n elements
 
     Returns
     -------
-    as :func:`part_lists`
+    pair : int64, the ids of the rows the threshold is between, the upper one NOTHING for none
+    side : int, where missing values go
+    n_left : int
     """
-    feature, side, n = split.feature, split.side, ids.size
+    side, n = split.side, ids.size
     cut = np.uint32(split.position)
     n_left, last, after, highest = _part_ids(ids, keys, cut, np.uint64(side), spare)
-    bounded = after >> np.uint64(32) != np.uint64(NO_RANK)
     if side == 0 and highest != NO_RANK:
         side = 1 if n_left > n - n_left else 0
-    threshold = np.inf
-    if bounded:
-        mask = np.uint64(0xFFFFFFFF)
-        below, above = rows[last & mask], rows[after & mask]
-        threshold = middle(raw_value(table, below, feature), raw_value(table, above, feature))
-    return threshold, side, n_left
+    upper = after & _LOW if after >> np.uint64(32) != np.uint64(NO_RANK) else _LOW
+    return np.int64((last << np.uint64(32)) | upper), side, n_left
+
+
+@inner_kernel
+def set_thresholds(table, rows, features, thresholds):
+    """Set the thresholds of some nodes where :func:`part_drawn` has left what they are between.
+
+    All at once, so that one read of X need not wait for the one before.
+
+    Parameters
+    ----------
+    rows : IN int32, the row an id stands for
+    features : IN (n_nodes,) int32, negative for leaves, which are left alone
+    thresholds : IN/OUT (n_nodes,) float64, the bits of pairs
+    """
+    pairs = thresholds.view(np.int64)
+    for i in range(features.size):
+        if features[i] < 0:
+            continue
+        f, pair = np.int64(features[i]), np.uint64(pairs[i])
+        upper = pair & _LOW
+        if upper == _LOW:
+            thresholds[i] = np.inf
+            continue
+        below, above = rows[pair >> np.uint64(32)], rows[upper]
+        thresholds[i] = middle(raw_value(table, below, f), raw_value(table, above, f))

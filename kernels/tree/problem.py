@@ -30,7 +30,7 @@ class Table(NamedTuple):
     n_codes : (n_features,) int32, codes of numbers
     missing : (n_features,) int32, the code of NaN, or -1 where the column has none
     mixed : (n_features, most_codes + 1) uint8, 1 where a code may stand for more than one value
-    ranks : (n_features, n_samples) uint32, see :mod:`.order`, or (n_features, 0); if there are any
+    ranks : (n_samples, n_features) uint32, see :mod:`.order`, or (0, n_features); if there are any
         and the table is short, codes are not filled
     """
 

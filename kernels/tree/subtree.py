@@ -21,7 +21,7 @@ from .counted import NOT_COUNTED, CountedNode, find_counted_split, part_of
 from .criterion import own_score, rows_in, weight_in
 from .draws import child_key, draw_order
 from .order import NO_RANK
-from .parting import part_drawn, part_lists, varying
+from .parting import part_drawn, part_lists, set_thresholds, varying
 from .problem import POISSON
 from .scans import TWO_WEIGHTED, take_amounts, walk_of
 from .sorted_lists import MISSING, PACKED_CLASSES, RANK_SHIFT, sort_feature
@@ -118,7 +118,7 @@ def begin_drawing(table, targets, rows, mixed, walk, total, work):
     """Have ready what nodes that draw features gather."""
     drawing, scan = work.drawing, work.scan
     work.stack.n_active[0] = table.codes.shape[1]
-    ranked = table.ranks.shape[1] > 0
+    ranked = table.ranks.shape[0] > 0
     take_amounts(targets, walk, rows, total, scan)
     for i in range(rows.size):
         number = np.uint64(rows[i]) if ranked else np.uint64(i)
@@ -137,7 +137,7 @@ def begin_drawing(table, targets, rows, mixed, walk, total, work):
         for i in range(items.size):
             rank = items[i] >> RANK_SHIFT
             number = np.uint64(items[i] & _ID_BITS)
-            drawing.own[f, number] = NO_RANK if rank == MISSING else rank
+            drawing.own[number, f] = NO_RANK if rank == MISSING else rank
 
 
 class Root(NamedTuple):
@@ -295,13 +295,18 @@ def grow_drawn(table, targets, limits, ranks, root, work, grown):
             )  # fmt: skip
         if not worth_it(targets, limits, total, split):
             continue
-        parting = part_drawn(
-            table, ids, drawing.keys[split.slot, : ids.size], drawing.rows, split, spare
-        )  # fmt: skip
+        pair, side, n_left = part_drawn(ids, drawing.keys[split.slot, : ids.size], split, spare)
+        at = root.base + count - 1
+        grown.thresholds.view(np.int64)[at] = pair
+        parting = (grown.thresholds[at], side, n_left)
         taken = (count - 1, start, stop, depth, key)
         pending += write_split(
             root, taken, pending, split, parting, stack, total, scratch, grown
         )  # fmt: skip
+    end = root.base + count
+    set_thresholds(
+        table, drawing.rows, grown.features[root.base : end], grown.thresholds[root.base : end]
+    )  # fmt: skip
     return count, deepest
 
 
@@ -334,7 +339,7 @@ def grow_subtrees(state, table, targets, limits, roots, grown):
         most = max(most, roots.stops[i] - roots.starts[i])
     work = new_workspace(table, targets, most, drawing)
     mixed = mixed_features(table)
-    ranks = table.ranks if table.ranks.shape[1] > 0 else work.drawing.own
+    ranks = table.ranks if table.ranks.shape[0] > 0 else work.drawing.own
     nothing = np.zeros(targets.size, np.int64)
     while True:
         ticket = take_ticket(state)

@@ -71,7 +71,7 @@ def new_workspace(table, targets, most, drawing):
     drawing : bool, whether nodes draw features
     """
     d, size = table.codes.shape[1], targets.size
-    n_ids = max(table.ranks.shape[1], most)
+    n_ids = max(table.ranks.shape[0], most)
     scratch = new_scratch(size)
     sorting = SortMemory(
         np.empty(most, np.uint32), np.empty(most, table.values.dtype),
@@ -90,8 +90,9 @@ def new_workspace(table, targets, most, drawing):
     )  # fmt: skip
     return Workspace(
         np.empty((d, most), np.uint32), np.zeros(most, np.int32),
-        np.empty(most if drawing else 1, np.int32), np.empty(most, np.uint8), np.empty(most, np.uint32), sorting,
-        np.empty(d, np.float64), np.empty(size, np.int64), scan, scratch, stack,
+        np.empty(most if drawing else 1, np.int32), np.empty(most, np.uint8),
+        np.empty(most, np.uint32), sorting, np.empty(d, np.float64), np.empty(size, np.int64), scan,
+        scratch, stack,
         new_drawing(table, most, drawing),
         new_counting(d if drawing else 1, most if drawing else 1, n_ids if drawing else 1),
     )  # fmt: skip

@@ -62,8 +62,8 @@ def test_trees_grow_side_by_side_unless_told_otherwise(monkeypatch):
         RandomForestClassifier(4).fit(X, signal > 0)
 
 
-def test_lists_made_from_the_order_of_the_table_give_the_same_trees():
-    """A forest sorts its table once where rows are not too many; a tree on its own does not."""
+def test_ranks_of_the_whole_table_give_the_same_trees():
+    """A forest ranks its table once where rows are not too many; a tree on its own does not."""
     X, signal = samples(9000, 5)
     X[:, 0] = np.round(X[:, 0])  # ties, and zeros of both signs
     X[::7, 1] = np.nan
@@ -80,6 +80,40 @@ def test_lists_made_from_the_order_of_the_table_give_the_same_trees():
             assert alone.computed_by_ == tree.computed_by_ == "fastml"
             assert found["nodes"].tobytes() == expected["nodes"].tobytes()
             assert found["values"].tobytes() == expected["values"].tobytes()
+
+
+@pytest.mark.parametrize("weight", [1, 200, 1 << 20, 1 << 34])
+@pytest.mark.parametrize("least", [1, 40])
+def test_classes_are_counted_in_bins_as_they_are_in_order(weight, least):
+    """Roots above 2**15 rows; few and many values; sums that fit in a part and that do not."""
+    X, signal = samples(70_000 if weight == 1 else 3000, 4)
+    X[:, 0] = np.round(4 * X[:, 0])
+    X[:, 1] = np.where(X[:, 1] < 1, 0, X[:, 1])  # one value of most rows
+    X[: len(X) // 2, 2] *= np.float32(1e-6)  # half of the rows in few bins
+    y = signal > 0
+    weights = np.random.default_rng(1).integers(1, weight, len(X), endpoint=True).astype(float)
+    forest = RandomForestClassifier(
+        2, max_features=2, random_state=1, min_samples_leaf=least, bootstrap=False
+    ).fit(X, y, weights)
+    for tree in forest.estimators_:
+        alone = sklearn.base.clone(tree).fit(X, y, weights)
+        found, expected = (one.tree_.__getstate__() for one in (tree, alone))
+        assert alone.computed_by_ == tree.computed_by_ == "fastml"
+        assert found["nodes"].tobytes() == expected["nodes"].tobytes()
+        assert found["values"].tobytes() == expected["values"].tobytes()
+
+
+def test_a_root_of_nearly_all_rows_whose_places_fit_into_16_bits():
+    """Such a tree was wrong once: its rows did not go where its thresholds say."""
+    random = np.random.default_rng(7)
+    X = random.normal(size=(120_000, 6)).astype(np.float32)
+    y = X[:, 0] + X[:, 1] * X[:, 2] + random.normal(size=len(X)) > 0
+    forest = RandomForestClassifier(2, max_features=2, random_state=1).fit(X, y)
+    for tree, drawn in zip(forest.estimators_, forest.estimators_samples_, strict=True):
+        counts = np.bincount(drawn, minlength=len(X)).astype(float)
+        leaves = np.bincount(tree.apply(X), counts, tree.tree_.node_count)
+        last = tree.tree_.children_left < 0
+        np.testing.assert_array_equal(leaves[last], tree.tree_.weighted_n_node_samples[last])
 
 
 @pytest.mark.parametrize("there_are", [0, 1, 2, 4])
