@@ -31,23 +31,30 @@ def check_votes(name: str, truth: Any, answer: Any, inputs: Any) -> None:
     assert len(answer) == 1 or apart <= _VOTES_APART, f"{name}: votes are {apart} apart"
 
 
-def cases(size: Size) -> list[Case]:
-    """Return a fit, and predictions of many rows and of one."""
-    n, n_trees = size.pick(full=(20_000, 30), quick=(3000, 10), tiny=(300, 3))
-    kinds = {FASTML: "fastml", "scikit-learn": "sklearn", "sklearnex, 256 bins": "sklearnex"}
-    fits = {label: trees.fit(where, _NAME, n_estimators=n_trees) for label, where in kinds.items()}
+_KINDS = {FASTML: "fastml", "scikit-learn": "sklearn", "sklearnex, 256 bins": "sklearnex"}
+#: Rows and trees; ten trees stand for a hundred, of which each costs the same.
+_FITS = [(20_000, 30), (100_000, 10)]
+
+
+def _fit_case(n: int, n_trees: int) -> Case:
+    fits = {label: trees.fit(where, _NAME, n_estimators=n_trees) for label, where in _KINDS.items()}
     fits["sklearnex"] = trees.fit(
         "sklearnex", _NAME, n_estimators=n_trees, max_bins=n, min_bin_size=1
     )
+    return Case(
+        group="forest, fit",
+        name=f"{n_trees} trees of {n:,} × 28, 2 classes",
+        rows=fits,
+        inputs=lambda: table(_KIND, n),
+        check=check_fit,
+        headline=True,
+    )
+
+
+def cases(size: Size) -> list[Case]:
+    """Return fits, and predictions of many rows and of one."""
     found = [
-        Case(
-            group="forest, fit",
-            name=f"{n_trees} trees of {n:,} × 28, 2 classes",
-            rows=fits,
-            inputs=lambda: table(_KIND, n),
-            check=check_fit,
-            headline=True,
-        )
+        _fit_case(*shape) for shape in size.pick(full=_FITS, quick=[(3000, 10)], tiny=[(300, 3)])
     ]
     grown, n_rows, n_trees = size.pick(
         full=(5000, 50_000, 100), quick=(2000, 5000, 30), tiny=(200, 60, 3)
@@ -65,7 +72,7 @@ def cases(size: Size) -> list[Case]:
                         "predict_proba",
                         n_estimators=n_trees,
                     )
-                    for label, where in kinds.items()
+                    for label, where in _KINDS.items()
                 },
                 inputs=lambda count=count: table(_KIND, count),
                 check=check_votes,
@@ -79,6 +86,8 @@ def cases(size: Size) -> list[Case]:
 TARGETS = [
     Target("forest, fit", "30 trees of 20,000 × 28", SKLEARN, 10),
     Target("forest, fit", "30 trees of 20,000 × 28", ("sklearnex",), 1.0),
+    Target("forest, fit", "10 trees of 100,000 × 28", SKLEARN, 10),
+    Target("forest, fit", "10 trees of 100,000 × 28", ("sklearnex",), 1.0),
     Target("forest, predict", "50,000 × 28", SKLEARN, 10),
     Target("forest, predict", "1 × 28", SKLEARN, 10),
 ]
