@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_non_negative
 
 from ..core.classes import check_classes, name_classes
-from ..core.documentation import documented
+from ..core.documentation import documented, filled
 from ..core.estimator import as_of_now
 from ..core.passes import TreeSum
 from ..core.threads import new_state, run_team, team_size
@@ -20,7 +20,7 @@ from ..data import Blocks, Part, Table
 from ..execution import NumberedPass, Plan, class_totals, find_classes, set_features, sum_over
 from ..kernels.naive_bayes import categories
 from ..kernels.tile import lanes_of
-from ._documentation import ATTRIBUTES, PARAMETERS
+from ._documentation import ATTRIBUTES, PARAMETERS, PREDICT
 from ._fitting import FitsInPieces
 
 _ALL_ONES = np.empty(0)
@@ -139,23 +139,18 @@ class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: i
                 for counts in self.category_count_
             ]
 
+    @filled(**PREDICT)
     def predict(self, X: ArrayLike) -> Array:
         """Return the likeliest class of each row.
 
-        Parameters
-        ----------
-        X : array-like (n_samples, n_features)
-            The rows.
+        {rows}
 
         Returns
         -------
         labels : ndarray (n_samples,)
             The first class on ties.
 
-        Raises
-        ------
-        TypeError, ValueError
-            On bad input, in scikit-learn's words.
+        {raises}
         """
         self = as_of_now(self)
         check_is_fitted(self)

@@ -12,11 +12,13 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..core.classes import check_classes, name_classes
+from ..core.documentation import filled
 from ..core.estimator import as_of_now, samples
 from ..core.validation import Array, check_finite, check_weight_sum, readable
 from ..data import Blocks, Table
 from ..execution import Plan, over_blocks, set_features
 from ..kernels.naive_bayes import gaussian
+from ._documentation import PREDICT
 from ._fitting import FitsInPieces
 from ._likelihood import (
     Prepared,
@@ -160,13 +162,11 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
     # --- prediction ------------------------------------------------------------------------
 
     @over_blocks
+    @filled(**PREDICT)
     def predict(self, X: ArrayLike) -> Array:
         """Return the likeliest class of each row.
 
-        Parameters
-        ----------
-        X : array-like (n_samples, n_features)
-            The rows.
+        {rows}
 
         Returns
         -------
@@ -174,10 +174,7 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
             What the definition gives in float64, for float32 too; the first class on ties.  Of a
             row so far away that its squares leave float64, the squares are compared scaled.
 
-        Raises
-        ------
-        TypeError, ValueError
-            On bad input, in scikit-learn's words.
+        {raises}
         """
         self = as_of_now(self)
         if "classes_" not in vars(self):
