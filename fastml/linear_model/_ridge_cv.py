@@ -15,18 +15,20 @@ from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
-from ..core.estimator import as_of_now, fitted_at_once
+from ..core.documentation import documented, filled
+from ..core.estimator import fitted_at_once
 from ..core.parameters import ParametersMixin
 from ..core.passes import Grid, TreeSum, tree_sum
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_finite, contiguous
 from ..data import Blocks, Part, Table
-from ..execution import Plan, over_blocks, sum_over, table_of
+from ..execution import Plan, sum_over, table_of
 from ._dense import checked_rows, set_solution
+from ._documentation import ATTRIBUTES, FIT, RIDGE_CV
 from ._least_squares import Solution, solve, solve_from
 from ._moments import Moments, about_means, first_shift, moments, raw_products
 from ._predict import decision
-from ._predicting import targets
+from ._predicting import PredictsTargets
 from ._table import moments_of, plan_of, solution_of
 
 #: Scores that cross-validation by folds knows.
@@ -146,7 +148,8 @@ def fold_scores(X: Array, Y: Array, n_folds: int, alphas: Array, center: bool, s
     return np.asarray(scores.mean(axis=0))
 
 
-class RidgeCV(ParametersMixin, linear_model.RidgeCV):  # type: ignore[misc]
+@documented(RIDGE_CV, attributes=ATTRIBUTES)
+class RidgeCV(ParametersMixin, PredictsTargets, linear_model.RidgeCV):  # type: ignore[misc]
     """Ridge regression that chooses its penalty by leaving out rows, or folds of them.
 
     scikit-learn's class with another ``fit``: products of the rows are summed once, and serve every
@@ -157,28 +160,13 @@ class RidgeCV(ParametersMixin, linear_model.RidgeCV):  # type: ignore[misc]
 
     Parameters
     ----------
-    alphas : array-like of shape (n_alphas,), default=(0.1, 1.0, 10.0)
-        Penalties to choose from.
-    fit_intercept : bool, default=True
-        Whether to fit an intercept, which is not penalised.
-    scoring : str, callable or None, default=None
-        What is largest for the best penalty: by default minus the squared error of rows left out,
-        or the coefficient of determination of folds.
-    cv : int, cross-validation generator, iterable or None, default=None
-        The number of folds; None leaves out every row by itself.
-    gcv_mode : {'auto', 'svd', 'eigen'}, default=None
-        Used where scikit-learn's code runs.
-    store_cv_results : bool, default=False
-        True runs scikit-learn's code.
-    alpha_per_target : bool, default=False
-        Whether every target has a penalty of its own.
+    {parameters}
 
     Attributes
     ----------
-    coef_, intercept_, alpha_, best_score_, cv_results_, n_features_in_, feature_names_in_ :
+    coef_, intercept_, alpha_, best_score_, cv_results_ :
         As in scikit-learn.
-    computed_by_ : str
-        "fastml", or "scikit-learn: " and the reason.
+    {attributes}
 
     Examples
     --------
@@ -212,15 +200,12 @@ class RidgeCV(ParametersMixin, linear_model.RidgeCV):  # type: ignore[misc]
         return unsupported_input(X, y, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
+    @filled(**FIT)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None, **params: Any) -> RidgeCV:
         """Choose a penalty and fit with it.
 
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets.
+        {rows}
+        {targets}
         sample_weight : float or array-like of shape (n_samples,), default=None
             Weights, not negative.
         **params : dict
@@ -230,10 +215,7 @@ class RidgeCV(ParametersMixin, linear_model.RidgeCV):  # type: ignore[misc]
         -------
         self : RidgeCV
 
-        Raises
-        ------
-        ValueError
-            If X or y holds NaN or infinity, or shapes do not match.
+        {raises}
         """
         reason = self._reason(X, y, sample_weight, params)
         with fitted_at_once(self) as twin:
@@ -335,20 +317,3 @@ class RidgeCV(ParametersMixin, linear_model.RidgeCV):  # type: ignore[misc]
         solution = solve(rows, Y, weights, found, alphas[best])
         self._set(rows.dtype, y_.ndim == 1, solution, found)
         return None
-
-    @over_blocks
-    def predict(self, X: ArrayLike) -> Array:
-        """Return the predicted targets.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
-        """
-        self = as_of_now(self)
-        found = targets(self, X)
-        return np.asarray(super().predict(X)) if found is None else found
