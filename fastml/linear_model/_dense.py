@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
+from ..core.estimator import samples_and_targets
 from ..core.validation import Array, check_finite, check_weight_sum, contiguous, readable
 from ._least_squares import Solution, refined, residual_sums, solve
 from ._moments import Moments, moments, of_float32_quality
@@ -32,11 +33,7 @@ def checked_rows(
 
     X is not yet known to be finite: :func:`solved` looks at its products first.
     """
-    checked: tuple[Array, Array] = validate_data(
-        estimator, X, y, y_numeric=True, multi_output=True, dtype=[np.float64, np.float32],
-        ensure_all_finite=False, reset=reset,
-    )  # fmt: skip
-    rows, targets = checked
+    rows, targets = samples_and_targets(estimator, X, y, y_numeric=True, finite=False, reset=reset)
     check_finite(targets, "y", type(estimator).__name__)
     if sample_weight is None:
         return contiguous(rows), targets, None

@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike
 from sklearn import linear_model
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
-from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
+from sklearn.utils.validation import _check_sample_weight, column_or_1d
 
 from ..core.classes import check_classes, name_classes, number_classes
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.documentation import documented, filled
-from ..core.estimator import as_of_now, fitted_at_once
+from ..core.estimator import as_of_now, fitted_at_once, samples_and_targets
 from ..core.parameters import ParametersMixin
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_finite, contiguous
@@ -136,7 +136,7 @@ class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # t
         Whether X is finite the sums of its rows say; it is looked at first only where y or weights
         are refused, since scikit-learn does so.
         """
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], ensure_all_finite=False)
+        X, y = samples_and_targets(self, X, y, reset=True, finite=False, multi_output=False)
         X = contiguous(X)
         try:
             found = self._targets_and_weights(X, y, sample_weight)
