@@ -306,6 +306,7 @@ class RidgeCV(ParametersMixin, linear_model.RidgeCV):  # type: ignore[misc]
         if table is not None and self._fit_table(table):
             return None
         rows, y_, weights = checked_rows(self, X, y, sample_weight)
+        check_finite(y_, "y", type(self).__name__)
         check_finite(rows, "X", type(self).__name__)
         n_samples, d = rows.shape
         if n_samples <= d or (self.cv is not None and n_samples < max(2, self.cv)):
