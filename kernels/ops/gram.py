@@ -22,6 +22,7 @@ makes a matrix of all.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -73,25 +74,30 @@ def symmetric(sums: NDArray[Any], n_columns: int, panel_type: Any) -> NDArray[An
     """Return the symmetric matrix (n_columns, n_columns) whose squares these are."""
     width = VECTORS * lanes_of(panel_type)
     n_strips = n_columns // width
-    i, j = np.tril_indices(n_strips)
-    upper = sums.reshape(len(i), width, width)
-    lower = upper.transpose(0, 2, 1)
-    G = np.empty((n_strips, width, n_strips, width))
-    G[j, :, i, :] = upper
-    G[i, :, j, :] = lower
-    each, size = np.arange(n_strips), width // VECTORS
-    own = upper[i == j]
-    lane, other = np.indices((size, size))
-    turn = (other - lane) % size
-    near = turn <= size // 2
-    turn, lane = np.where(near, turn, size - turn), np.where(near, lane, other)
-    diagonal = np.tril(own.transpose(0, 2, 1))
-    diagonal += np.tril(diagonal, -1).transpose(0, 2, 1)
-    for start in range(0, width, size):
-        part = slice(start, start + size)
-        diagonal[:, part, part] = own[:, start + turn, start + lane]
-    G[each, :, each, :] = diagonal
-    return G.reshape(n_columns, n_columns)
+    G = np.empty((n_columns, n_columns))
+    squares = iter(sums.reshape(-1, width * width))
+    inside = _entries_of_a_strip(width)
+    for i in range(0, n_strips * width, width):
+        rows = slice(i, i + width)
+        for j in range(0, i, width):
+            columns = slice(j, j + width)
+            G[columns, rows] = next(squares).reshape(width, width)
+            G[rows, columns] = G[columns, rows].T
+        G[rows, rows] = next(squares)[inside]
+    return G
+
+
+@lru_cache(2)
+def _entries_of_a_strip(width: int) -> NDArray[Any]:
+    """Return where in its square each product (width, width) of a strip with itself is."""
+    size = width // VECTORS
+    row, column = np.indices((width, width))
+    i, j = np.maximum(row, column), np.minimum(row, column)
+    turn = (i - j) % size  # of j, to meet i; or else of i, to meet j
+    lane, turn = np.where(turn <= size // 2, j, i), np.minimum(turn, size - turn)
+    of_one = i // size == j // size
+    i, j = np.where(of_one, lane, i), np.where(of_one, j // size * size + turn, j)
+    return np.asarray(j * width + i)
 
 
 @inner_kernel
