@@ -10,8 +10,8 @@ A panel is float64, or float32 for wide float32 rows: then products are summed i
 ``CHUNK_ROWS`` rows only, and these sums in float64.  Blocks of rows are summed over the fixed tree
 of :mod:`.sums`.
 
-Multiply-adds leave room for other work: while one small panel is multiplied, the next is packed, a
-row of a strip at every step, from memory that was asked for a panel earlier.
+Multiply-adds leave room for other work: while the rows of a small panel are used for the last time,
+those of the next are packed in their place, from memory that was asked for a panel earlier.
 
 Sums lie in squares as wide as a strip, those of strips i >= j only, in the order (0, 0), (1, 0),
 (1, 1), (2, 0), ...  In a square, entry (i, j) is at ``j * width + i``.  Those of a vector with
