@@ -26,7 +26,7 @@ from ..peers import cpus, from_fastml, module
 ARRAY, READING = "fastml, array", "fastml, reading alone"
 #: What a file's fit cannot be quicker than unless it waits for a disk: the work of both.
 BOTH = "fastml, array, then reading"
-DASK_ML = "dask-ml"
+DASK_ML, ALONE = "dask-ml", "fastml, one process"
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ def file_of_rows(n: int, d: int, k: int) -> FileOfRows:
     return FileOfRows(work.X, y, work.centers, path, folder)
 
 
-def _kmeans(X: Any, work: FileOfRows) -> Any:
+def _kmeans(X: Any, work: FileOfRows, max_iter: int = 20) -> Any:
     k = len(work.centers)
-    return from_fastml("KMeans")(k, init=work.centers, n_init=1, tol=0, max_iter=20).fit(X)
+    return from_fastml("KMeans")(k, init=work.centers, n_init=1, tol=0, max_iter=max_iter).fit(X)
 
 
 def _bayes(X: Any, work: FileOfRows) -> Any:
@@ -182,15 +182,28 @@ def cluster_of(n: int, d: int, k: int) -> Cluster:
     return work
 
 
-def _shared(work: Cluster) -> Row:
+def _shared(max_iter: int) -> Callable[[Cluster], Row]:
     """Fit on the cluster."""
-    blocks, engine = from_fastml("blocks"), from_fastml("engine")
 
-    def call() -> Any:
-        with engine(work.client):
-            return _kmeans(blocks(work.file.path), work.file)
+    def make(work: Cluster) -> Row:
+        blocks, engine = from_fastml("blocks"), from_fastml("engine")
 
-    return Row(call, lambda model: model.cluster_centers_, compiles=True, one_way=True)
+        def call() -> Any:
+            with engine(work.client):
+                return _kmeans(blocks(work.file.path), work.file, max_iter)
+
+        return Row(call, lambda model: model.cluster_centers_, compiles=True, one_way=True)
+
+    return make
+
+
+def _alone(work: Cluster) -> Row:
+    """Fit the file in this process, on as many threads as there are workers."""
+    blocks = from_fastml("blocks")
+    return Row(
+        lambda: _kmeans(blocks(work.file.path), work.file, 6),
+        lambda model: model.cluster_centers_, compiles=True, one_way=True,
+    )  # fmt: skip
 
 
 def _dask_ml(work: Cluster) -> Row:
@@ -223,14 +236,22 @@ def cluster_cases(size: Size) -> list[Case]:
     if not find_spec("distributed"):
         return []
     n, d, k = size.pick(full=(400_000, 16, 64), quick=(100_000, 16, 64), tiny=(5000, 4, 3))
+    far = size.pick(full=(2_000_000, 32, 256), quick=(300_000, 32, 64), tiny=(5000, 4, 3))
     return [
         Case(
             group="fits on a cluster",
             name=f"KMeans, {n:,} × {d}, k = {k}, a worker a CPU",
-            rows={FASTML: _shared, DASK_ML: _dask_ml},
+            rows={FASTML: _shared(20), DASK_ML: _dask_ml},
             inputs=lambda: cluster_of(n, d, k),
             check=check_centers,
-        )
+        ),
+        Case(
+            group="fits on a cluster",
+            name=f"long steps of KMeans, {far[0]:,} × {far[1]}, k = {far[2]}, a worker a CPU",
+            rows={FASTML: _shared(6), ALONE: _alone},
+            inputs=lambda: cluster_of(*far),
+            check=check,
+        ),
     ]
 
 
@@ -307,4 +328,7 @@ def cases(size: Size) -> list[Case]:
 TARGETS = [
     Target("fits of a file", f"{name}, ", (ARRAY, READING, BOTH), 0.8, slowest=True)
     for name in FITS
-] + [Target("fits on a cluster", "KMeans, ", (DASK_ML,), 10.0)]
+] + [
+    Target("fits on a cluster", "KMeans, ", (DASK_ML,), 10.0),
+    Target("fits on a cluster", "long steps of KMeans, ", (ALONE,), 0.85),
+]

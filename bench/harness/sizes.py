@@ -18,7 +18,8 @@ class Size:
     seconds : the rounds of all rows of a case are to take together, if two take less
     turns : how often the rows of a case are gone through, one after another, at most
     rounds : of a row in one turn, at most
-    settle : seconds to wait before a row: other libraries' threads spin on after their work
+    settle : seconds to wait before a row: other libraries' threads spin on after their work, those
+        of OpenBLAS for some 30 ms on idle cores
     """
 
     name: str
@@ -33,8 +34,8 @@ class Size:
 
 
 SIZES = {
-    "full": Size("full", seconds=1.5, turns=5, rounds=8, settle=0.02),
-    "quick": Size("quick", seconds=0.3, turns=3, rounds=5, settle=0.01),
+    "full": Size("full", seconds=1.5, turns=5, rounds=8, settle=0.06),
+    "quick": Size("quick", seconds=0.3, turns=3, rounds=5, settle=0.06),
     "tiny": Size("tiny", seconds=0.01, turns=2, rounds=1, settle=0.0),
 }
 

@@ -28,7 +28,7 @@ _LONG = 0.5
 _TOO_LONG = 1.0
 #: A call shorter than this has a warm-up call before each turn: the rows before have filled
 #: the caches with other things and sent threads to sleep.  To a longer one it does not matter.
-_WARM_UP = 0.05
+_WARM_UP = 0.2
 
 
 @dataclass

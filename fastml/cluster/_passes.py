@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.passes import Grid, Piece, run_pass
+from ..core.passes import Piece
 from ..core.validation import Array
 from ..execution import room_in
 from ..kernels.cluster import lloyd
 from ..kernels.cluster.centers import Centers
 from ..kernels.cluster.gains import Plan, Sums
-from ._bundles import block_rows, check_array, lloyd_moves, lloyd_plan, prepared_centers
+from ._bundles import check_array, lloyd_moves, lloyd_plan, prepared_centers
 from ._lloyd import LloydRun, Reason, farthest_rows, raise_if_not_finite
 from ._nearest import squared_distances, write_labels
 
@@ -283,29 +283,3 @@ def lloyd_models(
     while model.reason in (Reason.GOING, Reason.EMPTY_CLUSTER):
         model = run(fits[model.reason is Reason.EMPTY_CLUSTER], model)
         yield model
-
-
-def lloyd_by_passes(
-    read: Read, n_rows: int, points: Array, *, max_iter: int, tol: float, most_blocks: int = 1 << 62
-) -> LloydModel:
-    """Run Lloyd's algorithm over pieces of rows until there is a reason to stop.
-
-    Parameters
-    ----------
-    read : callable, see Read
-    n_rows : int
-    points : ndarray (n_clusters, n_features), the centres to start from
-    max_iter : int
-    tol : float
-    most_blocks : int, default: no limit
-        Reduction blocks of a piece at most; no bit depends on it.
-    """
-    grid = Grid(block_rows(points.shape[1], len(points)))
-
-    def run(fit: Any, model: LloydModel) -> LloydModel:
-        found: LloydModel = run_pass(fit, grid.pieces(n_rows, most_blocks), model)
-        return found
-
-    fits = LloydPass(read, max_iter, tol), FarthestPass(read)
-    *_, model = lloyd_models(points, fits, run)
-    return model

@@ -40,7 +40,6 @@ from .validation import Array
 
 #: Raise the number with every change of the layout or of what a state holds.
 _MAGIC = b"fastml checkpoint 2\n"
-_DIGEST_SIZE = 64
 #: Rows of the data that its digest looks at.
 _ROWS_LOOKED_AT = 1024
 

@@ -25,6 +25,9 @@ _NOTES_OF_CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 _NO_PARAMETERS = ("self", "__class__")
 
+#: Types of targets that are taken as they are.
+_NUMBERS = "?bBhHiIlLqQfd"
+
 
 def keep_parameters(estimator: object, arguments: dict[str, Any]) -> None:
     """Keep what a constructor was given, each under its own name, as scikit-learn wants it.
@@ -148,27 +151,43 @@ def samples_and_targets(
     y: ArrayLike,
     *,
     reset: bool,
-    dtype: Any,
+    dtype: Any = (np.float64, np.float32),
+    finite: bool = True,
+    multi_output: bool = True,
     y_numeric: bool = False,
 ) -> tuple[Array, Array]:
     """Return X checked as by :func:`samples`, and as many targets."""
-    if y is not None and take_plain(X, estimator, dtype, reset=reset):
-        targets = _check_y(y, multi_output=True, y_numeric=y_numeric, estimator=estimator)
+    if y is not None and take_plain(X, estimator, dtype, reset=reset, finite=finite):
+        targets = y if _is_plain_target(y) else None
+        if targets is None:
+            targets = _check_y(
+                y, multi_output=multi_output, y_numeric=y_numeric, estimator=estimator
+            )
+        else:
+            check_finite(targets, "y", type(estimator).__name__)
         check_consistent_length(X, targets)
         return X, targets
     found: tuple[Array, Array] = validate_data(
         estimator,
         X,
         y,
-        multi_output=True,
+        multi_output=multi_output,
         y_numeric=y_numeric,
         reset=reset,
         dtype=_kinds(dtype),
         ensure_all_finite=False,
     )
     data = readable(found[0])
-    check_finite(data, "X", type(estimator).__name__)
+    if finite:
+        check_finite(data, "X", type(estimator).__name__)
     return data, found[1]
+
+
+def _is_plain_target(y: Any) -> TypeGuard[Array]:
+    """Say whether scikit-learn's checks would find nothing of a vector but what is not finite."""
+    if type(y) is not np.ndarray or y.dtype.char not in _NUMBERS or not y.dtype.isnative:
+        return False
+    return is_plain(y, y.dtype, ndim=1)
 
 
 def _kinds(dtype: Any) -> Any:

@@ -123,8 +123,42 @@ class Offset(Blocks):
         return Offset, (self._base, self._start, len(self))
 
 
+class Range(Blocks):
+    """A range of the rows of a source, by numbers of their own.
+
+    Parameters
+    ----------
+    base : Blocks
+    start, stop : int
+    """
+
+    def __init__(self, base: Blocks, start: int, stop: int) -> None:
+        super().__init__((stop - start, *base.shape[1:]), base.dtype, base.name, base.columns)
+        self.readers, self.slow, self.forward = base.readers, base.slow, base.forward
+        self.raw, self._base, self._start = base.raw, base, start
+
+    def _read(self, start: int, stop: int, out: Array) -> None:
+        self._base.read(start + self._start, stop + self._start, out)
+
+    def view(self, start: int, stop: int) -> Array | None:
+        return self._base.view(start + self._start, stop + self._start)
+
+    def prefetch(self, start: int, stop: int) -> None:
+        self._base.prefetch(start + self._start, stop + self._start)
+
+    def some(self, start: int, stop: int) -> Blocks:
+        """Return what :func:`some_rows` does."""
+        first, last = start + self._start, stop + self._start
+        return Range(some_rows(self._base, first, last), self._start, self._start + len(self))
+
+    def spec(self) -> Any:
+        return Range, (self._base, self._start, self._start + len(self))
+
+
 def some_rows(source: Blocks, start: int, stop: int) -> Blocks:
     """Return a source of which only these rows will be read: an array's others need not be sent."""
+    if isinstance(source, Range):
+        return source.some(start, stop)
     if isinstance(source, SparseRows):
         return Offset(source.some(slice(start, stop)), start, len(source))
     array = getattr(source, "source", None)

@@ -11,7 +11,7 @@ from ..core.passes import Grid, Piece
 from ..core.validation import check_finite, readable
 from ._arrays import Sliced, package_of
 from ._blocks import Array, Blocks, Selected
-from ._cache import cached, some_rows
+from ._cache import Range, cached, some_rows
 from ._sparse import SparseRows, is_sparse
 
 #: Weights of one.
@@ -73,7 +73,7 @@ class Table:
         #: Buffers that were used in a pass, for the next.
         self.rooms: list[Array] = []
         #: Whether slow sources are worth a cache file, and for which rows.
-        self.many, self.range = False, (0, self.n_rows)
+        self.many, self.read_by = False, (0, self.n_rows)
 
     @property
     def row_bytes(self) -> int:
@@ -114,13 +114,20 @@ class Table:
     def for_many_passes(self) -> Table:
         """Return the table, its slow sources to be written to cache files by who reads them."""
         found = Table(self.X, self.y, self.weights)
-        found.seen, found.many, found.range = self.seen, True, self.range
+        found.seen, found.many, found.read_by = self.seen, True, self.read_by
         return found
 
     def cut(self, start: int, stop: int) -> Table:
         """Return the table for one who reads rows [start, stop) only, to be sent elsewhere."""
         found = Table(*(p and some_rows(p, start, stop) for p in (self.X, self.y, self.weights)))
-        found.seen, found.many, found.range = self.seen, self.many, (start, stop)
+        found.seen, found.many, found.read_by = self.seen, self.many, (start, stop)
+        return found
+
+    def range(self, start: int, stop: int) -> Table:
+        """Return rows [start, stop) as a table of their own."""
+        parts = (p and Range(p, start, stop) for p in (self.X, self.y, self.weights))
+        found = Table(*parts)
+        found.seen, found.rooms = self.seen, self.rooms
         return found
 
     def settled(self) -> Table:
@@ -129,7 +136,7 @@ class Table:
             self.many = False
             for name in ("X", "y", "weights"):
                 part = getattr(self, name)
-                setattr(self, name, part and cached(part, part.cache_folder, *self.range))
+                setattr(self, name, part and cached(part, part.cache_folder, *self.read_by))
             self.parts = [part for part in (self.X, self.y, self.weights) if part is not None]
         return self
 

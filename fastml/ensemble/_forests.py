@@ -6,10 +6,10 @@ codes and grow side by side.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from operator import is_
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import joblib
 import numpy as np
@@ -86,6 +86,34 @@ def _fitted_trees(trees: Any) -> list[Any]:
     if not fitted or None in fitted:
         raise ValueError("estimators_ must be fitted trees of fastml, one at least.")
     return [each.now() for each in fitted]
+
+
+class _Given(NamedTuple):
+    """What a prediction starts from.
+
+    state : dict, the forest's attributes as they were when it was asked
+    trees : list of Fitted
+    X : array or sparse matrix (n_samples, n_features) of float32
+    checked : bool, whether scikit-learn has seen that X is finite, or what may be missing
+    """
+
+    state: dict[str, Any]
+    trees: list[Any]
+    X: Any
+    checked: bool
+
+
+def _as_single(X: Any) -> Array | None:
+    """Return an array that needs no other check as float32, None for others.
+
+    scikit-learn's checks take as long as a row takes to pass a hundred trees.
+    """
+    if is_plain(X, np.float32):
+        return X
+    if not is_plain(X, np.float64):
+        return None
+    with np.errstate(over="ignore"):  # what is infinite then is refused
+        return X.astype(np.float32)
 
 
 class ExactForest(ParametersMixin):
@@ -165,6 +193,44 @@ class ExactForest(ParametersMixin):
 
         None where scikit-learn's code is needed.
         """
+        given = self._given(X)
+        if given is None:
+            return None
+        predictor, values = self._predictor(given.state, given.trees)
+        total = self._looked_up(X, given, lambda *how: looked_up(predictor, given.X, values, *how))
+        total /= len(given.trees)
+        return total, given.state.get("classes_")
+
+    @over_blocks
+    def apply(self, X: Any) -> Array:
+        """Return the leaf each row ends in, tree by tree.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        leaves : ndarray (n_samples, n_estimators) of int64
+        """
+        given = self._given(X)
+        if given is None:
+            base: Any = super()
+            return np.asarray(base.apply(X))
+
+        def leaves(missing: bool) -> tuple[Array, bool]:
+            found = np.empty((len(given.trees), given.X.shape[0]), np.int64)
+            finite = True
+            for row, tree in zip(found, given.trees, strict=True):
+                predictor = tree.predictor(np.float32)
+                row[:], finite = looked_up(predictor, given.X, predictor.names, missing)
+            return found, finite
+
+        return self._looked_up(X, given, leaves).T
+
+    def _given(self, X: Any) -> _Given | None:
+        """Return trees as they are now, and X; None where scikit-learn's code is needed."""
         me: Any = self
         state = dict(vars(self))  # another fit may put other trees into their place meanwhile
         if "estimators_" not in state:
@@ -172,23 +238,30 @@ class ExactForest(ParametersMixin):
         if state["n_outputs_"] != 1:
             return None
         trees = _fitted_trees(state["estimators_"])
-        plain = is_plain(X, np.float32) and X.shape[1] == state["n_features_in_"]
-        checked = not plain or "feature_names_in_" in state
+        rows = None if "feature_names_in_" in state else _as_single(X)
+        checked = rows is None or rows.shape[1] != state["n_features_in_"]
         if checked:
-            X = me._validate_X_predict(X)
-        if X.shape[0] == 0:
+            rows = me._validate_X_predict(X)
+        assert rows is not None
+        if rows.shape[0] == 0:
             return None
-        if issparse(X):
-            check_compressed(X)
-        predictor, values = self._predictor(state, trees)
-        total, finite = looked_up(predictor, X, values, False)
+        if issparse(rows):
+            check_compressed(rows)
+        return _Given(state, trees, rows, checked)
+
+    def _looked_up(
+        self, X: Any, given: _Given, look: Callable[[bool], tuple[Array, bool]]
+    ) -> Array:
+        """Return what a look at the trees finds, first as if nothing in X were missing."""
+        me: Any = self
+        found, finite = look(False)
         if not finite:
-            if not checked:
+            if not given.checked:
                 me._validate_X_predict(X)
-            if np.isnan(X.data if issparse(X) else X).any():
-                total, _ = looked_up(predictor, X, values, True)
-        total /= len(trees)
-        return total, state.get("classes_")
+            rows = given.X
+            if np.isnan(rows.data if issparse(rows) else rows).any():
+                found, _ = look(True)
+        return found
 
     def _predictor(self, state: dict[str, Any], trees: list[Any]) -> tuple[Predictor, Array]:
         """Return all trees laid out, and the values at their nodes; made anew for other trees."""

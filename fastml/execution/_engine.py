@@ -63,7 +63,7 @@ _in_context: ContextVar[Engine | None] = ContextVar("fastml_engine", default=Non
 
 
 def piece_bytes(raw: bool = False) -> int:
-    """Return the bytes of a piece: an eighth of the limit, or less; of raw rows a sixth.
+    """Return the bytes of a piece: an eighth of the limit, or less; of raw rows a fifth.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def piece_bytes(raw: bool = False) -> int:
         Whether whoever computes reads, see ``Table``.
     """
     limit, most = memory_limit(), RAW_PIECE_BYTES if raw else PIECE_BYTES
-    return most if limit is None else min(most, limit // (6 if raw else 2 * BUFFERS + 2))
+    return most if limit is None else min(most, limit // (5 if raw else 2 * BUFFERS + 2))
 
 
 def most_blocks(table: Table, grid: Grid) -> int:
@@ -81,9 +81,9 @@ def most_blocks(table: Table, grid: Grid) -> int:
 
 
 def sharers(n_pieces: int) -> int:
-    """Return how many threads may read and compute pieces at once, within a third of the limit."""
+    """Return how many threads may read and compute at once, within two fifths of the limit."""
     limit, threads = memory_limit(), min(get_num_threads(), max(1, n_pieces))
-    return threads if limit is None else min(threads, limit // (3 * piece_bytes(raw=True)))
+    return threads if limit is None else min(threads, 2 * limit // (5 * piece_bytes(raw=True)))
 
 
 def current_engine() -> Engine:

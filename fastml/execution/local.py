@@ -52,15 +52,15 @@ class LocalEngine:
         tree: TreeSum[S] = TreeSum(fit.merge)
         known, skipped = getattr(fit, "without_rows", None), 0
         if known is not None:
-            due = []
+            unread = []
             for piece in ordered:
                 found = known(piece, state_of(placement, piece), model)
                 if found is None:
-                    due.append(piece)
+                    unread.append(piece)
                 else:
                     tree.add(piece.first, piece.n_blocks, found)
                     skipped += piece.stop - piece.start
-            ordered = due
+            ordered = unread
         if table.raw:
             _share_pieces(placement, ordered, fit, model, tree)
         else:

@@ -14,6 +14,7 @@ from ..kernels.neural_network.bundles import Samples
 from ..neural_network._network import Network
 from ..neural_network._perceptron import BasePerceptron, require_perceptron
 from ..neural_network._sparse import as_arrays
+from ..reference import activation_derivative
 
 #: The delta of the first hidden layer over that of the last below which gradients vanish, and
 #: above which they explode.
@@ -135,7 +136,7 @@ def gradient_flow(
     activations = network.activations(samples.X)
     deltas, gradients = _backward(network, samples, activations)
     slopes = [
-        _derivative(a, name)
+        activation_derivative(a, name)
         for a, name in zip(activations, (*layers.activations, "identity"), strict=True)
     ]
     still = [slope < saturation for slope in slopes]
@@ -157,17 +158,6 @@ def gradient_flow(
 
 def _root_mean_square(x: Array) -> float:
     return float(np.sqrt(np.mean(np.square(x, dtype=np.float64))))
-
-
-def _derivative(a: Array, activation: str) -> Array:
-    """Return the derivative of an activation from its value."""
-    if activation == "logistic":
-        return np.asarray(a * (1 - a))
-    if activation == "tanh":
-        return np.asarray(1 - a * a)
-    if activation == "relu":
-        return np.asarray((a > 0).astype(a.dtype))
-    return np.ones_like(a)
 
 
 def _backward(

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
+from ..core.estimator import samples_and_targets
 from ..core.validation import Array, check_finite, check_weight_sum, contiguous, readable
 from ._least_squares import Solution, refined, residual_sums, solve
 from ._moments import Moments, moments, of_float32_quality
@@ -30,14 +31,9 @@ def checked_rows(
 ) -> tuple[Array, Array, Array | None]:
     """Return X, y and weights as kernels take them, checked in scikit-learn's words.
 
-    X is not yet known to be finite: :func:`solved` looks at its products first.
+    Neither X nor y is yet known to be finite: :func:`solved` looks at their products first.
     """
-    checked: tuple[Array, Array] = validate_data(
-        estimator, X, y, y_numeric=True, multi_output=True, dtype=[np.float64, np.float32],
-        ensure_all_finite=False, reset=reset,
-    )  # fmt: skip
-    rows, targets = checked
-    check_finite(targets, "y", type(estimator).__name__)
+    rows, targets = samples_and_targets(estimator, X, y, y_numeric=True, finite=False, reset=reset)
     if sample_weight is None:
         return contiguous(rows), targets, None
     weights = _check_sample_weight(
@@ -52,21 +48,25 @@ def solved(
     estimator: Any, X: Array, y: Array, weights: Array | None, alpha: Array, center: bool
 ) -> tuple[Solution, Moments] | None:
     """Return the solution and the moments; None where squares overflow float64."""
-    Y = np.asarray(y, np.float64).reshape(len(X), -1)
+    name = type(estimator).__name__
+    as_given = y.dtype == X.dtype  # float32 y beside float32 X is widened by kernels
+    Y = readable(np.asarray(y, X.dtype if as_given else np.float64)).reshape(len(X), -1)
     if len(X) <= X.shape[1]:
-        check_finite(X, "X", type(estimator).__name__)
+        check_finite(Y, "y", name)
+        check_finite(X, "X", name)
         return solve_wide(X, Y, weights, alpha, center)
     if X.dtype == np.float32 and X.shape[1] > MOST_DOUBLE_COLUMNS:
         single = moments(X, Y, weights, center=center, single=True)
         if of_float32_quality(single):
             roots = None if weights is None else np.sqrt(weights)
-            residuals = partial(residual_sums, X, Y, roots, single)
+            residuals = partial(residual_sums, X, np.asarray(Y, np.float64), roots, single)
             solution = refined(residuals, X.shape[1], single, alpha, center)
             if solution is not None:
                 return solution, single
     found = moments(X, Y, weights, center=center)
     if not np.isfinite(found.products).all() or not found.weight > 0:
-        check_finite(X, "X", type(estimator).__name__)
+        check_finite(Y, "y", name)
+        check_finite(X, "X", name)
         return None
     return solve(X, Y, weights, found, alpha), found
 

@@ -10,19 +10,22 @@ from scipy import linalg
 from sklearn import linear_model
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
-from ..core.estimator import as_of_now, fitted_at_once
+from ..core.documentation import documented, filled
+from ..core.estimator import fitted_at_once
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array
 from ..data import Blocks
-from ..execution import Plan, over_blocks, table_of
+from ..execution import Plan, table_of
 from ._dense import checked_rows, set_solution, solved
+from ._documentation import ATTRIBUTES, FIT, LINEAR
 from ._least_squares import Solution
 from ._partial_fit import PartialFit
-from ._predicting import targets
+from ._predicting import PredictsTargets
 from ._table import plan_of, solve_table
 
 
-class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: ignore[misc]
+@documented(LINEAR, attributes=ATTRIBUTES)
+class LinearRegression(PartialFit, PredictsTargets, linear_model.LinearRegression):  # type: ignore[misc]
     """Ordinary least squares, right in any units.
 
     scikit-learn's class with another ``fit``: dense float32 and float64 rows are read once, their
@@ -32,17 +35,7 @@ class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: igno
 
     Parameters
     ----------
-    fit_intercept : bool, default=True
-        Whether to fit an intercept.
-    copy_X : bool, default=True
-        Ignored: X is never changed.
-    tol : float, default=1e-6
-        Used where scikit-learn's code runs.  The rank is that of the columns scaled to unit norm,
-        to float64 rounding.
-    n_jobs : int, default=None
-        Used where scikit-learn's code runs; see :func:`fastml.set_num_threads`.
-    positive : bool, default=False
-        Whether coefficients must not be negative.
+    {parameters}
 
     Attributes
     ----------
@@ -54,10 +47,7 @@ class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: igno
         Rank of the centred X with columns of unit norm.
     singular_ : ndarray of shape (min(n_samples, n_features),)
         Singular values of the centred X, computed when first asked for.
-    computed_by_ : str
-        "fastml", or "scikit-learn: " and the reason.
-    n_features_in_, feature_names_in_ :
-        As in scikit-learn.
+    {attributes}
 
     Examples
     --------
@@ -70,15 +60,12 @@ class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: igno
     """
 
     @fit_context(prefer_skip_nested_validation=True)
+    @filled(**FIT)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> LinearRegression:
         """Fit the model.
 
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets.
+        {rows}
+        {targets}
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, not negative; a sample of weight zero counts as left out.
 
@@ -86,10 +73,7 @@ class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: igno
         -------
         self : LinearRegression
 
-        Raises
-        ------
-        ValueError
-            If X or y holds NaN or infinity, or shapes do not match.
+        {raises}
         """
         reason = "positive=True" if self.positive else unsupported_input(X)
         with fitted_at_once(self) as twin:
@@ -113,24 +97,6 @@ class LinearRegression(PartialFit, linear_model.LinearRegression):  # type: igno
                 reason = "squares overflow"
             fit_as_scikit_learn(twin, reason, lambda copied: super().fit(X, y, sample_weight))
         return self
-
-    @over_blocks
-    def predict(self, X: ArrayLike) -> Array:
-        """Return the predicted targets.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
-            In the wider type of X and ``coef_``; a row's are the same bits in any company.
-        """
-        self = as_of_now(self)
-        found = targets(self, X)
-        return np.asarray(super().predict(X)) if found is None else found
 
     def _penalties(self, n_targets: int) -> Array:
         return np.zeros(1)

@@ -86,8 +86,13 @@ def _falls(value: float, found: float, promised: float, slack: float, slope: flo
 def newton(
     problem: Problem, W: Array, max_iter: int, gap: float = _RELATIVE_GAP, rough: bool = False
 ) -> Search:
-    """Take Newton's steps, halved until the objective falls; ``rough`` ones of float32 products."""
-    two = problem.n_outputs == 1
+    """Take Newton's steps, halved until the objective falls; ``rough`` ones of float32 products.
+
+    Of a sample the last step is that after which another would be negligible, since decreases are
+    squared from step to step: where it leads is not looked at, and the second derivative is the one
+    before.
+    """
+    two, before = problem.n_outputs == 1, 0.0
     value, gradient, H = problem.evaluate(W, two, rough)
     if rough and not in_range(np.diag(H) / problem.weight):
         rough = False
@@ -100,6 +105,10 @@ def newton(
         decrease = -float((step * gradient).sum())
         if decrease <= 2 * gap * problem.size(value):
             return Search(W, value, n_iter, True, curvature)
+        ratio, before = decrease / before if before else 1.0, decrease
+        next_one = decrease * ratio**2
+        if gap >= _ROUGH_GAP and ratio < 0.1 and next_one <= 2 * gap * problem.size(value):
+            return Search(W + step, value, n_iter + 1, True, curvature)
         size = 1.0
         while True:
             tried = W + size * step

@@ -11,16 +11,18 @@ from numpy.typing import ArrayLike
 from sklearn import linear_model
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
-from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
+from sklearn.utils.validation import _check_sample_weight, column_or_1d
 
 from ..core.classes import check_classes, name_classes, number_classes
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
-from ..core.estimator import as_of_now, fitted_at_once
+from ..core.documentation import documented, filled
+from ..core.estimator import as_of_now, fitted_at_once, samples_and_targets
 from ..core.parameters import ParametersMixin
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_finite, contiguous
 from ..data import Blocks
 from ..execution import Plan, over_blocks, table_of
+from ._documentation import ATTRIBUTES, FIT, LOGISTIC, PREDICT
 from ._logistic_fit import fit_logistic
 from ._logistic_passes import Samples
 from ._logistic_table import ONE_CLASS, plan_of, rows_of
@@ -36,6 +38,7 @@ _PENALTY = signature(linear_model.LogisticRegression).parameters["penalty"].defa
 _NO_L1 = (0, signature(linear_model.LogisticRegression).parameters["l1_ratio"].default)
 
 
+@documented(LOGISTIC, attributes=ATTRIBUTES)
 class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # type: ignore[misc]
     """Logistic regression, binary and multinomial, minimised to rounding in any units.
 
@@ -46,42 +49,13 @@ class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # t
 
     Parameters
     ----------
-    penalty : str, default='deprecated'
-        scikit-learn's older way to say which penalty; given, its code runs.
-    C : float, default=1.0
-        The inverse of the penalty's strength; infinite for none.
-    l1_ratio : float, default=0.0
-        The share of the absolute values in the penalty; other than 0, scikit-learn's code runs.
-    dual : bool, default=False
-        True runs scikit-learn's code.
-    tol : float, default=1e-4
-        Used where scikit-learn's code runs; here the minimum is found to rounding.
-    fit_intercept : bool, default=True
-        Whether to fit an intercept, which is not penalised.
-    intercept_scaling : float, default=1
-        Used where scikit-learn's code runs.
-    class_weight : dict, 'balanced' or None, default=None
-        Weights of the classes; 'balanced' makes them weigh the same.
-    random_state : int, RandomState instance or None, default=None
-        Used where scikit-learn's code runs.
-    solver : str, default='lbfgs'
-        'lbfgs', 'newton-cg' and 'newton-cholesky' have the minimum computed here; others run
-        scikit-learn's code.
-    max_iter : int, default=100
-        Most steps over all rows.
-    verbose : int, default=0
-        Used where scikit-learn's code runs.
-    warm_start : bool, default=False
-        Whether to begin where the last fit ended.
-    n_jobs : int or None, default=None
-        Has no effect: all of fastml's threads are used. Deprecated by scikit-learn.
+    {parameters}
 
     Attributes
     ----------
-    classes_, coef_, intercept_, n_iter_, n_features_in_, feature_names_in_ :
+    classes_, coef_, intercept_, n_iter_ :
         As in scikit-learn.
-    computed_by_ : str
-        "fastml", or "scikit-learn: " and the reason.
+    {attributes}
 
     Examples
     --------
@@ -108,13 +82,11 @@ class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # t
         return unsupported_input(X, y, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
+    @filled(**FIT)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> LogisticRegression:
         """Fit the model.
 
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
+        {rows}
         y : array-like of shape (n_samples,)
             Classes.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -164,7 +136,7 @@ class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # t
         Whether X is finite the sums of its rows say; it is looked at first only where y or weights
         are refused, since scikit-learn does so.
         """
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], ensure_all_finite=False)
+        X, y = samples_and_targets(self, X, y, reset=True, finite=False, multi_output=False)
         X = contiguous(X)
         try:
             found = self._targets_and_weights(X, y, sample_weight)
@@ -241,13 +213,11 @@ class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # t
         return None
 
     @over_blocks
+    @filled(**PREDICT)
     def decision_function(self, X: ArrayLike) -> Array:
         """Return the margins of each class, or of the second of two.
 
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
+        {rows}
 
         Returns
         -------
@@ -260,13 +230,11 @@ class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # t
         return found.ravel() if found.shape[1] == 1 else found
 
     @over_blocks
+    @filled(**PREDICT)
     def predict(self, X: ArrayLike) -> Array:
         """Return the likeliest class of each row, the first of equals.
 
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
+        {rows}
 
         Returns
         -------
@@ -279,13 +247,11 @@ class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # t
         return name_classes(self.classes_, found, max(2, len(self.coef_)))
 
     @over_blocks
+    @filled(**PREDICT)
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probabilities of the classes.
 
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
+        {rows}
 
         Returns
         -------
@@ -296,13 +262,11 @@ class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # t
         return np.asarray(super().predict_proba(X)) if found is None else found
 
     @over_blocks
+    @filled(**PREDICT)
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithms of the probabilities of the classes.
 
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
+        {rows}
 
         Returns
         -------

@@ -80,8 +80,8 @@ def run_tickets(
         run(Tickets.of(blocks, first, min(first + step, n_tickets)), partials)
     width = 1
     while width < n_tickets:
-        for i in range(0, n_tickets - width, 2 * width):
-            partials[i] += partials[i + width]
+        right = partials[width :: 2 * width]
+        partials[: 2 * width * len(right) : 2 * width] += right
         width *= 2
     return np.asarray(partials[0])
 
@@ -118,7 +118,7 @@ def moments(
     Parameters
     ----------
     X : ndarray (n_samples, n_features) of float32 or float64
-    Y : ndarray (n_samples, n_targets) of float64
+    Y : ndarray (n_samples, n_targets) of float64, or float32 beside float32 rows
     weights : ndarray (n_samples,) of float64, or None for weights of one
     center : bool
         Whether products are taken about the mean.

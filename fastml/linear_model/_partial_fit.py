@@ -150,6 +150,7 @@ class PartialFit(ParametersMixin):
             rows, y_, weights = checked_rows(
                 me, X, y, sample_weight, nonnegative=True, reset=kept is None, zeros=True
             )
+            check_finite(y_, "y", type(me).__name__)
             check_finite(rows, "X", type(me).__name__)
             Y = np.asarray(y_, np.float64).reshape(len(rows), -1)
             w = np.ones(len(rows)) if weights is None else weights

@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..core.delegation import unsupported_input
+from ..core.documentation import filled
+from ..core.estimator import as_of_now
 from ..core.validation import Array, contiguous
+from ..execution import over_blocks
 from . import _predict
+from ._documentation import PREDICT
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -84,3 +89,23 @@ def targets(estimator: Any, X: Any) -> Array | None:
     if found is not None and estimator.coef_.ndim == 1:
         return found[:, 0]
     return found
+
+
+class PredictsTargets:
+    """``predict`` of least squares, before scikit-learn's class."""
+
+    @over_blocks
+    @filled(**PREDICT)
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the predicted targets.
+
+        {rows}
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            In the wider type of X and ``coef_``; a row's are the same bits in any company.
+        """
+        self = as_of_now(self)
+        found = targets(self, X)
+        return np.asarray(super().predict(X)) if found is None else found  # type: ignore[misc]

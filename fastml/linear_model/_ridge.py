@@ -9,21 +9,24 @@ from numpy.typing import ArrayLike
 from sklearn import linear_model
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
-from ..core.estimator import as_of_now, fitted_at_once
+from ..core.documentation import documented, filled
+from ..core.estimator import fitted_at_once
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array
 from ..data import Blocks
-from ..execution import Plan, over_blocks, table_of
+from ..execution import Plan, table_of
 from ._dense import checked_rows, set_solution, solved
+from ._documentation import ATTRIBUTES, FIT, RIDGE
 from ._least_squares import Solution
 from ._partial_fit import PartialFit
-from ._predicting import targets
+from ._predicting import PredictsTargets
 from ._table import plan_of, solve_table
 
 _SOLVERS = ("auto", "cholesky", "svd")
 
 
-class Ridge(PartialFit, linear_model.Ridge):  # type: ignore[misc]
+@documented(RIDGE, attributes=ATTRIBUTES)
+class Ridge(PartialFit, PredictsTargets, linear_model.Ridge):  # type: ignore[misc]
     """Least squares with a penalty on the squared norm of the coefficients.
 
     scikit-learn's class with another ``fit``: see :class:`fastml.LinearRegression`.  Its own code
@@ -31,29 +34,13 @@ class Ridge(PartialFit, linear_model.Ridge):  # type: ignore[misc]
 
     Parameters
     ----------
-    alpha : float or array-like of shape (n_targets,), default=1.0
-        Penalty, of all targets or of each.
-    fit_intercept : bool, default=True
-        Whether to fit an intercept, which is not penalised.
-    copy_X : bool, default=True
-        Ignored: X is never changed.
-    max_iter : int or None, default=None
-        Used where scikit-learn's code runs.
-    tol : float, default=1e-4
-        Used where scikit-learn's code runs.
-    solver : str, default="auto"
-        "auto", "cholesky" and "svd" have the exact minimum computed; others run scikit-learn's.
-    positive : bool, default=False
-        Whether coefficients must not be negative.
-    random_state : int, RandomState instance or None, default=None
-        Used where scikit-learn's code runs.
+    {parameters}
 
     Attributes
     ----------
-    coef_, intercept_, n_iter_, solver_, n_features_in_, feature_names_in_ :
+    coef_, intercept_, n_iter_, solver_ :
         As in scikit-learn.
-    computed_by_ : str
-        "fastml", or "scikit-learn: " and the reason.
+    {attributes}
 
     Examples
     --------
@@ -69,15 +56,12 @@ class Ridge(PartialFit, linear_model.Ridge):  # type: ignore[misc]
         return plan_of(X)
 
     @fit_context(prefer_skip_nested_validation=True)
+    @filled(**FIT)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Ridge:
         """Fit the model.
 
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets.
+        {rows}
+        {targets}
         sample_weight : float or array-like of shape (n_samples,), default=None
             Weights; a sample of weight zero counts as left out.
 
@@ -85,10 +69,7 @@ class Ridge(PartialFit, linear_model.Ridge):  # type: ignore[misc]
         -------
         self : Ridge
 
-        Raises
-        ------
-        ValueError
-            If X or y holds NaN or infinity, or shapes do not match.
+        {raises}
         """
         reason = unsupported_input(X, y)
         if self.positive:
@@ -136,21 +117,3 @@ class Ridge(PartialFit, linear_model.Ridge):  # type: ignore[misc]
         self.solver_ = "svd" if self.solver == "svd" else "cholesky"
         if solution.coef.shape[1] == 1:  # as scikit-learn's Ridge has it, also of (n, 1) targets
             self.coef_ = vars(self)["coef_"].reshape(-1)
-
-    @over_blocks
-    def predict(self, X: ArrayLike) -> Array:
-        """Return the predicted targets.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
-            In the wider type of X and ``coef_``; a row's are the same bits in any company.
-        """
-        self = as_of_now(self)
-        found = targets(self, X)
-        return np.asarray(super().predict(X)) if found is None else found

@@ -10,35 +10,28 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import linalg
 from sklearn import linear_model
-from sklearn.metrics import mean_squared_error, r2_score
-from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
-from ..core.estimator import as_of_now, fitted_at_once
+from ..core.documentation import documented, filled
+from ..core.estimator import fitted_at_once
 from ..core.parameters import ParametersMixin
-from ..core.passes import Grid, TreeSum, tree_sum
+from ..core.passes import Grid, TreeSum
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_finite, contiguous
 from ..data import Blocks, Part, Table
-from ..execution import Plan, over_blocks, sum_over, table_of
+from ..execution import Plan, sum_over, table_of
 from ._dense import checked_rows, set_solution
-from ._least_squares import Solution, solve, solve_from
-from ._moments import Moments, about_means, first_shift, moments, raw_products
+from ._documentation import ATTRIBUTES, FIT, RIDGE_CV
+from ._folds import SCORES, Run, determination, fold_scores, rows_of_errors
+from ._least_squares import Solution, solve
+from ._moments import Moments, first_shift, moments
 from ._predict import decision
-from ._predicting import targets
-from ._table import moments_of, plan_of, solution_of
+from ._predicting import PredictsTargets
+from ._table import first_weighted, moments_of, plan_of, solution_of
 
-#: Scores that cross-validation by folds knows.
-_SCORES = {
-    None: r2_score,
-    "r2": r2_score,
-    "neg_mean_squared_error": lambda y, found: -mean_squared_error(y, found),
-}
 #: Eigenvalues are right to this share of the largest: penalties below have no say.
 _ROUNDING = 1e-11
-#: Numbers of a block of rows in the basis of the eigenvectors.
-_BLOCK_NUMBERS = 1 << 18
 
 
 class LeftOut(NamedTuple):
@@ -101,7 +94,7 @@ class LeftOutPass:
     def statistics(self, part: Part, model: LeftOut) -> Array:
         """Return the sums of a piece."""
         tree: TreeSum[Array] = TreeSum(self.merge)
-        for block in Grid(rows_left_out(part.X.shape[1])).pieces(len(part.X), 1):
+        for block in Grid(rows_of_errors(part.X.shape[1])).pieces(len(part.X), 1):
             some = slice(block.start, block.stop)
             Y = np.asarray(part.y[some], np.float64).reshape(block.stop - block.start, -1)
             tree.add(block.first, 1, model.errors(part.X[some], Y, part.weights[some]))
@@ -116,69 +109,25 @@ class LeftOutPass:
         return statistics
 
 
-def rows_left_out(n_features: int) -> int:
-    """Return the rows of a block of errors."""
-    return max(256, _BLOCK_NUMBERS // n_features // 256 * 256)
-
-
-def fold_scores(X: Array, Y: Array, n_folds: int, alphas: Array, center: bool, score: Any) -> Array:
-    """Return the mean score of every penalty over folds of consecutive rows."""
-    d, n_targets = X.shape[1], Y.shape[1]
-    shift = first_shift(X, Y, None) if center else np.zeros(d + n_targets)
-    tests = [test for _, test in KFold(n_folds).split(X)]
-    parts = [slice(test[0], test[-1] + 1) for test in tests]
-    products = [
-        raw_products(contiguous(X[part]), Y[part], None, shift, np.float64) for part in parts
-    ]
-    scores = np.empty((len(parts), len(alphas)))
-    for number, part in enumerate(parts):
-        train = tree_sum(np.stack([p for i, p in enumerate(products) if i != number]))
-        if center:
-            found, _ = about_means(train, shift)
-        else:
-            found = Moments(float(train[-1, -1]), shift, train[:-1, :-1], False)
-        coefs = np.stack([solve_from(found, d, np.array([a])).coef.T for a in alphas])
-        constants = found.mean[d:] - np.einsum("akp,p->ak", coefs, found.mean[:d])
-        predicted = decision(
-            contiguous(X[part]), coefs.reshape(-1, d), constants.reshape(-1), np.float64
-        ).reshape(-1, len(alphas), n_targets)
-        scores[number] = [score(Y[part], predicted[:, a]) for a in range(len(alphas))]
-    return np.asarray(scores.mean(axis=0))
-
-
-class RidgeCV(ParametersMixin, linear_model.RidgeCV):  # type: ignore[misc]
+@documented(RIDGE_CV, attributes=ATTRIBUTES)
+class RidgeCV(ParametersMixin, PredictsTargets, linear_model.RidgeCV):  # type: ignore[misc]
     """Ridge regression that chooses its penalty by leaving out rows, or folds of them.
 
     scikit-learn's class with another ``fit``: products of the rows are summed once, and serve every
     penalty; errors of rows left out take one more pass, whatever the number of penalties.  Its own
     code runs for sparse X, ``scoring`` or ``store_cv_results`` with rows left out one by one, folds
-    that are not given by a number or are weighted, scores but "r2" and "neg_mean_squared_error",
+    that are not given by a number, scores but "r2" and "neg_mean_squared_error",
     and fewer rows than features.
 
     Parameters
     ----------
-    alphas : array-like of shape (n_alphas,), default=(0.1, 1.0, 10.0)
-        Penalties to choose from.
-    fit_intercept : bool, default=True
-        Whether to fit an intercept, which is not penalised.
-    scoring : str, callable or None, default=None
-        What is largest for the best penalty: by default minus the squared error of rows left out,
-        or the coefficient of determination of folds.
-    cv : int, cross-validation generator, iterable or None, default=None
-        The number of folds; None leaves out every row by itself.
-    gcv_mode : {'auto', 'svd', 'eigen'}, default=None
-        Used where scikit-learn's code runs.
-    store_cv_results : bool, default=False
-        True runs scikit-learn's code.
-    alpha_per_target : bool, default=False
-        Whether every target has a penalty of its own.
+    {parameters}
 
     Attributes
     ----------
-    coef_, intercept_, alpha_, best_score_, cv_results_, n_features_in_, feature_names_in_ :
+    coef_, intercept_, alpha_, best_score_, cv_results_ :
         As in scikit-learn.
-    computed_by_ : str
-        "fastml", or "scikit-learn: " and the reason.
+    {attributes}
 
     Examples
     --------
@@ -200,9 +149,7 @@ class RidgeCV(ParametersMixin, linear_model.RidgeCV):  # type: ignore[misc]
                 return "scoring of rows left out"
         elif not isinstance(self.cv, numbers.Integral) or self.alpha_per_target:
             return "folds that are not a number"
-        elif sample_weight is not None:
-            return "weighted folds"
-        elif not (self.scoring is None or self.scoring in list(_SCORES)):
+        elif not (self.scoring is None or self.scoring in list(SCORES)):
             return "scoring of another kind"
         alphas = np.asarray(self.alphas)
         if alphas.ndim != 1 or alphas.dtype.kind not in "iuf" or not len(alphas):
@@ -212,15 +159,12 @@ class RidgeCV(ParametersMixin, linear_model.RidgeCV):  # type: ignore[misc]
         return unsupported_input(X, y, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
+    @filled(**FIT)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None, **params: Any) -> RidgeCV:
         """Choose a penalty and fit with it.
 
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets.
+        {rows}
+        {targets}
         sample_weight : float or array-like of shape (n_samples,), default=None
             Weights, not negative.
         **params : dict
@@ -230,10 +174,7 @@ class RidgeCV(ParametersMixin, linear_model.RidgeCV):  # type: ignore[misc]
         -------
         self : RidgeCV
 
-        Raises
-        ------
-        ValueError
-            If X or y holds NaN or infinity, or shapes do not match.
+        {raises}
         """
         reason = self._reason(X, y, sample_weight, params)
         with fitted_at_once(self) as twin:
@@ -272,24 +213,59 @@ class RidgeCV(ParametersMixin, linear_model.RidgeCV):  # type: ignore[misc]
 
     def _plan(self, X: Blocks) -> Plan | None:
         """Return what a fit of blocks does with rows; None where it needs them all."""
-        if self.cv is not None:
-            return None
         plan = plan_of(X)
-        return plan._replace(passes=[*plan.passes, ("errors of rows left out", 1)])
+        more = [("errors of rows left out", 1)]
+        if self.cv is not None:
+            more = [("products of the folds", 1), ("errors of the folds", 1)]
+        return plan._replace(passes=[*plan.passes, *more])
+
+    def _by_folds(self, n_rows: int, n_features: int, shift: Array, run: Run) -> Array | None:
+        """Set the best penalty over folds and its score; return its number, None for few rows.
+
+        None also where all rows of a fold weigh nothing.
+        """
+        if n_rows < self.cv * (2 if SCORES[self.scoring] is determination else 1):
+            return None
+        scores = fold_scores(
+            n_rows, n_features, int(self.cv), np.asarray(self.alphas, np.float64), shift,
+            center=self.fit_intercept, scoring=self.scoring, run=run,
+        )  # fmt: skip
+        if scores is None:
+            return None
+        best = np.array([scores.argmax()])
+        self.alpha_, self.best_score_ = np.asarray(self.alphas)[best[0]], scores[best[0]]
+        return best
 
     def _fit_table(self, table: Table) -> bool:
         """Fit by passes; return False where all rows are needed."""
         d = table.X.shape[1]
-        sums = None if table.n_rows <= d else moments_of(self, table, self.fit_intercept)
+        if table.n_rows <= d or (self.cv is not None and self.cv < 2):
+            return False
+        sums = moments_of(self, table, self.fit_intercept)
         if sums is None:
             return False
         rows, found = sums
-        errors = self._errors(
-            found, d, lambda fit, model: sum_over(rows, rows_left_out(d), fit, model).total()
-        )
-        if errors is None:
-            return False
-        best = self._choose(errors / table.n_rows)
+        if self.cv is not None:
+            some = first_weighted(rows)
+            shift = first_shift(rows.X[some], rows.y[some], None)  # type: ignore[index]
+
+            def run(start: int, stop: int, block_rows: int, fit: Any, model: Any) -> Array:
+                fold = rows.range(start, stop)
+                return np.asarray(sum_over(fold, block_rows, fit, model).total())
+
+            chosen = self._by_folds(
+                table.n_rows, d, shift if self.fit_intercept else 0 * shift, run
+            )
+            if chosen is None:
+                return False
+            best = chosen
+        else:
+            errors = self._errors(
+                found, d, lambda fit, model: sum_over(rows, rows_of_errors(d), fit, model).total()
+            )
+            if errors is None:
+                return False
+            best = self._choose(errors / table.n_rows)
         solution = solution_of(rows, found, np.asarray(self.alphas, np.float64)[best])
         flat = table.y is not None and table.y.ndim == 1
         self._set(rows.X.dtype, flat, solution, found)
@@ -302,13 +278,14 @@ class RidgeCV(ParametersMixin, linear_model.RidgeCV):  # type: ignore[misc]
 
     def _fit_dense(self, X: Any, y: Any, sample_weight: Any) -> str | None:
         """Fit, or return what asks for scikit-learn's code."""
-        table = table_of(self, X, y, sample_weight) if self.cv is None else None
+        table = table_of(self, X, y, sample_weight)
         if table is not None and self._fit_table(table):
             return None
         rows, y_, weights = checked_rows(self, X, y, sample_weight)
+        check_finite(y_, "y", type(self).__name__)
         check_finite(rows, "X", type(self).__name__)
         n_samples, d = rows.shape
-        if n_samples <= d or (self.cv is not None and n_samples < max(2, self.cv)):
+        if n_samples <= d:
             return "few rows"
         if weights is not None and (weights < 0).any():
             return "negative weights"
@@ -328,27 +305,18 @@ class RidgeCV(ParametersMixin, linear_model.RidgeCV):  # type: ignore[misc]
         else:
             if self.cv < 2:
                 return f"cv={self.cv}"
-            score = _SCORES[self.scoring]
-            by_folds = fold_scores(rows, Y, int(self.cv), alphas, self.fit_intercept, score)
-            best = np.array([by_folds.argmax()])
-            self.alpha_, self.best_score_ = np.asarray(self.alphas)[best[0]], by_folds[best[0]]
+
+            def run(start: int, stop: int, block_rows: int, fit: Any, model: Any) -> Array:
+                some = slice(start, stop)
+                w = np.empty(0) if weights is None else weights[some]
+                fold = Part(0, 1, 0, stop - start, rows[some], Y[some], w, {})
+                return np.asarray(fit.statistics(fold, model))
+
+            shift = first_shift(rows, Y, weights)
+            chosen = self._by_folds(n_samples, d, shift if self.fit_intercept else 0 * shift, run)
+            if chosen is None:
+                return "few rows"
+            best = chosen
         solution = solve(rows, Y, weights, found, alphas[best])
         self._set(rows.dtype, y_.ndim == 1, solution, found)
         return None
-
-    @over_blocks
-    def predict(self, X: ArrayLike) -> Array:
-        """Return the predicted targets.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
-        """
-        self = as_of_now(self)
-        found = targets(self, X)
-        return np.asarray(super().predict(X)) if found is None else found

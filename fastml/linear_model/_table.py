@@ -89,6 +89,12 @@ def plan_of(X: Blocks) -> Plan:
     return Plan(passes, BLOCK_ROWS, 8 * (X.shape[1] + 2) ** 2)
 
 
+def first_weighted(table: Table) -> Any:
+    """Return the numbers of the first rows that count."""
+    first = table.weights
+    return first_rows(None if first is None else first.read(0, min(BLOCK_ROWS, table.n_rows)))
+
+
 def moments_of(
     estimator: Any, table: Table, center: bool, single: bool = False
 ) -> tuple[Table, Moments] | None:
@@ -110,9 +116,7 @@ def moments_of(
     table = Table(table.X, Targets(given.y), given.weights)  # type: ignore[arg-type]
     set_features(estimator, table.X)
     assert table.y is not None
-    first = table.weights
-    rows = first_rows(None if first is None else first.read(0, min(BLOCK_ROWS, table.n_rows)))
-
+    rows = first_weighted(table)
     fit = ProductsPass(name, single)
 
     def products(shift: Array) -> Array:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sklearn.naive_bayes
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_non_negative
+from sklearn.utils.validation import _check_sample_weight, check_non_negative
 
 from ..core.classes import check_classes, name_classes
-from ..core.documentation import documented
-from ..core.estimator import as_of_now
+from ..core.documentation import documented, filled
+from ..core.estimator import as_of_now, check_fitted, take_plain
 from ..core.passes import TreeSum
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, check_weight_sum, readable
@@ -20,7 +20,7 @@ from ..data import Blocks, Part, Table
 from ..execution import NumberedPass, Plan, class_totals, find_classes, set_features, sum_over
 from ..kernels.naive_bayes import categories
 from ..kernels.tile import lanes_of
-from ._documentation import ATTRIBUTES, PARAMETERS
+from ._documentation import ATTRIBUTES, PARAMETERS, PREDICT
 from ._fitting import FitsInPieces
 
 _ALL_ONES = np.empty(0)
@@ -69,6 +69,8 @@ class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: i
     class_prior: Any
     min_categories: Any
     _unseen: list[Array]
+    #: What scores were last looked up in, after the numbers it was made of.
+    _kept: list[Any]
 
     def _checked_rows(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
@@ -127,6 +129,7 @@ class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: i
 
     def _settle(self) -> None:
         """Set what follows from the counts."""
+        self._kept = [None]
         self._update_feature_log_prob(self._check_alpha())
         self._update_class_log_prior(class_prior=self.class_prior)
         self.computed_by_ = "fastml"
@@ -139,44 +142,68 @@ class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: i
                 for counts in self.category_count_
             ]
 
+    @filled(**PREDICT)
     def predict(self, X: ArrayLike) -> Array:
         """Return the likeliest class of each row.
 
-        Parameters
-        ----------
-        X : array-like (n_samples, n_features)
-            The rows.
+        {rows}
 
         Returns
         -------
         labels : ndarray (n_samples,)
             The first class on ties.
 
-        Raises
-        ------
-        TypeError, ValueError
-            On bad input, in scikit-learn's words.
+        {raises}
         """
         self = as_of_now(self)
-        check_is_fitted(self)
+        check_fitted(self)
         labels = self._scores(self._check_X(X), labels=True)
         return name_classes(self.classes_, labels, len(self.feature_log_prob_[0]))
 
     def _joint_log_likelihood(self, X: Array) -> Array:
         return self._scores(X, labels=False)
 
+    def _check_X(self, X: ArrayLike) -> Array:  # noqa: N802 (scikit-learn's name)
+        if take_plain(X, self, np.dtype(np.int64), reset=False, finite=False) and X.min() >= 0:
+            return X
+        return np.asarray(super()._check_X(X))
+
     def _scores(self, X: Array, *, labels: bool) -> Array:
-        tables = [
-            np.column_stack([logs, unseen]).T
-            for logs, unseen in zip(self.feature_log_prob_, self._unseen, strict=True)
-        ]
         prior = np.ascontiguousarray(self.class_log_prior_, dtype=np.float64)
-        if len(tables) != X.shape[1] or any(t.shape[1] != len(prior) for t in tables):
+        tables = self._tables(len(prior))
+        if tables is None or len(tables.starts) != X.shape[1] + 1:
             raise ValueError(
-                f"feature_log_prob_ has {len(tables)} features and class_log_prior_ "
-                f"{len(prior)} classes, which do not fit X or each other."
+                f"feature_log_prob_ has {len(self.feature_log_prob_)} features and "
+                f"class_log_prior_ {len(prior)} classes, which do not fit X or each other."
             )
         return scored(X, tables, prior, labels=labels)
+
+    def _tables(self, n_classes: int) -> Tables | None:
+        """Return what scores are looked up in, made anew where that has changed; None for others.
+
+        Making it takes longer than some hundred rows.
+        """
+        parts = [*self.feature_log_prob_, *self._unseen]
+        contents = n_classes, [(part.shape, part.dtype, part.tobytes()) for part in parts]
+        kept = vars(self).get("_kept", [None])  # a list, shared with who goes on from here
+        made: tuple[Any, Tables | None] | None = kept[0]
+        if made is None or made[0] != contents:
+            both = zip(self.feature_log_prob_, self._unseen, strict=True)
+            found = [np.column_stack([logs, unseen]).T for logs, unseen in both]
+            fits = all(table.shape[1] == n_classes for table in found)
+            made = kept[0] = contents, tables_of(found, n_classes) if fits else None
+        return made[1]
+
+
+class Tables(NamedTuple):
+    """What stands for each category of each feature and class.
+
+    starts : (n_features + 1,) of int64, the row where each feature's begin
+    numbers : (n_rows, n_columns) of float64, the classes padded to whole vectors
+    """
+
+    starts: Array
+    numbers: Array
 
 
 def _starts(widths: Sequence[int], n_classes: int) -> Array:
@@ -279,32 +306,43 @@ def counted(
     return [part.reshape(-1, n_classes) for part in np.split(total, starts[1:-1])]
 
 
-def scored(X: Array, tables: list[Array], biases: Array, *, labels: bool) -> Array:
+def tables_of(tables: list[Array], n_classes: int) -> Tables:
+    """Return tables side by side.
+
+    Parameters
+    ----------
+    tables : list (n_features,) of ndarray (n_categories + 1, n_classes)
+        The last row of each is for categories that are not known.
+    """
+    starts = _starts([len(table) for table in tables], 1)
+    n_columns = -(-n_classes // lanes_of(np.float64)) * lanes_of(np.float64)
+    memory = np.zeros(starts[-1] * n_columns + 8)
+    first = -memory.ctypes.data // 8 % 8  # each category's numbers begin with a cache line
+    numbers = memory[first : first + starts[-1] * n_columns].reshape(-1, n_columns)
+    np.concatenate(tables, out=numbers[:, :n_classes])
+    return Tables(starts, numbers)
+
+
+def scored(X: Array, tables: Tables, biases: Array, *, labels: bool) -> Array:
     """Return the sum of what tables have for the categories of each row, plus the biases.
 
     Parameters
     ----------
     X : ndarray (n_samples, n_features) of whole numbers
-    tables : list (n_features,) of ndarray (n_categories + 1, n_classes)
-        The last row of each is for categories that are not known.
+    tables : Tables, of so many features and classes
     biases : ndarray (n_classes,) of float64
     labels : bool
         Whether the first class of the largest sum is wanted instead.
     """
     n_samples, n_classes = len(X), len(biases)
-    starts = _starts([len(table) for table in tables], 1)
-    n_columns = -(-n_classes // lanes_of(np.float64)) * lanes_of(np.float64)
-    memory = np.zeros(starts[-1] * n_columns + 8)
-    first = -memory.ctypes.data // 8 % 8  # each category's numbers begin with a cache line
-    table = memory[first : first + starts[-1] * n_columns].reshape(-1, n_columns)
-    np.concatenate(tables, out=table[:, :n_classes])
+    n_columns = tables.numbers.shape[1]
     scores = np.empty((0 if labels else n_samples, n_classes))
     found = np.empty(n_samples if labels else 0, np.int32)
     rows = max(16, _NUMBERS_A_TICKET // (X.shape[1] * n_columns))
     run_team(
         categories.category_scores,
         min(team_size(0.2 * X.size * n_columns), -(-n_samples // rows)),
-        readable(np.ascontiguousarray(X, dtype=np.int64)), table, starts, biases, rows,
-        new_state(), scores, found,
+        readable(np.ascontiguousarray(X, dtype=np.int64)), tables.numbers, tables.starts, biases,
+        rows, new_state(), scores, found,
     )  # fmt: skip
     return found if labels else scores

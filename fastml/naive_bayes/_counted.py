@@ -92,6 +92,18 @@ class ComplementNB(CountingNB, sklearn.naive_bayes.ComplementNB):  # type: ignor
         self.feature_all_ = self.feature_count_.sum(axis=0)
         super()._settle()
 
+    def _update_feature_log_prob(self, alpha: float) -> None:
+        # Sums of the classes before and after: all less one's own would leave, of a rare class
+        # beside a heavy one or of the smoothing, what rounding has left.
+        others = np.zeros_like(self.feature_count_)
+        others[1:] += np.cumsum(self.feature_count_[:-1], axis=0)
+        others[:-1] += np.cumsum(self.feature_count_[:0:-1], axis=0)[::-1]
+        smoothed = others + alpha
+        logged = np.log(smoothed / smoothed.sum(axis=1, keepdims=True))
+        self.feature_log_prob_ = (
+            logged / logged.sum(axis=1, keepdims=True) if self.norm else -logged
+        )
+
     def _coefficients(self) -> tuple[Array, Array]:
         alone = len(self.classes_) == 1
         bias = self.class_log_prior_ if alone else np.zeros(len(self.classes_))

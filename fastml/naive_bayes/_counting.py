@@ -172,8 +172,8 @@ def score_dense(X: Array, W: Array, b: Array, threshold: float, *, labels: bool)
     decisions = np.zeros(-(-n_samples // rows), np.int64)
     likelihoods = np.empty((0 if labels else n_samples, n_classes))
     found = np.empty(n_samples if labels else 0, np.int32)
-    as_they_are = X.dtype == np.float64 and threshold != threshold
-    sources = X, X.reshape(-1) if as_they_are else np.empty(0)
+    flat = X.reshape(-1) if X.dtype.kind == "f" else np.empty(0)
+    sources = X, flat[: flat.size if threshold != threshold else 0]  # numbers as they are
     run_team(
         linear.linear_scores, min(team_size(0.1 * n_samples * work), len(decisions)),
         sources, np.concatenate(parts), readable(W), readable(b), threshold, rows, new_state(),

@@ -10,11 +10,13 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..core.classes import check_classes, name_classes
+from ..core.documentation import filled
 from ..core.estimator import as_of_now, take_plain
 from ..core.validation import Array, check_compressed, check_finite, check_sparse, check_weight_sum
 from ..data import Blocks, Table
 from ..execution import Plan, over_blocks, set_features
 from ._counting import NUMBERS, add_sparse, compressed, counted, kind, score_dense, score_sparse
+from ._documentation import PREDICT
 from ._fitting import FitsInPieces
 from ._moments import block_rows
 from ._passes import counts_of
@@ -124,36 +126,29 @@ class CountingNB(FitsInPieces):
         raise NotImplementedError
 
     @over_blocks
+    @filled(**PREDICT)
     def predict(self, X: ArrayLike) -> Array:
         """Return the likeliest class of each row.
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} (n_samples, n_features)
-            The rows.
+        {rows}
 
         Returns
         -------
         labels : ndarray (n_samples,)
             What float64 sums in the order of the features give; the first class on ties.
 
-        Raises
-        ------
-        TypeError, ValueError
-            On bad input, in scikit-learn's words.
+        {raises}
         """
         self = as_of_now(self)
         labels = self._scores(X, labels=True)
         return name_classes(self.classes_, labels, len(self.feature_log_prob_))
 
     @over_blocks
+    @filled(**PREDICT)
     def predict_joint_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the joint probability of each row and class.
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} (n_samples, n_features)
-            The rows.
+        {rows}
 
         Returns
         -------

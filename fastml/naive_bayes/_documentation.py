@@ -1,8 +1,8 @@
-"""What the docstrings of the estimators of counts and categories share, written once."""
+"""What the docstrings of the naive Bayes estimators share, written once."""
 
 from __future__ import annotations
 
-#: The type of each parameter, and what it means.
+#: The type of each parameter of the estimators of counts and categories, and what it means.
 PARAMETERS = {
     "alpha": ("float or array-like (n_features,)", "What is added to every count."),
     "force_alpha": ("bool", "Whether an ``alpha`` below 1e-10 is taken as it is."),
@@ -34,4 +34,40 @@ ATTRIBUTES = {
         "Only when X has feature names that are all strings.",
     ),
     "computed_by_": ("str", "'fastml'."),
+}
+#: What every fit says of targets and weights, and of what it returns and raises.
+FIT = {
+    "targets": """\
+y : array-like (n_samples,)
+    Each row's class.
+""",
+    "weights": """\
+sample_weight : array-like (n_samples,), default=None
+    Each row's weight; one by default.
+""",
+    "results": """\
+Returns
+-------
+self : estimator
+
+Raises
+------
+TypeError, ValueError
+    On bad input, in scikit-learn's words; the estimator is then as it was.
+""",
+}
+#: What every prediction says of the rows, and of what it raises.
+PREDICT = {
+    "rows": """\
+Parameters
+----------
+X : {array-like, sparse matrix} (n_samples, n_features)
+    The rows; compressed sparse ones for counts.
+""",
+    "raises": """\
+Raises
+------
+TypeError, ValueError
+    On bad input, in scikit-learn's words.
+""",
 }

@@ -11,12 +11,14 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
 from ..core.classes import number_classes
+from ..core.documentation import filled
 from ..core.estimator import as_of_now, fitted_at_once
 from ..core.parameters import ParametersMixin
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array
 from ..data import Table
 from ..execution import over_blocks, table_of
+from ._documentation import FIT, PREDICT
 
 #: Fitted numbers that are finite, and those that may be the logarithm of zero.
 _SUMS = ("class_count_", "feature_count_", "theta_", "var_", "class_prior_")
@@ -49,6 +51,7 @@ class FitsInPieces(ParametersMixin):
         raise NotImplementedError
 
     @fit_context(prefer_skip_nested_validation=True)
+    @filled(**FIT)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model of each class.
 
@@ -57,19 +60,10 @@ class FitsInPieces(ParametersMixin):
         X : {array-like, sparse matrix} (n_samples, n_features)
             The rows; compressed sparse ones for counts.  For Gaussians float32 stays float32 and
             other types become float64; categories are whole numbers from 0 on.
-        y : array-like (n_samples,)
-            Each row's class.
-        sample_weight : array-like (n_samples,), default=None
-            Each row's weight; one by default.
+        {targets}
+        {weights}
 
-        Returns
-        -------
-        self : estimator
-
-        Raises
-        ------
-        TypeError, ValueError
-            On bad input, in scikit-learn's words; the estimator is then as it was.
+        {results}
         """
         table = None if self._fit_table is None else table_of(self, X, y, sample_weight)
         with fitted_at_once(self) as twin:
@@ -85,6 +79,7 @@ class FitsInPieces(ParametersMixin):
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
+    @filled(**FIT)
     def partial_fit(
         self,
         X: ArrayLike,
@@ -102,21 +97,12 @@ class FitsInPieces(ParametersMixin):
         ----------
         X : {array-like, sparse matrix} (n_samples, n_features)
             The rows, as for :meth:`fit`.
-        y : array-like (n_samples,)
-            Each row's class.
+        {targets}
         classes : array-like (n_classes,), default=None
             All classes that may occur; needed in the first call.
-        sample_weight : array-like (n_samples,), default=None
-            Each row's weight; one by default.
+        {weights}
 
-        Returns
-        -------
-        self : estimator
-
-        Raises
-        ------
-        TypeError, ValueError
-            On bad input, in scikit-learn's words; the estimator is then as it was.
+        {results}
         """
         with fitted_at_once(self) as twin:
             first = _check_partial_fit_first_call(twin, classes)
@@ -149,13 +135,11 @@ class FitsInPieces(ParametersMixin):
         return likelihoods
 
     @over_blocks
+    @filled(**PREDICT)
     def predict_joint_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the joint probability of each row and class.
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} (n_samples, n_features)
-            The rows.
+        {rows}
 
         Returns
         -------
@@ -167,13 +151,11 @@ class FitsInPieces(ParametersMixin):
         return np.asarray(self._joint_log_likelihood(self._check_X(X)))
 
     @over_blocks
+    @filled(**PREDICT)
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of the probability of each class for each row.
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} (n_samples, n_features)
-            The rows.
+        {rows}
 
         Returns
         -------
@@ -186,13 +168,11 @@ class FitsInPieces(ParametersMixin):
         return np.asarray(joint - np.log(np.exp(joint).sum(axis=1, keepdims=True)))
 
     @over_blocks
+    @filled(**PREDICT)
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of each class for each row.
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} (n_samples, n_features)
-            The rows.
+        {rows}
 
         Returns
         -------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -9,14 +10,16 @@ import numpy as np
 import sklearn.naive_bayes
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ..core.classes import check_classes, name_classes
-from ..core.estimator import as_of_now, samples
-from ..core.validation import Array, check_finite, check_weight_sum, readable
+from ..core.documentation import filled
+from ..core.estimator import as_of_now, samples, samples_and_targets
+from ..core.validation import Array, check_finite, check_weight_sum
 from ..data import Blocks, Table
 from ..execution import Plan, over_blocks, set_features
 from ..kernels.naive_bayes import gaussian
+from ._documentation import PREDICT
 from ._fitting import FitsInPieces
 from ._likelihood import (
     Prepared,
@@ -78,8 +81,8 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
     array([0, 1])
     """
 
-    #: What labels were last decided by, for each type of X, and the numbers it was made of.
-    _kept: dict[Any, tuple[Any, Prepared | None]]
+    #: What was last made of the Gaussians, by what it is, and the numbers it was made of.
+    _kept: dict[Any, tuple[Any, Any]]
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "priors": ["array-like", None],
@@ -89,18 +92,18 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
     def _checked_rows(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> tuple[Array, Array, Array]:
-        data, targets = validate_data(
-            self, X, y, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False
+        data, targets = samples_and_targets(
+            self, X, y, reset=reset, finite=False, multi_output=False
         )
         check_classes(targets)
         if sample_weight is None:  # what is not finite is seen in the moments
-            return readable(data), targets, _ALL_ONES
+            return data, targets, _ALL_ONES
         check_finite(data, "X", type(self).__name__)
         weights = _check_sample_weight(
             sample_weight, data, dtype=np.float64, ensure_non_negative=True, copy=True
         )
         check_weight_sum(weights)
-        return readable(data), targets, weights
+        return data, targets, weights
 
     def _plan(self, X: Blocks) -> Plan:
         """Return what a fit of blocks does with rows; of two classes, for how many is not known."""
@@ -160,13 +163,11 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
     # --- prediction ------------------------------------------------------------------------
 
     @over_blocks
+    @filled(**PREDICT)
     def predict(self, X: ArrayLike) -> Array:
         """Return the likeliest class of each row.
 
-        Parameters
-        ----------
-        X : array-like (n_samples, n_features)
-            The rows.
+        {rows}
 
         Returns
         -------
@@ -174,10 +175,7 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
             What the definition gives in float64, for float32 too; the first class on ties.  Of a
             row so far away that its squares leave float64, the squares are compared scaled.
 
-        Raises
-        ------
-        TypeError, ValueError
-            On bad input, in scikit-learn's words.
+        {raises}
         """
         self = as_of_now(self)
         if "classes_" not in vars(self):
@@ -193,29 +191,35 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
     def _check_X(self, X: ArrayLike) -> Array:  # noqa: N802 (scikit-learn's name)
         return samples(self, X)
 
-    def _model(self) -> gaussian.Gaussians | None:
-        """Return the fitted Gaussians as kernels take them, copied and checked at every call.
-
-        None where a variance is not positive, which has no density, or a mean not finite.
-        """
-        return gaussians([getattr(self, name) for name in _FITTED], self._shape())
-
     def _shape(self) -> tuple[int, int]:
         return len(self.classes_), self.n_features_in_
 
+    def _model(self) -> gaussian.Gaussians | None:
+        """Return the fitted Gaussians as kernels take them, copied and checked.
+
+        None where a variance is not positive, which has no density, or a mean not finite.
+        """
+        found: gaussian.Gaussians | None = self._made("model", lambda model: model)
+        return found
+
     def _prepared(self, dtype: Any) -> Prepared | None:
-        """Return what labels are decided by, as :meth:`_model`, made anew where that has changed.
+        """Return what labels of rows of a type are decided by, or None, as :meth:`_model`."""
+        found: Prepared | None = self._made(dtype, lambda model: prepare(model, dtype))
+        return found
+
+    def _made(self, what: Any, make: Callable[[gaussian.Gaussians], Any]) -> Any:
+        """Return what is made of the Gaussians, made anew where the fitted numbers have changed.
 
         Making it takes longer than some hundred rows; seeing that it is the same, a microsecond.
         """
         arrays = [np.asarray(getattr(self, name)) for name in _FITTED]
         contents = [self._shape(), *((a.shape, a.dtype, a.tobytes()) for a in arrays)]
         kept = getattr(self, "_kept", {})
-        found = kept.get(dtype)
+        found = kept.get(what)
         if found is None or found[0] != contents:
             model = gaussians(arrays, self._shape())
-            found = contents, None if model is None else prepare(model, dtype)
-            kept[dtype] = found
+            found = contents, None if model is None else make(model)
+            kept[what] = found
         return found[1]
 
     def _comparable(self, likelihoods: Array, X: Any) -> Array:

@@ -115,6 +115,8 @@ class RunningMoments:
 
     def copy(self) -> Self:
         """Return an independent copy."""
+        if self._before is None and not self._blocks and self._unweighted is None:
+            return type(self)(*self._origins.shape)  # nothing to copy yet
         return copy.deepcopy(self)
 
     def start_from(self, weights: Array, means: Array, variance: Array) -> None:

@@ -29,6 +29,9 @@ _TICKETS, _LEAST_WORK, _MOST_WORK = 32, 1 << 20, 1 << 33
 _FEW_WIDE_QUERIES = 32
 #: Numbers kept for candidates of one round of queries.
 _KEPT = 1 << 22
+#: Queries times rows up to which rows within a radius are written as they are found, with room for
+#: all of them, and not counted first.
+_WRITTEN_AT_ONCE = 1 << 20
 
 
 class Base(NamedTuple):
@@ -359,16 +362,22 @@ def within(base: Base, queries: Array, radii: Array, squared: bool) -> tuple[Arr
     limits, rows = np.array(radii, dtype=np.float64), readable(base.X)
     members = min(team_size(0.1 * n_samples * wide.size), -(-n_queries // radius.BATCH))
     counts, starts = np.empty(n_queries, np.int64), np.zeros(n_queries + 1, np.int64)
-    distances, indices = np.empty(0), np.empty(0, np.int64)
-    run_team(
-        radius.rows_within, members,
-        wide, rows, limits, squared, base.sizes, indices, new_state(), counts, distances, indices,
-    )  # fmt: skip
+
+    def visit(places: Array, size: int) -> tuple[Array, Array]:
+        distances, indices = np.empty(size), np.empty(size, np.int64)
+        run_team(
+            radius.rows_within, members,
+            wide, rows, limits, squared, base.sizes, places, new_state(),
+            counts, distances, indices,
+        )  # fmt: skip
+        return distances, indices
+
+    if n_queries * n_samples <= _WRITTEN_AT_ONCE:
+        found = visit(np.arange(n_queries, dtype=np.int64) * n_samples, n_queries * n_samples)
+        there = np.arange(n_samples) < counts[:, None]
+        distances, indices = (each.reshape(there.shape)[there] for each in found)
+        np.cumsum(counts, out=starts[1:])
+        return distances, indices, starts
+    visit(np.empty(0, np.int64), 0)
     np.cumsum(counts, out=starts[1:])
-    distances, indices = np.empty(starts[-1]), np.empty(starts[-1], np.int64)
-    run_team(
-        radius.rows_within, members,
-        wide, rows, limits, squared, base.sizes, starts[:-1].copy(), new_state(),
-        counts, distances, indices,
-    )  # fmt: skip
-    return distances, indices, starts
+    return *visit(starts[:-1].copy(), int(starts[-1])), starts

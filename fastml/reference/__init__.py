@@ -25,6 +25,7 @@ from .neighbors import (
     weighted_mean,
 )
 from .neural_network import (
+    activation_derivative,
     binary_cross_entropy,
     cross_entropy,
     dense_backward,
@@ -44,6 +45,7 @@ from .neural_network import (
 )
 
 __all__ = [
+    "activation_derivative",
     "binary_cross_entropy",
     "cosine_distances",
     "cross_entropy",

@@ -100,7 +100,19 @@ def _activate(z: Array, activation: str) -> Array:
     return z
 
 
-def _derivative_from_activation(a: Array, activation: str) -> Array:
+def activation_derivative(a: Array, activation: str) -> Array:
+    """Return h'(z) elementwise from a = h(z): a layer keeps what it put out, not what it took in.
+
+    Parameters
+    ----------
+    a : array of any shape
+    activation : 'identity', 1; 'logistic', a (1 - a); 'relu', 1 where a > 0, else 0; 'tanh', 1 - a²
+
+    Source: *Pattern Recognition and Machine Learning*, equations 4.88 and 5.59.
+
+    >>> activation_derivative(np.array([0.5, 1.0]), "logistic")
+    array([0.25, 0.  ])
+    """
     if activation == "logistic":
         return np.asarray(a * (1 - a))
     if activation == "relu":
@@ -157,7 +169,7 @@ def hidden_delta(delta: Array, W: Array, a: Array, *, activation: str = "logisti
     >>> hidden_delta(np.array([[2.0]]), np.array([[1.0], [-1.0]]), np.array([[0.5, 0.5]]))
     array([[ 0.5, -0.5]])
     """
-    return np.asarray((delta @ W.T) * _derivative_from_activation(a, activation))
+    return np.asarray((delta @ W.T) * activation_derivative(a, activation))
 
 
 def dense_backward(

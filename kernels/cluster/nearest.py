@@ -24,10 +24,10 @@ from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import finish_ticket, take_ticket
 from ..ops.certify import NOT_FINITE, decide_again, needed_lead
 from ..ops.exact import nearest_point, squared_distance
-from ..ops.pack import consecutive_rows, rows_per_block
+from ..ops.pack import FEW_FEATURES, consecutive_rows, rows_per_block
 from ..ops.scratch import copy_elements
 from ..tile import any_not_greater, store, store_indices
-from .scores import FEW_FEATURES, panel_work, score_consecutive, score_few_features
+from .scores import panel_work, score_consecutive, score_few_features
 
 
 @kernel

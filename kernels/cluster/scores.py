@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel
+from ..machine.jit import allocating_kernel, inlined_kernel, inner_kernel
 from ..ops.pack import (
     LONG_ROW,
     consecutive_rows,
-    pack_panel,
+    pack_few_features,
     pack_rows,
     panel_size,
     rows_per_block,
@@ -46,8 +46,6 @@ from ..tile import (
 _FEATURES_AS_THEY_LIE, _FEATURES_A_CENTER = 64, 8
 #: Rows that are taken as they lie at once; panels hold whole groups of them.
 _ROWS = SIDE // 2 * 2
-#: Up to so many features :func:`pack_panel` asks for memory itself, and better.
-FEW_FEATURES = 8
 #: Products of packed rows added to one sum: sums of sums round less, see ``ops.certify``.
 _PRODUCTS_AT_ONCE = 128
 
@@ -113,7 +111,7 @@ def roundings(points, pitch):
     return count
 
 
-@inner_kernel
+@inlined_kernel
 def score_rows(X, rows, first, soon, last, centers, panel):
     """Score rows, gathered by number, against all centres.
 
@@ -136,7 +134,7 @@ def score_rows(X, rows, first, soon, last, centers, panel):
     return _score_as_they_lie(X, rows, first, centers, panel)
 
 
-@inner_kernel
+@inlined_kernel
 def score_few_features(X, first, last, rows, centers, panel):
     """Score rows first, first + 1, ..., repeating ``last``, of few features, as :func:`score_rows`.
 
@@ -144,11 +142,11 @@ def score_few_features(X, first, last, rows, centers, panel):
     ----------
     rows : OUT, of a PanelWork
     """
-    pack_panel(X, first, last, rows, panel, 0)
+    pack_few_features(X, first, last, rows, panel, 0)
     return score_panel(panel, centers, X, rows, 0, 0)
 
 
-@inner_kernel
+@inlined_kernel
 def score_consecutive(X, first, last, rows, centers, panel):
     """Score rows first, first + 1, ..., repeating ``last``, as :func:`score_rows` does.
 
@@ -218,7 +216,7 @@ def _ask_for_part(X, rows, soon, last, part, n_parts):
             prefetch(X, rows[i], p)
 
 
-@inner_kernel
+@inlined_kernel
 def score_panel(panel, centers, X, rows, soon, last):
     """Score a packed panel of samples against all centres, as :func:`score_rows` does.
 

@@ -64,7 +64,13 @@ def _plainly(function: Callable[..., Any]) -> Any:
             config.CACHE_DIR = before
 
 
-def _compiled(function: Callable[..., Any], *, memory: bool = False, inner: bool = False) -> Any:
+def _compiled(
+    function: Callable[..., Any],
+    *,
+    memory: bool = False,
+    inner: bool = False,
+    inlined: bool = False,
+) -> Any:
     if config.DISABLE_JIT:
         return numba.njit(function)
     if plain_reason():
@@ -76,6 +82,7 @@ def _compiled(function: Callable[..., Any], *, memory: bool = False, inner: bool
         options |= private.WITHOUT_MEMORY
     if inner:
         options |= private.WITHOUT_WRAPPER
+    options["forceinline"] = inlined  # said to all: what is not said is taken over from the caller
     return private.adapt(numba.njit(**options)(function), function, inner=inner)
 
 
@@ -99,6 +106,15 @@ def inner_kernel(function: Callable[..., Any]) -> Any:
     Without the wrapper Python calls, which costs a tenth of the compilation.
     """
     return _compiled(function, inner=True)
+
+
+def inlined_kernel(function: Callable[..., Any]) -> Any:
+    """Compile ``function`` as :func:`inner_kernel` does, into the function that calls it.
+
+    For what takes about as long as handing over its arguments, an array of two dimensions being
+    seven, and has few callers: every one of them gets a copy.
+    """
+    return _compiled(function, inner=True, inlined=True)
 
 
 def allocating_kernel(function: Callable[..., Any]) -> Any:

@@ -8,6 +8,12 @@ m_p = max over c of |W_cp|, u = 2^-53 and g = 1.01 (d + 3) u (Higham, "Accuracy 
 Numerical Algorithms", 2nd ed., 2002, section 3.1).  Where the best does not lead by more than both
 may be off, twice, the row is decided again; a row with NaN or infinity never leads, and is caught
 there.
+
+Of two classes one sum is enough, b_1 - b_0 + sum over p of x_p (W_1p - W_0p).  The differences are
+rounded, |W_1p - W_0p| <= 2 m_p, and the sum of d + 1 such terms is off by at most
+2 (d + 3) u (sum |x_p| m_p + |b|) with that, to first order; the two of the definition by
+2 (d + 1) u (...).  Together that is less than the 4 g (...) which any lead must exceed.  What is
+lost where numbers fall below the normal range, 2^-1074 an operation, is less than 4 g _TINY.
 """
 
 from __future__ import annotations
@@ -29,21 +35,26 @@ from ..tile import (
     lanes,
     largest_column,
     load,
-    load_square,
+    load_as,
     multiply_add,
     prefetch_far,
     rank1,
+    select,
     store,
     store_indices,
     transpose,
 )
+from ..tile.shape import lanes_of
 
 #: What ``decisions`` holds for a block in which a row was not finite.
 NOT_FINITE = -1
 #: Classes scored at a time: their sums stay in registers.  The last ones may be two.
 CLASSES, PAIR = 4, 2
-#: Rows scored at a time where features are along the lanes.
-ROWS = 4
+LANES = lanes_of(np.float64)
+#: Rows scored at a time where features are along the lanes; their sums fill whole vectors.
+ROWS = max(4, LANES)
+#: Far below what errors are compared with, far above what numbers near zero lose.
+_TINY = 2.0**-960
 #: So far ahead the memory of rows is asked for.
 _BYTES_AHEAD = 1 << 14
 
@@ -89,13 +100,19 @@ def widen_rows(X, first, last, threshold, wide):
 
 
 @inner_kernel
-def pack_wide(wide, n_features, panel):
-    """Write rows as a panel, (n_features, rows); ``wide`` goes on for a vector beyond the rows."""
+def pack_rows(rows, at, n_features, panel):
+    """Write rows as a panel, (n_features, rows), of float64.
+
+    Parameters
+    ----------
+    rows : IN rows and a vector beyond, flat, floats; the first begins at element ``at``
+    n_features : int
+    panel : OUT flat
+    """
     height = rows_per_block(panel)
-    width = lanes(panel)
-    for p in range(0, n_features, width):
-        for i in range(0, height, width):
-            square = load_square(wide, i * n_features + p, n_features)
+    for p in range(0, n_features, LANES):
+        for i in range(0, height, LANES):
+            square = load_as(panel, rows, at + i * n_features + p, n_features, 1, LANES)
             store(panel, p * height + i, height, transpose(square))
 
 
@@ -146,7 +163,7 @@ def bound_sums(panel, n_features, parameters):
 
 @inner_kernel
 def score_panel(panel, n_features, n_columns, parameters, scores):
-    """Score a panel's rows; return the best score, its class, and the second best (tiles).
+    """Score a panel's rows; return the best class of each and by how much it leads (tiles).
 
     Parameters
     ----------
@@ -172,64 +189,66 @@ def score_panel(panel, n_features, n_columns, parameters, scores):
         if scores.size > 0:
             store(scores, c * height, height, pair)
         best, index, second = largest_column(pair, c, best, index, second)
-    return best, index, second
+    return index, best - second
 
 
 @inner_kernel
 def spread_pair(parameters, n_features, table):
-    """Write m and the weights of two classes with features along the lanes, padded with zeros.
+    """Write m and what two classes differ by with features along the lanes, padded with zeros.
 
     Parameters
     ----------
     parameters : IN flat, see ``linear_scores``
-    table : OUT (3 * pitch,) flat
+    table : OUT (2 * pitch + 1,) flat: m, W_1p - W_0p, and b_1 - b_0
+
+    Returns
+    -------
+    bool : whether all differences of weights are finite
     """
-    pitch = table.size // (1 + PAIR)
+    pitch = table.size // 2
+    sum_of_zeros = 0.0
     for p in range(n_features):
+        at = n_features + PAIR + p * PAIR
         table[p] = parameters[p]
-        for c in range(PAIR):
-            table[(1 + c) * pitch + p] = parameters[n_features + PAIR + p * PAIR + c]
+        table[pitch + p] = parameters[at + 1] - parameters[at]
+        sum_of_zeros += table[pitch + p] * 0.0
+    table[2 * pitch] = parameters[n_features + 1] - parameters[n_features]
+    return sum_of_zeros == 0.0
 
 
 @inner_kernel
-def score_pair(wide, n_features, table, parameters, sums):
+def score_pair(rows, at, n_features, table, sums):
     """Score rows against two classes with features along the lanes: no row need be packed.
 
     What is loaded past the last feature is the next row's, times zero.
 
     Parameters
     ----------
-    wide : IN rows and a vector beyond, flat, see ``widen_rows``
+    rows : IN rows and a vector beyond, flat, floats; the first begins at element ``at``
     table : IN see ``spread_pair``
-    sums : OUT (3 * rows,) flat
+    sums : OUT (2 * rows,) flat
 
     Returns
     -------
-    tiles : the best score, its class, the second best, and the sums of |x_p| m_p
+    tiles : the class of each row, by how much it leads, and the sums of |x_p| m_p
     """
-    height = rows_per_block(wide)
-    pitch = table.size // (1 + PAIR)
-    for i in range((1 + PAIR) * height):
+    height = rows_per_block(sums)
+    pitch = table.size // 2
+    for i in range(2 * height):
         sums[i] = 0.0
     for i in range(0, height, ROWS):
-        at = i * n_features
-        bound = fill(wide, 0.0, 1, ROWS)
-        sum0 = fill(wide, 0.0, 1, ROWS)
-        sum1 = fill(wide, 0.0, 1, ROWS)
-        for p in range(0, n_features, lanes(wide)):
-            x = load(wide, at + p, n_features, 1, ROWS)
+        first = at + i * n_features
+        bound = fill(table, 0.0, 1, ROWS)
+        lead = fill(table, 0.0, 1, ROWS)
+        for p in range(0, n_features, lanes(table)):
+            x = load_as(table, rows, first + p, n_features, 1, ROWS)
             bound = multiply_add(absolute(x), load(table, p, 0, 1, ROWS), bound)
-            sum0 = multiply_add(x, load(table, pitch + p, 0, 1, ROWS), sum0)
-            sum1 = multiply_add(x, load(table, 2 * pitch + p, 0, 1, ROWS), sum1)
+            lead = multiply_add(x, load(table, pitch + p, 0, 1, ROWS), lead)
         add_lane_sums(sums, i, 0, bound, 1, ROWS)
-        add_lane_sums(sums, height + i, 0, sum0, 1, ROWS)
-        add_lane_sums(sums, 2 * height + i, 0, sum1, 1, ROWS)
-    scores = load(sums, height, height, VECTORS, PAIR)
-    scores = scores + broadcast(parameters, n_features, 1, VECTORS, PAIR)
-    best = fill(wide, -np.inf, VECTORS, 1)
-    second = fill(wide, -np.inf, VECTORS, 1)
-    best, index, second = largest_column(scores, 0, best, indices(wide, 0, VECTORS), second)
-    return best, index, second, load(sums, 0, height, VECTORS, 1)
+        add_lane_sums(sums, height + i, 0, lead, 1, ROWS)
+    lead = load(sums, height, 0, VECTORS, 1) + broadcast(table, 2 * pitch, 0, VECTORS, 1)
+    label = select(lead > 0.0, indices(sums, 1, VECTORS), indices(sums, 0, VECTORS))
+    return label, absolute(lead), load(sums, 0, 0, VECTORS, 1)
 
 
 @inner_kernel
@@ -297,7 +316,8 @@ def linear_scores(
     Parameters
     ----------
     sources : IN tuple of X (n_samples, n_features) of any type of numbers, in C order, and its
-        elements, (n_samples * n_features,), where they are float64 and count as they are; else (0,)
+        elements, (n_samples * n_features,), where they are floats and count as they are; else (0,)
+        of a type of floats
     parameters : IN flat float64: m of the module's bound; the biases of the classes, -inf where
         they pad an even number; for every four classes (or the last two), feature by feature, W
     W, b : IN (n_classes, n_features) and (n_classes,) float64
@@ -319,11 +339,10 @@ def linear_scores(
     panel = aligned_zeros(W, (features + 2) * height)
     scores = aligned_zeros(W, n_columns * height if likelihoods.shape[0] > 0 else 0)
     short = np.empty(height, np.int32)
+    table = aligned_zeros(W, 2 * features + 1)
     paired = n_columns == PAIR and likelihoods.shape[0] == 0
-    table = aligned_zeros(W, (1 + PAIR) * features)
-    if paired:
-        spread_pair(parameters, n_features, table)
-    largest = 0.0
+    paired = paired and spread_pair(parameters, n_features, table)
+    largest = _TINY
     for c in range(n_classes):
         if abs(b[c]) < np.inf:
             largest = max(largest, abs(b[c]))
@@ -337,17 +356,22 @@ def linear_scores(
         decided = 0
         for first in range(start, stop, height):
             count = min(height, stop - first)
-            ask_for(X, first * n_features, height * n_features)
-            rows, finite = wide, True
-            if (first + height) * n_features + lanes(W) <= flat.size:  # and a vector beyond
-                rows = flat[first * n_features : (first + height) * n_features + lanes(W)]
-            else:
-                finite = widen_rows(X, first, stop - 1, threshold, wide)
+            at = first * n_features
+            ask_for(X, at, height * n_features)
+            # Rows with a vector beyond them are read where they lie.
+            there = at + height * n_features + lanes(W) <= flat.size
+            finite = there or widen_rows(X, first, stop - 1, threshold, wide)
             if paired:
-                best, index, second, bound = score_pair(rows, n_features, table, parameters, panel)
+                if there:
+                    index, lead, bound = score_pair(flat, at, n_features, table, panel)
+                else:
+                    index, lead, bound = score_pair(wide, 0, n_features, table, panel)
             else:
-                pack_wide(rows, n_features, panel)
-                best, index, second = score_panel(panel, n_features, n_columns, parameters, scores)
+                if there:
+                    pack_rows(flat, at, n_features, panel)
+                else:
+                    pack_rows(wide, 0, n_features, panel)
+                index, lead = score_panel(panel, n_features, n_columns, parameters, scores)
                 bound = bound_sums(panel, n_features, parameters)
             if likelihoods.shape[0] > 0:
                 for i in range(count):
@@ -355,14 +379,15 @@ def linear_scores(
                         likelihoods[first + i, c] = scores[c * height + i]
             if labels.size > 0:
                 store_indices(short, 0, index)
-                lead = best - second
                 needed = (bound + largest) * error
                 again = 0
                 if any_not_greater(lead, needed):
+                    if there:
+                        widen_rows(X, first, stop - 1, threshold, wide)
                     # The panel is done with: its first rows hold the leads and what they need.
                     store(panel, 0, 0, lead)
                     store(panel, height, 0, needed)
-                    again = decide_again(rows, count, W, b, panel, short)
+                    again = decide_again(wide, count, W, b, panel, short)
                 if again == NOT_FINITE or not finite:
                     decided = NOT_FINITE
                     break

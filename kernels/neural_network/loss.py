@@ -22,8 +22,9 @@ from ..ops.elementwise import (
 from ..ops.pack import rows_per_block
 from ..tile import fill, lane_sum, lanes, load, maximum, multiply_add, store
 
-#: Codes of the activations only an output layer has; the others are in ``ops.activation``.
-SOFTMAX, EXPONENTIAL = 4, 5
+#: Codes of the activations only an output layer has; the others are in ``ops.activation``, and
+#: have the numbers below.
+SOFTMAX, EXPONENTIAL = 100, 101
 
 
 @inner_kernel

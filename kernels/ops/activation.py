@@ -6,7 +6,7 @@ from ..machine.jit import inner_kernel
 from ..tile import VECTORS, fill, lanes, load, maximum, select_less, store
 from .elementwise import hyperbolic_tangent, sigmoid
 
-#: Codes of the activation functions, as kernels know them.
+#: Codes of the activation functions, as kernels know them; from 100 on are those of output layers.
 IDENTITY, LOGISTIC, RELU, TANH = 0, 1, 2, 3
 
 

@@ -1,6 +1,7 @@
 """Exponential, logarithm, hyperbolic tangent, sigmoid and softplus on tiles; sigmoid on arrays.
 
-Accuracy is stated in units in the last place (ULP) of the correctly rounded result.
+Accuracy is stated in units in the last place (ULP) of the correctly rounded result, with fused
+multiply-adds and without, unless something else is said.
 Polynomials are minimax fits (Remez exchange) of the stated quotient on the reduced
 range; the relative error of the fit stands beside each.
 """
@@ -76,7 +77,11 @@ def _fraction(r, q):
 
 @inner_kernel
 def decaying_exponential(x):
-    """Return exp(x) for x <= 0, within 1 ULP; zero where that is below the normal numbers."""
+    """Return exp(x) for x <= 0, within 1 ULP; zero where that is below the normal numbers.
+
+    Within 1.25 ULP without fused multiply-adds: r, r**2 q + r and its factor are then rounded once
+    more.
+    """
     n, r, q = _reduced(x)
     smallest = _SMALLEST_SINGLE if is_single(x) else _SMALLEST_DOUBLE
     return select_less(x, smallest, 0.0, scale_by_power_of_two(_fraction(r, q), n))
@@ -86,6 +91,7 @@ def decaying_exponential(x):
 def exponential(x):
     """Return exp(x), within 1 ULP; zero where that is below the normal numbers, or infinite.
 
+    Within 1.25 ULP without fused multiply-adds, as :func:`decaying_exponential`.
     The power of two is multiplied in by halves: at either end it is no normal number.
     """
     n, r, q = _reduced(x)

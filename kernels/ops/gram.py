@@ -10,16 +10,19 @@ A panel is float64, or float32 for wide float32 rows: then products are summed i
 ``CHUNK_ROWS`` rows only, and these sums in float64.  Blocks of rows are summed over the fixed tree
 of :mod:`.sums`.
 
-Multiply-adds leave room for other work: while one small panel is multiplied, the next is packed, a
-row of a strip at every step, from memory that was asked for a panel earlier.
+Multiply-adds leave room for other work: while the rows of a small panel are used for the last time,
+those of the next are packed in their place, from memory that was asked for a panel earlier.
 
 Sums lie in squares as wide as a strip, those of strips i >= j only, in the order (0, 0), (1, 0),
-(1, 1), (2, 0), ...  In a square, entry (i, j) is at ``j * width + i``; above the diagonal of all
-there are no sums.  :func:`symmetric` makes a matrix of them.
+(1, 1), (2, 0), ...  In a square, entry (i, j) is at ``j * width + i``.  Those of a vector with
+itself are computed once (:mod:`..tile.turns`): lane i times lane i + k, counted round, is where
+entry (i, k) of theirs would be.  Above them on the diagonal there are no sums.  :func:`symmetric`
+makes a matrix of all.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,16 +30,29 @@ from numpy.typing import NDArray
 
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
-from ..tile import COLUMNS, VECTORS, add_as, fill, lanes, lanes_of, load, prefetch, rank1
+from ..tile import (
+    COLUMNS,
+    VECTORS,
+    add_as,
+    add_turns,
+    fill,
+    lanes,
+    lanes_of,
+    load,
+    no_half,
+    no_turns,
+    prefetch,
+    rank1,
+)
 from .scratch import aligned_zeros
 from .strips import (
     can_follow,
     columns_in_use,
     finish_strips,
-    first_features,
-    move_of,
+    hold_targets,
     pack_strips,
-    store_features,
+    store_in_strip,
+    strip_of,
     strip_width,
 )
 from .sums import add_block, take_total
@@ -58,70 +74,120 @@ def symmetric(sums: NDArray[Any], n_columns: int, panel_type: Any) -> NDArray[An
     """Return the symmetric matrix (n_columns, n_columns) whose squares these are."""
     width = VECTORS * lanes_of(panel_type)
     n_strips = n_columns // width
-    i, j = np.tril_indices(n_strips)
-    upper = sums.reshape(len(i), width, width)
-    lower = upper.transpose(0, 2, 1)
-    G = np.empty((n_strips, width, n_strips, width))
-    G[j, :, i, :] = upper
-    G[i, :, j, :] = lower
-    diagonal = np.tril(lower[i == j])
-    each = np.arange(n_strips)
-    G[each, :, each, :] = diagonal + np.tril(diagonal, -1).transpose(0, 2, 1)
-    return G.reshape(n_columns, n_columns)
+    G = np.empty((n_columns, n_columns))
+    squares = iter(sums.reshape(-1, width * width))
+    inside = _entries_of_a_strip(width)
+    for i in range(0, n_strips * width, width):
+        rows = slice(i, i + width)
+        for j in range(0, i, width):
+            columns = slice(j, j + width)
+            G[columns, rows] = next(squares).reshape(width, width)
+            G[rows, columns] = G[columns, rows].T
+        G[rows, rows] = next(squares)[inside]
+    return G
+
+
+@lru_cache(2)
+def _entries_of_a_strip(width: int) -> NDArray[Any]:
+    """Return where in its square each product (width, width) of a strip with itself is."""
+    size = width // VECTORS
+    row, column = np.indices((width, width))
+    i, j = np.maximum(row, column), np.minimum(row, column)
+    turn = (i - j) % size  # of j, to meet i; or else of i, to meet j
+    lane, turn = np.where(turn <= size // 2, j, i), np.minimum(turn, size - turn)
+    of_one = i // size == j // size
+    i, j = np.where(of_one, lane, i), np.where(of_one, j // size * size + turn, j)
+    return np.asarray(j * width + i)
 
 
 @inner_kernel
-def add_gram(panel, count, height, at, G, rows, following, other, packing):
+def add_gram(panel, count, height, at, G, rows, following, packing):
     """Add the Gram matrix of a panel's rows, entries i >= j, to float64 sums.
+
+    A strip is multiplied with itself last: its rows are then of no more use, and one after the
+    other makes room for one of those that follow.
 
     Parameters
     ----------
-    panel : IN, see ``strips``
+    panel : IN/OUT, see ``strips``
     count, height : int, rows in use, and those a strip has room for
     at : int, the first of the sums
     G : IN/OUT flat float64
     rows : IN Rows
     following : int, which of the rows comes next: its memory and that of the rows after it is asked
         for meanwhile
-    other : OUT where rows from ``following`` on are packed; ``panel`` itself where none are
-    packing : bool, whether as many rows as these are packed: as ``strips.can_follow`` says
+    packing : bool, whether as many rows as these are packed from there on: as
+        ``strips.can_follow`` says
     """
     n_lanes, width = lanes(panel), strip_width(panel)
     n_used = columns_in_use(rows)
-    wanted = following + count if packing else following
+    wanted, targets = following, rows.shift.size * height  # first targets stand behind a panel
+    if packing:
+        wanted += count
+        hold_targets(rows, following, count, panel, targets)
     line = 0
-    for si in range(0, n_used, width):
-        for sj in range(0, si + 1, width):
+    for sj in range(0, n_used, width):
+        for si in range(sj + width, n_used, width):
+            square = at + _place(si // width, sj // width) * width * width
             for chunk in range(0, count, CHUNK_ROWS):
                 n_rows = min(CHUNK_ROWS, count - chunk)
-                for j in range(0, min(width, n_used - sj), GRAM_COLUMNS):
+                for j in range(0, width, GRAM_COLUMNS):
                     left = si * height + chunk * width
                     right = sj * height + chunk * width + j
-                    to = at + j * width
-                    if si == sj and j >= n_lanes:  # above the diagonal: the second vector only
-                        _add_half(panel, left + n_lanes, right, n_rows, to + n_lanes, G)
-                    elif si + n_lanes >= n_used:  # the second vector is empty
-                        _add_half(panel, left, right, n_rows, to, G)
-                    else:
-                        tile = fill(panel, 0.0, VECTORS, GRAM_COLUMNS)
-                        if packing and sj == 0 and j == 0:
-                            inside, move = first_features(rows, si), move_of(rows, si)
-                            for r in range(n_rows):
-                                prefetch(rows.X, wanted + chunk + r, line)
-                                features = load(panel, left + r * width, 0, VECTORS, 1)
-                                tile = rank1(tile, features, panel, right + r * width, 1)
-                                store_features(
-                                    rows, following + chunk + r, si, inside, move,
-                                    other, left + r * width,
-                                )  # fmt: skip
-                        else:
-                            for r in range(n_rows):
-                                prefetch(rows.X, wanted + chunk + r, line)
-                                features = load(panel, left + r * width, 0, VECTORS, 1)
-                                tile = rank1(tile, features, panel, right + r * width, 1)
-                        add_as(G, to, width, tile)
-                        line = _next_line(rows.X, line, chunk + n_rows == count)
-            at += width * width
+                    if si + n_lanes >= n_used:  # the second vector is empty
+                        _add_half(panel, left, right, n_rows, square + j * width, G)
+                        continue
+                    tile = fill(panel, 0.0, VECTORS, GRAM_COLUMNS)
+                    for r in range(n_rows):
+                        prefetch(rows.X, wanted + chunk + r, line)
+                        features = load(panel, left + r * width, 0, VECTORS, 1)
+                        tile = rank1(tile, features, panel, right + r * width, 1)
+                    add_as(G, square + j * width, width, tile)
+                    line = _next_line(rows.X, line, chunk + n_rows == count)
+        square = at + _place(sj // width, sj // width) * width * width
+        for chunk in range(0, count, CHUNK_ROWS):
+            n_rows = min(CHUNK_ROWS, count - chunk)
+            left = sj * height + chunk * width
+            if sj + n_lanes >= n_used:
+                _add_turns(panel, left, n_rows, square, G)
+                continue
+            for v in range(VECTORS):
+                own, right = v * n_lanes, v * n_lanes // 2
+                turns, half = no_turns(panel), no_half(panel)
+                if packing and v == VECTORS - 1:
+                    strip = strip_of(rows, sj)
+                    for r in range(n_rows):
+                        prefetch(rows.X, wanted + r, line)
+                        first = left + r * width
+                        below = load(panel, first + n_lanes, 0, 1, 1)
+                        half = rank1(half, below, panel, first + right, 1)
+                        turns = add_turns(turns, below)
+                        store_in_strip(rows, following + r, strip, targets + r, panel, first)
+                else:
+                    for r in range(n_rows):
+                        prefetch(rows.X, wanted + chunk + r, line)
+                        first = left + r * width
+                        below = load(panel, first + n_lanes, 0, 1, 1)
+                        half = rank1(half, below, panel, first + right, 1)
+                        turns = add_turns(turns, load(panel, first + own, 0, 1, 1))
+                add_as(G, square + own * width + own, width, turns)
+                add_as(G, square + right * width + n_lanes, width, half)
+                line = _next_line(rows.X, line, chunk + n_rows == count)
+
+
+@inner_kernel
+def _place(i, j):
+    """Return the number of the square of strips i >= j."""
+    return i * (i + 1) // 2 + j
+
+
+@inner_kernel
+def _add_turns(panel, left, count, to, G):
+    width = strip_width(panel)
+    turns = no_turns(panel)
+    for r in range(count):
+        turns = add_turns(turns, load(panel, left + r * width, 0, 1, 1))
+    add_as(G, to, width, turns)
 
 
 @inner_kernel
@@ -156,8 +222,7 @@ def gram(rows, like, height, tickets, state, partials):
     partials : OUT (n_tickets, squares) float64
     """
     n_samples, n_columns = rows.X.shape[0], rows.shift.size
-    panel = aligned_zeros(like, n_columns * (height + 1))
-    other = aligned_zeros(like, n_columns * (height + 1))
+    panel = aligned_zeros(like, n_columns * (height + 1) + height)
     G = np.zeros(partials.shape[1])
     levels = np.empty((tickets.n_levels, G.size))
     full = np.zeros(tickets.n_levels, np.bool_)
@@ -183,8 +248,6 @@ def gram(rows, like, height, tickets, state, partials):
                 after = first + height
                 packed = count == height <= CHUNK_ROWS and after + height <= end
                 packed = packed and can_follow(rows, after, height)
-                add_gram(panel, count, height + 1, 0, G, rows, after, other, packed)
-                if packed:
-                    panel, other = other, panel
+                add_gram(panel, count, height + 1, 0, G, rows, after, packed)
             add_block(number, True, G, levels, full)
         take_total(levels, full, partials[ticket])

@@ -7,7 +7,7 @@ shuffling or selecting samples never copies the data.
 
 from __future__ import annotations
 
-from ..machine.jit import inner_kernel
+from ..machine.jit import inlined_kernel, inner_kernel
 from ..tile import (
     VECTORS,
     lanes,
@@ -23,6 +23,8 @@ from ..tile import (
 #: How far ahead of the panel at work the memory of consecutive rows is asked for, and the bytes of
 #: a row above which the processor foresees what comes.
 _BYTES_AHEAD, LONG_ROW = 4096, 512
+#: Features that are few: whole rows of two, four or eight are packed without being gathered.
+FEW_FEATURES = 8
 
 
 @inner_kernel
@@ -98,21 +100,31 @@ def pack_panel(X, first, last, rows, panel, panel_at):
     rows : OUT (rows,) working memory
     panel : OUT flat array, from element ``panel_at``
     """
+    n_features = X.shape[1]
+    if n_features <= FEW_FEATURES:
+        pack_few_features(X, first, last, rows, panel, panel_at)
+        return
+    ahead = 0
+    if X.strides[0] == n_features * X.itemsize <= LONG_ROW:
+        ahead = rows_per_block(X) * panels_ahead(X)
+    consecutive_rows(first, last, rows)
+    pack_rows(X, rows, 0, ahead, panel, panel_at)
+
+
+@inlined_kernel
+def pack_few_features(X, first, last, rows, panel, panel_at):
+    """Do what :func:`pack_panel` does for up to FEW_FEATURES features."""
     height = rows_per_block(X)
     n_features = X.shape[1]
     width = lanes(X)
-    ahead = 0
-    if n_features <= 8:
-        prefetch_panel(X, first)
-    elif X.strides[0] == n_features * X.itemsize <= LONG_ROW:
-        ahead = height * panels_ahead(X)
+    prefetch_panel(X, first)
     narrow = n_features < width and (n_features == 2 or n_features == 4 or n_features == 8)
     dense = X.strides[1] == X.itemsize and X.strides[0] == n_features * X.itemsize
     if not (narrow and dense and first + height - 1 <= last):
         consecutive_rows(first, last, rows)
-        pack_rows(X, rows, 0, ahead, panel, panel_at)
+        pack_rows(X, rows, 0, 0, panel, panel_at)
         return
-    # Few features: the rows of a panel are some whole vectors.
+    # The rows of a panel are some whole vectors.
     for i in range(0, height, width):
         at = (first + i) * n_features
         if n_features == 2:

@@ -16,6 +16,7 @@ import numpy as np
 from ..machine.jit import inner_kernel
 from ..tile import (
     VECTORS,
+    broadcast,
     fill,
     lanes,
     lanes_of,
@@ -25,6 +26,7 @@ from ..tile import (
     rows_below,
     select,
     store,
+    store_as,
 )
 
 #: How far ahead of the row at work memory is asked for.
@@ -38,7 +40,8 @@ class Rows(NamedTuple):
     """Rows as kernels pack them, made by :meth:`of`.
 
     X : (n_samples, n_features) float32 or float64
-    Y : (n_samples, n_targets) float64, C-contiguous; n_targets may be 0
+    Y : (n_samples, n_targets) float64, or float32 beside float32 features, C-contiguous; n_targets
+        may be 0
     roots : (n_samples,) float64 square roots of weights, or (0,) for weights of one
     shift : (n_columns,) of the panels' type, subtracted from features and targets; n_columns is the
         width of whole strips
@@ -79,8 +82,9 @@ class Rows(NamedTuple):
         padded[:width] = shift
         if not np.array_equal(padded[:width], shift, equal_nan=True):
             raise ValueError("The shift is no vector of the panels' type.")
-        Y, roots = (np.ascontiguousarray(a, np.float64) for a in (Y, roots))
-        return cls(X, Y, roots, padded)
+        both_single = X.dtype == Y.dtype == np.float32
+        Y = np.ascontiguousarray(Y, np.float32 if both_single else np.float64)
+        return cls(X, Y, np.ascontiguousarray(roots, np.float64), padded)
 
 
 def columns_of(n_columns: int, panel_type: Any = np.float64) -> int:
@@ -130,8 +134,8 @@ def pack_strips(rows, first, count, height, panel):
         _pack_whole_strips(rows, first, count, height, panel)
         _pack_last_features(rows, first, count, height, panel)
     else:
-        _pack_columns(X, rows.shift, first, count, height, panel)
-    _pack_targets(rows, first, count, height, panel)
+        _pack_columns(rows, first, count, height, panel)
+    _pack_targets(rows, 0, first, count, height, panel)
     _weigh(rows, first, count, height, panel)
 
 
@@ -143,7 +147,7 @@ def is_dense(X):
 
 @inner_kernel
 def can_follow(rows, first, count):
-    """Say whether rows may be packed by :func:`store_features`, then :func:`finish_strips`.
+    """Say whether rows may be packed by :func:`store_in_strip`, then :func:`finish_strips`.
 
     What is loaded past the last feature must be in X.
     """
@@ -152,42 +156,77 @@ def can_follow(rows, first, count):
 
 
 @inner_kernel
-def first_features(rows, start):
-    """Return which of the columns from ``start`` on, as wide as a strip, are features."""
-    return rows_below(rows.shift, rows.X.shape[1] - start, VECTORS)
+def strip_of(rows, start):
+    """Return what packing rows in the strip of column ``start`` takes, for :func:`store_in_strip`.
+
+    Returns
+    -------
+    start : int
+    inside : mask, which of its columns are features
+    own : mask, which is the first target
+    move : tile, the shift
+    rest : tile, what follows the features: zeros, and the one
+    """
+    n_features, n_targets = rows.X.shape[1], rows.Y.shape[1]
+    one = n_features + n_targets - start
+    zero, ones = fill(rows.shift, 0.0, VECTORS, 1), fill(rows.shift, 1.0, VECTORS, 1)
+    up_to, before = rows_below(rows.shift, one + 1, VECTORS), rows_below(rows.shift, one, VECTORS)
+    rest = select(before, zero, select(up_to, ones, zero))
+    inside = rows_below(rows.shift, n_features - start, VECTORS)
+    with_target = n_features + min(n_targets, 1) - start
+    own = inside ^ rows_below(rows.shift, with_target, VECTORS)
+    return start, inside, own, load(rows.shift, start, 0, VECTORS, 1), rest
 
 
 @inner_kernel
-def move_of(rows, start):
-    """Return the shift of the strip of column ``start``."""
-    return load(rows.shift, start, 0, VECTORS, 1)
+def store_in_strip(rows, row, strip, target, panel, at):
+    """Write the columns of a row in a strip: shifted features, a target, the one, zeros.
 
-
-@inner_kernel
-def store_features(rows, row, start, inside, move, panel, at):
-    """Write the features of a row in the strip of column ``start``, shifted, and zeros after them.
+    Without a branch: beside multiply-adds it would part these from their numbers in memory.
 
     Parameters
     ----------
-    inside, move : what :func:`first_features` and :func:`move_of` return
+    strip : what :func:`strip_of` returns
+    target : int, where in the panel the first target is, see :func:`hold_targets`
     panel : OUT of the shift's type, from element ``at`` on
     """
-    X = rows.X
-    moved = load_as(rows.shift, X, row * X.shape[1] + start, 0, VECTORS, 1) - move
-    store(panel, at, 0, select(inside, moved, 0.0))
+    start, inside, own, move, rest = strip
+    moved = load_as(rows.shift, rows.X, row * rows.X.shape[1] + start, 0, VECTORS, 1) - move
+    rest = select(own, broadcast(panel, target, 0, VECTORS, 1), rest)
+    store(panel, at, 0, select(inside, moved, rest))
+
+
+@inner_kernel
+def hold_targets(rows, first, count, panel, at):
+    """Write the first targets of rows, shifted, from element ``at`` of a panel on, behind it."""
+    Y, n_targets = rows.Y, rows.Y.shape[1]
+    if n_targets == 0:
+        return
+    move, step = rows.shift[rows.X.shape[1]], lanes(rows.roots)
+    r = 0
+    if n_targets == 1:
+        while r + step <= count:
+            store_as(panel, at + r, 0, load_as(rows.roots, Y, first + r, 0, 1, 1) - move)
+            r += step
+    while r < count:
+        panel[at + r] = Y[first + r, 0] - move
+        r += 1
 
 
 @inner_kernel
 def finish_strips(rows, first, count, height, panel):
-    """Complete a panel all whose strips have their features but a last one of one vector only."""
+    """Complete a panel of which :func:`store_in_strip` has written what has two vectors a row.
+
+    The first targets are behind it.
+    """
     width = strip_width(panel)
     last = (columns_in_use(rows) - 1) // width * width
     if last + lanes(panel) >= columns_in_use(rows):
-        inside, move = first_features(rows, last), move_of(rows, last)
+        strip, target = strip_of(rows, last), rows.shift.size * height
         for r in range(count):
             at = last * height + r * width
-            store_features(rows, first + r, last, inside, move, panel, at)
-    _pack_targets(rows, first, count, height, panel)
+            store_in_strip(rows, first + r, strip, target + r, panel, at)
+    _pack_targets(rows, 1, first, count, height, panel)
     _weigh(rows, first, count, height, panel)
 
 
@@ -208,17 +247,17 @@ def _pack_whole_strips(rows, first, count, height, panel):
     n_features = X.shape[1]
     whole = n_features // width * width
     ahead = 1 + _BYTES_AHEAD // (n_features * X.itemsize)
-    inside = first_features(rows, 0)
     for r in range(count):
         for start in range(0, whole, width):
             prefetch(X, first + r + ahead, start)
-            at = start * height + r * width
-            store_features(rows, first + r, start, inside, move_of(rows, start), panel, at)
+            features = load_as(rows.shift, X, (first + r) * n_features + start, 0, VECTORS, 1)
+            moved = features - load(rows.shift, start, 0, VECTORS, 1)
+            store(panel, start * height + r * width, 0, moved)
 
 
 @inner_kernel
 def _pack_last_features(rows, first, count, height, panel):
-    """Write the strip of the last features, and zeros from there on."""
+    """Write the strip of the last features, and what follows them."""
     X, shift = rows.X, rows.shift
     width = strip_width(panel)
     n_features = X.shape[1]
@@ -227,34 +266,36 @@ def _pack_last_features(rows, first, count, height, panel):
     start = whole
     if left > 0:
         start += width
-        inside, move = first_features(rows, whole), move_of(rows, whole)
+        _, inside, _, move, rest = strip_of(rows, whole)
         for r in range(count):
-            at = whole * height + r * width
-            if (first + r) * n_features + whole + width <= X.size:  # beyond is the next row's
-                store_features(rows, first + r, whole, inside, move, panel, at)
+            at, place = whole * height + r * width, (first + r) * n_features + whole
+            if place + width <= X.size:  # beyond is the next row's
+                moved = load_as(shift, X, place, 0, VECTORS, 1) - move
+                store(panel, at, 0, select(inside, moved, rest))
             else:
+                store(panel, at, 0, rest)
                 for i in range(left):
                     panel[at + i] = X[first + r, whole + i] - shift[whole + i]
-                for i in range(left, width):
-                    panel[at + i] = 0
-    _clear(start, shift.size, count, height, panel)
+    _store_rest(rows, start, count, height, panel)
 
 
 @inner_kernel
-def _clear(start, n_columns, count, height, panel):
+def _store_rest(rows, start, count, height, panel):
+    """Write what follows the features in the strips from column ``start`` on."""
     width = strip_width(panel)
-    nothing = fill(panel, 0.0, VECTORS, 1)
-    for strip in range(start, n_columns, width):
+    for strip in range(start, rows.shift.size, width):
+        rest = strip_of(rows, strip)[4]
         for r in range(count):
-            store(panel, strip * height + r * width, 0, nothing)
+            store(panel, strip * height + r * width, 0, rest)
 
 
 @inner_kernel
-def _pack_columns(X, shift, first, count, height, panel):
-    """Write features from a matrix whose rows do not lie together, and zeros after them."""
+def _pack_columns(rows, first, count, height, panel):
+    """Write features from a matrix whose rows do not lie together, and what follows them."""
+    X, shift = rows.X, rows.shift
     width = strip_width(panel)
     n_features = X.shape[1]
-    _clear(n_features // width * width, shift.size, count, height, panel)
+    _store_rest(rows, n_features // width * width, count, height, panel)
     for p in range(n_features):
         at = p // width * width * height + p % width
         for r in range(count):
@@ -262,15 +303,12 @@ def _pack_columns(X, shift, first, count, height, panel):
 
 
 @inner_kernel
-def _pack_targets(rows, first, count, height, panel):
+def _pack_targets(rows, begin, first, count, height, panel):
+    """Write the targets from number ``begin`` on."""
     width = strip_width(panel)
     n_features, n_targets = rows.X.shape[1], rows.Y.shape[1]
-    for k in range(n_targets):
+    for k in range(begin, n_targets):
         i = n_features + k
         at = i // width * width * height + i % width
         for r in range(count):
             panel[at + r * width] = rows.Y[first + r, k] - rows.shift[i]
-    i = n_features + n_targets
-    at = i // width * width * height + i % width
-    for r in range(count):
-        panel[at + r * width] = 1

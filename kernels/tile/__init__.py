@@ -39,6 +39,7 @@ This file only hands on the names of the others:
     masks       truth values: any, all, count, bits, select
     convert     wider, narrower, integer and float; tables
     reductions  sums over lanes, the largest column with its runner-up
+    turns       products of the lanes of a vector with each other
 """
 
 from __future__ import annotations
@@ -133,6 +134,11 @@ from .shape import (
     VECTORS,
     lanes_of,
 )
+from .turns import (
+    add_turns,
+    no_half,
+    no_turns,
+)
 from .type import (
     MaskType,
     TileType,
@@ -149,6 +155,7 @@ __all__ = [
     "add_as",
     "add_byte_products",
     "add_lane_sums",
+    "add_turns",
     "all_lanes",
     "any_lane",
     "any_not_greater",
@@ -187,6 +194,8 @@ __all__ = [
     "minimum",
     "multiply_add",
     "narrow",
+    "no_half",
+    "no_turns",
     "outer",
     "outer_with",
     "prefetch",

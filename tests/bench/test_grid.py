@@ -31,7 +31,9 @@ def test_any_beginning_of_a_grid_has_all_kinds():
 
 
 def test_every_drawn_kind_draws_cases_that_differ():
-    for kind, (count, draw) in grid.kinds().items():
+    kinds = grid.kinds()
+    assert "nearest centroid" in kinds
+    for kind, (count, draw) in kinds.items():
         cases_drawn = [draw(Lot(3, number)) for number in range(5)]
         assert count > 0
         assert len({case.name for case in cases_drawn}) > 1, kind

@@ -114,7 +114,7 @@ for solver in ("sgd", "adam"):
         network.fit(X, y).predict_proba(X)
 regressor = fastml.MLPRegressor(hidden_layer_sizes=(5,), max_iter=20, tol=10)
 regressor.fit(X, X[:, :2]).predict(X)
-for activation in ("identity", "logistic", "relu"):
+for activation in ("identity", "logistic", "relu", "tanh"):
     a = fastml.dense_forward(X, X[:7, :5], X[0, :5], activation=activation)
     fastml.dense_backward(X, X[:7, :5], a, activation=activation)
 fastml.sigmoid(X)

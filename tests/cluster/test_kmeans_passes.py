@@ -9,7 +9,8 @@ from element_types import DTYPES
 import fastml
 from fastml.cluster._bundles import block_rows
 from fastml.cluster._lloyd import LloydRun, advance_until
-from fastml.cluster._passes import lloyd_by_passes
+from fastml.cluster._passes import FarthestPass, LloydPass, lloyd_models
+from fastml.core.passes import Grid, run_pass
 
 NO_WEIGHTS = np.empty(0)
 
@@ -31,7 +32,12 @@ def by_pieces(X, weights, start, max_iter, most_blocks, tol=0.0):
         part = slice(piece.start, piece.stop)
         return X[part].copy(), weights[part].copy()
 
-    return lloyd_by_passes(read, len(X), start, max_iter=max_iter, tol=tol, most_blocks=most_blocks)
+    grid = Grid(block_rows(X.shape[1], len(start)))
+    fits = LloydPass(read, max_iter, tol), FarthestPass(read)
+    *_, model = lloyd_models(
+        start, fits, lambda fit, model: run_pass(fit, grid.pieces(len(X), most_blocks), model)
+    )
+    return model
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -179,6 +179,13 @@ FASTML = [
     ["inspection"],
     ["_cli"],
 ]
+
+
+def test_every_room_stands_on_a_floor():
+    rooms = {path.parent.name for path in (ROOT / "kernels").glob("*/__init__.py")}
+    assert rooms == {room for floor in KERNELS for room in floor} - {"ensemble"}
+
+
 #: Who may use a family, and which.
 EXCEPTIONS = {("ensemble", "tree"), ("neighbors", "cluster")}
 

@@ -181,6 +181,8 @@ def test_what_a_fit_would_take_is_told_before(capsys, tmp_path):
     X.explain(fastml.LogisticRegression())
     assert "a sample: 550 kB, in memory" in capsys.readouterr().out
     X.explain(fastml.RidgeCV(cv=3))
+    assert "errors of the folds: 1 pass" in capsys.readouterr().out
+    X.explain(fastml.NearestNeighbors())
     assert "needs all rows at once" in capsys.readouterr().out
     fastml.blocks(np.zeros((100, 2))).explain(fastml.LinearRegression())
     assert "used in place" in capsys.readouterr().out

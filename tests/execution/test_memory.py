@@ -33,7 +33,8 @@ def fit(X):
     c = a.predict(X)
     d = fastml.LogisticRegression().fit(X, y)
     e = d.predict(X)
-    return a.cluster_centers_, a.labels_, b.theta_, b.var_, c, d.coef_, e
+    f = fastml.RidgeCV(cv=3).fit(X, y)
+    return a.cluster_centers_, a.labels_, b.theta_, b.var_, c, d.coef_, e, f.coef_
 with fastml.engine(memory_limit=limit):
     fit(fastml.blocks(np.load(path, mmap_mode="r")[:50_000]))
     fit(fastml.blocks(path)[:50_000])
@@ -66,7 +67,7 @@ def test_the_limit_is_kept(init, tmp_path):
     b = fastml.GaussianNB().fit(X, y)
     d = fastml.LogisticRegression().fit(X, y)
     of_both = (a.cluster_centers_, a.labels_, b.theta_, b.var_, a.predict(X))
-    found = (*of_both, d.coef_, d.predict(X))
+    found = (*of_both, d.coef_, d.predict(X), fastml.RidgeCV(cv=3).fit(X, y).coef_)
     digest = hashlib.sha256()
     for array in found:
         digest.update(array.data)

@@ -148,7 +148,7 @@ def test_digest_covers_every_folder_and_switch(tmp_path):
         {"FASTML_CHECK_TILES": "0" if _jit.CHECK_TILES else "1"},
         {"FASTML_PLAIN_NUMBA": "1"},
         {"NUMBA_ENABLE_AVX": "0"},
-        {"NUMBA_CPU_NAME": "generic"},
+        {"NUMBA_CPU_NAME": "haswell" if os.environ.get("NUMBA_CPU_NAME") else "generic"},
         {"NUMBA_BOUNDSCHECK": "0"},
         {"NUMBA_OPT": "1"},
     ):

@@ -20,7 +20,7 @@ def problem(n, d, dtype, n_targets):
 
 @pytest.mark.checked
 @pytest.mark.parametrize("kinds", [("f8", "f8"), ("f4", "f8"), ("f4", "f4")])
-@pytest.mark.parametrize("d", [1, 6, 7, 13, 14, 15, 16, 28, 31, 33, 49, 100])
+@pytest.mark.parametrize("d", [1, 6, 7, 13, 14, 15, 16, 22, 28, 31, 32, 33, 49, 100])
 @pytest.mark.parametrize("n", [1, 255, 256, 512, 513, 769, 4096, 4097, 5000])
 def test_rows_where_they_lie_and_rows_by_columns_have_the_same_bits(n, d, kinds):
     X, Y, roots, shift = problem(n, d, kinds[0], 1)
@@ -35,6 +35,20 @@ def test_rows_where_they_lie_and_rows_by_columns_have_the_same_bits(n, d, kinds)
         error = np.abs(found - wide.T @ wide) / (np.outer(scale, scale) + 1e-300)
         assert error.max() <= (1e-14 if kinds[1] == "f8" else 1e-5)
         np.testing.assert_array_equal(found, found.T)
+
+
+@pytest.mark.checked
+@pytest.mark.parametrize("kind", ["f8", "f4"])
+@pytest.mark.parametrize("n_targets", [0, 1, 2, 17])
+@pytest.mark.parametrize("d", [3, 14, 15, 30, 31, 47])
+def test_targets_of_float32_have_the_bits_of_float64_ones(d, n_targets, kind):
+    X, Y, roots, shift = problem(1300, d, "f4", n_targets)
+    Y = Y.astype(np.float32)
+    shift[d:] = Y[0]
+    for weights in (None, roots):
+        found = raw_products(X, Y, weights, shift, np.dtype(kind).type)
+        wide = raw_products(X, Y.astype(np.float64), weights, shift, np.dtype(kind).type)
+        np.testing.assert_array_equal(found, wide)
 
 
 @pytest.mark.usefixtures("shared_work")

@@ -101,3 +101,23 @@ def test_what_is_wrong_is_named():
         fastml.Ridge().fit(fastml.blocks(X), None)
     with pytest.raises(ValueError, match="number of penalties do not correspond"):
         fastml.Ridge(alpha=[1.0, 2.0, 3.0]).fit(fastml.blocks(X), Y)
+
+
+@pytest.mark.parametrize("scoring", [None, "neg_mean_squared_error"])
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("cv", [2, 5, 9])
+def test_folds_of_a_file(cv, intercept, scoring, tmp_path):
+    X, Y, _ = problem()
+    np.save(tmp_path / "X.npy", X)
+    np.save(tmp_path / "all.npy", np.hstack([X, Y]))
+    model = fastml.RidgeCV([1e-3, 1.0, 1e3], cv=cv, fit_intercept=intercept, scoring=scoring)
+    for y in (Y, Y[:, 0]):
+        expected = fastml.RidgeCV(**model.get_params()).fit(X, y)
+        assert expected.computed_by_ == "fastml"
+        for threads in (1, 3):
+            with fastml.num_threads(threads), fastml.engine(memory_limit="1 MiB"):
+                same(model.fit(fastml.blocks(tmp_path / "X.npy"), y), expected)
+                assert model.best_score_ == expected.best_score_
+                assert model.computed_by_ == "fastml"
+    table, target = fastml.blocks(tmp_path / "all.npy", columns=[*range(6)], target=7)
+    same(model.fit(table, target), fastml.RidgeCV(**model.get_params()).fit(X, Y[:, 1]))

@@ -1,9 +1,11 @@
 """RidgeCV: the penalty scikit-learn chooses, from statistics summed once."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn import linear_model
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GridSearchCV, KFold
 
 import fastml
 
@@ -62,8 +64,19 @@ def test_rows_left_out_are_left_out():
 @pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("n_targets", [1, 3])
 def test_folds(cv, scoring, intercept, n_targets):
-    X, y, _ = problem(n_targets=n_targets)
+    X, y, weights = problem(n_targets=n_targets)
     assert_same(*both(X, y, cv=cv, scoring=scoring, fit_intercept=intercept))
+    if hasattr(GridSearchCV, "_check_scorers_accept_sample_weight"):  # scores have weights
+        assert_same(*both(X, y, weights, cv=cv, scoring=scoring, fit_intercept=intercept))
+
+
+def test_folds_without_weight_are_scikit_learns():
+    X, y, _ = problem()
+    weights = np.r_[np.zeros(80), np.ones(160)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a score that is not defined
+        model = fastml.RidgeCV(ALPHAS, cv=3).fit(X, y, weights)
+    assert model.computed_by_ == "scikit-learn: few rows"
 
 
 @pytest.mark.parametrize("cv", [None, 5])
@@ -124,3 +137,23 @@ def test_errors_leave_the_model_as_it_was():
     with pytest.raises(ValueError, match="inconsistent"):
         model.fit(X, y[:-1])
     assert vars(model) == before
+
+
+@pytest.mark.parametrize("scoring", ["r2", "neg_mean_squared_error"])
+def test_folds_of_equal_targets(scoring):
+    """A fold whose targets are all alike is met or missed, as in scikit-learn."""
+    X, y, _ = problem(n_targets=2)
+    y[:80, 0], y[:, 1] = 0.5, 0.75
+    for n_targets in (1, 2):
+        ours, theirs = both(X, y[:, :n_targets], cv=3, scoring=scoring)
+        assert ours.alpha_ == theirs.alpha_
+        np.testing.assert_allclose(ours.best_score_, theirs.best_score_, rtol=1e-7)
+    y[:80, 0] = 0.1  # whose mean NumPy rounds: scikit-learn's score is -1e36
+    assert -10 < fastml.RidgeCV(ALPHAS, cv=3).fit(X, y[:, 0]).best_score_ < 1
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of scores that are not defined
+def test_folds_of_a_single_row_are_scikit_learns():
+    X, y, _ = problem(n=20, d=3)
+    model = fastml.RidgeCV(ALPHAS, cv=15).fit(X, y)
+    assert model.computed_by_ == "scikit-learn: few rows"

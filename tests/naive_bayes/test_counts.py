@@ -237,3 +237,40 @@ def test_what_is_not_finite_is_seen(kind, value, k):
     for call in (model.predict, model.predict_proba, lambda X: kind().fit(X, y)):
         with pytest.raises(ValueError, match=r"contains (NaN|infinity)|Negative values"):
             call(X)
+
+
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+def test_a_complement_is_what_the_others_hold(k, norm):
+    """Beside a class of 1e18 times the weight, and with next to no smoothing."""
+    X, y = problem(n=200, d=7, k=k, dtype="float64")
+    weights = 10.0 ** np.where(y == 0, 12, -6)
+    model = ComplementNB(alpha=1e-10, norm=norm).fit(X, y, weights)
+    for c in range(k):
+        others = model.feature_count_[np.arange(k) != c].sum(axis=0) + 1e-10
+        logs = np.log(others / others.sum())
+        expected = logs / logs.sum() if norm else -logs
+        np.testing.assert_allclose(model.feature_log_prob_[c], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+@pytest.mark.parametrize("n", [1, 15, 16, 17, 1000])
+@pytest.mark.parametrize("d", [1, 7, 8, 9, 28, 64])
+def test_two_classes_are_told_apart_as_by_the_definition(d, n, dtype):
+    """One sum of differences: also where they round, overflow or are next to nothing."""
+    rng = np.random.default_rng(d + n)
+    model = ComplementNB().fit(np.ones((2, d)), [0, 1])
+    X = rng.integers(-3, 4, (n, d)).astype(dtype)
+    mixed = rng.normal(size=(2, d)) * 10.0 ** rng.integers(-200, 1, (2, d))
+    for weights in (
+        mixed,
+        np.vstack([mixed[0], mixed[0] * (1 + 2.0**-52)]),
+        rng.choice([-1.7e308, 1e-300, 1.0], (2, d)),
+        rng.integers(-2, 3, (2, d)) * 5e-324,
+        np.vstack([mixed[0], mixed[0]]),
+    ):
+        model.feature_log_prob_ = weights
+        with np.errstate(all="ignore"):
+            joint = reference.linear_joint_log_likelihood(X, *model._coefficients())
+        if np.isfinite(joint).all():
+            np.testing.assert_array_equal(model.predict(X), joint.argmax(axis=1))

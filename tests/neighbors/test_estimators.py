@@ -14,6 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fastml
 from fastml import neighbors
+from fastml.neighbors import _search
 from fastml.reference import neighbors as reference
 
 ALL = (
@@ -196,7 +197,10 @@ def test_queries_of_another_type_are_exact(kind):
 @pytest.mark.checked
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("offset", [0.0, 1e6])
-def test_rows_within_a_radius(offset, dtype):
+@pytest.mark.parametrize("counted_first", [False, True])
+def test_rows_within_a_radius(counted_first, offset, dtype, monkeypatch):
+    if counted_first:
+        monkeypatch.setattr(_search, "_WRITTEN_AT_ONCE", 0)
     X, _, queries = problem(dtype=dtype)
     X, queries = (X + np.asarray(offset, dtype)), (queries + np.asarray(offset, dtype))
     distances = np.sqrt(reference.squared_distances(X, queries))

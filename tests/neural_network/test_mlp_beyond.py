@@ -12,6 +12,7 @@ from tolerances import assert_close
 
 from fastml import reference
 from fastml.neural_network import _compiled
+from fastml.neural_network._architecture import ACTIVATIONS
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning",
@@ -66,7 +67,7 @@ def test_activations_of_every_layer(dtype, make):
 # --- first weights ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_first_weights(activation):
     X, y = digits()
     shapes = [(64, 90), (90, 80), (80, 10)]

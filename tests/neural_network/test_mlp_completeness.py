@@ -221,13 +221,15 @@ def test_named_classes_and_log_probabilities():
     X, y = digits()
     names = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "8", "9"])
     model = fastml.MLPClassifier((20,), max_iter=20, random_state=0).fit(X, names[y])
-    plain = fastml.MLPClassifier((20,), max_iter=20, random_state=0).fit(X, y)
+    ranks = np.argsort(np.argsort(names))[y]  # numbers that sort as the names do
+    plain = fastml.MLPClassifier((20,), max_iter=20, random_state=0).fit(X, ranks)
     np.testing.assert_array_equal(model.classes_, np.sort(names))
     probability = model.predict_proba(X)
     np.testing.assert_allclose(probability.sum(axis=1), 1, rtol=1e-14)
     np.testing.assert_array_equal(model.predict(X), model.classes_[probability.argmax(axis=1)])
     np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), probability, rtol=1e-12)
-    assert abs(model.score(X, names[y]) - plain.score(X, y)) < 0.2
+    np.testing.assert_array_equal(probability, plain.predict_proba(X))
+    assert model.score(X, names[y]) == plain.score(X, ranks)
     far = model.predict_log_proba(1e6 * X)
     assert np.isfinite(far).all()
     assert far.min() < -1e4
@@ -330,12 +332,12 @@ def test_lbfgs_minimises_the_sum_over_outputs():
 def test_lbfgs_in_float32_reaches_the_same_loss():
     X, y = digits()
     losses = [
-        fastml.MLPClassifier((10,), solver="lbfgs", max_iter=60, random_state=0)
+        fastml.MLPClassifier((10,), solver="lbfgs", max_iter=30, random_state=0)
         .fit(X.astype(dtype), y)
         .loss_
         for dtype in ("float32", "float64")
     ]
-    assert losses[0] == pytest.approx(losses[1], abs=0.01)
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)  # of a loss that still falls
 
 
 def test_lbfgs_records_a_curve_that_falls():

@@ -10,6 +10,7 @@ import pytest
 from tolerances import assert_close
 
 from fastml import reference
+from fastml.neural_network._architecture import ACTIVATIONS
 
 
 def test_sigmoid_values():
@@ -46,10 +47,22 @@ def test_element_type_is_kept(dtype):
     b = np.zeros(3, dtype)
     for function in (reference.sigmoid, reference.sigmoid_derivative, reference.softplus):
         assert function(z).dtype == dtype
-    for activation in ("identity", "logistic", "relu"):
+    for activation in ACTIVATIONS:
         a = reference.dense_forward(z, W, b, activation=activation)
         parts = reference.dense_backward(z, W, a, activation=activation)
         assert [part.dtype for part in (a, *parts)] == [dtype] * 4
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_derivative_from_the_value_is_the_slope(activation):
+    z = np.linspace(-3, 3, 14)[:, None]  # without 0, where a rectifier has a kink
+
+    def value(z):
+        return reference.dense_forward(z, np.ones((1, 1)), np.zeros(1), activation=activation)
+
+    slope = (value(z + 1e-5) - value(z - 1e-5)) / 2e-5
+    found = reference.activation_derivative(value(z), activation)
+    assert_close("central difference", found, slope, "float64")
 
 
 def test_dense_layer_by_hand():

@@ -79,6 +79,11 @@ def ridge_of_many(X, y, w):
     return fastml.RidgeCV([1e8, 1e10, 1e13]).fit(X, y, w)
 
 
+def ridge_by_folds(X, y, w):
+    """Penalties chosen by folds of rows."""
+    return fastml.RidgeCV([1e8, 1e10, 1e13], cv=3).fit(X, y, w)
+
+
 def logistic(X, y, w):
     """Two classes: steps from the minimum of a sample."""
     return fastml.LogisticRegression(C=1e-3).fit(X, np.asarray(y) > 2, w)
@@ -127,6 +132,7 @@ FITS = {
         linear,
         ridge,
         ridge_of_many,
+        ridge_by_folds,
         logistic,
         logistic_of_many,
         perceptron_by_passes,

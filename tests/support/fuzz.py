@@ -32,6 +32,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import fastml
 from fastml import reference
+from fastml.neural_network._architecture import ACTIVATIONS
 
 #: Seconds from one line of progress to the next.
 _PROGRESS = 30
@@ -172,7 +173,7 @@ def _network(random: Generator, dtype: Any) -> tuple[Array, Array, dict[str, Any
     hidden = tuple(size(random, 40) for _ in range(int(random.integers(1, 4))))
     settings = {
         "hidden_layer_sizes": hidden,
-        "activation": str(random.choice(["logistic", "tanh", "relu", "identity"])),
+        "activation": str(random.choice(list(ACTIVATIONS))),
         "solver": str(random.choice(["sgd", "adam"])),
         "batch_size": min(n, size(random, 300)),
         "shuffle": bool(random.integers(2)),

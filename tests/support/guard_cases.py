@@ -96,10 +96,11 @@ def elementwise(draw: Draw) -> list[Any]:
 
 def dense(draw: Draw) -> list[Any]:
     import fastml
+    from fastml.neural_network._architecture import ACTIVATIONS
 
     n, d, k = draw.rows(), draw.size(), draw.size()
     X, W, b, delta = draw.array(n, d), draw.array(d, k), draw.array(k), draw.array(n, k)
-    activation = str(draw.random.choice(["identity", "logistic", "tanh", "relu"]))
+    activation = str(draw.random.choice(list(ACTIVATIONS)))
     out = np.empty((n, k), X.dtype)
     return [
         fastml.dense_forward(X, W, b, activation=activation),
@@ -176,12 +177,13 @@ def seeding(draw: Draw) -> list[Any]:
 
 
 def _network(draw: Draw) -> dict[str, Any]:
+    from fastml.neural_network._architecture import ACTIVATIONS
+
     random = draw.random
     layers = tuple(draw.size(40) for _ in range(int(random.integers(1, 4))))
-    activations = ["identity", "logistic", "tanh", "relu"]
     return {
         "hidden_layer_sizes": layers,
-        "activation": str(random.choice(activations)),
+        "activation": str(random.choice(list(ACTIVATIONS))),
         "solver": str(random.choice(["sgd", "adam", "adam", "lbfgs"])),
         "batch_size": draw.size(),
         "shuffle": bool(random.integers(2)),
