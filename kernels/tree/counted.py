@@ -192,7 +192,7 @@ def _count_in_bins(keys, low, high, parts, bins):
     parts : IN (n,) int64
     bins : OUT (MOST_BINS + SPARE,) int64; behind the last stands the sum of all, for whole vectors
     """
-    n = np.int64(keys.size)
+    n = keys.size
     extent, shift = np.int64(high - low), np.uint32(0)
     most = min(max(n // _ROWS_A_BIN, _LEAST_BINS), MOST_BINS)
     if extent >= min(2 * n, MOST_BINS):

@@ -99,7 +99,7 @@ def extent(keys):
 @inner_kernel
 def _into_buckets(keys, low, high, places, values, counters):
     """Write keys to ``values`` and where they stand to ``places``, nearly in order."""
-    shift, n = np.uint32(0), np.int64(keys.size)
+    shift, n = np.uint32(0), keys.size
     n_buckets = min(n, _MOST_BUCKETS)
     while np.int64((high - low) >> shift) >= n_buckets:
         shift += _ONE
