@@ -261,16 +261,17 @@ def test_two_classes_are_told_apart_as_by_the_definition(d, n, dtype):
     rng = np.random.default_rng(d + n)
     model = ComplementNB().fit(np.ones((2, d)), [0, 1])
     X = rng.integers(-3, 4, (n, d)).astype(dtype)
+    single = np.zeros_like(X)
+    single[np.arange(n), rng.integers(0, d, n)] = rng.choice([-1, 1], n)
     mixed = rng.normal(size=(2, d)) * 10.0 ** rng.integers(-200, 1, (2, d))
-    for weights in (
-        mixed,
-        np.vstack([mixed[0], mixed[0] * (1 + 2.0**-52)]),
-        rng.choice([-1.7e308, 1e-300, 1.0], (2, d)),
-        rng.integers(-2, 3, (2, d)) * 5e-324,
-        np.vstack([mixed[0], mixed[0]]),
+    for rows, weights in (
+        (X, mixed),
+        (X, np.vstack([mixed[0], mixed[0] * (1 + 2.0**-52)])),
+        (single, rng.choice([-1.7e308, 1e-300, 1.7e308], (2, d))),
+        (X, rng.integers(-2, 3, (2, d)) * 5e-324),
+        (X, np.vstack([mixed[0], mixed[0]])),
     ):
         model.feature_log_prob_ = weights
-        with np.errstate(all="ignore"):
-            joint = reference.linear_joint_log_likelihood(X, *model._coefficients())
-        if np.isfinite(joint).all():
-            np.testing.assert_array_equal(model.predict(X), joint.argmax(axis=1))
+        joint = reference.linear_joint_log_likelihood(rows, *model._coefficients())
+        assert np.isfinite(joint).all()
+        np.testing.assert_array_equal(model.predict(rows), joint.argmax(axis=1))
