@@ -315,7 +315,7 @@ class RidgeCV(ParametersMixin, PredictsTargets, linear_model.RidgeCV):  # type: 
             shift = first_shift(rows, Y, weights)
             chosen = self._by_folds(n_samples, d, shift if self.fit_intercept else 0 * shift, run)
             if chosen is None:
-                return "few rows"
+                return "folds of one row or no weight"
             best = chosen
         solution = solve(rows, Y, weights, found, alphas[best])
         self._set(rows.dtype, y_.ndim == 1, solution, found)

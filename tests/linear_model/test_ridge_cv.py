@@ -76,7 +76,7 @@ def test_folds_without_weight_are_scikit_learns():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a score that is not defined
         model = fastml.RidgeCV(ALPHAS, cv=3).fit(X, y, weights)
-    assert model.computed_by_ == "scikit-learn: few rows"
+    assert model.computed_by_ == "scikit-learn: folds of one row or no weight"
 
 
 @pytest.mark.parametrize("cv", [None, 5])
@@ -156,4 +156,4 @@ def test_folds_of_equal_targets(scoring):
 def test_folds_of_a_single_row_are_scikit_learns():
     X, y, _ = problem(n=20, d=3)
     model = fastml.RidgeCV(ALPHAS, cv=15).fit(X, y)
-    assert model.computed_by_ == "scikit-learn: few rows"
+    assert model.computed_by_ == "scikit-learn: folds of one row or no weight"

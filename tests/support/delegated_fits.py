@@ -141,8 +141,9 @@ REASONS = [
         or c.estimator.alpha_per_target,
     ),
     Reason(
-        "weighted folds", _LINEAR, "weighted folds",
-        lambda c: c.estimator.cv is not None and c.sample_weight is not None,
+        "folds of one row or no weight", _LINEAR, "folds of one row scored by r2 or of no weight",
+        lambda c: c.estimator.cv is not None
+        and (len(c.X) < 2 * c.estimator.cv or c.sample_weight is not None),
     ),
     Reason(
         "scoring of another kind", _LINEAR, "other scores and folds",
@@ -157,7 +158,7 @@ REASONS = [
     ),
     Reason(
         "few rows", _LINEAR, "fewer rows than features",
-        lambda c: len(c.X) <= np.shape(c.X)[1] or len(c.X) < (c.estimator.cv or 0),
+        lambda c: len(c.X) <= np.shape(c.X)[1],
     ),
     Reason(
         "penalties lost in rounding", _LINEAR, "below 1e-11 of the largest eigenvalue",
