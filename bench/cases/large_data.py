@@ -199,11 +199,13 @@ def _shared(max_iter: int) -> Callable[[Cluster], Row]:
 
 def _alone(work: Cluster) -> Row:
     """Fit the file in this process, on as many threads as there are workers."""
-    blocks = from_fastml("blocks")
-    return Row(
-        lambda: _kmeans(blocks(work.file.path), work.file, 6),
-        lambda model: model.cluster_centers_, compiles=True, one_way=True,
-    )  # fmt: skip
+    blocks, num_threads = from_fastml("blocks"), from_fastml("num_threads")
+
+    def call() -> Any:
+        with num_threads(cpus()):  # a local cluster has set OMP_NUM_THREADS=1 here, too
+            return _kmeans(blocks(work.file.path), work.file, 6)
+
+    return Row(call, lambda model: model.cluster_centers_, compiles=True, one_way=True)
 
 
 def _dask_ml(work: Cluster) -> Row:
