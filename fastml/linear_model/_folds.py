@@ -24,9 +24,9 @@ _BLOCK_NUMBERS = 1 << 18
 Run = Callable[[int, int, int, Any, Any], Array]
 
 
-def rows_of_errors(n_features: int) -> int:
-    """Return the rows of a block of errors."""
-    return max(256, _BLOCK_NUMBERS // n_features // 256 * 256)
+def rows_of_errors(n_features: int, n_outputs: int) -> int:
+    """Return the rows of a block of errors; an output is a penalty of a target."""
+    return max(256, _BLOCK_NUMBERS // max(n_features, n_outputs) // 256 * 256)
 
 
 class Trained(NamedTuple):
@@ -48,7 +48,8 @@ class ErrorsPass:
     def statistics(self, part: Part, model: Trained) -> Array:
         """Return a piece's sums, (n_alphas + 2, n_targets), last deviations and their squares."""
         tree: TreeSum[Array] = TreeSum(self.merge)
-        for block in Grid(rows_of_errors(part.X.shape[1])).pieces(len(part.X), 1):
+        rows = rows_of_errors(part.X.shape[1], len(model.coefs))
+        for block in Grid(rows).pieces(len(part.X), 1):
             some = slice(block.start, block.stop)
             Y = np.asarray(part.y[some], np.float64).reshape(block.stop - block.start, -1)
             predicted = decision(
@@ -118,7 +119,8 @@ def fold_scores(
     # As KFold cuts them: the first ones are a row longer.  It would list all rows.
     ends = [(n_rows // n_folds) * i + min(i, n_rows % n_folds) for i in range(n_folds + 1)]
     folds = list(pairwise(ends))
-    fit, rows, d = ProductsPass("RidgeCV"), rows_of_errors(n_features), n_features
+    fit, d = ProductsPass("RidgeCV"), n_features
+    rows = rows_of_errors(d, len(alphas) * (len(shift) - d))
     products = [run(*fold, BLOCK_ROWS, fit, shift) for fold in folds]
     if not all(p[-1, -1] > 0 for p in products):
         return None

@@ -94,7 +94,8 @@ class LeftOutPass:
     def statistics(self, part: Part, model: LeftOut) -> Array:
         """Return the sums of a piece."""
         tree: TreeSum[Array] = TreeSum(self.merge)
-        for block in Grid(rows_of_errors(part.X.shape[1])).pieces(len(part.X), 1):
+        rows = rows_of_errors(part.X.shape[1], len(model.coefs))
+        for block in Grid(rows).pieces(len(part.X), 1):
             some = slice(block.start, block.stop)
             Y = np.asarray(part.y[some], np.float64).reshape(block.stop - block.start, -1)
             tree.add(block.first, 1, model.errors(part.X[some], Y, part.weights[some]))
@@ -260,9 +261,12 @@ class RidgeCV(ParametersMixin, PredictsTargets, linear_model.RidgeCV):  # type: 
                 return False
             best = chosen
         else:
-            errors = self._errors(
-                found, d, lambda fit, model: sum_over(rows, rows_of_errors(d), fit, model).total()
-            )
+
+            def errors_of(fit: Any, model: LeftOut) -> Array:
+                block_rows = rows_of_errors(d, len(model.coefs))
+                return np.asarray(sum_over(rows, block_rows, fit, model).total())
+
+            errors = self._errors(found, d, errors_of)
             if errors is None:
                 return False
             best = self._choose(errors / table.n_rows)

@@ -121,3 +121,15 @@ def test_folds_of_a_file(cv, intercept, scoring, tmp_path):
                 assert model.computed_by_ == "fastml"
     table, target = fastml.blocks(tmp_path / "all.npy", columns=[*range(6)], target=7)
     same(model.fit(table, target), fastml.RidgeCV(**model.get_params()).fit(X, Y[:, 1]))
+
+
+def test_many_penalties_of_few_features(tmp_path):
+    """Blocks of errors are as wide as their outputs: of each kind there are several here."""
+    X, Y, _ = problem(d=1)
+    np.save(tmp_path / "X.npy", X)
+    for cv in (None, 3):
+        model = fastml.RidgeCV(np.geomspace(1e-3, 1e3, 99), cv=cv)
+        expected = fastml.RidgeCV(**model.get_params()).fit(X, Y)
+        with fastml.engine(memory_limit="1 MiB"):
+            same(model.fit(fastml.blocks(tmp_path / "X.npy"), Y), expected)
+        assert model.computed_by_ == "fastml"
