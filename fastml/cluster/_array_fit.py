@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from ..core.callbacks import FitTask
-from ..core.estimator import samples
+from ..core.estimator import of_features, samples
 from ..core.validation import Array
 from ._base import as_given, checked_weights, mean_variance
 from ._lloyd import Clustering, LloydRun, Reason, advance_until
@@ -55,12 +55,17 @@ class ArrayFit:
         self._tol = estimator.tol * mean_variance(self._X) if estimator.tol else 0.0
         self._run: LloydRun
 
-    def best(self) -> Clustering:
-        """Run k-means from each start; return the run of least inertia."""
+    def best(self, told: Any) -> Clustering:
+        """Run k-means from each start; return the run of least inertia.
+
+        Parameters
+        ----------
+        told : KMeans
+            The estimator its callbacks are told of.
+        """
         estimator = self._estimator
         task = FitTask(
-            estimator, self.n_runs * estimator.max_iter, {"X": self._given}, self._so_far,
-            "iteration",
+            told, self.n_runs * estimator.max_iter, {"X": self._given}, self._so_far, "iteration",
         )  # fmt: skip
 
         def after(run: LloydRun) -> bool:
@@ -117,7 +122,7 @@ class ArrayFit:
         """Return the fitted attributes of an estimator whose fit stops here."""
         found = self._run.so_far()  # whose arrays the kernel goes on with
         mine = replace(found, labels=found.labels.copy(), centers=found.centers.copy())
-        return mine.attributes(self.exponent)
+        return {**of_features(self._estimator), **mine.attributes(self.exponent)}
 
     def _say_why(self, run: LloydRun) -> None:
         if run.reason is Reason.CONVERGED:

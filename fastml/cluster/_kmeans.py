@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ..core.estimator import unchanged_on_error
+from ..core.estimator import fitted_at_once
 from ..core.sklearn_compat import fit_context, with_callbacks
 from ..data import Blocks, is_sparse, sparse_samples
 from ..execution import Plan, table_of
@@ -173,23 +173,23 @@ class KMeans(BaseKMeans):
             estimator is then as it was.
         """
         deadline = np.inf if self.max_time is None else time.monotonic() + self.max_time
-        with unchanged_on_error(self):
+        with fitted_at_once(self) as twin:
             if is_sparse(X):
-                rows = sparse_samples(self, X, reset=True)
+                rows = sparse_samples(twin, X, reset=True)
                 if sample_weight is not None:
                     sample_weight = checked_weights(sample_weight, rows)
                 X = rows
-            table = table_of(self, X, None, sample_weight)
+            table = table_of(twin, X, None, sample_weight)
             fit: ArrayFit | TableFit
             if table is None:
-                fit = ArrayFit(self, X, sample_weight, deadline)
+                fit = ArrayFit(twin, X, sample_weight, deadline)
             else:
-                fit = TableFit(self, table, deadline)
-            self._n_init = fit.n_runs
-            self._warn_of_one_cluster()
-            for name, value in fit.best().attributes(fit.exponent).items():
-                setattr(self, name, value)
-            self._n_features_out = self.n_clusters
+                fit = TableFit(twin, table, deadline)
+            twin._n_init = fit.n_runs
+            twin._warn_of_one_cluster()
+            for name, value in fit.best(self).attributes(fit.exponent).items():
+                setattr(twin, name, value)
+            twin._n_features_out = twin.n_clusters
         return self
 
     def _plan(self, X: Blocks) -> Plan:

@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..core.callbacks import FitTask
 from ..core.checkpoint import Checkpoint, CheckpointFile, State
-from ..core.estimator import fitted_at_once, unchanged_on_error
+from ..core.estimator import fitted_at_once, of_features
 from ..core.sklearn_compat import fit_context, with_callbacks
 from ..core.validation import Array
 from ..data import Blocks, is_sparse
@@ -201,32 +201,32 @@ class MiniBatchKMeans(BaseKMeans):
             On bad input, in scikit-learn's words; the estimator is then as it was.
         """
         deadline = np.inf if self.max_time is None else time.monotonic() + self.max_time
-        with unchanged_on_error(self):
-            source = self._source(X, sample_weight)
-            random_state = check_random_state(self.random_state)
+        with fitted_at_once(self) as twin:
+            source = twin._source(X, sample_weight)
+            random_state = check_random_state(twin.random_state)
             file = None
             if isinstance(source, ArraySource):
-                file = self._checkpoint(as_given(source.X), source.weights, random_state)
+                file = twin._checkpoint(as_given(source.X), source.weights, random_state)
             found = None if file is None else file.read()
             if found is None:
-                start = self._best_start(source, random_state, deadline)
+                start = twin._best_start(source, random_state, deadline)
             else:
-                self._check_against(source)
+                twin._check_against(source)
                 start = found.arrays["points"].copy()
             means = RunningMeans(start)
-            self._n_since_last_reassign = 0
+            twin._n_since_last_reassign = 0
             resume = Resume(file, found, deadline)
-            n_steps, mean_inertia = self._run(source, means, random_state, resume)
-            self._set_fitted(means, random_state)
-            self.n_steps_ = n_steps
-            self.n_iter_ = math.ceil(n_steps * min(self.batch_size, len(source)) / len(source))
-            if self.compute_labels:
-                self.labels_, self.inertia_ = source.labels(means.points)
+            n_steps, mean_inertia = twin._run(source, means, random_state, resume, self)
+            twin._set_fitted(means, random_state)
+            twin.n_steps_ = n_steps
+            twin.n_iter_ = math.ceil(n_steps * min(twin.batch_size, len(source)) / len(source))
+            if twin.compute_labels:
+                twin.labels_, twin.inertia_ = source.labels(means.points)
             else:
-                self.__dict__.pop("labels_", None)  # of a fit before
-                self.inertia_ = mean_inertia * source.total_weight()
+                vars(twin).pop("labels_", None)  # of a fit before
+                twin.inertia_ = mean_inertia * source.total_weight()
             with np.errstate(over="ignore"):
-                self.inertia_ = float(np.ldexp(self.inertia_, source.exponent))
+                twin.inertia_ = float(np.ldexp(twin.inertia_, source.exponent))
             if file is not None:
                 file.remove()
         return self
@@ -363,8 +363,12 @@ class MiniBatchKMeans(BaseKMeans):
         means: RunningMeans,
         random_state: np.random.RandomState,
         resume: Resume,
+        told: MiniBatchKMeans,
     ) -> tuple[int, float]:
-        """Do batches until there is a reason to stop; return how many, and the mean inertia."""
+        """Do batches until there is a reason to stop; return how many, and the mean inertia.
+
+        Callbacks are told of the estimator ``told``.
+        """
         n_samples = len(source)
         batch_size = min(self.batch_size, n_samples)
         n_steps = self.max_iter * n_samples // batch_size
@@ -386,6 +390,7 @@ class MiniBatchKMeans(BaseKMeans):
         def attributes() -> dict[str, Any]:
             labels, inertia = source.labels(means.points)
             return {
+                **of_features(self),
                 "cluster_centers_": means.points.copy(),
                 "labels_": labels,
                 "inertia_": inertia,
@@ -400,11 +405,11 @@ class MiniBatchKMeans(BaseKMeans):
             }  # fmt: skip
             return batches_state(means, progress, random_state, numbers)
 
-        task = FitTask(self, n_steps, {"X": source.given}, attributes, "step")
+        task = FitTask(told, n_steps, {"X": source.given}, attributes, "step")
         with task.running():
             while step < n_steps and reason is None:
                 step += 1
-                with task.epoch() as told:
+                with task.epoch() as ended:
                     source.fill(draw_rows(batch_size), batch)
                     before[:] = means.points
                     inertia = self._step(means, batch, ALL_ONES, random_state) / batch_size
@@ -416,7 +421,7 @@ class MiniBatchKMeans(BaseKMeans):
                     resume.file.offer(state)
                 if reason is not None and self.verbose:
                     print(f"Converged ({reason}) at step {step}/{n_steps}")
-                if reason is not None or told.stop:
+                if reason is not None or ended.stop:
                     break
                 if step < n_steps and time.monotonic() >= resume.deadline:
                     self._warn_of_time(step)

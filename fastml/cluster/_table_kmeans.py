@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 
 from ..core.callbacks import FitTask
 from ..core.checkpoint import Checkpoint
+from ..core.estimator import of_features
 from ..core.validation import Array
 from ..data import Table
 from ..execution import Passes, last_pass, set_features
@@ -56,8 +57,14 @@ class TableFit:
             table.seen = True
         self.table = table
 
-    def best(self) -> Clustering:
-        """Run k-means from each start; return the run of least inertia."""
+    def best(self, told: Any) -> Clustering:
+        """Run k-means from each start; return the run of least inertia.
+
+        Parameters
+        ----------
+        told : KMeans
+            The estimator its callbacks are told of.
+        """
         estimator = self._estimator
         tol = estimator.tol * self._seen.variance if estimator.tol else 0.0
         bounded = estimator.algorithm != "lloyd" and estimator.n_clusters > 1
@@ -69,8 +76,11 @@ class TableFit:
         so_far: list[Any] = []
         data = {"X": self._given.X, "metadata": last_pass}
         task = FitTask(
-            estimator, self.n_runs * estimator.max_iter, data,
-            lambda: {"cluster_centers_": so_far[0].points.copy(), "n_iter_": so_far[0].n_iter},
+            told, self.n_runs * estimator.max_iter, data,
+            lambda: {
+                **of_features(estimator),
+                "cluster_centers_": so_far[0].points.copy(), "n_iter_": so_far[0].n_iter,
+            },
             "iteration",
         )  # fmt: skip
         with task.running():

@@ -20,7 +20,7 @@ from .validation import Array, check_finite, is_plain, readable
 Estimator = TypeVar("Estimator", bound=Any)
 
 #: What scikit-learn notes on an estimator during a fit, to end its callbacks by: it takes these
-#: away itself, after a fit that raised too.
+#: away itself, and only the fit that brought them may.
 _NOTES_OF_CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 _NO_PARAMETERS = ("self", "__class__")
@@ -40,30 +40,6 @@ def keep_parameters(estimator: object, arguments: dict[str, Any]) -> None:
     """
     given = {name: value for name, value in arguments.items() if name not in _NO_PARAMETERS}
     vars(estimator).update(given)
-
-
-@contextmanager
-def unchanged_on_error(estimator: object) -> Iterator[None]:
-    """Give an estimator back every attribute it had if the block raises.
-
-    Another thread that looks meanwhile finds every attribute: none goes away to come back.
-    """
-    attributes = estimator.__dict__
-    before = dict(attributes)
-    try:
-        yield
-    except BaseException:
-        notes = {name: attributes[name] for name in _NOTES_OF_CALLBACKS if name in attributes}
-        replace_attributes(estimator, {**before, **notes})
-        raise
-
-
-def replace_attributes(estimator: object, attributes: dict[str, Any]) -> None:
-    """Give an estimator these attributes and no others; those that stay never go away meanwhile."""
-    mine = vars(estimator)
-    mine.update(attributes)
-    for name in mine.keys() - attributes.keys():
-        del mine[name]
 
 
 def as_of_now(estimator: Estimator) -> Estimator:
@@ -87,16 +63,22 @@ def fitted_at_once(estimator: Any) -> Iterator[Any]:
     """Yield a twin to fit; the estimator takes over in one step what it has at the end.
 
     Another thread that predicts meanwhile sees the last fit or this one, and nothing in between.
-    If the block raises, the estimator is as it was.
+    If the block raises, the estimator is as it was, or as another thread has fitted it since.
     """
     twin = as_of_now(estimator)
     yield twin
-    parameters = estimator.get_params(deep=False)
-    fitted = {name: value for name, value in vars(twin).items() if name not in parameters}
+    others = {*estimator.get_params(deep=False), *_NOTES_OF_CALLBACKS}
+    fitted = {name: value for name, value in vars(twin).items() if name not in others}
     mine = vars(estimator)
     mine.update(fitted)
-    for name in mine.keys() - fitted.keys() - parameters.keys():
-        del mine[name]
+    for name in mine.keys() - fitted.keys() - others:
+        mine.pop(name, None)  # which another thread may have done
+
+
+def of_features(estimator: Any) -> dict[str, Any]:
+    """Return the attributes that scikit-learn's checks of X have set."""
+    names = ("n_features_in_", "feature_names_in_")
+    return {name: vars(estimator)[name] for name in names if name in vars(estimator)}
 
 
 def samples(

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ..core.checkpoint import Checkpoint, CheckpointFile, ResumableMixin, open_checkpoint
-from ..core.estimator import unchanged_on_error
+from ..core.estimator import as_of_now, of_features
 from ..core.parameters import ParametersMixin
 from ..core.validation import Array, check_finite, is_plain
 from ..data import Blocks, Table, is_blocks, is_sparse
@@ -28,7 +28,7 @@ from ._messages import warn_not_converged
 from ._network import Network
 from ._plan import needs_arrays, plan_of
 from ._resuming import Resuming
-from ._samples import draft_of, known_samples, of_features, split, validation_samples
+from ._samples import known_samples, split, validation_samples
 from ._sparse import checked_rows, described
 from ._table import TableSamples
 from ._targets import Targets
@@ -181,53 +181,52 @@ class BasePerceptron(ResumableMixin, ParametersMixin, BaseEstimator, ABC):  # ty
         """
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
-        with unchanged_on_error(self):
-            before = self._fitted_network() if goes_on else None
-            kinds = before.dtype if before else (np.float64, np.float32)
-            draft = draft_of(self)
-            table = self._table(X, y, sample_weight)
-            fresh = before is None
-            data: Samples | TableSamples
-            if table is None:
-                data = some = targets.samples(draft, X, y, sample_weight, kinds, reset=fresh)
-                rows: Any = np.arange(len(data.X))
-            else:
-                data = TableSamples(draft, targets, table, kinds, reset=fresh)
-                some, rows = data.first, range(len(data))
-            random_state = check_random_state(self.random_state)
-            architecture = self._architecture(targets.output(some.Y), some, before)
-            held_out, start = None, None
-            if validation_data is not None:
-                held_out = validation_samples(draft, validation_data, targets, architecture)
-            if before is not None:
-                start = architecture.flatten(before.coefs, before.intercepts)
-            file = None if incremental else self._checkpoint(data, held_out, start, random_state)
-            resuming = Resuming(file, random_state)
-            parameters = start
-            if parameters is None:
-                parameters = initial_parameters(
-                    architecture, self.activation, self.weight_init, random_state
-                )
-            if isinstance(data, Samples) and held_out is None and self._splits():
-                stratify = targets.stratify(data.Y)
-                rows, held_out = split(data, self.validation_fraction, random_state, stratify)
-            loop = TrainingLoop(
-                self, targets, architecture, parameters, data, rows, held_out,
-                before=dict(vars(self)) if goes_on else {}, features=of_features(draft),
-                incremental=incremental,
-            )  # fmt: skip
-            metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
-            by_passes = self.solver == "lbfgs" and not isinstance(data, Samples)
-            told = (lambda: {**metadata, **last_pass()}) if by_passes else metadata
-            given = {"X": X, "y": y, "metadata": told}
-            diverged = train(loop, resuming, random_state, given)
-            fitted = loop.attributes()
-            self.__dict__.update(fitted)
-            for name in {"gradient_norms_", "feature_names_in_", "_given_arrays"} - fitted.keys():
-                self.__dict__.pop(name, None)
+        draft = as_of_now(self)
+        before = draft._fitted_network() if goes_on else None
+        kinds = before.dtype if before else (np.float64, np.float32)
+        table = self._table(X, y, sample_weight)
+        fresh = before is None
+        data: Samples | TableSamples
+        if table is None:
+            data = some = targets.samples(draft, X, y, sample_weight, kinds, reset=fresh)
+            rows: Any = np.arange(len(data.X))
+        else:
+            data = TableSamples(draft, targets, table, kinds, reset=fresh)
+            some, rows = data.first, range(len(data))
+        random_state = check_random_state(self.random_state)
+        architecture = self._architecture(targets.output(some.Y), some, before)
+        held_out, start = None, None
+        if validation_data is not None:
+            held_out = validation_samples(draft, validation_data, targets, architecture)
+        if before is not None:
+            start = architecture.flatten(before.coefs, before.intercepts)
+        file = None if incremental else self._checkpoint(data, held_out, start, random_state)
+        resuming = Resuming(file, random_state)
+        parameters = start
+        if parameters is None:
+            parameters = initial_parameters(
+                architecture, self.activation, self.weight_init, random_state
+            )
+        if isinstance(data, Samples) and held_out is None and self._splits():
+            stratify = targets.stratify(data.Y)
+            rows, held_out = split(data, self.validation_fraction, random_state, stratify)
+        loop = TrainingLoop(
+            self, targets, architecture, parameters, data, rows, held_out,
+            before=dict(vars(draft)) if goes_on else {}, features=of_features(draft),
+            incremental=incremental,
+        )  # fmt: skip
+        metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
+        by_passes = self.solver == "lbfgs" and not isinstance(data, Samples)
+        told = (lambda: {**metadata, **last_pass()}) if by_passes else metadata
+        given = {"X": X, "y": y, "metadata": told}
+        diverged = train(loop, resuming, random_state, given)
+        if diverged is not None and loop.history.n_iter == 0:
+            raise diverged
+        fitted = loop.attributes()
+        self.__dict__.update(fitted)  # in one step: until here nothing of the estimator has changed
+        for name in {"gradient_norms_", "feature_names_in_", "_given_arrays"} - fitted.keys():
+            self.__dict__.pop(name, None)
         if diverged is not None:
-            if loop.history.n_iter == 0:
-                raise diverged
             warn_not_converged(str(diverged))
         return self
 

@@ -14,19 +14,6 @@ from ._architecture import Architecture
 from ._targets import Targets
 
 
-def draft_of(estimator: Any) -> Any:
-    """Return an estimator of the same attributes, for checks that set some of a fit's results."""
-    draft: Any = object.__new__(type(estimator))
-    draft.__dict__.update(estimator.__dict__)
-    return draft
-
-
-def of_features(estimator: Any) -> dict[str, Any]:
-    """Return the attributes that scikit-learn's checks of X have set."""
-    names = ("n_features_in_", "feature_names_in_")
-    return {name: vars(estimator)[name] for name in names if name in vars(estimator)}
-
-
 def validation_samples(
     estimator: Any, validation_data: Any, targets: Targets, architecture: Architecture
 ) -> Samples:

@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _DIGITS = 60
-_SAME = Decimal(10) ** -40
+#: Scores with logarithms that differ by less than this, times their terms, are the same: of
+#: children with equal means a rounding of the targets changes the 32nd digit.
+_SAME = Decimal(10) ** -27
 
 
 class Split(NamedTuple):
@@ -30,6 +32,8 @@ class Split(NamedTuple):
     missing_left : bool
     left : ndarray (n_rows,) of bool
     score : Fraction or Decimal
+    size : Fraction or Decimal
+        Of its terms, without their signs.
     """
 
     feature: int
@@ -37,6 +41,7 @@ class Split(NamedTuple):
     missing_left: bool
     left: NDArray[np.bool_]
     score: Any
+    size: Any
 
 
 def _x_log(x: Fraction, y: Fraction) -> Decimal:
@@ -79,6 +84,13 @@ def child_score(y: NDArray[Any], weights: NDArray[Any], criterion: str) -> Any:
     return targets * targets / total
 
 
+def _total(y: NDArray[Any], weights: NDArray[Any], criterion: str) -> Any:
+    """Return the sum of what logarithms are multiplied by; 0 for a criterion without any."""
+    if criterion in ("entropy", "log_loss"):
+        return Decimal(float(weights.sum()))
+    return Decimal(float(weights @ y)) if criterion == "poisson" else 0
+
+
 def splits(
     X: NDArray[Any],
     y: NDArray[Any],
@@ -97,6 +109,7 @@ def splits(
     min_samples_leaf : int, default=1
     min_weight_leaf : float, default=0
     """
+    total = _total(y, weights, criterion)
     for feature in range(X.shape[1]):
         x = X[:, feature]
         missing = np.isnan(x)
@@ -116,7 +129,8 @@ def splits(
                     threshold = a if threshold >= b else threshold
                 sides = [child_score(y[side], weights[side], criterion) for side in (left, ~left)]
                 if None not in sides:
-                    yield Split(feature, threshold, missing_left, left, sides[0] + sides[1])
+                    size = abs(sides[0]) + abs(sides[1]) + total
+                    yield Split(feature, threshold, missing_left, left, sum(sides), size)
 
 
 def best_split(
@@ -127,7 +141,7 @@ def best_split(
     with localcontext() as context:
         context.prec = _DIGITS
         for split in splits(X, y, weights, criterion, **least):
-            margin = _SAME if isinstance(split.score, Decimal) else 0
+            margin = _SAME * split.size if isinstance(split.score, Decimal) else 0
             if best is None or split.score > best.score + margin:
                 best = split
     return best

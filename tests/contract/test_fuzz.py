@@ -63,9 +63,11 @@ def test_a_sum_of_another_order_is_found(monkeypatch):
         ("least_squares", 817818365, 3025),
         ("least_squares", 817818365, 4649),
         ("least_squares", 817818365, 24797),
+        # Two splits into children of equal means: rounded targets change digit 33 of the score.
+        ("trees", 2839503444, 24629),
     ],
 )
 def test_a_case_that_once_failed(family, seed, number):
     random = np.random.default_rng([seed, number])
-    random.integers(22)  # the family was drawn from so many
+    random.integers(23 if family == "trees" else 22)  # the family was drawn from so many
     fuzz.FAMILIES[family](random)

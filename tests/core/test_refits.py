@@ -14,6 +14,9 @@ import pytest
 
 import fastml
 
+# What a fit sees that comes between them.
+pytestmark = pytest.mark.filterwarnings("ignore:.*sklearn.utils.parallel.delayed")
+
 #: How many lines of a call are tried.
 PLACES = 60
 
@@ -197,3 +200,53 @@ def test_what_others_see_in_the_middle_of_a_partial_fit_can_go_on(fitted):
 
     traced(lambda: model.partial_fit(X), go_on)
     assert steps == {1 + fitted, 2 + fitted}  # from before the call, and from after it
+
+
+def fit_inside(make, refit, other):
+    """Yield a fit of ``other`` in the middle of ``refit``, at one line after the other."""
+    n_lines = count_lines(lambda: refit(make()))
+    for place in range(1, n_lines + 1, max(1, n_lines // PLACES)):
+        model, fits = make(), []
+
+        def fit(line, place=place, model=model, fits=fits):
+            if line == place:
+                fits.append(model.fit(*other))
+
+        traced(lambda model=model: refit(model), fit)
+        if fits:
+            yield place, model
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("width", [3, 5])
+@pytest.mark.parametrize("job", JOBS)
+def test_a_fit_in_the_middle_of_a_fit(job, width):
+    make, kind = JOBS[job]
+    old, new = kind(OLD), kind(NEW[width])
+    answer, n_fits = make().fit(*old).predict(old[0]), 0
+    for _, model in fit_inside(make, lambda model: model.fit(*old), new):
+        n_fits += 1
+        found = predicted(model, old[0])
+        last = found is None or not np.array_equal(found, answer)
+        # In the last lines of a fit the estimator has what was found: the other comes after it.
+        assert not last or np.array_equal(model.predict(new[0]), make().fit(*new).predict(new[0]))
+    assert n_fits > PLACES // 3
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("job", JOBS)
+def test_a_fit_in_the_middle_of_one_that_fails(job):
+    make, kind = JOBS[job]
+    old, new = kind(OLD), kind(NEW[5])
+    broken = old[0].astype(float)
+    broken[-1, -1] = -np.inf
+    answer, n_fits = make().fit(*new).predict(new[0]), 0
+
+    def fail(model):
+        with pytest.raises(ValueError, match=r"infinity|Negative values"):
+            model.fit(broken, old[1])
+
+    for place, model in fit_inside(make, fail, new):
+        n_fits += 1
+        assert np.array_equal(model.predict(new[0]), answer), place
+    assert n_fits > 5

@@ -13,7 +13,6 @@ from perceptrons import classifier, digits, numbers, regressor
 from sklearn.base import BaseEstimator
 
 import fastml
-from fastml.core.estimator import unchanged_on_error
 from fastml.inspection import check_gradients, gradient_flow
 
 pytestmark = pytest.mark.filterwarnings(
@@ -281,30 +280,3 @@ def test_no_gradient_to_check():
     model = classifier().fit(*two())
     with pytest.raises(ValueError, match="n_checked"):
         check_gradients(model, *two(), n_checked=0)
-
-
-# --- an estimator given back ------------------------------------------------------------------
-
-
-def test_an_estimator_is_never_empty_while_it_is_given_back():
-    class Estimator:
-        pass
-
-    estimator = Estimator()
-    estimator.weights_ = "fitted"
-    found = []
-
-    class Watcher:
-        def __del__(self):
-            found.append(vars(estimator).get("weights_"))
-
-    def fail():
-        with unchanged_on_error(estimator):
-            estimator.weights_ = Watcher()
-            estimator.other_ = Watcher()
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        fail()
-    assert found == ["fitted", "fitted"]
-    assert vars(estimator) == {"weights_": "fitted"}
