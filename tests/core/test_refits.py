@@ -14,9 +14,6 @@ import pytest
 
 import fastml
 
-# What a fit sees that comes between them.
-pytestmark = pytest.mark.filterwarnings("ignore:.*sklearn.utils.parallel.delayed")
-
 #: How many lines of a call are tried.
 PLACES = 60
 
