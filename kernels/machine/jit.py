@@ -2,13 +2,11 @@
 
 Where its machine code is kept is :mod:`.store`'s business, and how Numba is brought to do all this
 :mod:`.numba_private`'s.  Should Numba have changed there, or with ``FASTML_PLAIN_NUMBA=1``, kernels
-are compiled by plain ``numba.njit`` with Numba's own cache, in the same checked folder: the first
-call takes longer, the results are the same.
+are compiled as :mod:`.plain` does: the first call takes longer, the results are the same.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import numba
 from numba import config
 
+from .plain import compile_plainly
 from .settings import CHECK_TILES, PLAIN_NUMBA
 from .store import cache_directory, cache_refusal, source_digest
 
@@ -29,8 +28,6 @@ __all__ = [
     "plain_reason",
     "source_digest",
 ]
-
-_changing_config = threading.Lock()
 
 
 @cache
@@ -47,23 +44,6 @@ def plain_reason() -> str:
     return ""
 
 
-def _plainly(function: Callable[..., Any]) -> Any:
-    """Compile by what Numba documents.
-
-    Its cache does not see edits of other files, so it is put into the folder of this build.
-    """
-    directory = cache_directory()
-    if directory is None:
-        return numba.njit(nogil=True, error_model="numpy")(function)
-    with _changing_config:
-        before = config.CACHE_DIR
-        config.CACHE_DIR = str(directory)
-        try:
-            return numba.njit(nogil=True, error_model="numpy", cache=True)(function)
-        finally:
-            config.CACHE_DIR = before
-
-
 def _compiled(
     function: Callable[..., Any],
     *,
@@ -74,7 +54,7 @@ def _compiled(
     if config.DISABLE_JIT:
         return numba.njit(function)
     if plain_reason():
-        return _plainly(function)
+        return compile_plainly(function)
     from . import numba_private as private
 
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", **private.OPTIONS}
