@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ from numba import config
 
 from .store import cache_directory
 
+fcntl: Any
 try:
-    import fcntl
+    fcntl = import_module("fcntl")
 except ImportError:  # Windows: nothing is kept
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None
 
 _changing_config = threading.Lock()
 _compiled: list[Any] = []
