@@ -61,6 +61,10 @@ def whole_weights(weights: Array | None, n: int) -> tuple[Array, float]:
     """
     if weights is None:
         return np.empty(0, np.int64), 1.0
+    if weights.dtype == np.int64 and 0 <= weights.min() < weights.max():
+        if weights.max() * len(weights) < _MOST_WEIGHT:  # counts of draws, of each tree of a forest
+            divisor = 1 if (weights == 1).any() else int(np.gcd.reduce(weights))
+            return weights // divisor if divisor > 1 else weights, float(divisor)
     total = float(weights.sum())
     if not np.all(weights >= 0) or total <= 0 or not math.isfinite(total):
         raise NotExact("weights are negative or all zero")
