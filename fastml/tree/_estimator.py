@@ -56,6 +56,21 @@ _DENSE_BLOCK = 1 << 20
 #: For trees of one row in so many the whole table is ranked.
 _RANKED_FROM = 8
 _EPSILON = float(np.finfo(np.float64).eps)
+_MOST_SEED = (1 << 31) - 1
+#: A generator of each thread's own.
+_OWN = threading.local()
+
+
+def _draw_seed(random_state: Any) -> int:
+    """Return the first number drawn from a state, as scikit-learn's trees draw it."""
+    if type(random_state) is int:  # to make a generator takes longer than to seed one anew
+        if not hasattr(_OWN, "generator"):
+            _OWN.generator = np.random.RandomState()
+        generator = _OWN.generator
+        generator.seed(random_state)
+    else:
+        generator = check_random_state(random_state)
+    return int(generator.randint(_MOST_SEED))
 
 
 def _classes_of(y: Array) -> tuple[Array, Array]:
@@ -224,7 +239,6 @@ class ExactTree(TreePrediction, ParametersMixin):
         self, X: Any, y: Any, sample_weight: Any, check_input: bool, missing: Array | None
     ) -> None:
         me: Any = self
-        random_state = check_random_state(me.random_state)
         if check_input:
             X, y, missing = self._checked(X, y)
         elif issparse(X):
@@ -264,7 +278,7 @@ class ExactTree(TreePrediction, ParametersMixin):
             targets, scale = value_targets(y, weights, me.criterion)
         max_features = _max_features(me.max_features, d)
         limits = self._limits(n, max_features, weights, targets, scale)
-        seed = int(random_state.randint(np.iinfo(np.int32).max))
+        seed = _draw_seed(me.random_state)
         if shared:
             used = n if not len(targets.weights) else int(np.count_nonzero(targets.weights))
             ranked = max_features < d and used * _RANKED_FROM >= n
