@@ -40,7 +40,6 @@ from ..tree._documentation import PARAMETERS, RAISES
 from ..tree._estimator import EXACT, ExactTree, Shared
 from ..tree._predictor import Predictor, looked_up
 
-
 _MOST_SEED = (1 << 31) - 1
 
 

@@ -47,7 +47,8 @@ def _on_lines(n: int, d: int, dtype: Any) -> Array:
         row = -(-d * itemsize // _LINE) * _LINE
     memory = np.empty(n * row + _LINE, np.uint8)
     start = -memory.ctypes.data % _LINE
-    return memory[start : start + n * row].view(dtype).reshape(n, row // itemsize)
+    rows: Array = memory[start : start + n * row].view(dtype).reshape(n, row // itemsize)
+    return rows
 
 
 def _ranks_of(X: Array, missing: Array | None) -> tuple[Array, Array]:

@@ -61,8 +61,9 @@ def whole_weights(weights: Array | None, n: int) -> tuple[Array, float]:
     """
     if weights is None:
         return np.empty(0, np.int64), 1.0
-    if weights.dtype == np.int64 and 0 <= weights.min() < weights.max():
-        if weights.max() * len(weights) < _MOST_WEIGHT:  # counts of draws, of each tree of a forest
+    if weights.dtype == np.int64:  # counts of draws, of each tree of a forest
+        least, most = int(weights.min()), int(weights.max())
+        if 0 <= least < most and most * len(weights) < _MOST_WEIGHT:
             divisor = 1 if (weights == 1).any() else int(np.gcd.reduce(weights))
             return weights // divisor if divisor > 1 else weights, float(divisor)
     total = float(weights.sum())
