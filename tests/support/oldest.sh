@@ -16,7 +16,8 @@ import re, sys, tomllib
 with open(sys.argv[1], "rb") as file:
     project = tomllib.load(file)["project"]
 extras = project["optional-dependencies"]
-for entry in project["dependencies"] + extras["plot"] + extras["demo"]:
+optional = [entry for name in ("plot", "demo", "parquet", "hdf5", "zarr", "dask") for entry in extras[name]]
+for entry in project["dependencies"] + optional:
     if not entry.startswith(project["name"]):
         name, version = re.match(r"([\w-]+)>=([\d.]+)", entry).groups()
         print(f"{name}=={version}.*")
