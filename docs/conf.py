@@ -77,7 +77,10 @@ html_static_path = ["_static"]
 html_css_files = ["fastml.css"]
 html_copy_source = False
 html_show_sourcelink = False
-_ALONE = ("index", "start", "coming_from_scikit_learn", "production", "guarantees", "how_it_works")
+_ALONE = (
+    "index", "start", "coming_from_scikit_learn", "production", "guarantees", "how_it_works",
+    "generated/results",
+)  # fmt: skip
 html_sidebars: dict[str, list[str]] = {page: [] for page in _ALONE}
 html_theme_options = {
     "logo": {"text": "fastml"},
