@@ -55,6 +55,7 @@ sphinx_gallery_conf = {
             "plot_naive_bayes.py",
             "plot_ridge.py",
             "plot_far_from_the_origin.py",
+            "plot_larger_than_memory.py",
             "*",
         ]
     ),
