@@ -18,7 +18,7 @@ from ..core.validation import Array
 from ..execution import room_in
 from ..kernels.cluster import lloyd
 from ..kernels.cluster.centers import Centers
-from ..kernels.cluster.gains import DECIDED_ROWS, Plan, Sums
+from ..kernels.cluster.gains import DECIDED_ROWS, SCORED_ROWS, Plan, Sums
 from ._bundles import check_array, lloyd_moves, lloyd_plan, prepared_centers
 from ._lloyd import LloydRun, Reason, farthest_rows, raise_if_not_finite
 from ._nearest import squared_distances, write_labels
@@ -161,8 +161,10 @@ class LloydPass:
             spent=model.spent.copy(),
         )  # fmt: skip
 
-    def relabel(self, X: Array, model: LloydModel, labels: Array, limits: Array) -> int:
-        """Bring labels up to date with the centres; return how many rows float64 decided.
+    def relabel(self, X: Array, model: LloydModel, labels: Array, limits: Array) -> tuple[int, int]:
+        """Bring labels up to date with the centres.
+
+        Return how many rows were compared with all of them, and how many float64 decided.
 
         Parameters
         ----------
@@ -172,7 +174,7 @@ class LloydPass:
         """
         run = self._run(X, _ALL_ONES, model, labels, limits)
         _, tally = run.gains(np.zeros(lloyd.CONTROL_SIZE, np.int64))
-        return int(tally[DECIDED_ROWS])
+        return int(tally[SCORED_ROWS]), int(tally[DECIDED_ROWS])
 
     def without_rows(self, piece: Piece, state: State, model: LloydModel) -> Gains | None:
         """Return the gains of a piece none of whose rows can change, or None to look at them."""
@@ -238,15 +240,13 @@ class Carried:
     states : list of (int, dict), the first row of each piece, in order, and what it keeps
     """
 
-    def __init__(
-        self, fit: LloydPass, model: LloydModel, states: list[tuple[int, State]]
-    ) -> None:
+    def __init__(self, fit: LloydPass, model: LloydModel, states: list[tuple[int, State]]) -> None:
         self._fit, self._model = fit, model
         self._starts = [start for start, _ in states]
         self._states = [state.get("lloyd", (None, _ALL_ONES, _ALL_ONES)) for _, state in states]
 
-    def labels(self, X: Array, start: int) -> tuple[Array, int] | None:
-        """Return the labels of rows from ``start`` on, and how many of them float64 decided.
+    def labels(self, X: Array, start: int) -> tuple[Array, int, int] | None:
+        """Return the labels of rows from ``start`` on, and what ``relabel`` does.
 
         None if some of them carry nothing, or nothing of this model.
         """
@@ -263,7 +263,9 @@ class Carried:
             done, at = last, at + 1
         if done < stop or len(self._model.moved_rows):
             return None
-        return labels, self._fit.relabel(X, self._model, labels, limits)
+        if self._model.reason is Reason.CONVERGED:
+            return labels, 0, 0
+        return labels, *self._fit.relabel(X, self._model, labels, limits)
 
 
 class FarthestRows(NamedTuple):

@@ -173,6 +173,7 @@ class Labels(NamedTuple):
 
     inertia: float
     counts: Array
+    scored: int
     decided: int
     chunks: list[tuple[int, Array]]
 
@@ -203,9 +204,9 @@ class LabelsPass:
         known = None if self._carried is None else self._carried.labels(part.X, part.start)
         if known is None:
             labels = np.empty(len(part.X), np.int32)
-            decided = write_labels(part.X, model, labels)
+            scored, decided = len(labels), write_labels(part.X, model, labels)
         else:
-            labels, decided = known
+            labels, scored, decided = known
         if decided < 0:
             check_finite(part.X)
         inertias = measured(part.X, model, labels, part.weights)
@@ -217,13 +218,16 @@ class LabelsPass:
             self._out[part.start : part.stop] = labels
         elif self._kept:
             chunks.append((part.start, labels))
-        return Labels(inertia, counts, decided, chunks)
+        return Labels(inertia, counts, scored, decided, chunks)
 
     def merge(self, a: Labels, b: Labels) -> Labels:
         """Return the labels of both."""
         with np.errstate(over="ignore", invalid="ignore"):
             inertia = a.inertia + b.inertia
-        return Labels(inertia, a.counts + b.counts, a.decided + b.decided, a.chunks + b.chunks)
+        return Labels(
+            inertia, a.counts + b.counts, a.scored + b.scored, a.decided + b.decided,
+            a.chunks + b.chunks,
+        )  # fmt: skip
 
     def finish(self, statistics: Labels, model: Any) -> Any:
         """Return the labels of all rows."""
@@ -310,5 +314,5 @@ class TableRun:
             inertia=found.inertia,
             n_iter=model.n_iter,
             n_decided=int(model.control[lloyd.DECIDED]) + found.decided,
-            n_scored=int(model.control[lloyd.SCORED]) + self._table.n_rows,
+            n_scored=int(model.control[lloyd.SCORED]) + found.scored,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import tempfile
+import weakref
 from _thread import allocate_lock
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -104,6 +105,7 @@ class FileRoom:
         """Have the file grow, and return what was added: few maps, however many arrays."""
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="fastml-")  # noqa: SIM115
+            weakref.finalize(self, self._file.close)
         growth = max(needed, _LEAST_GROWTH, min(self._size, _MOST_GROWTH))
         growth = -(-growth // len(_ZEROS)) * len(_ZEROS)
         _fill(self._file, growth)
