@@ -40,6 +40,8 @@ from ..tree._documentation import PARAMETERS, RAISES
 from ..tree._estimator import EXACT, ExactTree, Shared
 from ..tree._predictor import Predictor, looked_up
 
+_MOST_SEED = (1 << 31) - 1
+
 
 def _row_bytes() -> int:
     """Return the bytes of a row that trees growing side by side hold besides the codes."""
@@ -136,7 +138,7 @@ class ExactForest(ParametersMixin):
         # The next one differs in its seed only; to clone it would take a tenth of a short fit.
         tree = object.__new__(type(shared.made))
         vars(tree).update(vars(shared.made))
-        tree.random_state = random_state.randint(np.iinfo(np.int32).max)
+        tree.random_state = random_state.randint(_MOST_SEED)
         return tree
 
     @fit_context(prefer_skip_nested_validation=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
-from ..kernels.tree.drawn import MOST_DRAWN
 from ..kernels.tree.order import MOST_RANKED
 from ..kernels.tree.problem import Table
 
@@ -20,8 +20,9 @@ _ROWS_A_CODE = 4
 #: The finest shift codes are ever counted with leaves so many bits; NaN's code is a multiple.
 LEAST_BITS = 4
 _NANOSECONDS_A_VALUE, _NANOSECONDS_SORTED = 8.0, 12.0
-#: An order takes four bytes a value.
-_MOST_RANKED_VALUES = 1 << 24
+#: Ranks take four bytes a value, or two of so few rows.
+_MOST_RANKED_VALUES, _MOST_NARROW = 1 << 24, 0xFFFF
+_LINE = 64
 
 
 def _cuts(sample: Array, most: int) -> Array:
@@ -38,8 +39,39 @@ def _cuts(sample: Array, most: int) -> Array:
     return distinct
 
 
+def _on_lines(n: int, d: int, dtype: Any) -> Array:
+    """Return an array of n rows, of d columns at least, each beginning with a line of the cache."""
+    itemsize = np.dtype(dtype).itemsize
+    row = max(1 << (d * itemsize - 1).bit_length(), itemsize)
+    if row > _LINE:
+        row = -(-d * itemsize // _LINE) * _LINE
+    memory = np.empty(n * row + _LINE, np.uint8)
+    start = -memory.ctypes.data % _LINE
+    rows: Array = memory[start : start + n * row].view(dtype).reshape(n, row // itemsize)
+    return rows
+
+
+def _ranks_of(X: Array, missing: Array | None) -> tuple[Array, Array]:
+    """Return room for the ranks of X, in 32 or in 16 bits; for none of a table that is too large.
+
+    Ranks serve rows of float32 only.
+    """
+    n, d = X.shape
+    wide, narrow = np.empty((0, d), np.uint32), np.empty((0, d), np.uint16)
+    if n > MOST_RANKED or n * d > _MOST_RANKED_VALUES or X.dtype != np.float32:
+        return wide, narrow
+    if missing is None and n <= _MOST_NARROW:
+        return wide, _on_lines(n, d, np.uint16)
+    return _on_lines(n, d, np.uint32), narrow
+
+
 def make_table(
-    X: Array, missing: Array | None, *, shared: bool = False, ranked: bool = False
+    X: Array,
+    missing: Array | None,
+    *,
+    shared: bool = False,
+    ranked: bool = False,
+    coded: bool = True,
 ) -> Table:
     """Return the samples with their codes.
 
@@ -54,6 +86,8 @@ def make_table(
     ranked : bool, default=False
         Whether their nodes draw features and use most of the rows: the values of a table of float32
         that is not too large are then ranked.
+    coded : bool, default=True
+        Whether some tree has more than ``MOST_DRAWN`` rows.  Else a ranked table has no codes.
     """
     n, d = X.shape
     if X.flags.c_contiguous:
@@ -61,15 +95,15 @@ def make_table(
     else:
         X = np.asfortranarray(X)
         flat, row_step, column_step = X.T.reshape(-1), 1, n
-    ranks = np.empty((0, d), np.uint32)
-    if ranked and n <= MOST_RANKED and n * d <= _MOST_RANKED_VALUES and X.dtype == np.float32:
-        ranks = np.empty((n, d), np.uint32)
-    if ranks.size and n <= MOST_DRAWN:
+    wide, narrow = np.empty((0, d), np.uint32), np.empty((0, d), np.uint16)
+    if ranked:
+        wide, narrow = _ranks_of(X, missing)
+    if len(wide) + len(narrow) and not coded:
         # Nothing is asked of codes but their shape: what is never written takes no memory.
         codes, ones = np.empty((n, d), np.uint16), np.ones(d, np.int32)
         lacking = np.full(d, -1, np.int32)
         mixed = np.zeros((d, 1), np.uint8)
-        table = Table(flat, row_step, column_step, codes, ones, lacking, mixed, ranks)
+        table = Table(flat, row_step, column_step, codes, ones, lacking, mixed, wide, narrow)
         _rank_columns(table)
         return table
     wanted = 1 << math.ceil(math.log2(max(4.0 * math.sqrt(n), 1.0)))
@@ -97,20 +131,22 @@ def make_table(
         n_codes,
         lacking,
         np.zeros((d, width + 1), np.uint8),
-        ranks,
+        wide,
+        narrow,
     )
     from ..kernels.tree.codes import encode
 
     members = team_size(_NANOSECONDS_A_VALUE * n * d)
     run_team(encode, members, new_state(), table, cuts, steps.astype(np.int64))
-    if ranks.size:
+    if len(wide) + len(narrow):
         _rank_columns(table)
     return table
 
 
 def _rank_columns(table: Table) -> None:
-    from ..kernels.tree.order import rank_columns
+    from ..kernels.tree.order import COLUMNS_AT_ONCE, rank_columns
 
-    n, d = table.ranks.shape
-    members = min(team_size(_NANOSECONDS_SORTED * n * d), d)
-    run_team(rank_columns, members, new_state(), table, table.ranks)
+    n, d = table.codes.shape
+    members = min(team_size(_NANOSECONDS_SORTED * n * d), -(-d // COLUMNS_AT_ONCE))
+    ranks = table.ranks if len(table.ranks) else table.narrow_ranks
+    run_team(rank_columns, members, new_state(), table, ranks)

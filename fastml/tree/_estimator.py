@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from numbers import Integral
 from typing import Any, Self
 
@@ -28,6 +29,7 @@ from ..core.validation import (
 )
 from ..data import Blocks, as_blocks, is_blocks
 from ..execution import Plan, set_features
+from ..kernels.tree.drawn import MOST_DRAWN
 from ..kernels.tree.problem import ENTROPY, Limits, Table
 from ._arrays import (
     best_first,
@@ -54,6 +56,21 @@ _DENSE_BLOCK = 1 << 20
 #: For trees of one row in so many the whole table is ranked.
 _RANKED_FROM = 8
 _EPSILON = float(np.finfo(np.float64).eps)
+_MOST_SEED = (1 << 31) - 1
+#: A generator of each thread's own.
+_OWN = threading.local()
+
+
+def _draw_seed(random_state: Any) -> int:
+    """Return the first number drawn from a state, as scikit-learn's trees draw it."""
+    if type(random_state) is int:  # to make a generator takes longer than to seed one anew
+        if not hasattr(_OWN, "generator"):
+            _OWN.generator = np.random.RandomState()
+        generator = _OWN.generator
+        generator.seed(random_state)
+    else:
+        generator = check_random_state(random_state)
+    return int(generator.randint(_MOST_SEED))
 
 
 def _classes_of(y: Array) -> tuple[Array, Array]:
@@ -66,22 +83,32 @@ class Shared:
     """What trees of a forest have in common, made by the first that asks: codes of X, classes."""
 
     def __init__(self) -> None:
-        self._held: tuple[Any, Table] | None = None
-        self._classes: tuple[Array, tuple[Array, Array]] | None = None
+        self._held: tuple[Any, Table, bool] | None = None
+        self._classes: tuple[Any, tuple[Array, Array]] | None = None
+        self._making = threading.Lock()
         #: The first tree, before its fit.
         self.made: Any = None
 
     def classes(self, y: Array) -> tuple[Array, Array]:
         """Return the classes, and for each row which."""
-        if self._classes is None or not np.array_equal(self._classes[0], y):
-            self._classes = y, _classes_of(y)
-        return self._classes[1]
+        held = self._classes
+        if held is None or not (held[0] is y or np.array_equal(held[0], y)):
+            classes, codes = _classes_of(y[:, 0] if y.ndim == 2 else y)
+            held = self._classes = y, (classes, codes.astype(np.int32))
+        return held[1]
 
-    def table(self, X: Array, missing: Array | None, ranked: bool) -> Table:
-        """Return the codes of X, and its ranks if they are worth it."""
-        if self._held is None or self._held[0] is not X:
-            self._held = X, make_table(readable(X), missing, shared=True, ranked=ranked)
-        return self._held[1]
+    def table(self, X: Array, missing: Array | None, ranked: bool, used: int) -> Table:
+        """Return the codes of X, or its ranks if they are worth it, for a tree of so many rows."""
+        coded = not ranked or used > MOST_DRAWN
+        with self._making:
+            held = self._held
+            if held is None or held[0] is not X or (coded and not held[2]):
+                table = make_table(
+                    readable(X), missing, shared=True, ranked=ranked, coded=coded
+                )  # fmt: skip
+                coded = coded or not len(table.ranks) + len(table.narrow_ranks)
+                held = self._held = X, table, coded
+        return held[1]
 
 
 class ExactTree(TreePrediction, ParametersMixin):
@@ -212,13 +239,12 @@ class ExactTree(TreePrediction, ParametersMixin):
         self, X: Any, y: Any, sample_weight: Any, check_input: bool, missing: Array | None
     ) -> None:
         me: Any = self
-        random_state = check_random_state(me.random_state)
         if check_input:
             X, y, missing = self._checked(X, y)
         elif issparse(X):
             X = X.toarray(order="C")
         n, d = X.shape
-        y = np.atleast_1d(y)
+        given = y = np.atleast_1d(y)
         if y.ndim == 2:
             y = y[:, 0] if y.shape[1] == 1 else y
         if y.ndim != 1:
@@ -234,11 +260,11 @@ class ExactTree(TreePrediction, ParametersMixin):
         if sample_weight is not None:
             kind = np.asarray(sample_weight).dtype
             if not check_input and is_plain(sample_weight, kind, 1) and len(sample_weight) == n:
-                weights = sample_weight.astype(np.float64)
+                weights = sample_weight if kind == np.int64 else sample_weight.astype(np.float64)
             else:
                 weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
         if classification:
-            classes, codes = shared.classes(y) if shared else _classes_of(y)
+            classes, codes = shared.classes(given) if shared else _classes_of(y)
             if len(classes) > _MOST_CLASSES:
                 raise NotExact(f"more than {_MOST_CLASSES} classes")
             if me.class_weight is not None:
@@ -252,11 +278,11 @@ class ExactTree(TreePrediction, ParametersMixin):
             targets, scale = value_targets(y, weights, me.criterion)
         max_features = _max_features(me.max_features, d)
         limits = self._limits(n, max_features, weights, targets, scale)
-        seed = int(random_state.randint(np.iinfo(np.int32).max))
+        seed = _draw_seed(me.random_state)
         if shared:
             used = n if not len(targets.weights) else int(np.count_nonzero(targets.weights))
             ranked = max_features < d and used * _RANKED_FROM >= n
-            table = shared.table(X, missing, ranked)
+            table = shared.table(X, missing, ranked, used)
         else:
             table = make_table(readable(X), missing)
         nodes = Grower(table, targets, limits, seed).grow()

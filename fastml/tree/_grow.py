@@ -20,9 +20,9 @@ from ._levels import (
     empty_edges,
     empty_splits,
     jobs_of,
-    node_total,
     own_score,
     rows_in,
+    whole_total,
 )
 from ._nodes import Nodes, Top
 
@@ -50,16 +50,20 @@ class Grower:
         self.drawing = limits.max_features < self.d
         self.seed = seed
         #: Rows of a node that is left to the small ones.
-        ranked = self.drawing and len(table.ranks) > 0
+        ranked = self.drawing and len(table.ranks) + len(table.narrow_ranks) > 0
         self.small_rows = MOST_DRAWN if ranked else SMALL_ROWS
+        counts = targets.n_classes > 0 and not len(targets.weights)
+        self.count_type = np.int32 if counts else np.int64
+
+    def _choose_bins(self) -> None:
+        """Set how codes are counted, by how coarsely: only large nodes ask."""
+        table = self.table
         bits = [int(count - 1).bit_length() for count in table.n_codes]
         last = np.maximum(table.n_codes - 1, table.missing).astype(np.int64)
         kept = np.arange(LEAST_BITS, _MOST_BITS + 1)[:, None]
         self.shifts = np.maximum(np.array(bits, np.int64) - kept, 0)
         self.widths = (last >> self.shifts) + 1
         self.order = np.arange(self.d, dtype=np.int32)[None]
-        counts = targets.n_classes > 0 and not len(targets.weights)
-        self.count_type = np.int32 if counts else np.int64
 
     def grow(self) -> Nodes:
         """Return the nodes of the tree."""
@@ -69,7 +73,7 @@ class Grower:
         else:
             rows = np.arange(self.n, dtype=np.int32)
         self.n_used = len(rows)
-        total = node_total(targets, rows)
+        total = whole_total(targets, self.n_used)
         self.top = Top()
         self.ended: list[tuple[int, int, int, int, Array, int]] = []
         self.depth = 0  # of the nodes of the top
@@ -77,6 +81,7 @@ class Grower:
         first = self.top.add(total)
         spare = np.empty(self.n_used, np.int32) if self.n_used > self.small_rows else rows
         if self._large(total, 0, self.n_used):
+            self._choose_bins()
             self.final_rows = np.empty(self.n_used, np.int32)
             level = LargeNodes()
             level.add(first, 0, self.n_used, total, self.seed, True)
@@ -315,6 +320,14 @@ class Grower:
     def _assembled(self, grown: Grown) -> Nodes:
         """Return all nodes in pre-order."""
         top, ended = self.top, self.ended
+        if len(top.features) == 1 and ended:  # as most trees of a forest
+            n = int(grown.counts[0])
+            features = grown.features[:n].copy()
+            lefts = np.where(features >= 0, np.arange(1, n + 1, dtype=np.int32), np.int32(-1))
+            return Nodes(
+                features, grown.thresholds[:n].copy(), lefts, grown.rights[:n].copy(),
+                grown.sides[:n].copy(), grown.totals[:n].copy(), int(grown.deepest[0]),
+            )  # fmt: skip
         pieces: list[tuple[int, int]] = []  # (a node of the top or -1, a small tree or -1)
         place_of: dict[int, int] = {}
         stack, count = [0], 0

@@ -17,22 +17,20 @@ _JOBS_AT_ONCE, _LEAST_SLOTS, _MOST_SLOTS = 8, 4, 64
 Pair = tuple[int, int, int, int, bool, bool]
 
 
-def node_total(targets: Targets, rows: Array) -> Array:
-    """Return the statistics of some rows."""
+def whole_total(targets: Targets, n_used: int) -> Array:
+    """Return the statistics of all rows, so many of them of a weight above 0."""
     total = np.zeros(targets.size, np.int64)
-    weights = targets.weights[rows] if len(targets.weights) else None
-    if targets.n_classes:
-        classes = targets.classes[rows]
-        if weights is None:
-            total[:] = np.bincount(classes, minlength=targets.n_classes)
-        else:
-            np.add.at(total, classes, weights)
+    weights = targets.weights if len(targets.weights) else None
+    if targets.n_classes:  # below 2**52, so that float64 is exact
+        total[: targets.n_classes] = np.bincount(
+            targets.classes, weights, minlength=targets.n_classes
+        )
     else:
-        ones = np.ones(len(rows), np.int64) if weights is None else weights
-        total[0] = ones.sum()
-        total[1:4] = (targets.sums[rows] * ones[:, None]).sum(axis=0)
+        sums = targets.sums
+        total[0] = n_used if weights is None else weights.sum()
+        total[1:4] = sums.sum(axis=0) if weights is None else (sums * weights[:, None]).sum(axis=0)
     if weights is not None:
-        total[-1] = len(rows)
+        total[-1] = n_used
     return total
 
 

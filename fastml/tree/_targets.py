@@ -61,6 +61,11 @@ def whole_weights(weights: Array | None, n: int) -> tuple[Array, float]:
     """
     if weights is None:
         return np.empty(0, np.int64), 1.0
+    if weights.dtype == np.int64:  # counts of draws, of each tree of a forest
+        least, most = int(weights.min()), int(weights.max())
+        if 0 <= least < most and most * len(weights) < _MOST_WEIGHT:
+            divisor = 1 if (weights == 1).any() else int(np.gcd.reduce(weights))
+            return weights // divisor if divisor > 1 else weights, float(divisor)
     total = float(weights.sum())
     if not np.all(weights >= 0) or total <= 0 or not math.isfinite(total):
         raise NotExact("weights are negative or all zero")

@@ -78,7 +78,7 @@ def find_drawn_split(targets, limits, ranks, node, work):
 
     Parameters
     ----------
-    ranks : (n_ids, n_features) uint32
+    ranks : Ranks
     node : DrawnNode
     work : Workspace
     """

@@ -33,16 +33,14 @@ from ..tile import (
 )
 from .best_split import Best, is_better, keep, range_of
 from .criterion import score
-from .drawn import extent, take_keys
+from .drawn import SPARE, extent, take_keys
 from .draws import draw_one
 from .order import NO_RANK
 from .scans import TWO_WEIGHTED, doubtful
 from .sorted_lists import SortMemory, sort_by_value
 
 #: Nodes of so few rows try a split after every row, others count them in bins: so many at most.
-FEW_ROWS, MOST_BINS = 32, 2048
-#: Elements behind those in use, for whole vectors.
-SPARE = 16
+FEW_ROWS, MOST_BINS = 96, 2048
 #: Bits of a weight in a part, and in one of few rows: nodes weigh less than that.  Above two
 #: weights 17 bits are left for rows, of which a root has fewer than 2**16, and 7 for few rows.
 BITS, FEW_BITS = 23, 12
@@ -50,7 +48,7 @@ BITS, FEW_BITS = 23, 12
 _ROWS_A_BIN, _LEAST_BINS = 4, 16
 #: The feature of a split that could not be found here.
 NOT_COUNTED = -2
-_LAST_KEY = np.int32(0x7FFFFFFF)
+_LAST_KEY = np.uint32(0x7FFFFFFF)
 _HALF, _LOW = np.int64(32), np.int64(0xFFFFFFFF)
 
 
@@ -59,7 +57,7 @@ class Counting(NamedTuple):
 
     amounts : (n_ids,) int64, parts by id
     parts : (most,) int64, of the node at hand; few_parts : (FEW_ROWS,) int32, the same for few
-    few_keys, few_sums : (n_features, FEW_ROWS + SPARE) int32, by slot, ranks, and sums up to each
+    few_sums : (n_features, FEW_ROWS + SPARE) int32, by slot, sums up to each of few rows
     bins : (n_features, MOST_BINS + SPARE) int64, by slot, sums before each bin
     scores : as ``bins``, float64, of the splits after each row or bin
     shapes : (n_features, 3) int64, by slot, where bins begin, the shift, how many; 0 for few rows
@@ -71,7 +69,6 @@ class Counting(NamedTuple):
     amounts: Any
     parts: Any
     few_parts: Any
-    few_keys: Any
     few_sums: Any
     bins: Any
     scores: Any
@@ -88,7 +85,7 @@ def new_counting(d, most, n_ids):
     few = FEW_ROWS + SPARE
     return Counting(
         np.empty(n_ids, np.int64), np.empty(most, np.int64), np.empty(few, np.int32),
-        np.empty((d, few), np.int32), np.empty((d, few), np.int32),
+        np.empty((d, few), np.int32),
         np.empty((d, MOST_BINS + SPARE), np.int64), np.empty((d, MOST_BINS + SPARE), np.float64),
         np.empty((d, 3), np.int64), np.empty(d, np.float64), np.empty(MOST_BINS + SPARE, np.uint8),
         np.empty(most, np.uint32),
@@ -168,17 +165,26 @@ def _try_few(factors, total, least, n, keys, parts, sums, scores):
     keys : IN (n + SPARE,) int32; parts : IN (n,) int32
     sums : OUT (n + SPARE,) int32; scores : OUT (n + SPARE,) float64
     """
-    top = fill(scores, 0.0, 2, 1)
-    for first in range(0, n, lanes(keys)):
-        here = load(keys, first, 0, 1, 1)
-        so_far = fill(keys, 0, 1, 1)
+    width = lanes(keys)
+    if n <= width:
+        here, so_far = load(keys, 0, 0, 1, 1), fill(keys, 0, 1, 1)
         for j in range(n):
             more = so_far + broadcast(parts, j, 0, 1, 1)
             so_far = select(broadcast(keys, j, 0, 1, 1) <= here, more, so_far)
-        store(sums, first, 0, so_far)
+        store(sums, 0, 0, so_far)
         found = _score_tile(factors, total, least, n, FEW_BITS, widen(so_far))
-        store(scores, first, 0, found)
-        top = select_less(top, found, found, top)
+        store(scores, 0, 0, found)
+        return lane_maximum(found)
+    top = fill(scores, 0.0, 4, 1)
+    for first in range(0, n, 2 * width):
+        both, sums_so_far = load(keys, first, 0, 2, 1), fill(keys, 0, 2, 1)
+        for j in range(n):
+            added = sums_so_far + broadcast(parts, j, 0, 2, 1)
+            sums_so_far = select(broadcast(keys, j, 0, 2, 1) <= both, added, sums_so_far)
+        store(sums, first, 0, sums_so_far)
+        values = _score_tile(factors, total, least, n, FEW_BITS, widen(sums_so_far))
+        store(scores, first, 0, values)
+        top = select_less(top, values, values, top)
     return lane_maximum(top)
 
 
@@ -264,15 +270,15 @@ def _collect_alive(keys, low, shift, alive, values, places):
 
 
 @inner_kernel
-def _settle_few(targets, node, slot, n, least, best, counting, scratch):
+def _settle_few(targets, node, slot, keys, least, best, counting, scratch):
     """Return the best of the best so far and the splits of scores from ``least`` on."""
     f = np.int64(node.features[slot])
-    for i in range(n):
+    for i in range(keys.size):
         if counting.scores[slot, i] < least:
             continue
         _unpack(np.int64(counting.few_sums[slot, i]), FEW_BITS, scratch.inside)
         value = score(targets, scratch.inside, node.total)
-        cut = np.int64(counting.few_keys[slot, i])
+        cut = np.int64(keys[i])
         if is_better(targets, node.total, value, f, cut, best, scratch):
             best = keep(value, f, slot, cut, 0, scratch)
     return best
@@ -334,25 +340,15 @@ def _take_parts(amounts, ids, few, parts, few_parts):
 
 
 @inner_kernel
-def _copy_keys(keys, out):
-    """Write few ranks, and what follows all of them, for whole vectors."""
-    n = np.uint64(keys.size)
-    for i in range(n):
-        out[i] = np.int32(keys[i])
-    for i in range(n, n + np.uint64(SPARE)):
-        out[i] = _LAST_KEY
-
-
-@inner_kernel
 def find_counted_split(targets, limits, node, ranks, ids, keys, counting, scratch):
     """Return the best split of a node, a Best: its position is the largest rank on the left.
 
     Parameters
     ----------
     node : CountedNode
-    ranks : IN (n_ids, n_features) uint32
+    ranks : Ranks, IN
     ids : IN (n,) uint32, its rows
-    keys : OUT (n_features, most) uint32, by slot, their ranks
+    keys : OUT (n_features, most + SPARE) uint32, by slot, their ranks
     counting : Counting; scratch : Scratch
 
     Returns
@@ -387,11 +383,11 @@ def find_counted_split(targets, limits, node, ranks, ids, keys, counting, scratc
         if low == high:
             continue
         if few:
-            few_keys = counting.few_keys[j]
-            _copy_keys(own, few_keys)
+            for i in range(n, n + SPARE):
+                keys[j, i] = _LAST_KEY
             tops[j] = _try_few(
-                factors, total, first + 1, n, few_keys, counting.few_parts, counting.few_sums[j],
-                counting.scores[j],
+                factors, total, first + 1, n, keys[j].view(np.int32), counting.few_parts,
+                counting.few_sums[j], counting.scores[j],
             )  # fmt: skip
         else:
             bins = counting.bins[j]
@@ -414,7 +410,7 @@ def find_counted_split(targets, limits, node, ranks, ids, keys, counting, scratc
         least = doubtful(targets, TWO_WEIGHTED, total, n, max(top, best.score))
         if few:
             if tops[j] >= least:
-                best = _settle_few(targets, node, j, n, least, best, counting, scratch)
+                best = _settle_few(targets, node, j, keys[j, :n], least, best, counting, scratch)
             continue
         if tops[j] >= least:
             best = _settle_edges(targets, node, j, least, best, counting, scratch)

@@ -24,7 +24,20 @@ PLACE_MASK = np.uint32(0xFFFF)
 _FEW_SORTED, _MOST_BUCKETS = 24, 4096
 #: Rows that are asked for before they are needed.
 _AHEAD = np.uint64(12)
+#: Elements behind those in use, for whole vectors.
+SPARE = 32
 _ONE = np.uint32(1)
+
+
+class Ranks(NamedTuple):
+    """The ranks of ids by each feature: one of the two holds some.
+
+    wide : (n_ids, at least n_features) uint32
+    narrow : (n_ids, at least n_features) uint16, nothing missing
+    """
+
+    wide: Any
+    narrow: Any
 
 
 class Drawing(NamedTuple):
@@ -33,7 +46,7 @@ class Drawing(NamedTuple):
     ids : (most,) uint32, the rows of a node side by side
     rows : (n_ids,) int32, the row of the table an id stands for
     own : (most, n_features) uint32, ranks of the rows of a root, where the table has none
-    keys : (n_features, most) uint32, by slot, the ranks in the node at hand
+    keys : (n_features, most + SPARE) uint32, by slot, the ranks in the node at hand
     amounts, weights : (n_ids,) int64, what an id adds, and its weight
     sorting : SortMemory, its values uint32
     """
@@ -52,11 +65,12 @@ def new_drawing(table, most, drawing):
     """Return a member's memory for roots of ``most`` rows at most; next to none if not drawing."""
     d = table.codes.shape[1] if drawing else 1
     most = most if drawing else 1
-    ranked = table.ranks.shape[0] > 0
-    n_ids = table.ranks.shape[0] if ranked else most
+    n_ranked = max(table.ranks.shape[0], table.narrow_ranks.shape[0])
+    ranked = n_ranked > 0
+    n_ids = n_ranked if ranked else most
     return Drawing(
         np.empty(most, np.uint32), np.empty(n_ids, np.int32),
-        np.empty((1 if ranked else most, d), np.uint32), np.empty((d, most), np.uint32),
+        np.empty((1 if ranked else most, d), np.uint32), np.empty((d, most + SPARE), np.uint32),
         np.empty(n_ids, np.int64), np.empty(n_ids, np.int64),
         SortMemory(
             np.empty(most, np.uint32), np.empty(most, np.uint32), np.empty(most, np.uint32),
@@ -66,24 +80,35 @@ def new_drawing(table, most, drawing):
 
 
 @inner_kernel
+def _gather(ranks, ids, features, keys):
+    last_column = ranks.shape[1] - 1
+    lines = last_column * ranks.itemsize >= 64
+    n, last = np.uint64(ids.size), np.uint64(ids.size - 1)
+    for i in range(n):
+        ahead = np.int64(ids[min(i + _AHEAD, last)])
+        prefetch(ranks, ahead, 0)
+        if lines:
+            prefetch(ranks, ahead, last_column)
+        row = np.uint64(ids[i])
+        for j in range(np.uint64(features.size)):
+            keys[j, i] = ranks[row, np.uint64(features[j])]
+
+
+@inner_kernel
 def take_keys(ranks, ids, features, keys):
     """Set the ranks of some ids by some features: all of a row at once, as it is on a line or two.
 
     Parameters
     ----------
-    ranks : IN (n_ids, n_features) uint32
+    ranks : Ranks, IN
     ids : IN (n,) uint32
     features : IN (n_slots,) int32
     keys : OUT (n_slots, at least n) uint32
     """
-    n, last = np.uint64(ids.size), np.uint64(ids.size - 1)
-    for i in range(n):
-        ahead = np.int64(ids[min(i + _AHEAD, last)])
-        prefetch(ranks, ahead, 0)
-        prefetch(ranks, ahead, ranks.shape[1] - 1)
-        row = np.uint64(ids[i])
-        for j in range(np.uint64(features.size)):
-            keys[j, i] = ranks[row, np.uint64(features[j])]
+    if ranks.narrow.shape[0] > 0:
+        _gather(ranks.narrow, ids, features, keys)
+    else:
+        _gather(ranks.wide, ids, features, keys)
 
 
 @inner_kernel

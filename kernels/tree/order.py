@@ -14,6 +14,8 @@ from ..machine.team import take_ticket
 MOST_RANKED = 1 << 18
 #: The rank of a value that is missing.
 NO_RANK = np.uint32(0xFFFFFFFF)
+#: Columns ranked together, so that rows are read and written in pieces, not value by value.
+COLUMNS_AT_ONCE = 4
 _BITS, _DIGITS = np.uint64(11), 2048
 _HALF, _ROW_MASK = np.uint64(32), np.uint64(0xFFFFFFFF)
 _SIGN, _ALL = np.uint32(0x80000000), np.uint32(0xFFFFFFFF)
@@ -21,25 +23,38 @@ _ONE = np.uint32(1)
 
 
 @inner_kernel
-def _take_keys(table, f, keys):
-    """Fill with pairs (number in the order of the values, row); return how many are no NaN."""
-    known = np.int64(0)
-    for i in range(keys.size):
-        # A negative zero is a zero.
-        keys[i] = table.values[i * table.row_step + f * table.column_step] + np.float32(0.0)
-        known += keys[i] == keys[i]
-    return known
+def _take_columns(table, first, columns):
+    """Fill some columns, one after the other, with the values of features from ``first`` on."""
+    for i in range(columns.shape[1]):
+        for j in range(columns.shape[0]):
+            at = i * table.row_step + (first + j) * table.column_step
+            columns[j, i] = table.values[at] + np.float32(0.0)  # a negative zero is a zero
+
+
+@inner_kernel
+def _put_columns(columns, first, ranks):
+    """Write columns of ranks to those of features from ``first`` on."""
+    for i in range(columns.shape[1]):
+        for j in range(columns.shape[0]):
+            ranks[i, first + j] = columns[j, i]
 
 
 @inner_kernel
 def _sort_pairs(bits, pairs, spare, counters):
-    """Sort float32 by their bits, NaN last: pairs become number << 32 | row, in order."""
+    """Sort float32 by their bits, NaN last: ``spare`` becomes number << 32 | row, in order.
+
+    Returns
+    -------
+    known : int, how many are no NaN
+    """
+    known = np.int64(bits.size)
     for i in range(counters.size):
         counters[i] = 0
     for i in range(bits.size):
         number = bits[i] ^ (_ALL if bits[i] & _SIGN else _SIGN)
         if (bits[i] & ~_SIGN) > np.uint32(0x7F800000):
             number = _ALL
+            known -= 1
         pairs[i] = (np.uint64(number) << _HALF) | np.uint64(i)
         for digit in range(3):
             place = (np.uint64(number) >> (_BITS * np.uint64(digit))) & np.uint64(_DIGITS - 1)
@@ -57,6 +72,7 @@ def _sort_pairs(bits, pairs, spare, counters):
             place = first + ((source[i] >> shift) & np.uint64(_DIGITS - 1))
             target[np.uint64(counters[place])] = source[i]
             counters[place] += _ONE
+    return known
 
 
 @allocating_kernel
@@ -67,23 +83,28 @@ def rank_columns(state, table, ranks):
     ----------
     state : IN/OUT the team's state, zero at the start
     table : Table, its values float32
-    ranks : OUT (n_samples, n_features) uint32
+    ranks : OUT (n_samples, at least n_features) uint32, or uint16 where nothing is missing
     """
-    n = ranks.shape[0]
-    keys = np.empty(n, np.float32)
+    n, d = table.codes.shape
+    keys = np.empty((COLUMNS_AT_ONCE, n), np.float32)
+    found = np.empty((COLUMNS_AT_ONCE, n), ranks.dtype)
     pairs, spare = np.empty(n, np.uint64), np.empty(n, np.uint64)
     counters = np.empty(3 * _DIGITS, np.uint32)
     while True:
-        f = take_ticket(state)
-        if f >= ranks.shape[1]:
+        first = take_ticket(state) * COLUMNS_AT_ONCE
+        if first >= d:
             return
-        known = _take_keys(table, f, keys)
-        _sort_pairs(keys.view(np.uint32), pairs, spare, counters)
-        before, rank = spare[0] >> _HALF, np.uint32(0)
-        for i in range(np.uint64(known)):
-            number = spare[i] >> _HALF
-            rank += np.uint32(number != before)
-            ranks[np.uint64(spare[i] & _ROW_MASK), f] = rank
-            before = number
-        for i in range(np.uint64(known), np.uint64(n)):
-            ranks[np.uint64(spare[i] & _ROW_MASK), f] = NO_RANK
+        width = min(COLUMNS_AT_ONCE, d - first)
+        _take_columns(table, first, keys[:width])
+        for j in range(width):
+            known = _sort_pairs(keys[j].view(np.uint32), pairs, spare, counters)
+            column = found[j]
+            before, rank = spare[0] >> _HALF, np.uint32(0)
+            for i in range(np.uint64(known)):
+                number = spare[i] >> _HALF
+                rank += np.uint32(number != before)
+                column[np.uint64(spare[i] & _ROW_MASK)] = rank
+                before = number
+            for i in range(np.uint64(known), np.uint64(n)):
+                column[np.uint64(spare[i] & _ROW_MASK)] = NO_RANK
+        _put_columns(found[:width], first, ranks)

@@ -92,33 +92,46 @@ def part_lists(table, rows, node, split, features, work):
 
 
 @inner_kernel
-def _part_ids(ids, keys, cut, lacking, spare):
-    """Move ids of keys up to ``cut`` to the front, and those of missing ones if ``lacking`` is 1.
+def _neighbours(keys, cut):
+    """Return the largest key up to ``cut``, the smallest above and the largest of all."""
+    last, after, highest = np.uint32(0), NO_RANK, np.uint32(0)
+    for i in range(np.uint64(keys.size)):
+        key = keys[i]
+        last = max(last, key if key <= cut else np.uint32(0))
+        after = min(after, NO_RANK if key <= cut else key)
+        highest = max(highest, key)
+    return last, after, highest
+
+
+@inner_kernel
+def _part_ids(ids, keys, cut, side, spare):
+    """Move ids of keys up to ``cut`` to the front, and those of missing ones if ``side`` is 1.
 
     Returns
     -------
     n_left : int
-    last, after : uint64, the largest key up to ``cut`` and the smallest above, an id behind each
+    pair : uint64, ids of the largest key up to ``cut`` and of the smallest above, all ones for none
     highest : uint32, the largest key
     """
+    last, after, highest = _neighbours(keys, cut)
     front, behind, one = np.uint64(0), np.uint64(0), np.uint64(1)
-    most, highest = np.uint64(0xFFFFFFFFFFFFFFFF), np.uint32(0)
-    last, after = np.uint64(0), most
+    lower, upper = np.uint32(0), NO_RANK
+    lacking = np.uint64(side == 1 and highest == NO_RANK)
     for i in range(np.uint64(ids.size)):
         number, key = ids[i], keys[i]
-        pair = (np.uint64(key) << np.uint64(32)) | np.uint64(number)
-        low = key <= cut
-        last = max(last, pair if low else np.uint64(0))
-        after = min(after, most if low else pair)
-        highest = max(highest, key)
-        left = np.uint64(low) | (np.uint64(key == NO_RANK) & lacking)
+        lower = number if key == last else lower
+        upper = number if key == after else upper
+        left = np.uint64(key <= cut)
+        if lacking:
+            left |= np.uint64(key == NO_RANK)
         ids[front] = number
         spare[behind] = number
         front += left
         behind += one - left
     for i in range(behind):
         ids[front + i] = spare[i]
-    return np.int64(front), last, after, highest
+    upper = NO_RANK if after == NO_RANK else upper
+    return np.int64(front), (np.uint64(lower) << np.uint64(32)) | np.uint64(upper), highest
 
 
 @inner_kernel
@@ -139,11 +152,10 @@ def part_drawn(ids, keys, split, spare):
     """
     side, n = split.side, ids.size
     cut = np.uint32(split.position)
-    n_left, last, after, highest = _part_ids(ids, keys, cut, np.uint64(side), spare)
+    n_left, pair, highest = _part_ids(ids, keys, cut, side, spare)
     if side == 0 and highest != NO_RANK:
         side = 1 if n_left > n - n_left else 0
-    upper = after & _LOW if after >> np.uint64(32) != np.uint64(NO_RANK) else _LOW
-    return np.int64((last << np.uint64(32)) | upper), side, n_left
+    return np.int64(pair), side, n_left
 
 
 @inner_kernel

@@ -30,8 +30,10 @@ class Table(NamedTuple):
     n_codes : (n_features,) int32, codes of numbers
     missing : (n_features,) int32, the code of NaN, or -1 where the column has none
     mixed : (n_features, most_codes + 1) uint8, 1 where a code may stand for more than one value
-    ranks : (n_samples, n_features) uint32, see :mod:`.order`, or (0, n_features); if there are any
-        and the table is short, codes are not filled
+    ranks : (n_samples, at least n_features) uint32, see :mod:`.order`; or (0, n_features)
+    narrow_ranks : the same as uint16, where they fit and nothing is missing; or (0, n_features).
+        Rows of either begin with a line of the cache.  Where trees need no codes, these are not
+        filled
     """
 
     values: Any
@@ -42,6 +44,7 @@ class Table(NamedTuple):
     missing: Any
     mixed: Any
     ranks: Any
+    narrow_ranks: Any
 
 
 class Targets(NamedTuple):

@@ -19,6 +19,7 @@ from .best_drawn import DrawnNode, find_drawn_split
 from .best_split import Best, Node, find_split
 from .counted import NOT_COUNTED, CountedNode, find_counted_split, part_of
 from .criterion import own_score, rows_in, weight_in
+from .drawn import Ranks
 from .draws import child_key, draw_order
 from .order import NO_RANK
 from .parting import part_drawn, part_lists, set_thresholds, varying
@@ -118,7 +119,7 @@ def begin_drawing(table, targets, rows, mixed, walk, total, work):
     """Have ready what nodes that draw features gather."""
     drawing, scan = work.drawing, work.scan
     work.stack.n_active[0] = table.codes.shape[1]
-    ranked = table.ranks.shape[0] > 0
+    ranked = max(table.ranks.shape[0], table.narrow_ranks.shape[0]) > 0
     take_amounts(targets, walk, rows, total, scan)
     for i in range(rows.size):
         number = np.uint64(rows[i]) if ranked else np.uint64(i)
@@ -339,7 +340,8 @@ def grow_subtrees(state, table, targets, limits, roots, grown):
         most = max(most, roots.stops[i] - roots.starts[i])
     work = new_workspace(table, targets, most, drawing)
     mixed = mixed_features(table)
-    ranks = table.ranks if table.ranks.shape[0] > 0 else work.drawing.own
+    wide = table.ranks if table.ranks.shape[0] > 0 else work.drawing.own
+    ranks = Ranks(wide, table.narrow_ranks)
     nothing = np.zeros(targets.size, np.int64)
     while True:
         ticket = take_ticket(state)

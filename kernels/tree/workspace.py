@@ -71,7 +71,7 @@ def new_workspace(table, targets, most, drawing):
     drawing : bool, whether nodes draw features
     """
     d, size = table.codes.shape[1], targets.size
-    n_ids = max(table.ranks.shape[0], most)
+    n_ids = max(table.ranks.shape[0], table.narrow_ranks.shape[0], most)
     scratch = new_scratch(size)
     sorting = SortMemory(
         np.empty(most, np.uint32), np.empty(most, table.values.dtype),
