@@ -141,7 +141,7 @@ def test_ridge(alpha, intercept):
 def test_ridge_of_several_targets_and_penalties():
     rng = np.random.default_rng(7)
     X, Y = rng.standard_normal((30, 3)), rng.standard_normal((30, 2))
-    alphas, weights = [0.5, 20.0], rng.random(30)
+    alphas, weights = np.array([0.5, 20.0]), rng.random(30)
     model = fastml.Ridge(alphas).fit(X, Y, weights)
     theirs = linear_model.Ridge(alphas).fit(X, Y, weights)
     np.testing.assert_allclose(model.coef_, theirs.coef_, rtol=1e-10)
@@ -230,7 +230,7 @@ def test_singular_values():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("alpha", [1e-6, 1.0, [0.5, 30.0]])
+@pytest.mark.parametrize("alpha", [1e-6, 1.0, np.array([0.5, 30.0])])
 @pytest.mark.parametrize("intercept", [True, False])
 def test_ridge_of_fewer_rows_than_features(dtype, alpha, intercept):
     rng = np.random.default_rng(11)

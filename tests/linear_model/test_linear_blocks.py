@@ -32,7 +32,7 @@ def test_hard_columns(weighted, trouble):
     for model in (
         fastml.LinearRegression(),
         fastml.LinearRegression(fit_intercept=False),
-        fastml.Ridge(alpha=[0.1, 10.0]),
+        fastml.Ridge(alpha=np.array([0.1, 10.0])),
         fastml.Ridge(alpha=0.0),
     ):
         for y in (Y, Y[:, 0]):
@@ -61,7 +61,7 @@ def test_many_columns_of_float32(weighted, trouble):
     elif trouble == "tiny":
         X *= np.float32(1e-22)
     w = w if weighted else None
-    for model in (fastml.LinearRegression(), fastml.Ridge(alpha=[0.1, 10.0])):
+    for model in (fastml.LinearRegression(), fastml.Ridge(alpha=np.array([0.1, 10.0]))):
         expected = type(model)(**model.get_params()).fit(X, Y, w)
         with fastml.engine(memory_limit="2 MiB"):
             same(model.fit(fastml.blocks(X), fastml.blocks(Y), w), expected)
@@ -100,7 +100,7 @@ def test_what_is_wrong_is_named():
     with pytest.raises(ValueError, match="requires y to be passed"):
         fastml.Ridge().fit(fastml.blocks(X), None)
     with pytest.raises(ValueError, match="number of penalties do not correspond"):
-        fastml.Ridge(alpha=[1.0, 2.0, 3.0]).fit(fastml.blocks(X), Y)
+        fastml.Ridge(alpha=np.array([1.0, 2.0, 3.0])).fit(fastml.blocks(X), Y)
 
 
 @pytest.mark.parametrize("scoring", [None, "neg_mean_squared_error"])
