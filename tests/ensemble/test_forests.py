@@ -101,7 +101,7 @@ def test_codes_are_made_when_a_tree_first_asks_for_them():
     assert shared.table(X, None, True, MOST_DRAWN) is short
     long = shared.table(X, None, True, MOST_DRAWN + 1)
     assert (long.n_codes > 1000).all()
-    np.testing.assert_array_equal(long.ranks, short.ranks)
+    np.testing.assert_array_equal(long.ranks[:, :3], short.ranks[:, :3])
     assert shared.table(X, None, True, 1000) is long
 
 
