@@ -77,7 +77,7 @@ def _machine_lines(result: Result) -> list[str]:
     if cores := result.get("cores"):
         said = (
             f"Of {cores['turns']:,} turns of the cases {cores['shared']:,} began while threads "
-            "took from each other, as where two processors are one core of the host; the run waited "
+            "took from each other, as where two processors are one core of the host; it waited "
             f"{cores['waited']:.0f} s for better moments."
         )
         lines += ["", said]
