@@ -115,17 +115,19 @@ def block_rows(n_features: int, n_clusters: int) -> int:
 
 
 def lloyd_plan(
-    X: Array, n_clusters: int, *, max_iter: int, tol: float, bounded: bool, spherical: bool
-) -> Plan:
+    X: Array, n_clusters: int, *, max_iter: int, tol: float, bounded: bool, spherical: bool,
+    one_ticket: bool = False,
+) -> Plan:  # fmt: skip
     """Return how a run of Lloyd's algorithm is cut.
 
     Blocks follow the width of the work alone; how many a ticket holds may follow the number of
-    rows, since tickets are aligned ranges of blocks: no bit of the result depends on it.
+    rows, since tickets are aligned ranges of blocks: no bit of the result depends on it.  With one
+    ticket there are no sums of several to add up.
     """
     n_samples, n_features = X.shape
     rows = block_rows(n_features, n_clusters)
-    ticket_blocks = 1
-    while -(-n_samples // (rows * ticket_blocks)) > _MOST_TICKETS:
+    ticket_blocks, most = 1, 1 if one_ticket else _MOST_TICKETS
+    while -(-n_samples // (rows * ticket_blocks)) > most:
         ticket_blocks *= 2
     chunk_blocks = max(1, _CHUNK_ROWS // rows)
     group = max(1, _NUMBERS_A_GROUP // n_features)
@@ -159,7 +161,7 @@ def lloyd_rows(
     check_array("limits", limits, (n_samples,), np.float32)
     if sample_weight.size:
         check_array("sample_weight", sample_weight, (n_samples,), np.float64)
-    if n_samples and not 0 <= labels.min() <= labels.max() < len(points):
+    if n_samples and not labels.view(np.uint32).max() < len(points):  # the negative are larger
         raise ValueError(f"labels must be from 0 to {len(points) - 1}.")
     return Rows(X, sample_weight, labels, limits)
 

@@ -20,6 +20,8 @@ from ._nearest import squared_distances, weighted_inertia
 
 #: Return to the interpreter about this often, for interrupts, callbacks and budgets of time.
 _CALL_SECONDS = 0.3
+#: Work of less nanoseconds that nobody shares is one ticket: it could be interrupted after all.
+_SHORT = 50_000_000
 
 
 class Reason(IntEnum):
@@ -131,17 +133,19 @@ class LloydRun:
         centers = points if isinstance(points, Centers) else prepared_centers(points, X)
         points = centers.points
         (n_samples, n_features), n_clusters = X.shape, len(points)
+        nanoseconds = n_samples * n_features * (n_clusters + 8) / 30
+        members = team_size(nanoseconds)
         self._plan = lloyd_plan(
-            X, n_clusters, max_iter=max_iter, tol=tol, bounded=bounded, spherical=spherical
-        )
+            X, n_clusters, max_iter=max_iter, tol=tol, bounded=bounded, spherical=spherical,
+            one_ticket=members == 1 and nanoseconds < _SHORT,
+        )  # fmt: skip
         self._rows = lloyd_rows(X, sample_weight, points, labels, limits)
         self._centers = centers
         self._sums = lloyd_sums(n_samples, points, self._plan)
         self._moves = lloyd_moves(points, spent)
         self._control = np.zeros(lloyd.CONTROL_SIZE, np.int64)
         self._control[lloyd.EVERY_ROW] = 1
-        nanoseconds = n_samples * n_features * (n_clusters + 8) / 30
-        self._members = min(team_size(nanoseconds), len(self._sums.tally))
+        self._members = min(members, len(self._sums.tally))
 
     @property
     def n_iter(self) -> int:

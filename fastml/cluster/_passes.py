@@ -7,6 +7,7 @@ cluster.  So a piece is computed from its rows and the model alone.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from ..core.validation import Array
 from ..execution import room_in
 from ..kernels.cluster import lloyd
 from ..kernels.cluster.centers import Centers
-from ..kernels.cluster.gains import Plan, Sums
+from ..kernels.cluster.gains import DECIDED_ROWS, SCORED_ROWS, Plan, Sums
 from ._bundles import check_array, lloyd_moves, lloyd_plan, prepared_centers
 from ._lloyd import LloydRun, Reason, farthest_rows, raise_if_not_finite
 from ._nearest import squared_distances, write_labels
@@ -25,6 +26,7 @@ from ._nearest import squared_distances, write_labels
 State = dict[str, Any]
 #: Rows whose limits are looked at before those of all others.
 _LOOK_FIRST = 256
+_ALL_ONES = np.empty(0)
 #: Reads a piece: its samples, and their weights, (0,) for weights of one.
 Read = Callable[[Any], tuple[Array, Array]]
 
@@ -145,14 +147,34 @@ class LloydPass:
         X, weights = self._read(piece)
         state = getattr(piece, "state", {})
         labels, limits = model.carried(X, piece, state)
-        run = LloydRun(
+        run = self._run(X, weights, model, labels, limits)
+        found = Gains(*run.gains(model.control))
+        keep(state, model, labels, limits)
+        return found
+
+    def _run(
+        self, X: Array, weights: Array, model: LloydModel, labels: Array, limits: Array
+    ) -> LloydRun:
+        return LloydRun(
             X, self._centers(X, model), sample_weight=weights, max_iter=self._max_iter,
             tol=self._tol, bounded=self._bounded, labels=labels, limits=limits,
             spent=model.spent.copy(),
         )  # fmt: skip
-        found = Gains(*run.gains(model.control))
-        keep(state, model, labels, limits)
-        return found
+
+    def relabel(self, X: Array, model: LloydModel, labels: Array, limits: Array) -> tuple[int, int]:
+        """Bring labels up to date with the centres.
+
+        Return how many rows were compared with all of them, and how many float64 decided.
+
+        Parameters
+        ----------
+        X : ndarray (n_samples, n_features)
+        model : LloydModel
+        labels, limits : ndarray of int32 and float32, changed in place
+        """
+        run = self._run(X, _ALL_ONES, model, labels, limits)
+        _, tally = run.gains(np.zeros(lloyd.CONTROL_SIZE, np.int64))
+        return int(tally[SCORED_ROWS]), int(tally[DECIDED_ROWS])
 
     def without_rows(self, piece: Piece, state: State, model: LloydModel) -> Gains | None:
         """Return the gains of a piece none of whose rows can change, or None to look at them."""
@@ -206,6 +228,44 @@ class LloydPass:
             one_row, len(points), max_iter=self._max_iter, tol=self._tol,
             bounded=self._bounded, spherical=self._spherical,
         )  # fmt: skip
+
+
+class Carried:
+    """What rows carry of a run that has ended, whichever pieces they are asked for in.
+
+    Parameters
+    ----------
+    fit : LloydPass, the run's
+    model : LloydModel, where it ended
+    states : list of (int, dict), the first row of each piece, in order, and what it keeps
+    """
+
+    def __init__(self, fit: LloydPass, model: LloydModel, states: list[tuple[int, State]]) -> None:
+        self._fit, self._model = fit, model
+        self._starts = [start for start, _ in states]
+        self._states = [state.get("lloyd", (None, _ALL_ONES, _ALL_ONES)) for _, state in states]
+
+    def labels(self, X: Array, start: int) -> tuple[Array, int, int] | None:
+        """Return the labels of rows from ``start`` on, and what ``relabel`` does.
+
+        None if some of them carry nothing, or nothing of this model.
+        """
+        stop, done = start + len(X), start
+        labels, limits = np.empty(len(X), np.int32), np.empty(len(X), np.float32)
+        at = max(0, bisect_right(self._starts, start) - 1)
+        while done < stop and at < len(self._starts):
+            first, (stamp, known, until) = self._starts[at], self._states[at]
+            last = min(first + len(known), stop)
+            if stamp != self._model.stamp or not first <= done < last:
+                return None
+            labels[done - start : last - start] = known[done - first : last - first]
+            limits[done - start : last - start] = until[done - first : last - first]
+            done, at = last, at + 1
+        if done < stop or len(self._model.moved_rows):
+            return None
+        if self._model.reason is Reason.CONVERGED:
+            return labels, 0, 0
+        return labels, *self._fit.relabel(X, self._model, labels, limits)
 
 
 class FarthestRows(NamedTuple):

@@ -17,7 +17,7 @@ from ..kernels.ops import moments
 from ._bundles import block_rows
 from ._lloyd import Clustering, Reason, raise_if_not_finite
 from ._nearest import measured, rows_measured, write_labels
-from ._passes import FarthestPass, LloydModel, LloydPass, lloyd_models
+from ._passes import Carried, FarthestPass, LloydModel, LloydPass, lloyd_models
 from ._plusplus import moderate_factor
 from ._spherical import to_unit_length, unit_rows
 
@@ -173,6 +173,7 @@ class Labels(NamedTuple):
 
     inertia: float
     counts: Array
+    scored: int
     decided: int
     chunks: list[tuple[int, Array]]
 
@@ -186,18 +187,26 @@ class LabelsPass:
         Where labels are written, by whom it is in the memory of.
     kept : bool, default=True
         Whether labels are wanted at all.
+    carried : Carried, default=None
+        What rows carry of the run that found the centres: few have to be compared with all.
     """
 
-    def __init__(self, out: Array | None, kept: bool = True) -> None:
-        self._out, self._kept = out, kept
+    def __init__(
+        self, out: Array | None, kept: bool = True, carried: Carried | None = None
+    ) -> None:
+        self._out, self._kept, self._carried = out, kept, carried
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_out": None, "_kept": self._kept}
+        return {"_out": None, "_kept": self._kept, "_carried": None}
 
     def statistics(self, part: Part, model: Array) -> Labels:
         """Return the labels of a piece."""
-        labels = np.empty(len(part.X), np.int32)
-        decided = write_labels(part.X, model, labels)
+        known = None if self._carried is None else self._carried.labels(part.X, part.start)
+        if known is None:
+            labels = np.empty(len(part.X), np.int32)
+            scored, decided = len(labels), write_labels(part.X, model, labels)
+        else:
+            labels, scored, decided = known
         if decided < 0:
             check_finite(part.X)
         inertias = measured(part.X, model, labels, part.weights)
@@ -209,13 +218,16 @@ class LabelsPass:
             self._out[part.start : part.stop] = labels
         elif self._kept:
             chunks.append((part.start, labels))
-        return Labels(inertia, counts, decided, chunks)
+        return Labels(inertia, counts, scored, decided, chunks)
 
     def merge(self, a: Labels, b: Labels) -> Labels:
         """Return the labels of both."""
         with np.errstate(over="ignore", invalid="ignore"):
             inertia = a.inertia + b.inertia
-        return Labels(inertia, a.counts + b.counts, a.decided + b.decided, a.chunks + b.chunks)
+        return Labels(
+            inertia, a.counts + b.counts, a.scored + b.scored, a.decided + b.decided,
+            a.chunks + b.chunks,
+        )  # fmt: skip
 
     def finish(self, statistics: Labels, model: Any) -> Any:
         """Return the labels of all rows."""
@@ -225,11 +237,21 @@ class LabelsPass:
         return statistics
 
 
-def label_table(table: Table, points: Array) -> tuple[Labels, Array]:
-    """Return what the labels of a table come to, and the labels."""
+def label_table(
+    table: Table, points: Array, carried: Carried | None = None
+) -> tuple[Labels, Array]:
+    """Return what the labels of a table come to, and the labels.
+
+    Parameters
+    ----------
+    table : Table
+    points : ndarray (n_clusters, n_features)
+    carried : Carried, default=None
+        See LabelsPass.
+    """
     labels = room((table.n_rows,), np.int32)
     passes = Passes(table, rows_measured(table.X.shape[1]))
-    found: Any = passes.run(LabelsPass(labels), points)
+    found: Any = passes.run(LabelsPass(labels, carried=carried), points)
     return found, labels
 
 
@@ -265,7 +287,7 @@ class TableRun:
         bounded: bool,
         spherical: bool,
     ) -> None:
-        self._table, self._passes = table, passes
+        self._table, self._passes, self._bounded = table, passes, bounded
         self._fits = LloydPass(rows_of, max_iter, tol, bounded, spherical), FarthestPass(rows_of)
         self._stamp = 1
 
@@ -282,7 +304,8 @@ class TableRun:
 
     def finish(self, model: LloydModel) -> Clustering:
         """Return the result, its labels those of its centres."""
-        found, labels = label_table(self._table, model.points)
+        carried = Carried(self._fits[0], model, self._passes.kept()) if self._bounded else None
+        found, labels = label_table(self._table, model.points, carried)
         if not np.isfinite(found.inertia):
             raise_if_not_finite(Reason.OVERFLOW)
         return Clustering(
@@ -291,5 +314,5 @@ class TableRun:
             inertia=found.inertia,
             n_iter=model.n_iter,
             n_decided=int(model.control[lloyd.DECIDED]) + found.decided,
-            n_scored=int(model.control[lloyd.SCORED]) + self._table.n_rows,
+            n_scored=int(model.control[lloyd.SCORED]) + found.scored,
         )

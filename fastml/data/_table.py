@@ -82,6 +82,18 @@ class Table:
         return max(1, sum(width))
 
     @property
+    def piece_bytes(self) -> int:
+        """Bytes of a row in a piece: X, and of targets and weights what has to be read."""
+        others = [p for p in (self.y, self.weights) if p is not None and p.view(0, 0) is None]
+        width = [int(np.prod(p.shape[1:], dtype=np.int64)) * p.dtype.itemsize for p in others]
+        return self.buffer_bytes + sum(width)
+
+    @property
+    def buffer_bytes(self) -> int:
+        """Bytes of a row of X, which is read into buffers."""
+        return 0 if self.X is None else int(self.X.shape[1]) * int(self.X.dtype.itemsize)
+
+    @property
     def readers(self) -> int:
         """Threads that may read at once with profit."""
         return min(part.readers for part in self.parts)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.classes import check_classes, count_classes, number_classes
+from ..core.classes import check_classes, count_classes, first_of_classes, number_classes
 from ..core.validation import Array
 from ..data import Part, Table
 from ._engine import sum_over
@@ -15,7 +15,7 @@ _BLOCK_ROWS = 1 << 16
 
 
 class Classes(NamedTuple):
-    """Sorted classes, the first row of each, and how many rows each has."""
+    """Sorted classes, the first row of each, and how many rows each has: zeros if not counted."""
 
     values: Array
     rows: Array
@@ -23,7 +23,16 @@ class Classes(NamedTuple):
 
 
 class ClassesPass:
-    """Finds the classes of some targets."""
+    """Finds the classes of some targets.
+
+    Parameters
+    ----------
+    counted : bool, default=True
+        Whether it matters how many rows each has.
+    """
+
+    def __init__(self, counted: bool = True) -> None:
+        self._counted = counted
 
     def statistics(self, part: Part, model: Any) -> Classes:
         """Return the classes of a piece."""
@@ -31,7 +40,11 @@ class ClassesPass:
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
         check_classes(y)
-        values, rows, counts = count_classes(y)
+        if self._counted:
+            values, rows, counts = count_classes(y)
+        else:
+            values, rows = first_of_classes(y)
+            counts = np.zeros(len(values), np.int64)
         return Classes(values, part.start + rows, counts)
 
     def merge(self, a: Classes, b: Classes) -> Classes:
@@ -96,10 +109,10 @@ def class_totals(table: Table, classes: Array) -> Array:
     return totals
 
 
-def find_classes(table: Table) -> Classes:
-    """Return the classes of a table's targets."""
+def find_classes(table: Table, counted: bool = True) -> Classes:
+    """Return the classes of a table's targets, see ClassesPass."""
     if table.y is None:
         raise ValueError("This estimator requires y to be passed, but the target y is None.")
     if table.y.ndim != 1 and table.y.shape[1] != 1:
         raise ValueError(f"y should be a 1d array, got an array of shape {table.y.shape} instead.")
-    return sum_over(Table(None, table.y), _BLOCK_ROWS, ClassesPass()).total()
+    return sum_over(Table(None, table.y), _BLOCK_ROWS, ClassesPass(counted)).total()

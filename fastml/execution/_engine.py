@@ -76,7 +76,7 @@ def piece_bytes(raw: bool = False) -> int:
 
 def most_blocks(table: Table, grid: Grid) -> int:
     """Return the blocks of a piece: a power of two."""
-    blocks = piece_bytes(table.raw) // ((table.row_bytes + _ROW_OVERHEAD) * grid.block_rows)
+    blocks = piece_bytes(table.raw) // ((table.piece_bytes + _ROW_OVERHEAD) * grid.block_rows)
     return 1 << max(0, int(blocks).bit_length() - 1)
 
 
@@ -200,6 +200,15 @@ class Passes:
     def __init__(self, table: Table, block_rows: int, check: str | None = None) -> None:
         self._engine = current_engine()
         self._placement = self._engine.place(table, Grid(block_rows), check)
+
+    def kept(self) -> list[tuple[int, dict[str, Any]]]:
+        """Return the first row of each piece this process keeps something of, in order, and what.
+
+        Nothing on a cluster, whose workers keep it.
+        """
+        states = getattr(self._placement, "states", {})
+        rows = self._placement.grid.block_rows
+        return [(first * rows, states[first]) for first in sorted(states)]
 
     def run(self, fit: Any, model: Any) -> Any:
         """Make one pass and return the next model."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import tempfile
+import weakref
 from _thread import allocate_lock
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -20,9 +21,11 @@ from ._engine import BUFFERS, piece_bytes
 
 #: Rows of the first call, which tells how large results are.
 _FIRST_ROWS = 4096
-#: Bytes of a file for what rows carry, of which only what is used takes place; arrays in it begin
-#: at lines of the cache.
-_FILE_BYTES, _LINE = 1 << 28, 64
+#: A file for what rows carry grows by as much as it has, from the least of these bytes on to the
+#: most; arrays in it begin at lines of the cache.
+_LEAST_GROWTH, _MOST_GROWTH, _LINE = 1 << 22, 1 << 28, 64
+#: What files for such arrays are filled with before they are used.
+_ZEROS = bytes(1 << 20)
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -65,15 +68,28 @@ def in_file(shape: tuple[int, ...], dtype: Any) -> Array:
     """Return an array of zeros in a file without a name: memory the system can write out."""
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     with tempfile.TemporaryFile(prefix="fastml-") as file:
-        file.truncate(max(size, 1))
+        _fill(file, max(size, 1))
         return np.asarray(np.memmap(file, dtype, "r+", 0, shape))
 
 
+def _fill(file: Any, n_bytes: int) -> None:
+    """Write zeros where a file is at.
+
+    A full disk is then an error, where a mapped page that has no place ends the process; and
+    pages that are there are mapped many at a time.
+    """
+    for left in range(n_bytes, 0, -len(_ZEROS)):
+        file.write(_ZEROS[:left])
+    file.flush()
+
+
 class FileRoom:
-    """Room for what pieces keep of their rows, in files without names: few, however many pieces."""
+    """Room for what pieces keep of their rows, in a file without a name."""
 
     def __init__(self) -> None:
         self._lock, self._left = allocate_lock(), np.empty(0, np.uint8)
+        self._file: Any = None
+        self._size = 0
 
     def take(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """Return an array nobody else has."""
@@ -81,9 +97,21 @@ class FileRoom:
         whole = -(-size // _LINE) * _LINE
         with self._lock:
             if len(self._left) < whole:
-                self._left = in_file((max(whole, _FILE_BYTES),), np.uint8)
+                self._left = self._more(whole)
             found, self._left = self._left[:size], self._left[whole:]
         return np.asarray(found.view(dtype).reshape(shape))
+
+    def _more(self, needed: int) -> Array:
+        """Have the file grow, and return what was added: few maps, however many arrays."""
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="fastml-")  # noqa: SIM115
+            weakref.finalize(self, self._file.close)
+        growth = max(needed, _LEAST_GROWTH, min(self._size, _MOST_GROWTH))
+        growth = -(-growth // len(_ZEROS)) * len(_ZEROS)
+        _fill(self._file, growth)
+        self._size += growth
+        start = self._size - growth
+        return np.asarray(np.memmap(self._file, np.uint8, "r+", start, (growth,)))
 
 
 def room_in(state: dict[str, Any], shape: tuple[int, ...], dtype: Any) -> Array:

@@ -93,7 +93,7 @@ def _read(placement: Placement, piece: Piece, buffer: Any) -> Part:
 def _buffers(placement: Placement, count: int) -> list[Any]:
     """Return so many buffers, each for the rows of a piece: new memory takes as long as reading."""
     table, rows = placement.table, placement.grid.block_rows * placement.most_blocks
-    size = 0 if table.in_place else min(rows, table.n_rows) * table.row_bytes
+    size = 0 if table.in_place else min(rows, table.n_rows) * table.buffer_bytes
     if len(table.rooms) < count or len(table.rooms[0]) < size:
         table.rooms.clear()
         table.rooms += ring(count, size)

@@ -15,6 +15,7 @@ from ..kernels.linear_model import logistic as kernel
 from ..kernels.linear_model import margins
 from ..kernels.ops import gram
 from ..kernels.ops.gram import BLOCK_ROWS
+from ..kernels.ops.sample import copy_one_in
 from ..kernels.ops.strips import Rows
 from ..kernels.ops.sums import Tickets
 from ._moments import raw_products, run_tickets
@@ -24,6 +25,8 @@ from ._predict import decision, probabilities
 _MOST_DOUBLE_COLUMNS = 64
 #: For more classes the curvature along the coefficients is not worth its while.
 _MOST_CLASSES = 20
+#: Rows of a sample that are copied with one ticket.
+_ROWS_COPIED = 1024
 #: Probabilities of so many bytes are held at once.
 _PROBABILITY_BYTES = 1 << 21
 
@@ -378,6 +381,14 @@ class Samples:
 
     def sampled(self, step: int) -> Samples:
         """Return one row in ``step``."""
-        some = slice(None, None, step)
         X, target, weights = self._whole[4:7]
-        return Samples(*(np.ascontiguousarray(array[some]) for array in (X, target, weights)))
+        some = weights if not weights.size else _one_in(step, weights[:, None])[:, 0]
+        return Samples(_one_in(step, X), _one_in(step, target[:, None])[:, 0], some)
+
+
+def _one_in(step: int, X: Array) -> Array:
+    """Return a copy of one row in ``step``."""
+    out = np.empty((-(-len(X) // step), X.shape[1]), X.dtype)
+    members = min(team_size(50 * len(out) + out.size), -(-len(out) // _ROWS_COPIED))
+    run_team(copy_one_in, members, X, step, _ROWS_COPIED, new_state(), out)
+    return out

@@ -75,7 +75,9 @@ def run_tickets(
         blocks *= 2
     n_tickets = -(-n_blocks // blocks)
     partials = np.empty((n_tickets, size))
-    step = max(2 * team_size(nanoseconds), int(n_tickets * _CALL_NANOSECONDS / (1 + nanoseconds)))
+    members = team_size(nanoseconds)
+    step = max(2 * members, int(n_tickets * _CALL_NANOSECONDS / (1 + nanoseconds)))
+    step += -step % members  # or some would wait for others at the end of every call
     for first in range(0, n_tickets, step):
         run(Tickets.of(blocks, first, min(first + step, n_tickets)), partials)
     width = 1
@@ -93,7 +95,7 @@ def raw_products(X: Array, Y: Array, roots: Array | None, shift: Array, panel_ty
     height = panel_rows(n_columns, panel_type)
     like = np.empty(0, panel_type)
     n_blocks = -(-len(X) // kernel.BLOCK_ROWS)
-    nanoseconds = len(X) * n_columns * (n_columns + 16) / 40
+    nanoseconds = len(X) * n_columns * (n_columns + 16) / (90 if panel_type == np.float32 else 70)
 
     def run(tickets: Tickets, partials: Array) -> None:
         members = min(team_size(nanoseconds), tickets.last - tickets.first)

@@ -61,13 +61,17 @@ def moments_of(table: Table, name: str) -> tuple[Array, RunningMoments]:
     name : str, the estimator
     """
     n_features = table.X.shape[1]
-    classes, rows, _ = find_classes(table)
+    classes, rows, _ = find_classes(table, counted=False)
     origins = table.X[rows].astype(np.float64)
     rows_a_block = block_rows(n_features, len(classes))
-    nodes = sum_over(table, rows_a_block, MomentsPass(classes, origins), check=name)
+    weighted = table.weights is not None
+    fit = MomentsPass(classes, origins)
+    nodes = sum_over(table, rows_a_block, fit, check=name if weighted else None)
     running = RunningMoments(len(classes), n_features)
     running.take(origins, nodes, table.n_rows)
-    if table.weights is not None:
+    if not weighted and not all(np.isfinite(found).all() for found in running.total()):
+        sum_over(table, rows_a_block, fit, check=name)  # which says where
+    if weighted:
         first = table.X.read(0, 1).astype(np.float64)
         nodes = sum_over(Table(table.X), block_rows(n_features, 1), MomentsPass(None, first))
         together = RunningMoments(1, n_features)
@@ -114,7 +118,7 @@ class CountsPass:
 
 def counts_of(table: Table, threshold: float, name: str) -> tuple[Array, Array, Array, bool]:
     """Return classes, the sums of their rows, their weights, and whether a number was negative."""
-    classes = find_classes(table).values
+    classes = find_classes(table, counted=False).values
     rows = block_rows(table.X.shape[1], len(classes))
     found = sum_over(table, rows, CountsPass(classes, threshold), check=name).total()
     return classes, found.totals[:, :-1], found.totals[:, -1], found.negative

@@ -21,6 +21,7 @@ from ..tile import (
     load,
     load_as,
     multiply_add,
+    prefetch_far,
     rank1,
     rows_below,
     select,
@@ -116,6 +117,7 @@ def add_direct_sums(rows, first, height, residuals, at, sums):
     n_features, width = X.shape[1], strip_width(shift)
     quarter = height // 4
     move = quarter * n_features
+    ahead = height * n_features
     for start in range(0, n_features, width):
         s = load(shift, start, 0, VECTORS, 1)
         a = fill(shift, 0.0, VECTORS, 1)
@@ -124,6 +126,9 @@ def add_direct_sums(rows, first, height, residuals, at, sums):
         d = fill(shift, 0.0, VECTORS, 1)
         for r in range(quarter):
             p = (first + r) * n_features + start
+            if lanes(X) > lanes(shift):  # widening leaves the time to ask for the next panel
+                for q in range(4):
+                    prefetch_far(X, p + ahead + q * move)
             a = rank1(a, load_as(shift, X, p, 0, VECTORS, 1) - s, residuals, r, 1)
             p += move
             b = rank1(b, load_as(shift, X, p, 0, VECTORS, 1) - s, residuals, r + quarter, 1)

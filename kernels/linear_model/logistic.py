@@ -160,7 +160,8 @@ class Work(NamedTuple):
             raise ValueError(f"no link {link} of {n_outputs} outputs.")
         if (link == TWO_CLASSES and n_outputs != 1) or (curvature and link != TWO_CLASSES):
             raise ValueError("two classes have one output; the curvature is theirs alone.")
-        return cls(link, n_outputs, curvature, panel_rows(n_columns, panel_type))
+        alone = n_outputs == 1 and not curvature
+        return cls(link, n_outputs, curvature, panel_rows(n_columns, panel_type, alone))
 
 
 @allocating_kernel

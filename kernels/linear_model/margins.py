@@ -34,14 +34,22 @@ from ..tile import (
 _ROWS, _FEW = 8, GRAM_COLUMNS // 2
 #: Columns whose weights are used for all rows of a panel before the next.
 _CHUNK = 128
-#: Bytes of a panel of rows: a first-level cache, or most of one.
-_PANEL_BYTES = 1 << 15
+#: Bytes of a panel of rows: a first-level cache, or most of one.  Of one output they are few: rows
+#: are read twice and nothing else is done, and memory has nothing to do in the second half.
+_PANEL_BYTES, _BYTES_OF_ONE = 1 << 15, 1 << 13
 
 
-def panel_rows(n_columns: int, panel_type: Any = np.float64) -> int:
-    """Return the rows of a panel: a divisor of a block, by width alone."""
+def panel_rows(n_columns: int, panel_type: Any = np.float64, alone: bool = False) -> int:
+    """Return the rows of a panel: a divisor of a block, by width alone.
+
+    Parameters
+    ----------
+    alone : bool, default=False
+        Whether one output is all that is computed.
+    """
     rows, item = 256, np.dtype(panel_type).itemsize
-    while rows * item > 256 and rows * n_columns * item > _PANEL_BYTES:
+    least, most = (32, _BYTES_OF_ONE) if alone else (256 // item, _PANEL_BYTES)
+    while rows > least and rows * n_columns * item > most:
         rows //= 2
     return rows
 

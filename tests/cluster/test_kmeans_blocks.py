@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from block_fits import same
+from sklearn.base import clone
 
 import fastml
 from fastml.cluster._bundles import block_rows
@@ -49,6 +50,20 @@ def test_blocks_none_of_whose_rows_can_change_are_not_read():
     assert model.n_iter_ > 10
     assert share < 0.6
     same(model, fastml.KMeans(k, init=start, tol=0, max_iter=40).fit(X))
+
+
+@pytest.mark.parametrize("max_iter", [4, 300])
+@pytest.mark.parametrize("algorithm", ["lloyd", "elkan"])
+def test_rows_are_compared_with_all_centers_as_seldom_as_in_memory(max_iter, algorithm):
+    """The labels at the end come from what rows carry, in pieces of another size."""
+    X, _ = clusters(50_000, 6, 9)
+    model = fastml.KMeans(9, init=X[:9], algorithm=algorithm, tol=0, max_iter=max_iter)
+    with fastml.engine(memory_limit="1 MiB"):
+        blocks = clone(model).fit(fastml.blocks(X))
+    same(blocks, model.fit(X))
+    if algorithm == "elkan":
+        # Centres are prepared anew for each pass, so bounds differ by rounding.
+        assert abs(blocks.n_scored_ - model.n_scored_) < len(X) // 1000
 
 
 @pytest.mark.checked

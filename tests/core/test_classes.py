@@ -7,7 +7,7 @@ import pytest
 from sklearn.base import clone
 
 import fastml
-from fastml.core.classes import count_classes, name_classes, number_classes
+from fastml.core.classes import count_classes, first_of_classes, name_classes, number_classes
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,9 @@ def test_classes_are_counted_and_numbered(y):
     for a, b in zip(found, (values, rows, counts), strict=True):
         np.testing.assert_array_equal(a, b)
     assert found[0].dtype == y.dtype
+    for a, b in zip(first_of_classes(y), (values, rows), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert first_of_classes(y)[0].dtype == y.dtype
     classes, numbers = number_classes(y)
     np.testing.assert_array_equal(classes, values)
     np.testing.assert_array_equal(classes[numbers], y)

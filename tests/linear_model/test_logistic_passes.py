@@ -9,7 +9,7 @@ from element_types import DTYPES
 from fastml.core.threads import num_threads
 from fastml.kernels.linear_model import logistic as kernel
 from fastml.kernels.ops.strips import Rows
-from fastml.linear_model._logistic_passes import pass_over
+from fastml.linear_model._logistic_passes import Samples, pass_over
 
 
 def problem(n, d, dtype, offset):
@@ -98,3 +98,22 @@ def test_the_same_bits_at_any_number_of_threads(dtype):
     for value, gradient, _ in found[1:]:
         assert value == found[0][0]
         assert (gradient == found[0][1]).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("n", "d", "step"), [(1, 1, 1), (7, 3, 9), (40, 17, 8), (5000, 2, 3), (20001, 33, 4)]
+)
+def test_a_sample_is_one_row_in_so_many(n, d, step, dtype):
+    random = np.random.default_rng(n)
+    X, target = random.normal(size=(n, d)).astype(dtype), random.integers(9, size=n, dtype=np.int32)
+    for weights in (np.empty(0), random.random(n)):
+        for n_threads in (1, 3):
+            with num_threads(n_threads):
+                part = Samples(X, target, weights).sampled(step)
+            assert part.shape == (-(-n // step), d)
+            found, expected = part._whole[4:7], (X, target, weights)
+            for array, whole in zip(found, expected, strict=True):
+                assert array.dtype == whole.dtype
+                assert array.flags.c_contiguous
+                np.testing.assert_array_equal(array, whole[::step])
