@@ -55,6 +55,7 @@ sphinx_gallery_conf = {
             "plot_naive_bayes.py",
             "plot_ridge.py",
             "plot_far_from_the_origin.py",
+            "plot_larger_than_memory.py",
             "*",
         ]
     ),
@@ -77,7 +78,10 @@ html_static_path = ["_static"]
 html_css_files = ["fastml.css"]
 html_copy_source = False
 html_show_sourcelink = False
-_ALONE = ("index", "start", "coming_from_scikit_learn", "production", "guarantees", "how_it_works")
+_ALONE = (
+    "index", "start", "coming_from_scikit_learn", "production", "guarantees", "how_it_works",
+    "generated/results",
+)  # fmt: skip
 html_sidebars: dict[str, list[str]] = {page: [] for page in _ALONE}
 html_theme_options = {
     "logo": {"text": "fastml"},

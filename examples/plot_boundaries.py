@@ -41,7 +41,7 @@ for ax, (name, classifier) in zip(axes.flat, classifiers.items(), strict=True):
     accuracy = cross_val_score(model, X, y, cv=5).mean()
     print(f"{name:26} {accuracy:.1%}")
     DecisionBoundaryDisplay.from_estimator(
-        model.fit(X, y), X, response_method="predict", ax=ax, alpha=0.3,
+        model.fit(X, y), X, response_method="predict", grid_resolution=400, ax=ax, alpha=0.3,
         xlabel="", ylabel="", multiclass_colors=list(colours),
     )  # fmt: skip
     ax.scatter(*X.T, c=colours[y], s=14, linewidths=0)

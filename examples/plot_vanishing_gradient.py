@@ -60,4 +60,5 @@ for (activation, model), colour in zip(models.items(), ("#ee6677", "#4477aa"), s
     LossCurveDisplay.from_estimator(model, ax=losses, name=activation, color=colour)
 flow.set_title("gradient of each layer, epoch by epoch and now")
 losses.set_title("the loss stands still, or falls")
+losses.legend(loc="upper right", bbox_to_anchor=(1, 0.93), ncols=2, fontsize=7, columnspacing=1)
 plt.show()

@@ -122,6 +122,12 @@ def _page(name: str) -> str:
     return text
 
 
+def _short(name: str) -> str:
+    """Return a name as a narrow list has it: without the package; the reference's with its room."""
+    _, room, *rest = name.split(".")
+    return ".".join([room, *rest] if room == "reference" else rest or [room])
+
+
 def pages() -> dict[str, str]:
     """Return the text of every page by its name, ``index`` among them."""
     found: dict[str, str] = {}
@@ -134,6 +140,7 @@ def pages() -> dict[str, str]:
         for name in names:
             found[name] = _page(name)
             index += f"   * - :doc:`{name} <{name}>`\n     - {_first_line(_resolve(name))}\n"
-        index += "\n.. toctree::\n   :hidden:\n\n" + "".join(f"   {name}\n" for name in names)
+        entries = "".join(f"   {_short(name)} <{name}>\n" for name in names)
+        index += f"\n.. toctree::\n   :hidden:\n\n{entries}"
     found["index"] = index
     return found

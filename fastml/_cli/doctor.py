@@ -57,7 +57,7 @@ def _cache() -> str:
     access = "writable" if os.access(directory, os.W_OK) else "read-only"
     return (
         f"{directory}, {access}; {len(sizes)} kernels of this build in {sum(sizes) / 1e6:.1f} MB, "
-        f"{builds} builds in all"
+        f"{builds} build{'s' if builds != 1 else ''} in all"
     )
 
 

@@ -171,7 +171,7 @@ def run(only: list[str] | None = None) -> int:
     directory = cache_directory()
     if directory is None:
         print(f"No folder will do for compiled kernels: {cache_refusal()}.")
-        print("Name one in FASTML_CACHE_DIR.")
+        print("Name another with --output, or in the variable FASTML_CACHE_DIR.")
         return 1
     notice.silence()
     wanted = None if only is None else steps_of(only)

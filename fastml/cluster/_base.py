@@ -15,12 +15,12 @@ from sklearn.base import (
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_sample_weight
 
 from ..core.checkpoint import Checkpoint, CheckpointFile, ResumableMixin, open_checkpoint
 from ..core.estimator import check_fitted, samples
 from ..core.parameters import ParametersMixin
 from ..core.passes import tree_sum
+from ..core.sklearn_compat import check_sample_weight
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, check_finite, is_finite, is_plain
 from ..data import as_table, is_blocks, is_sparse, sparse_samples
@@ -56,7 +56,7 @@ def checked_weights(sample_weight: ArrayLike | None, X: Array) -> Array:
     """Return the weights of X's rows as float64, (0,) if they are all one."""
     if sample_weight is None:
         return ALL_ONES
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    weights = check_sample_weight(sample_weight, X, ensure_non_negative=True)
     return np.array(weights, np.float64, order="C")
 
 
@@ -253,7 +253,7 @@ class BaseKMeans(
             begin_log()
             return -inertia_of(self, as_table(X, None, sample_weight))
         data, points = self._samples_and_centers(X)
-        weights = np.array(_check_sample_weight(sample_weight, data, dtype=np.float64))
+        weights = np.array(check_sample_weight(sample_weight, data))
         return -weighted_inertia(data, points, self._nearest(data, points), weights)
 
     def _if_sparse(self, X: Any) -> Any:

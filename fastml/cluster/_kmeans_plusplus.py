@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
-from sklearn.utils.validation import _check_sample_weight, check_array
+from sklearn.utils.validation import check_array
 
+from ..core.sklearn_compat import check_sample_weight
 from ..core.validation import Array, check_sparse
 from ..data import is_sparse
 from ._plusplus import choose_rows
@@ -83,7 +84,7 @@ def kmeans_plusplus(
     data: Any = check_array(X, dtype=[np.float64, np.float32], accept_sparse="csr")
     weights = np.empty(0)
     if sample_weight is not None:
-        weights = _check_sample_weight(sample_weight, data, dtype=np.float64)
+        weights = check_sample_weight(sample_weight, data)
     if data.shape[0] < n_clusters:
         raise ValueError(f"n_samples={data.shape[0]} should be >= n_clusters={n_clusters}.")
     if x_squared_norms is not None:

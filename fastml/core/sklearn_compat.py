@@ -1,5 +1,6 @@
-"""scikit-learn's decorators with their types, and its callbacks for versions that have none.
+"""What differs between versions of scikit-learn, and its decorators with their types.
 
+Weights that are all zero are refused from scikit-learn 1.9 on; here they are with every version.
 Callbacks came with scikit-learn 1.9.  Below that, estimators of fastml that have callbacks still
 take them, under the same rules: ``set_callbacks``, and objects with ``setup``, ``teardown``,
 ``on_fit_task_begin`` and ``on_fit_task_end``.  Nothing hands them on from a meta-estimator to those
@@ -14,10 +15,20 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
+import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils.metaestimators import available_if as _available_if
+from sklearn.utils.validation import _check_sample_weight
 
-__all__ = ["CallbackSupportMixin", "available_if", "fit_context", "with_callbacks"]
+from .validation import Array
+
+__all__ = [
+    "CallbackSupportMixin",
+    "available_if",
+    "check_sample_weight",
+    "fit_context",
+    "with_callbacks",
+]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -184,6 +195,40 @@ def _ending(fit: Method) -> Method:
                 context.teardown()
 
     return told  # type: ignore[return-value]
+
+
+_REFUSES_ZEROS = "allow_all_zero_weights" in inspect.signature(_check_sample_weight).parameters
+
+
+def check_sample_weight(
+    sample_weight: Any, X: Any, *, allow_all_zero_weights: bool = False, **how: Any
+) -> Array:
+    """Return weights as scikit-learn checks them, a float64 for each row.
+
+    Parameters
+    ----------
+    sample_weight : array-like (n_samples,), number or None
+    X : array-like or sparse matrix (n_samples, n_features)
+    allow_all_zero_weights : bool, default=False
+        Whether weights may all be zero.
+    **how
+        ``ensure_non_negative`` and ``copy``, for scikit-learn.
+
+    Returns
+    -------
+    weights : ndarray (n_samples,) of float64
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are no weights, in scikit-learn's words.
+    """
+    if _REFUSES_ZEROS:
+        how["allow_all_zero_weights"] = allow_all_zero_weights
+    weights: Array = _check_sample_weight(sample_weight, X, dtype=np.float64, **how)
+    if not (_REFUSES_ZEROS or allow_all_zero_weights or weights.any()):
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return weights
 
 
 def available_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]:

@@ -13,7 +13,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from ..cluster._kmeans import KMeans
-from ..cluster._kmeans_plusplus import kmeans_plusplus
 from ..cluster._nearest import squared_distances, write_labels
 from ..core.validation import Array
 from ._plane import plane_of
@@ -180,7 +179,7 @@ class KMeansStepsDisplay:
         if estimator.metric != "euclidean":
             raise ValueError(f"metric must be 'euclidean', got {estimator.metric!r} instead.")
         model = clone(estimator)
-        recorder = _Recorder(model.init)
+        recorder = _Recorder(model)
         _run_recorded(model, recorder, X)
         names = feature_names
         if names is None:
@@ -251,13 +250,13 @@ class KMeansStepsDisplay:
         n_columns = n_panels if n_panels <= 4 else -(-n_panels // 2) if n_panels <= 8 else 4
         n_rows = -(-n_panels // n_columns)
         width, height = np.subtract(*self._limits()[::-1])
-        panel_height = _PANEL_WIDTH * height / width + 0.6  # with its title
+        panel_height = _PANEL_WIDTH * height / width + 0.45  # with its title
         figure, axes = plt.subplots(
             n_rows,
             n_columns,
-            figsize=(_PANEL_WIDTH * n_columns, panel_height * n_rows + 0.7),
+            figsize=(_PANEL_WIDTH * n_columns, panel_height * n_rows + 0.6),
             squeeze=False,
-            layout=ConstrainedLayoutEngine(h_pad=0.1, wspace=0.03),
+            layout=ConstrainedLayoutEngine(compress=True, h_pad=0.05, wspace=0.03),
         )
         for unused in axes.flat[n_panels:]:
             figure.delaxes(unused)
@@ -396,8 +395,8 @@ class _Recorder:
 
     X: Array
 
-    def __init__(self, init: Any) -> None:
-        self._init = init
+    def __init__(self, model: KMeans) -> None:
+        self._model, self._init = clone(model), model.init
         self.centers: list[Array] = []
 
     def start(self, X: Array, n_clusters: int, random_state: np.random.RandomState) -> Any:
@@ -406,11 +405,8 @@ class _Recorder:
         start = self._init
         if callable(start):
             start = start(X, n_clusters, random_state=random_state)
-        elif isinstance(start, str) and start == "k-means++":
-            start = kmeans_plusplus(X, n_clusters, random_state=random_state)[0]
         elif isinstance(start, str):
-            chances = np.full(len(X), 1 / len(X))
-            start = X[random_state.choice(len(X), n_clusters, replace=False, p=chances)]
+            start = self._model._start(X, np.empty(0), start, random_state)
         self.centers.append(np.array(start, X.dtype))
         return start
 

@@ -175,7 +175,7 @@ class KMeansElbowDisplay:
         if self.n_clusters is not None and self.n_clusters in self.k_values:
             ax.axvline(self.n_clusters, color=FAINT, linestyle=":", zorder=0)
             ax.annotate(
-                f"k = {self.n_clusters}", (self.n_clusters, 1), (4, -12),
+                f"k = {self.n_clusters}", (self.n_clusters, 0), (4, 5),
                 xycoords=("data", "axes fraction"), textcoords="offset points", color=FAINT,
             )  # fmt: skip
         self._plot_silhouettes(ax)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import _check_sample_weight
 
 from ..core.estimator import samples_and_targets
+from ..core.sklearn_compat import check_sample_weight
 from ..core.validation import Array, check_finite, check_weight_sum, contiguous, readable
 from ._least_squares import Solution, refined, residual_sums, solve
 from ._moments import Moments, moments, of_float32_quality
@@ -36,8 +36,8 @@ def checked_rows(
     rows, targets = samples_and_targets(estimator, X, y, y_numeric=True, finite=False, reset=reset)
     if sample_weight is None:
         return contiguous(rows), targets, None
-    weights = _check_sample_weight(
-        sample_weight, rows, dtype=np.float64, ensure_non_negative=nonnegative,
+    weights = check_sample_weight(
+        sample_weight, rows, ensure_non_negative=nonnegative,
         allow_all_zero_weights=zeros,
     )  # fmt: skip
     check_weight_sum(weights)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import _check_sample_weight
 
+from ..core.sklearn_compat import check_sample_weight
 from ..core.validation import Array, common_dtype, contiguous, matrix, readable
 from ._moments import moments
 
@@ -71,9 +71,7 @@ def gram(X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | No
             )
     weights = None
     if sample_weight is not None:
-        weights = readable(
-            _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
-        )
+        weights = readable(check_sample_weight(sample_weight, rows, ensure_non_negative=True))
     found = moments(rows, Y, weights)
     d = rows.shape[1]
     products = found.products

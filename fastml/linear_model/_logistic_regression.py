@@ -11,14 +11,14 @@ from numpy.typing import ArrayLike
 from sklearn import linear_model
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
-from sklearn.utils.validation import _check_sample_weight, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
 from ..core.classes import check_classes, name_classes, number_classes
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.documentation import documented, filled
 from ..core.estimator import as_of_now, fitted_at_once, samples_and_targets
 from ..core.parameters import ParametersMixin
-from ..core.sklearn_compat import fit_context
+from ..core.sklearn_compat import check_sample_weight, fit_context
 from ..core.validation import Array, check_finite, contiguous
 from ..data import Blocks
 from ..execution import Plan, over_blocks, table_of
@@ -162,7 +162,7 @@ class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # t
             raise ValueError(ONE_CLASS.format(classes[0]))
         weights = np.empty(0)
         if sample_weight is not None or self.class_weight is not None:
-            weights = _check_sample_weight(sample_weight, X, dtype=np.float64, copy=True)
+            weights = check_sample_weight(sample_weight, X, copy=True)
             if (weights < 0).any():
                 return None
             if self.class_weight is not None:

@@ -12,10 +12,13 @@ from ._moments import Moments, raw_products
 
 
 def weighted_mean(columns: Array, weights: Array) -> Array:
-    """Return the mean of the rows, exact for constant columns."""
-    first = columns[np.argmax(weights > 0)]
-    moved = (weights[:, None] * (columns - first)).sum(axis=0)
-    return np.asarray(first + moved / weights.sum())
+    """Return the mean of the rows, exact for constant columns.
+
+    They are moved by the heaviest: about a light one that is far away the others would be rounded.
+    """
+    heaviest = columns[np.argmax(weights)]
+    moved = (weights[:, None] * (columns - heaviest)).sum(axis=0)
+    return np.asarray(heaviest + moved / weights.sum())
 
 
 def solve_wide(

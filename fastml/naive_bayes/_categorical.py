@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import sklearn.naive_bayes
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import _check_sample_weight, check_non_negative
+from sklearn.utils.validation import check_non_negative
 
 from ..core.classes import check_classes, name_classes
 from ..core.documentation import documented, filled
 from ..core.estimator import as_of_now, check_fitted, take_plain
 from ..core.passes import TreeSum
+from ..core.sklearn_compat import check_sample_weight
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, check_weight_sum, readable
 from ..data import Blocks, Part, Table
@@ -79,7 +80,7 @@ class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: i
         check_classes(targets)
         weights = _ALL_ONES
         if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, data, dtype=np.float64, copy=True)
+            weights = check_sample_weight(sample_weight, data, copy=True)
             check_weight_sum(weights)
         return readable(np.ascontiguousarray(data, dtype=np.int64)), targets, weights
 

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..core.classes import check_classes, name_classes
 from ..core.documentation import filled
 from ..core.estimator import as_of_now, take_plain
+from ..core.sklearn_compat import check_sample_weight
 from ..core.validation import Array, check_compressed, check_finite, check_sparse, check_weight_sum
 from ..data import Blocks, Table
 from ..execution import NUMBERED_BYTES, Plan, over_blocks, set_features
@@ -73,7 +74,7 @@ class CountingNB(FitsInPieces):
         check_classes(targets)
         weights = _ALL_ONES
         if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, data, dtype=np.float64, copy=True)
+            weights = check_sample_weight(sample_weight, data, copy=True)
             check_weight_sum(weights)
         return data, targets, weights
 

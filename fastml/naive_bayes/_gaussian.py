@@ -10,11 +10,12 @@ import numpy as np
 import sklearn.naive_bayes
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from ..core.classes import check_classes, name_classes
 from ..core.documentation import filled
 from ..core.estimator import as_of_now, samples, samples_and_targets
+from ..core.sklearn_compat import check_sample_weight
 from ..core.validation import Array, check_finite, check_weight_sum
 from ..data import Blocks, Table
 from ..execution import NUMBERED_BYTES, Plan, over_blocks, set_features
@@ -99,9 +100,7 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
         if sample_weight is None:  # what is not finite is seen in the moments
             return data, targets, _ALL_ONES
         check_finite(data, "X", type(self).__name__)
-        weights = _check_sample_weight(
-            sample_weight, data, dtype=np.float64, ensure_non_negative=True, copy=True
-        )
+        weights = check_sample_weight(sample_weight, data, ensure_non_negative=True, copy=True)
         check_weight_sum(weights)
         return data, targets, weights
 

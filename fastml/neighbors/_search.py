@@ -89,8 +89,8 @@ class Base(NamedTuple):
             packing.pack_base, min(team_size(1.0 * rows.size), len(largest)),
             rows, shift, ticket_groups, new_state(), packed, half_norms, largest,
         )  # fmt: skip
-        if sizes:
-            half_norms[half_norms > -np.inf] = 0
+        if sizes:  # only rows that pad are none: a square may overflow where a size does not
+            half_norms[:n_samples] = 0
         pays = not sizes and codes_pay(n_samples, n_features, n_queries)
         codes = encoded(rows, shift) if pays else None
         return cls(rows, shift, packed, half_norms, float(largest.max()), codes, sizes)

@@ -12,11 +12,11 @@ from sklearn.metrics import r2_score
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import (
-    _check_sample_weight,
     check_consistent_length,
     column_or_1d,
 )
 
+from ..core.sklearn_compat import check_sample_weight
 from ..core.validation import Array, check_finite
 from ..data import Table
 from ..execution import class_totals, find_classes, numbers_of
@@ -314,9 +314,7 @@ class Classes(Targets):
 def _sample_weight(sample_weight: Any, X: Array) -> Array | None:
     if sample_weight is None:
         return None
-    weights = np.asarray(
-        _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    )
+    weights = np.asarray(check_sample_weight(sample_weight, X, ensure_non_negative=True))
     least, most = _range_of_weights(X.dtype)
     if not least <= weights.max() <= most:
         raise ValueError(

@@ -13,12 +13,12 @@ from sklearn.base import clone, is_classifier
 from sklearn.tree._tree import ccp_pruning_path
 from sklearn.utils import Bunch, check_random_state, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
 from ..core.delegation import fit_as_scikit_learn
 from ..core.estimator import fitted_at_once
 from ..core.parameters import ParametersMixin
-from ..core.sklearn_compat import fit_context
+from ..core.sklearn_compat import check_sample_weight, fit_context
 from ..core.validation import (
     Array,
     check_compressed,
@@ -262,7 +262,7 @@ class ExactTree(TreePrediction, ParametersMixin):
             if not check_input and is_plain(sample_weight, kind, 1) and len(sample_weight) == n:
                 weights = sample_weight if kind == np.int64 else sample_weight.astype(np.float64)
             else:
-                weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+                weights = check_sample_weight(sample_weight, X)
         if classification:
             classes, codes = shared.classes(given) if shared else _classes_of(y)
             if len(classes) > _MOST_CLASSES:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 
 from ..core.classes import named_classes
 from ..core.estimator import as_of_now
-from ..core.validation import Array, check_compressed, check_sparse, readable
+from ..core.validation import Array, check_compressed, check_sparse
 from ..execution import over_blocks
 from ._arrays import importances, paths
 from ._fitted import ANSWERS, NODES, VALUES, Fitted
@@ -19,6 +19,8 @@ from ._predictor import looked_up
 
 #: So few rows pass few of a large tree's nodes.
 _FEW_ROWS = 8
+#: Rows looked at together for missing values.
+_BLOCK = 4096
 
 
 def refuse_long_indices(X: Any) -> None:
@@ -203,8 +205,17 @@ class TreePrediction:
 
     def _compute_missing_values_in_feature_mask(self, X: Any, estimator_name: Any = None) -> Any:
         base: Any = super()
-        seen = X if issparse(X) else readable(X)  # what it calls refuses read-only arrays
-        return base._compute_missing_values_in_feature_mask(seen, estimator_name)
+        if issparse(X) or not base._support_missing_values(X):
+            return base._compute_missing_values_in_feature_mask(X, estimator_name)
+        # scikit-learn's refuses read-only arrays and, before 1.9, float64.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(np.sum(X)):
+                return None
+        name = estimator_name or type(self).__name__
+        assert_all_finite(X, allow_nan=True, estimator_name=name, input_name="X")
+        blocks = (X[start : start + _BLOCK] for start in range(0, len(X), _BLOCK))
+        missing = np.any([np.isnan(rows).any(axis=0) for rows in blocks], axis=0)
+        return missing if missing.any() else None
 
     def decision_path(self, X: Any, check_input: bool = True) -> Any:
         """Return which nodes each row passes.

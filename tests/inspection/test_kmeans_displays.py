@@ -86,7 +86,7 @@ def test_equal_centers_have_one_region():
 # --- steps ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("init", ["random", "k-means++", "given", "callable"])
+@pytest.mark.parametrize("init", ["random", "k-means++", "k-means||", "given", "callable"])
 def test_steps_are_those_of_the_algorithm(init):
     X = points()
     inits = {"given": X[:5].tolist(), "callable": lambda X, n_clusters, random_state: X[5:10]}
@@ -101,8 +101,9 @@ def test_steps_are_those_of_the_algorithm(init):
     np.testing.assert_allclose(display.centers[-1], fitted.cluster_centers_, rtol=1e-12)
     assert display.converged
     assert display.n_iter == fitted.n_iter_
-    names = {"random": "random centres", "given": "given centres", "k-means++": "k-means++"}
-    assert titles(display)[0] == f"Start: {names.get(init, 'centres of a function')}"
+    names = {"random": "random centres", "given": "given centres"}
+    named = names.get(init, init if init.startswith("k-means") else "centres of a function")
+    assert titles(display)[0] == f"Start: {named}"
 
 
 def test_titles_tell_iteration_and_inertia():

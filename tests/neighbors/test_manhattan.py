@@ -190,3 +190,13 @@ def test_nobody_is_no_neighbour(where, n_queries):
         pytest.raises(ValueError, match="too few neighbors: X or the queries contain NaN"),
     ):
         fitted(X).kneighbors(queries)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_power_of_two(dtype):
+    """Also where the squares of rows overflow, which sizes of differences do not."""
+    random = np.random.default_rng(5)
+    X, queries = (random.normal(size=(n, 2)).astype(dtype) for n in (67, 9))
+    info = np.finfo(dtype)
+    for exponent in range(info.minexp - info.nmant, info.maxexp - 4):
+        check(np.ldexp(X, exponent), np.ldexp(queries, exponent), 7)

@@ -10,16 +10,17 @@ folder=${1:-$root/.venv-oldest}
 [ $# -eq 0 ] || shift
 if [ ! -x "$folder/bin/pytest" ]; then
     "${PYTHON:-python3}" -m venv "$folder"
-    # Every ">=1.2" of what fastml needs becomes "==1.2.*"; the tools of the tests are the newest.
+    # Every ">=1.2" becomes "==1.2.*", and ">=3" "==3.0.*"; the tools of the tests are the newest.
     oldest=$("$folder/bin/python" - "$root/pyproject.toml" <<'END'
 import re, sys, tomllib
 with open(sys.argv[1], "rb") as file:
     project = tomllib.load(file)["project"]
 extras = project["optional-dependencies"]
-for entry in project["dependencies"] + extras["plot"] + extras["demo"]:
+optional = [entry for name in ("plot", "demo", "parquet", "hdf5", "zarr", "dask") for entry in extras[name]]
+for entry in project["dependencies"] + optional:
     if not entry.startswith(project["name"]):
         name, version = re.match(r"([\w-]+)>=([\d.]+)", entry).groups()
-        print(f"{name}=={version}.*")
+        print(f"{name}=={version}" + (".*" if "." in version else ".0.*"))
 print(*(entry for entry in extras["dev"] if project["name"] not in entry))
 END
     )
