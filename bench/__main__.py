@@ -17,6 +17,7 @@ from .harness import compiling, memory, results, scores, sizes, stage
 from .harness.case import Case
 from .harness.progress import Display
 from .machine import host, limits, phases
+from .machine.cores import Cores
 
 Outcomes = list[tuple[Case, stage.Outcome]]
 
@@ -73,9 +74,10 @@ def main() -> int:
     with Display(len(chosen)) as display:
         display.say("the machine's limits")
         before = limits.measure(size)
+        cores = Cores(size.name != "tiny")
         for case in chosen:
             begin = time.monotonic()
-            outcomes.append((case, stage.measure(case, size, display.say)))
+            outcomes.append((case, stage.measure(case, size, display.say, cores.wait)))
             took[case.id] = time.monotonic() - begin
             display.advance()
         display.say("the machine's limits, again")
@@ -89,6 +91,7 @@ def main() -> int:
                 more[name] = module.measure(size)
     result = {**results.condensed(outcomes, size.name, limit), **more}
     result["seconds"] = _by_group(chosen, took)
+    result["cores"] = cores.told()
     _store(result, arguments)
     print("\n".join(report.brief(result)))
     print(f"It took {time.monotonic() - start:.0f} s. Longest:")

@@ -49,8 +49,10 @@ class Outcome:
 class Stage:
     """Holds what the rows of one case share, for as long as the case is measured."""
 
-    def __init__(self, case: Case, size: Size, say: Callable[[str], None]) -> None:
-        self.case, self.size, self.say = case, size, say
+    def __init__(
+        self, case: Case, size: Size, say: Callable[[str], None], wait: Callable[[], None]
+    ) -> None:
+        self.case, self.size, self.say, self._wait = case, size, say, wait
         self.outcome = Outcome()
         self.inputs = case.inputs()
         self.cpus = peers.cpus()
@@ -143,6 +145,8 @@ class Stage:
             return
         turns, rounds = self._plan()
         for turn in range(turns):
+            peers.set_threads(self.cpus)
+            self._wait()
             for name in names:
                 self.say(f"{self.case.id}: {name}, turn {turn + 1} of {turns}")
                 row, estimate = self._on_its_threads(name), self._estimates[name]
@@ -154,11 +158,22 @@ class Stage:
                     self.outcome.seconds[name].append(seconds_of(row.call, calls))
 
 
-def measure(case: Case, size: Size, say: Callable[[str], None] = lambda what: None) -> Outcome:
-    """Measure a case, and what it is tracked against."""
+def measure(
+    case: Case,
+    size: Size,
+    say: Callable[[str], None] = lambda what: None,
+    wait: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """Measure a case, and what it is tracked against.
+
+    Parameters
+    ----------
+    say : callable, told what is at work
+    wait : callable, returns when a turn of the rows may begin, see :mod:`..machine.cores`
+    """
     if size.name != "tiny":
         gc.collect()  # the arrays of the case before, should a cycle hold them
-    stage = Stage(case, size, say)
+    stage = Stage(case, size, say, wait)
     outcome = stage.measure()
     if case.reference is not None and FASTML in case.rows:
         inputs = stage.inputs.head(case.reference.n)
@@ -172,5 +187,5 @@ def measure(case: Case, size: Size, say: Callable[[str], None] = lambda what: No
         )
         del stage
         quicker = replace(size, seconds=size.seconds / 4)
-        outcome.reference = case.reference.n, Stage(small, quicker, say).measure()
+        outcome.reference = case.reference.n, Stage(small, quicker, say, wait).measure()
     return outcome

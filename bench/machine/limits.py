@@ -14,6 +14,8 @@ from ..harness.timer import least
 
 #: How often limits are measured again where cores seem to be shared, and seconds between.
 _TRIES, _PAUSE = 6, 10.0
+#: Threads take from each other where all are faster than one by less than this of their number.
+SHARED = 0.75
 #: Elements a ticket of the bandwidth kernels: a multiple of any 8 vectors.
 _BLOCK = 1 << 15
 _TICKETS = 64
@@ -24,7 +26,7 @@ Limits = dict[str, dict[str, float]]
 ARITHMETIC, MEMORY = "arithmetic", "memory"
 
 
-def _run(kernel: Any, threads: int, *arguments: Any) -> None:
+def run_kernel(kernel: Any, threads: int, *arguments: Any) -> None:
     """Run a kernel whose team's state stands before its arrays."""
     from fastml.core.threads import new_state, run_team
 
@@ -62,15 +64,15 @@ def measure(size: Size) -> Limits:
                 ("divisions", kernels.divisions, kernels.HELD, 8, 1.0),
             ):
                 held = np.empty(_TICKETS * vectors * lanes_of(dtype), dtype)
-                run = partial(_run, kernel, threads, turns // share, _TICKETS, held)
+                run = partial(run_kernel, kernel, threads, turns // share, _TICKETS, held)
                 taken = least(run, seconds)
                 assert held.min() == held.max()
                 assert abs(held[0] - kernels.ENDS[name]) < 1e-5 * kernels.ENDS[name]
                 speeds[f"{name} {dtype}"] = counted * (turns // share) * held.size / taken
-        taken = least(partial(_run, kernels.read, threads, _BLOCK, x, sums), seconds)
+        taken = least(partial(run_kernel, kernels.read, threads, _BLOCK, x, sums), seconds)
         assert sums.sum(dtype=np.float64) == x.size
         speeds["read"] = x.nbytes / taken
-        taken = least(partial(_run, kernels.copy, threads, _BLOCK, x, out), seconds)
+        taken = least(partial(run_kernel, kernels.copy, threads, _BLOCK, x, out), seconds)
         assert np.array_equal(out, x)
         speeds["copy"] = 2.0 * x.nbytes / taken
         found[key] = speeds
@@ -86,7 +88,7 @@ def _shared(limits: Limits) -> bool:
     """Say whether threads took from each other what arithmetic they can do."""
     one, every = limits["1"], limits["all"]
     return any(
-        every[name] < 0.75 * every["threads"] * one[name]
+        every[name] < SHARED * every["threads"] * one[name]
         for name in one
         if name.startswith(("flops", "exponentials", "divisions"))
     )

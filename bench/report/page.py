@@ -74,6 +74,13 @@ def _machine_lines(result: Result) -> list[str]:
         f"{result['time'][:10]}, size {result['size']}."
     )
     lines = [about, "", *_limit_table(limits)]
+    if cores := result.get("cores"):
+        said = (
+            f"Of {cores['turns']:,} turns of the cases {cores['shared']:,} began while threads "
+            "took from each other, as where two processors are one core of the host; it waited "
+            f"{cores['waited']:.0f} s for better moments."
+        )
+        lines += ["", said]
     if result.get("libraries"):
         lines += ["", *_library_table(result["libraries"])]
     return lines

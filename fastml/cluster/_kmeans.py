@@ -28,6 +28,10 @@ from ._table_kmeans import TableFit
 _LABELS_AT_ONCE = 1 << 17
 
 
+#: Bytes a row takes while the last labels are found: label, limit, and the label to be counted.
+_TEMPORARY = 16
+
+
 class KMeans(BaseKMeans):
     """K-means clustering by Lloyd's algorithm: exact, bounded and parallel.
 
@@ -202,7 +206,9 @@ class KMeans(BaseKMeans):
         if drawn:
             passes.append(("start", runs * drawn))
         passes += [("iterations", runs * (self.max_iter + 1)), ("labels", runs)]
-        return Plan(passes, block_rows(d, k), 8 * k * (d + 2), True, 4 * n_samples)
+        return Plan(
+            passes, block_rows(d, k), 8 * k * (d + 2), True, 4 * n_samples, temporary=_TEMPORARY
+        )
 
     def _warn_of_one_cluster(self) -> None:
         if self.algorithm == "elkan" and self.n_clusters == 1:

@@ -82,13 +82,16 @@ def read_ahead(
     waiting = iter(enumerate(jobs))
     started = 0
 
+    def answer(number: int, job: Job, buffer: Any) -> tuple[Any, ...]:
+        try:
+            return number, read(job, buffer), buffer, None
+        except BaseException as error:
+            return number, None, buffer, error
+
     def work() -> None:
         while (order := todo.get()) is not None:
-            number, job, buffer = order
-            try:
-                done.put((number, read(job, buffer), buffer, None))
-            except BaseException as error:
-                done.put((number, None, buffer, error))
+            done.put(answer(*order))
+            del order  # or its buffer would stay until this thread wakes up again
 
     def ask(buffer: Any) -> bool:
         nonlocal started

@@ -13,11 +13,6 @@ import numpy as np
 from ._arrays import check_dtype
 from ._blocks import Array, Blocks
 
-#: Reads only what is in the page cache, where the system can tell.
-_CACHED_ONLY = getattr(os, "RWF_NOWAIT", 0)
-#: Ranges that are asked for early after one that was not in the page cache.
-_ASKED_EARLY = 64
-
 
 class Stamp:
     """What a file was when it was opened.
@@ -81,7 +76,6 @@ class Npy(Blocks):
         self.raw = not self._by_column and hasattr(os, "preadv")
         self._offset = self._file.tell()
         self._lock = allocate_lock()
-        self._to_prefetch = _ASKED_EARLY if not _CACHED_ONLY else 0
         has = os.fstat(self._file.fileno()).st_size
         if has < self._offset + self.nbytes:
             raise OSError(
@@ -94,7 +88,7 @@ class Npy(Blocks):
         buffer = memoryview(flat)
         while len(buffer):
             if hasattr(os, "preadv"):
-                count = self._read_some(buffer, offset)
+                count = os.preadv(self._file.fileno(), [buffer], offset)
             else:
                 with self._lock:
                     self._file.seek(offset)
@@ -102,18 +96,6 @@ class Npy(Blocks):
             if not count:
                 raise OSError(f"{self.name} ended early: it became shorter while it was in use.")
             offset, buffer = offset + count, buffer[count:]
-
-    def _read_some(self, buffer: memoryview, offset: int) -> int:
-        """Read bytes, and see whether the system has to fetch them."""
-        if _CACHED_ONLY and not self._to_prefetch:
-            try:
-                count = os.preadv(self._file.fileno(), [buffer], offset, _CACHED_ONLY)
-                if count:
-                    return count
-            except OSError:  # they are not there, or the file system cannot tell
-                pass
-            self._to_prefetch = _ASKED_EARLY
-        return os.preadv(self._file.fileno(), [buffer], offset)
 
     def _read(self, start: int, stop: int, out: Array) -> None:
         self._stamp.check()
@@ -130,14 +112,6 @@ class Npy(Blocks):
         self._fill(self._offset + start * width, rows)
         if rows is not out:
             out[...] = rows
-
-    def prefetch(self, start: int, stop: int) -> None:
-        if not self._to_prefetch or not self.raw or not hasattr(os, "posix_fadvise"):
-            return
-        self._to_prefetch -= bool(_CACHED_ONLY)
-        width = self.nbytes // max(1, len(self))
-        at = self._offset + start * width
-        os.posix_fadvise(self._file.fileno(), at, (stop - start) * width, os.POSIX_FADV_WILLNEED)
 
     def spec(self) -> tuple[Callable[..., Blocks], tuple[Any, ...]]:
         return Npy, (self.name,)

@@ -1,5 +1,6 @@
 """Where fits run: in this process under a limit of memory, or on a cluster."""
 
+from ._classes import NUMBERED_BYTES as NUMBERED_BYTES
 from ._classes import Classes as Classes
 from ._classes import NumberedPass as NumberedPass
 from ._classes import class_totals as class_totals

@@ -12,6 +12,9 @@ from ..data import Part, Table
 from ._engine import sum_over
 
 _BLOCK_ROWS = 1 << 16
+#: Bytes a row takes while its class is numbered: the number, the target as int64, whether it is
+#: none of the classes.
+NUMBERED_BYTES = 13
 
 
 class Classes(NamedTuple):

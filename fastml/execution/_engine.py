@@ -74,9 +74,16 @@ def piece_bytes(raw: bool = False) -> int:
     return most if limit is None else min(most, limit // (5 if raw else 2 * BUFFERS + 2))
 
 
-def most_blocks(table: Table, grid: Grid) -> int:
-    """Return the blocks of a piece: a power of two."""
-    blocks = piece_bytes(table.raw) // ((table.piece_bytes + _ROW_OVERHEAD) * grid.block_rows)
+def most_blocks(table: Table, grid: Grid, targets: int = 0) -> int:
+    """Return the blocks of a piece: a power of two.
+
+    Parameters
+    ----------
+    targets : int
+        Bytes a row of targets that are not in the table yet.
+    """
+    row = table.piece_bytes + targets + _ROW_OVERHEAD
+    blocks = piece_bytes(table.raw) // (row * grid.block_rows)
     return 1 << max(0, int(blocks).bit_length() - 1)
 
 

@@ -32,6 +32,10 @@ ONE_CLASS = (
 )
 
 
+#: Bytes a row takes while steps are found, of two classes: numbers, probabilities, slopes.
+_TEMPORARY = 36
+
+
 class TableRows:
     """Rows of a table, for passes to go over; see ``_objective.Rows``.
 
@@ -107,4 +111,6 @@ def plan_of(X: Blocks, max_iter: int) -> Plan:
     passes = [("classes", 1), ("a sample of the rows", 1), ("steps", max_iter)]
     number = 4 if X.dtype == np.float32 else 8
     sample = len(X) // longest_step(len(X)) * (number * X.shape[1] + 4)
-    return Plan(passes, BLOCK_ROWS, 8 * (1 + width + width * width), sample=sample)
+    return Plan(
+        passes, BLOCK_ROWS, 8 * (1 + width + width * width), sample=sample, temporary=_TEMPORARY
+    )

@@ -218,7 +218,9 @@ class RidgeCV(ParametersMixin, PredictsTargets, linear_model.RidgeCV):  # type: 
         more = [("errors of rows left out", 1)]
         if self.cv is not None:
             more = [("products of the folds", 1), ("errors of the folds", 1)]
-        return plan._replace(passes=[*plan.passes, *more])
+        n_penalties = np.size(self.alphas)
+        errors = 8 * rows_of_errors(X.shape[1], n_penalties) * (3 * n_penalties + 3)
+        return plan._replace(passes=[*plan.passes, *more], each=errors)
 
     def _by_folds(self, n_rows: int, n_features: int, shift: Array, run: Run) -> Array | None:
         """Set the best penalty over folds and its score; return its number, None for few rows.

@@ -86,7 +86,7 @@ def plan_of(X: Blocks) -> Plan:
     passes = [("products, and once more where the first rows lie apart", 2)]
     if many_of_float32(X):
         passes.append(("residuals", 1))
-    return Plan(passes, BLOCK_ROWS, 8 * (X.shape[1] + 2) ** 2)
+    return Plan(passes, BLOCK_ROWS, 8 * (X.shape[1] + 2) ** 2, targets=8)
 
 
 def first_weighted(table: Table) -> Any:

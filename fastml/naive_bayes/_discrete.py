@@ -15,7 +15,7 @@ from ..core.estimator import as_of_now, take_plain
 from ..core.sklearn_compat import check_sample_weight
 from ..core.validation import Array, check_compressed, check_finite, check_sparse, check_weight_sum
 from ..data import Blocks, Table
-from ..execution import Plan, over_blocks, set_features
+from ..execution import NUMBERED_BYTES, Plan, over_blocks, set_features
 from ._counting import NUMBERS, add_sparse, compressed, counted, kind, score_dense, score_sparse
 from ._documentation import PREDICT
 from ._fitting import FitsInPieces
@@ -46,7 +46,12 @@ class CountingNB(FitsInPieces):
 
     def _plan(self, X: Blocks) -> Plan:
         """Return what a fit of blocks does with rows; of two classes, for how many is not known."""
-        return Plan([("counts", 1)], block_rows(X.shape[1], 2), 2 * 8 * (X.shape[1] + 1))
+        return Plan(
+            [("counts", 1)],
+            block_rows(X.shape[1], 2),
+            2 * 8 * (X.shape[1] + 1),
+            temporary=NUMBERED_BYTES,
+        )
 
     def _fit_table(self, table: Table) -> None:
         """Count the rows of a table."""

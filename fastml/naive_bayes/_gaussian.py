@@ -18,7 +18,7 @@ from ..core.estimator import as_of_now, samples, samples_and_targets
 from ..core.sklearn_compat import check_sample_weight
 from ..core.validation import Array, check_finite, check_weight_sum
 from ..data import Blocks, Table
-from ..execution import Plan, over_blocks, set_features
+from ..execution import NUMBERED_BYTES, Plan, over_blocks, set_features
 from ..kernels.naive_bayes import gaussian
 from ._documentation import PREDICT
 from ._fitting import FitsInPieces
@@ -107,7 +107,9 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
     def _plan(self, X: Blocks) -> Plan:
         """Return what a fit of blocks does with rows; of two classes, for how many is not known."""
         passes = [("moments, and once more where there are weights", 2)]
-        return Plan(passes, block_rows(X.shape[1], 2), 4 * 8 * (X.shape[1] + 1))
+        return Plan(
+            passes, block_rows(X.shape[1], 2), 4 * 8 * (X.shape[1] + 1), temporary=NUMBERED_BYTES
+        )
 
     def _priors(self, counts: Array) -> Array:
         if self.priors is None:

@@ -34,6 +34,13 @@ def rows_shuffled(n_rows: int, n_features: int) -> int:
     return min(max(n_rows // _BLOCKS, fewest), most)
 
 
+def rows_at_a_time(n_rows: int, n_features: int) -> int:
+    """Return the rows whose blocks are shuffled together, at most."""
+    block = rows_shuffled(n_rows, n_features)
+    n_blocks = -(-n_rows // block)
+    return min(-(-n_blocks // _BUFFERS_AN_EPOCH) * block, n_rows)
+
+
 class Buffer(NamedTuple):
     """The blocks of a buffer, and the order of their rows, in the order of the blocks.
 
@@ -106,11 +113,9 @@ class TableEpochs:
         self.last_rows = self.order = np.empty(0, np.int64)
         self._table = samples.table.settled()
         n_rows, n_features = samples.shape
-        block = rows_shuffled(n_rows, n_features)
-        n_blocks = -(-n_rows // block)
-        most = -(-n_blocks // _BUFFERS_AN_EPOCH) * block
+        most = rows_at_a_time(n_rows, n_features)
         #: In front there is room for the rows the buffer before has left of its last batch.
-        self._rooms = [self._room(min(most, n_rows) + steps.batch_size) for _ in range(2)]
+        self._rooms = [self._room(most + steps.batch_size) for _ in range(2)]
 
     def _room(self, n_rows: int) -> Samples:
         first = self.samples.first

@@ -8,8 +8,11 @@ import numpy as np
 
 from ..data import Blocks
 from ..execution import Plan
-from ._blockwise import rows_shuffled
+from ._blockwise import rows_at_a_time, rows_shuffled
 from ._objective import rows_summed
+
+#: Orders of the rows that are shuffled at a time: of what is read ahead and what is trained on.
+_ORDERS = 4
 
 
 def needs_arrays(estimator: Any) -> str:
@@ -33,4 +36,9 @@ def plan_of(estimator: Any, X: Blocks) -> Plan:
     if estimator.solver == "lbfgs":
         passes = [("losses and gradients", estimator.max_fun)]
         return Plan(passes, rows_summed(d), parameters)
-    return Plan([("epochs", estimator.max_iter)], rows_shuffled(*X.shape), parameters)
+    rows = rows_at_a_time(*X.shape)
+    return Plan(
+        [("epochs", estimator.max_iter)], rows_shuffled(*X.shape), parameters,
+        shuffled=2 * rows * (d + 1) * (4 if X.dtype == np.float32 else 8),
+        besides=_ORDERS * 8 * rows,
+    )  # fmt: skip

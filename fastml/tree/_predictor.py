@@ -50,12 +50,16 @@ class Predictor:
         If a node is not the child of one other, but for the first, which is nobody's.
     """
 
-    __slots__ = ("_depth", "_dtype", "_n_features", "_trees", "names", "tables")
+    __slots__ = (
+        "_bits", "_depth", "_dtype", "_n_features", "_no_values", "_trees", "names", "tables",
+    )  # fmt: skip
 
     def __init__(self, trees: Sequence[Any], n_features: int, dtype: Any) -> None:
         self._dtype = np.dtype(dtype)
         self._depth = sum(tree.depth + 1 for tree in trees)
         self._n_features = n_features
+        self._bits = np.dtype(_BITS[self._dtype.char])
+        self._no_values = np.empty(0, _SIGNED[self._dtype.char])
         if any(tree.features.max(initial=-1) >= n_features for tree in trees):
             raise ValueError(f"tree_ is no tree: it needs more than {n_features} features.")
         sizes = [len(tree.features) for tree in trees]
@@ -110,24 +114,26 @@ class Predictor:
                 f"X has {d} features of {X.dtype}, but the tree needs {self._n_features} of "
                 f"{self._dtype}."
             )
-        rows = X.flags.c_contiguous
-        if not rows and not X.flags.f_contiguous:
-            X, rows = np.ascontiguousarray(X), True
-        X = readable(X)
-        flat = (X if rows else X.T).reshape(-1).view(_BITS[self._dtype.char])
-        signed = flat.view(_SIGNED[self._dtype.char])
-        direct = rows and not missing and n > TOGETHER and d > _MANY_FEATURES * self._depth
-        height = min(_MOST_ROWS, _ELEMENTS // d, _ROWS_OF_TREES // len(self._trees.roots))
-        height = max(height, _LEAST_ROWS)
-        n_blocks = -(-n // height)
+        rows = X.flags.carray and type(X) is np.ndarray  # most are: nothing else to ask of them
+        if not rows:
+            rows = X.flags.c_contiguous
+            if not rows and not X.flags.f_contiguous:
+                X, rows = np.ascontiguousarray(X), True
+            X = readable(X)
+        flat = (X if rows else X.T).reshape(-1).view(self._bits)
+        signed, height, n_blocks, members = self._no_values, n, 1, 1
+        if n > TOGETHER:  # fewer go faster than their shares are counted
+            if rows and not missing and d > _MANY_FEATURES * self._depth:
+                signed = flat.view(signed.dtype)
+            height = min(_MOST_ROWS, _ELEMENTS // d, _ROWS_OF_TREES // len(self._trees.roots))
+            height = max(height, _LEAST_ROWS)
+            n_blocks = -(-n // height)
+            members = min(team_size(_NANOSECONDS_A_LEVEL * n * self._depth), n_blocks)
         finite = np.empty(n_blocks, np.bool_)
         out = np.empty((n, *table.shape[1:]), table.dtype)
-        members = 1
-        if n > TOGETHER:
-            members = min(team_size(_NANOSECONDS_A_LEVEL * n * self._depth), n_blocks)
         run_team(
-            add_leaves, members, height, new_state(), self._trees, table.reshape(-1), flat, rows,
-            signed if direct else signed[:0], missing, finite, out.reshape(-1),
+            add_leaves, members, height, new_state(), *self._trees, table.reshape(-1), flat, rows,
+            signed, missing, finite, out.reshape(-1),
         )  # fmt: skip
         return out, bool(finite.all()) if n_blocks > 1 else finite.item(0)
 

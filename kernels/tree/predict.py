@@ -249,7 +249,10 @@ def _add(table, width, leaves, n_rows, out):
 
 
 @allocating_kernel
-def add_leaves(block_rows, state, trees, table, values, in_rows, signed, missing, finite, out):
+def add_leaves(
+    block_rows, state, nodes, features, missing_right, roots, levels, table, values, in_rows,
+    signed, missing, finite, out,
+):  # fmt: skip
     """Set each row of ``out`` to the sum of what stands at its leaves, as a member of a team.
 
     The trees are added in their order, the first is copied.
@@ -258,7 +261,8 @@ def add_leaves(block_rows, state, trees, table, values, in_rows, signed, missing
     ----------
     block_rows : int, rows a ticket
     state : IN/OUT the team's state, zero at the start
-    trees : Compact
+    nodes, features, missing_right, roots, levels : those of Compact, one by one, which for one row
+        is faster than a tuple
     table : IN (n_nodes * width,) int64 or float64, ``width`` numbers a node
     values : IN (n_rows * n_features,) uint32 or uint64, the bits of the rows one after the other,
         or of the columns
@@ -269,6 +273,7 @@ def add_leaves(block_rows, state, trees, table, values, in_rows, signed, missing
     finite : OUT (n_blocks,) bool, whether all numbers of a block are finite
     out : OUT (n_rows * width,) of the type of ``table``
     """
+    trees = Compact(nodes, features, missing_right, roots, levels)
     n_nodes = trees.missing_right.size
     width = table.size // n_nodes
     n_rows = out.size // width
@@ -292,18 +297,18 @@ def add_leaves(block_rows, state, trees, table, values, in_rows, signed, missing
         count = stop - start
         for tree in range(trees.roots.size):
             root = trees.roots[tree]
-            nodes = trees.nodes[root * (trees.nodes.size // n_nodes) :]
-            features = trees.features[root * (trees.features.size // n_nodes) :]
-            levels = trees.levels[tree]
+            own = trees.nodes[root * (trees.nodes.size // n_nodes) :]
+            asked = trees.features[root * (trees.features.size // n_nodes) :]
+            down = trees.levels[tree]
             if direct:
                 rows = signed[start * d :]
-                _find_leaves(nodes, features, rows, d, count, levels, active, at, leaves)
+                _find_leaves(own, asked, rows, d, count, down, active, at, leaves)
             elif count < _FEW_ROWS or (missing and not good):
                 _find_leaves_one_by_one(
-                    nodes, features, trees.missing_right[root:], keys, d, count, leaves
+                    own, asked, trees.missing_right[root:], keys, d, count, leaves
                 )
             else:
-                _find_leaves(nodes, features, keys, d, count, levels, active, at, leaves)
+                _find_leaves(own, asked, keys, d, count, down, active, at, leaves)
             there, here = table[root * width :], out[start * width :]
             if tree == 0:
                 _copy(there, width, leaves, count, here)

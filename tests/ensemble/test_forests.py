@@ -11,6 +11,10 @@ import sklearn.ensemble
 
 import fastml
 from fastml import RandomForestClassifier, RandomForestRegressor
+from fastml.kernels.tree.drawn import MOST_DRAWN
+from fastml.kernels.tree.order import NO_RANK
+from fastml.tree._codes import make_table
+from fastml.tree._estimator import Shared
 from fastml.tree._grow import Grower
 
 
@@ -62,11 +66,16 @@ def test_trees_grow_side_by_side_unless_told_otherwise(monkeypatch):
         RandomForestClassifier(4).fit(X, signal > 0)
 
 
-def test_ranks_of_the_whole_table_give_the_same_trees():
-    """A forest ranks its table once where rows are not too many; a tree on its own does not."""
-    X, signal = samples(9000, 5)
+@pytest.mark.parametrize(("n", "lacking"), [(9000, True), (9000, False), (70_000, False)])
+def test_ranks_of_the_whole_table_give_the_same_trees(n, lacking):
+    """A forest ranks its table once where rows are not too many; a tree on its own does not.
+
+    In 16 bits, or in 32 where values are missing or rows are many, of which each tree has fewer.
+    """
+    X, signal = samples(n, 5)
     X[:, 0] = np.round(X[:, 0])  # ties, and zeros of both signs
-    X[::7, 1] = np.nan
+    if lacking:
+        X[::7, 1] = np.nan
     for kind, y in (
         (RandomForestClassifier, signal > 0),
         (RandomForestClassifier, np.digitize(signal, [-1, 0, 1])),
@@ -80,6 +89,39 @@ def test_ranks_of_the_whole_table_give_the_same_trees():
             assert alone.computed_by_ == tree.computed_by_ == "fastml"
             assert found["nodes"].tobytes() == expected["nodes"].tobytes()
             assert found["values"].tobytes() == expected["values"].tobytes()
+
+
+def test_codes_are_made_when_a_tree_first_asks_for_them():
+    """Trees of few rows go by ranks alone; one of more rows is given a table with codes."""
+    X = samples(MOST_DRAWN + 10, 3)[0]
+    shared = Shared()
+    short = shared.table(X, None, True, 1000)
+    assert len(short.ranks) == len(X)
+    assert (short.n_codes == 1).all()
+    assert shared.table(X, None, True, MOST_DRAWN) is short
+    long = shared.table(X, None, True, MOST_DRAWN + 1)
+    assert (long.n_codes > 1000).all()
+    np.testing.assert_array_equal(long.ranks[:, :3], short.ranks[:, :3])
+    assert shared.table(X, None, True, 1000) is long
+
+
+def test_ranks_are_those_of_a_stable_sort():
+    """Groups of columns, whole and in part; ties, zeros of both signs, missing values."""
+    for n, d in ((1, 1), (700, 3), (700, 4), (700, 5), (300, 33)):
+        X = np.round(np.random.default_rng(n + d).normal(size=(n, d)), 1).astype(np.float32)
+        X[::3] *= -1.0
+        narrow = make_table(X, None, ranked=True, coded=False).narrow_ranks
+        expected = np.column_stack([np.unique(x + 0.0, return_inverse=True)[1] for x in X.T])
+        np.testing.assert_array_equal(narrow[:, :d], expected)
+        assert narrow.ctypes.data % 64 == 0
+        X[1::2] = np.nan
+        wide = make_table(X, np.ones(d, bool), ranked=True, coded=False).ranks[:, :d]
+        known = ~np.isnan(X)
+        assert (wide[~known] == NO_RANK).all()
+        for ranks, x, there in zip(wide.T, X.T, known.T, strict=True):
+            np.testing.assert_array_equal(
+                ranks[there], np.unique(x[there] + 0.0, return_inverse=True)[1]
+            )
 
 
 @pytest.mark.parametrize("weight", [1, 200, 1 << 20, 1 << 34])

@@ -72,3 +72,67 @@ def test_the_limit_is_kept(init, tmp_path):
     for array in found:
         digest.update(array.data)
     assert run.stdout.strip() == digest.hexdigest()
+
+
+#: Says what ``explain`` tells of fits under a limit, and the most private memory they take.
+TOLD = """
+import contextlib, ctypes, gc, io, re, threading, time
+import numpy as np, fastml
+from pathlib import Path
+
+path, done = {path!r}, []
+def private():
+    (line,) = [l for l in Path("/proc/self/status").read_text().splitlines() if "RssAnon" in l]
+    return int(line.split()[1]) * 1024
+y = np.arange(len(fastml.blocks(path)), dtype=np.int8) % 3
+def fit(X):
+    return model.fit(X) if isinstance(model, fastml.KMeans) else model.fit(X, y[: len(X)])
+def watch():
+    while not done:
+        peaks[-1] = max(peaks[-1], private())
+        time.sleep(0.0005)
+fastml.set_num_threads(2)
+for model in (
+    fastml.KMeans(32, init="random", n_init=1, max_iter=3, tol=0, random_state=0),
+    fastml.GaussianNB(), fastml.BernoulliNB(), fastml.LogisticRegression(), fastml.Ridge(),
+):
+    with fastml.engine(memory_limit={limit}):
+        fit(fastml.blocks(np.load(path, mmap_mode="r")[:50_000]))
+        fit(fastml.blocks(path)[:50_000])
+        told, peaks = io.StringIO(), []
+        with contextlib.redirect_stdout(told):
+            fastml.blocks(path).explain(model)
+        for _ in range(3):
+            gc.collect()
+            ctypes.CDLL(None).malloc_trim(0)
+            before = private()
+            peaks.append(before)
+            done.clear()
+            watcher = threading.Thread(target=watch)
+            watcher.start()
+            fit(fastml.blocks(path))
+            done.append(True)
+            watcher.join()
+            peaks[-1] -= before
+    (said,) = re.findall("memory: about ([0-9.]+) MB", told.getvalue())
+    print(type(model).__name__, float(said) * 1e6, sorted(peaks)[1])
+"""
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there is no /proc")
+@pytest.mark.parametrize("limit", [None, "32MB"])
+def test_a_fit_takes_what_is_told_before(limit, tmp_path):
+    """Within a tenth, in the median of three fits."""
+    X = np.random.default_rng(0).normal(size=(1_500_000, 16)).astype(np.float32)
+    np.save(tmp_path / "X.npy", X)
+    code = TOLD.format(limit=repr(limit), path=str(tmp_path / "X.npy"))
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, cwd=ROOT,
+        check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr[-2000:]
+    lines = [line.split() for line in run.stdout.splitlines()]
+    assert len(lines) == 5
+    for name, said, peak in lines:
+        assert abs(float(peak) / float(said) - 1) <= 0.1, f"{name}: {said} told, {peak} taken"

@@ -1,0 +1,139 @@
+"""Fits on a cluster of processes here, where dask is installed, against dask-ml and one process."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from ..harness.case import FASTML, Case, Row
+from ..harness.sizes import Size
+from ..harness.targets import Target
+from ..peers import cpus, from_fastml, module
+from .large_data import FileOfRows, check, file_of_rows, kmeans
+
+DASK_ML, ALONE = "dask-ml", "fastml, one process"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Rows in a file, where to start, and the client of a cluster of processes here."""
+
+    file: FileOfRows
+    client: Any = field(repr=False)
+    cluster: Any = field(repr=False)
+
+
+def cluster_of(n: int, d: int, k: int) -> Cluster:
+    """Return rows, and as many workers of one thread as there are CPUs."""
+    distributed = module("distributed")
+    cluster = distributed.LocalCluster(
+        n_workers=cpus(), threads_per_worker=1, processes=True, dashboard_address=None,
+        silence_logs=50,
+    )  # fmt: skip
+    work = Cluster(file_of_rows(n, d, k), distributed.Client(cluster), cluster)
+    weakref.finalize(work, lambda *closed: [one.close() for one in closed], work.client, cluster)
+    return work
+
+
+def _peak(work: Cluster) -> str:
+    """Return what the workers' memory came to so far."""
+
+    def peak() -> int:
+        import resource
+
+        return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+    most = max(work.client.run(peak).values()) / 1000
+    return f"a worker came to {most:.0f} MB"
+
+
+def _shared(max_iter: int) -> Callable[[Cluster], Row]:
+    """Fit on the cluster."""
+
+    def make(work: Cluster) -> Row:
+        blocks, engine = from_fastml("blocks"), from_fastml("engine")
+
+        def call() -> Any:
+            with engine(work.client):
+                return kmeans(blocks(work.file.path), work.file, max_iter)
+
+        return Row(
+            call, lambda model: model.cluster_centers_, remark=lambda model: _peak(work),
+            compiles=True, one_way=True,
+        )  # fmt: skip
+
+    return make
+
+
+def _alone(work: Cluster) -> Row:
+    """Fit the file in this process, on as many threads as there are workers."""
+    blocks, num_threads = from_fastml("blocks"), from_fastml("num_threads")
+
+    def call() -> Any:
+        with num_threads(cpus()):  # a local cluster has set OMP_NUM_THREADS=1 here, too
+            return kmeans(blocks(work.file.path), work.file, 6)
+
+    return Row(call, lambda model: model.cluster_centers_, compiles=True, one_way=True)
+
+
+def _dask_ml(work: Cluster) -> Row:
+    """Fit by dask-ml, the same client, as many chunks as fastml has pieces or more."""
+    array, peer = module("dask.array"), module("dask_ml.cluster").KMeans
+    rows, k = np.load(work.file.path, mmap_mode="r"), len(work.file.centers)
+    chunked = array.from_array(rows, chunks=(-(-len(rows) // 8), rows.shape[1]))
+
+    def call() -> Any:
+        start = work.file.centers.astype(np.float64)
+        return peer(n_clusters=k, init=start, max_iter=20, tol=0).fit(chunked)
+
+    return Row(
+        call, lambda model: np.asarray(model.cluster_centers_),
+        remark=lambda model: _peak(work), one_way=True,
+    )  # fmt: skip
+
+
+def check_centers(name: str, truth: Any, answer: Any, inputs: Cluster) -> None:
+    """The inertia is no worse than that of the first row, but for rounding."""
+    X = inputs.file.X
+    few = X[:: max(1, len(X) // 20_000)].astype(np.float64)
+
+    def inertia(centers: Any) -> float:
+        distances = ((few[:, None] - np.asarray(centers, np.float64)) ** 2).sum(axis=2)
+        return float(distances.min(axis=1).sum())
+
+    assert inertia(answer) <= inertia(truth) * 1.001, name
+
+
+def cases(size: Size) -> list[Case]:
+    """Return a fit on a cluster, where one can be had."""
+    if not find_spec("distributed"):
+        return []
+    n, d, k = size.pick(full=(400_000, 16, 64), quick=(100_000, 16, 64), tiny=(5000, 4, 3))
+    far = size.pick(full=(2_000_000, 32, 256), quick=(300_000, 32, 64), tiny=(5000, 4, 3))
+    return [
+        Case(
+            group="fits on a cluster",
+            name=f"KMeans, {n:,} × {d}, k = {k}, a worker a CPU",
+            rows={FASTML: _shared(20), DASK_ML: _dask_ml},
+            inputs=lambda: cluster_of(n, d, k),
+            check=check_centers,
+        ),
+        Case(
+            group="fits on a cluster",
+            name=f"long steps of KMeans, {far[0]:,} × {far[1]}, k = {far[2]}, a worker a CPU",
+            rows={FASTML: _shared(6), ALONE: _alone},
+            inputs=lambda: cluster_of(*far),
+            check=check,
+        ),
+    ]
+
+
+TARGETS = [
+    Target("fits on a cluster", "KMeans, ", (DASK_ML,), 10.0),
+    Target("fits on a cluster", "long steps of KMeans, ", (ALONE,), 0.85),
+]
