@@ -13,8 +13,9 @@ from ..kernels.ops import gram as kernel
 from ..kernels.ops.strips import Rows, panel_rows
 from ..kernels.ops.sums import Tickets
 
-#: Where a mean is so many standard deviations from the shift, products are taken anew about it.
-_FARTHEST_MEAN = 100.0
+#: Where a mean is so many standard deviations from the shift, products are taken anew about it: the
+#: square is what they lose of their digits.
+_FARTHEST_MEAN = 30.0
 #: Return to the interpreter about this often, for interrupts.
 _CALL_NANOSECONDS = 3e8
 #: Memory of partial sums: as many tickets as fit, but enough to share.
