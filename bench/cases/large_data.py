@@ -274,58 +274,41 @@ def check(name: str, truth: Any, answer: Any, inputs: Any) -> None:
 def cases(size: Size) -> list[Case]:
     """Return fits of many passes, of few, and of epochs."""
     n, d, k = size.pick(full=(2_000_000, 16, 64), quick=(300_000, 16, 64), tiny=(5000, 4, 3))
-    return (
-        [
-            Case(
-                group="fits of a file",
-                name=f"{name}, {n:,} × {d}, limit of a quarter",
-                rows={
-                    FASTML: _of_file(name),
-                    ARRAY: _of_array(name),
-                    READING: _reading,
-                    BOTH: _both(name),
-                },
-                inputs=lambda: file_of_rows(n, d, k),
-                check=check,
-            )
-            for name in FITS
-        ]
-        + [
-            Case(
-                group="fits of a file",
-                name=f"{name}, {n:,} × {d}, limit of a quarter, from the disk",
-                rows={
-                    FASTML: _cold(_of_file(name)),
-                    ARRAY: _of_array(name),
-                    READING: _cold(_reading),
-                    BOTH: _both(name),
-                },
-                inputs=lambda: file_of_rows(n, d, k),
-                check=check,
-            )
-            for name in FITS
-        ]
-        + [
-            Case(
-                group="fits of a file",
-                name=f"sorted by cluster, KMeans, {n:,} × {d}, limit of a quarter",
-                rows={FASTML: _sorted, ARRAY: _sorted_array},
-                inputs=lambda: sorted_file(n, d, k),
-                check=check,
-            ),
-            Case(
-                group="fits of a file",
-                name=f"MLPRegressor, two epochs, {n:,} × {d}, shuffled blocks",
-                rows={
-                    FASTML: _epochs("blocks", of_file=True),
-                    ARRAY: _epochs("blocks", of_file=False),
-                    UNSHUFFLED: _epochs(False, of_file=True),
-                },
-                inputs=lambda: file_of_rows(n, d, k),
-                check=check_epochs,
-            ),
-        ]
-    )
+    return [
+        Case(
+            group="fits of a file",
+            name=f"{name}, {n:,} × {d}, limit of a quarter{where}",
+            rows={
+                FASTML: reading(_of_file(name)),
+                ARRAY: _of_array(name),
+                READING: reading(_reading),
+                BOTH: _both(name),
+            },
+            inputs=lambda: file_of_rows(n, d, k),
+            check=check,
+        )
+        for where, reading in (("", lambda row: row), (", from the disk", _cold))
+        for name in FITS
+    ] + [
+        Case(
+            group="fits of a file",
+            name=f"sorted by cluster, KMeans, {n:,} × {d}, limit of a quarter",
+            rows={FASTML: _sorted, ARRAY: _sorted_array},
+            inputs=lambda: sorted_file(n, d, k),
+            check=check,
+        ),
+        Case(
+            group="fits of a file",
+            name=f"MLPRegressor, two epochs, {n:,} × {d}, shuffled blocks",
+            rows={
+                FASTML: _epochs("blocks", of_file=True),
+                ARRAY: _epochs("blocks", of_file=False),
+                UNSHUFFLED: _epochs(False, of_file=True),
+            },
+            inputs=lambda: file_of_rows(n, d, k),
+            check=check_epochs,
+        ),
+    ]
 
 
 #: A fit of a file takes no longer than 1.25 times what is longest: the array's fit, reading, or

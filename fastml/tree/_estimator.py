@@ -260,7 +260,8 @@ class ExactTree(TreePrediction, ParametersMixin):
         if sample_weight is not None:
             kind = np.asarray(sample_weight).dtype
             if not check_input and is_plain(sample_weight, kind, 1) and len(sample_weight) == n:
-                weights = sample_weight if kind == np.int64 else sample_weight.astype(np.float64)
+                # A copy: kernels rely on how many are zero, whoever writes to the caller's.
+                weights = sample_weight.astype(np.int64 if kind == np.int64 else np.float64)
             else:
                 weights = check_sample_weight(sample_weight, X)
         if classification:

@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 import fastml
 from fastml import DecisionTreeClassifier, DecisionTreeRegressor
+from fastml.tree import _estimator
 
 
 def samples(n, d, seed=0, dtype=np.float32):
@@ -283,3 +284,23 @@ def test_rows_exactly_on_a_threshold_go_left(missing, dtype):
         node = np.where(inside, child, node)
     assert n_equal > 20
     np.testing.assert_array_equal(tree.apply(rows), node)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float64])
+def test_weights_may_be_written_to_while_a_tree_grows(dtype, monkeypatch):
+    X, signal = samples(300, 3)
+    weights = np.random.default_rng(0).integers(0, 3, 300).astype(dtype)
+    expected = DecisionTreeClassifier(random_state=0).fit(X, signal > 0, weights.copy())
+    grow = _estimator.Grower.grow
+
+    def poisoned(self):
+        weights[:] = 7
+        return grow(self)
+
+    monkeypatch.setattr(_estimator.Grower, "grow", poisoned)
+    model = DecisionTreeClassifier(random_state=0)
+    y = (signal > 0).astype(float)
+    found = model.fit(X, y, weights, check_input=False)
+    assert (weights == 7).all()
+    assert found.computed_by_ == "fastml"
+    assert same(found, expected)
