@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, common_dtype, matrix, output, takes_results, vector
 from ..kernels.neural_network import layer
-from ..kernels.neural_network.dense import sums_by_output
 from ..kernels.tile import COLUMNS, VECTORS, lanes_of
 from ._architecture import activation_code
 
-_WEIGHTS_A_TICKET = 1 << 12
-#: Elements of the blocks that are carried back before their weight gradients are summed: they
-#: stay in the second-level cache.
-_BACKWARD_ELEMENTS = 1 << 18
+#: Rows that are carried back before their weight gradient is summed: so many bytes of inputs and
+#: deltas stay in the second-level cache; but at least so many rows, for each sum is read and
+#: written again.
+_STEP_BYTES, _STEP_ROWS = 1 << 19, 64
+#: Multiply-adds a ticket of the backward pass.
+_TICKET = 1 << 18
 
 
 def dense_forward(
@@ -62,17 +65,43 @@ def dense_backward(
         raise ValueError(f"X has {n_in} features, but W has {W.shape[0]} rows.")
     if delta.shape != (n_samples, n_out):
         raise ValueError(f"delta has shape {delta.shape}, expected {(n_samples, n_out)}.")
-    lanes = lanes_of(dtype)
-    size = layer.backward_size(n_in, n_out, lanes)
-    n_blocks = min(-(-n_samples // (VECTORS * lanes)), max(1, _BACKWARD_ELEMENTS // size))
-    by_output = sums_by_output(n_in, n_out, n_blocks, lanes)
-    rows_a_ticket = max(COLUMNS, _WEIGHTS_A_TICKET // n_out // COLUMNS * COLUMNS)
+    swapped = _lanes_taken(n_in, dtype) * n_out < _lanes_taken(n_out, dtype) * n_in
+    cut = _cut(n_samples, n_in, n_out, swapped, dtype)
+    X, W, delta = (np.ascontiguousarray(array).reshape(-1) for array in (X, W, delta))
+    strips = _on_a_line(_lanes_taken(n_in, dtype) * n_out, dtype)
+    panel = _on_a_line(_lanes_taken(cut.n_left, dtype) * cut.step_rows, dtype)
     below = np.empty((n_samples, n_in), dtype)
-    dW, db = np.empty((n_in, n_out), dtype), np.empty(n_out, dtype)
-    run_team(
-        layer.dense_backward,
-        team_size(n_samples * W.size / 15),
-        X, np.ascontiguousarray(W).reshape(-1), delta, code, by_output, rows_a_ticket, size,
-        new_state(), np.empty(n_blocks * size, dtype), below.reshape(-1), dW.reshape(-1), db,
-    )  # fmt: skip
+    weights, db = np.empty((cut.n_right, cut.n_left), dtype), np.empty(n_out, dtype)
+    left, right = (X, delta) if swapped else (delta, X)
+    arrays = layer.Carried(
+        X, W, delta, left, right, strips, panel, below.reshape(-1), weights.reshape(-1), db
+    )
+    team = team_size(n_samples * W.size / 15)
+    run_team(layer.dense_backward, team, arrays, cut, code, new_state())
+    dW = np.ascontiguousarray(weights.T) if swapped else weights
     return below, dW, db
+
+
+def _lanes_taken(n: int, dtype: Any) -> int:
+    """Return n, rounded up to the rows of a panel."""
+    height = VECTORS * lanes_of(dtype)
+    return -(-n // height) * height
+
+
+def _on_a_line(size: int, dtype: Any) -> Array:
+    """Return so many elements that begin on a cache line: a vector across two costs two loads."""
+    line = 64 // np.dtype(dtype).itemsize
+    memory = np.empty(size + line, dtype)
+    first = -(memory.ctypes.data // memory.itemsize) % line
+    return memory[first : first + size]
+
+
+def _cut(n_samples: int, n_in: int, n_out: int, swapped: bool, dtype: Any) -> layer.Cut:
+    n_left, n_right = (n_in, n_out) if swapped else (n_out, n_in)
+    at_once = _STEP_BYTES // ((n_in + n_out) * np.dtype(dtype).itemsize)
+    step_rows = min(max(at_once, _STEP_ROWS), n_samples)
+    ticket_rows = max(COLUMNS, _TICKET // (n_in * n_out) // COLUMNS * COLUMNS)
+    ticket_columns = max(1, _TICKET // (step_rows * VECTORS * lanes_of(dtype)) // COLUMNS) * COLUMNS
+    return layer.Cut(
+        n_samples, n_in, n_out, n_left, n_right, step_rows, ticket_rows, ticket_columns
+    )

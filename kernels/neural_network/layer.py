@@ -1,4 +1,8 @@
-"""One dense layer over whole matrices: what ``fastml.dense_forward`` and its backward run."""
+"""One dense layer over whole matrices: what ``fastml.dense_forward`` and its backward run.
+
+Forward packs rows into panels.  Backward takes them as they lie: inputs run along the lanes of the
+delta below; along those of the weight gradient outputs do, or inputs where they fill them better.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel
+from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import finish_ticket, take_phased_ticket, take_ticket, wait_for
 from ..ops.activation import activate, multiply_by_derivative
-from ..ops.pack import pack_panel, panel_size, rows_per_block, transpose_panel, unpack_rows
-from ..ops.product import Matrix
+from ..ops.flat import load_up_to, store_up_to
+from ..ops.pack import pack_panel, panel_size, rows_per_block, unpack_rows
+from ..ops.product import NARROW, Matrix, add_products
 from ..ops.scratch import aligned_zeros
-from ..tile import COLUMNS, VECTORS
-from .dense import Blocks, bias_gradient, delta_panel, dense_panel, weight_gradient
+from ..tile import COLUMNS, VECTORS, fill, lanes, load, load_part, store, store_part
+from .dense import dense_panel
 
 
 @allocating_kernel
@@ -49,129 +54,219 @@ def dense_forward(X, W, b, activation, block_rows, state, out):
 
 
 class Carried(NamedTuple):
-    """What :func:`dense_backward` reads and writes.
+    """What :func:`dense_backward` reads and writes, all flat and contiguous.
 
     X : IN (n_samples, n_in) the layer's input
-    W : IN (n_in * n_out,) flat
+    W : IN (n_in, n_out)
     delta : IN (n_samples, n_out) dL/dz of the layer
-    panels : OUT (blocks * size,) workspace
-    below : OUT (n_samples * n_in,) flat, (delta W^T) times the derivative
-    weights : OUT (n_in * n_out,) flat, the gradient of W
+    left, right : IN delta and X, or X and delta: what runs along the lanes of the weight gradient,
+        and what broadcasts
+    strips : OUT (strips of n_in, n_out, rows of a panel), W transposed
+    panel : OUT (strips of n_left, step_rows, rows of a panel), rows of ``left``
+    below : OUT (n_samples, n_in), (delta W^T) times the derivative
+    weights : OUT (n_right, n_left), the gradient of W, or its transpose where X is on the left
     biases : OUT (n_out,), that of b
     """
 
     X: Any
     W: Any
     delta: Any
-    panels: Any
+    left: Any
+    right: Any
+    strips: Any
+    panel: Any
     below: Any
     weights: Any
     biases: Any
 
 
-class Offsets(NamedTuple):
-    """Where panels stand in one block's workspace; the input is at its beginning.
+class Cut(NamedTuple):
+    """How the rows of :func:`dense_backward` are cut into steps and tickets: by shapes alone.
 
-    delta, below : the layer's delta, and that of the layer below
-    transposed : the layer's delta transposed
-    size : elements of the whole
+    n_samples, n_in, n_out : rows, inputs and outputs of the layer
+    n_left, n_right : n_out and n_in, or the other way round
+    step_rows : rows whose weight gradient is summed in one go
+    ticket_rows : of them, those a ticket carries back
+    ticket_columns : columns of ``right`` a ticket sums the gradient for, with one strip of ``left``
     """
 
-    delta: int
-    below: int
-    transposed: int
-    size: int
+    n_samples: int
+    n_in: int
+    n_out: int
+    n_left: int
+    n_right: int
+    step_rows: int
+    ticket_rows: int
+    ticket_columns: int
 
 
 @inner_kernel
-def _carry_block(arrays, offsets, activation, by_output, block, first, rows):
-    """Pack the samples from row ``first`` on as one block, and carry their delta back."""
-    X, delta, panels = arrays.X, arrays.delta, arrays.panels
-    height = rows_per_block(X)
-    n_samples, n_in = X.shape
-    n_out = delta.shape[1]
-    block_at = block * offsets.size
-    delta_at, below_at = block_at + offsets.delta, block_at + offsets.below
-    count = min(height, n_samples - first)
-    pack_panel(X, first, n_samples - 1, rows, panels, block_at)
-    pack_panel(delta, first, n_samples - 1, rows, panels, delta_at)
-    for j in range(n_out):  # the rows that pad the last block count for nothing
-        for i in range(count, height):
-            panels[delta_at + j * height + i] = 0
-    delta_panel(Matrix(arrays.W, 0, n_out, 1), n_in, n_out, panels, delta_at, below_at)
-    stop = below_at + n_in * height
-    multiply_by_derivative(activation, panels, block_at, panels, below_at, stop)
-    unpack_rows(panels, below_at, n_in, arrays.below, first, count)
-    if by_output:
-        transpose_panel(panels, delta_at, n_out, block_at + offsets.transposed)
+def _transpose_weights(arrays, cut, number, n_tickets):
+    """Write every ``n_tickets``-th strip of W transposed; inputs past the last are zero."""
+    height = rows_per_block(arrays.W)
+    for strip in range(number, (cut.n_in + height - 1) // height, n_tickets):
+        for i in range(height):
+            p = strip * height + i
+            for j in range(cut.n_out):
+                at = (strip * cut.n_out + j) * height + i
+                arrays.strips[at] = arrays.W[p * cut.n_out + j] if p < cut.n_in else 0
 
 
-@inner_kernel
-def _sum_rows(arrays, offsets, by_output, n_blocks, first_row, last_row, added):
-    """Sum the gradient of rows [first_row, last_row) of W over blocks; with row 0, of b."""
-    n_out = arrays.delta.shape[1]
-    blocks = Blocks(arrays.panels, 0, offsets.size, n_blocks)
-    delta_at = offsets.transposed if by_output else offsets.delta
-    dW = Matrix(arrays.weights, 0, n_out, 1)
-    weight_gradient(blocks, 0, delta_at, by_output, first_row, last_row, n_out, added, dW)
-    if first_row == 0:
-        bias_gradient(blocks, offsets.delta, n_out, added, arrays.biases, 0)
+def _carry_of_width(width: int) -> Any:
+    """Make the function that carries ``width`` rows back to one strip of inputs."""
 
-
-@inner_kernel
-def _take_backward_tickets(arrays, offsets, activation, by_output, rows_a_ticket, rows, state):
-    """Take tickets until every sample is carried back and summed."""
-    height = rows_per_block(arrays.X)
-    n_samples, n_in = arrays.X.shape
-    n_blocks = arrays.panels.size // offsets.size
-    phases = (n_blocks, (n_in + rows_a_ticket - 1) // rows_a_ticket)
-    while True:
-        ticket = take_phased_ticket(state, phases)
-        start = ticket.step * n_blocks * height
-        if start >= n_samples:
-            return
-        wait_for(state, ticket.before)
-        used = min(n_blocks, (n_samples - start + height - 1) // height)
-        if ticket.phase == 0:
-            if ticket.number < used:
-                first = start + ticket.number * height
-                _carry_block(arrays, offsets, activation, by_output, ticket.number, first, rows)
+    @inner_kernel
+    def carry(arrays, cut, row, strip):
+        delta, n_in, n_out = arrays.delta, cut.n_in, cut.n_out
+        height = rows_per_block(delta)
+        tile = add_products(
+            fill(delta, 0.0, VECTORS, width), arrays.strips, strip * n_out * height, height,
+            n_out, delta, row * n_out, 1, n_out,
+        )  # fmt: skip
+        at, left = row * n_in + strip * height, n_in - strip * height
+        if left >= height:
+            store(arrays.below, at, n_in, tile)
         else:
-            first_row = ticket.number * rows_a_ticket
-            last_row = min(first_row + rows_a_ticket, n_in)
-            _sum_rows(arrays, offsets, by_output, used, first_row, last_row, ticket.step > 0)
-        finish_ticket(state)
+            store_part(arrays.below, at, n_in, tile, left, width)
+
+    return carry
 
 
-@allocating_kernel
-def dense_backward(
-    X, W, delta, activation, by_output, rows_a_ticket, size, state, panels, below, dW, db
-):
+_carry_rows, _carry_row = _carry_of_width(COLUMNS), _carry_of_width(1)
+
+
+@inner_kernel
+def _carry_back(arrays, cut, activation, first, last):
+    """Carry the deltas of rows [first, last) back."""
+    height = rows_per_block(arrays.delta)
+    for strip in range((cut.n_in + height - 1) // height):
+        row = first
+        while row + COLUMNS <= last:
+            _carry_rows(arrays, cut, row, strip)
+            row += COLUMNS
+        while row < last:
+            _carry_row(arrays, cut, row, strip)
+            row += 1
+    start = first * cut.n_in
+    multiply_by_derivative(activation, arrays.X, start, arrays.below, start, last * cut.n_in)
+
+
+@inner_kernel
+def _pack_left(arrays, cut, first, last, place):
+    """Copy rows [first, last) of ``left`` to the panel, from its row ``place`` on."""
+    numbers, panel = arrays.left, arrays.panel
+    height = rows_per_block(numbers)
+    for row in range(first, last):
+        for j in range(0, cut.n_left, height):
+            at, left = row * cut.n_left + j, cut.n_left - j
+            if left >= height:
+                strip = load(numbers, at, 0, VECTORS, 1)
+            else:
+                strip = load_part(numbers, at, 0, VECTORS, 1, left, 1)
+            store(panel, j * cut.step_rows + (place + row - first) * height, 0, strip)
+
+
+def _sums_of_width(width: int) -> Any:
+    """Make the function that sums the weight gradient of one strip and ``width`` columns."""
+
+    @inner_kernel
+    def add_up(arrays, cut, j, p, first, count, added):
+        panel, weights = arrays.panel, arrays.weights
+        n_left, n_right = cut.n_left, cut.n_right
+        height = rows_per_block(panel)
+        n_lanes = min(height, n_left - j)
+        at = p * n_left + j
+        if not added:
+            tile = fill(panel, 0.0, VECTORS, width)
+        elif n_lanes == height:
+            tile = load(weights, at, n_left, VECTORS, width)
+        else:
+            tile = load_part(weights, at, n_left, VECTORS, width, n_lanes, width)
+        tile = add_products(
+            tile, panel, j * cut.step_rows, height, count,
+            arrays.right, first * n_right + p, n_right, 1,
+        )  # fmt: skip
+        if n_lanes == height:
+            store(weights, at, n_left, tile)
+        else:
+            store_part(weights, at, n_left, tile, n_lanes, width)
+
+    return add_up
+
+
+_wide, _narrow, _pair, _single = (_sums_of_width(width) for width in (COLUMNS, NARROW, 2, 1))
+
+
+@inner_kernel
+def _sum_ticket(arrays, cut, number, first, count, added):
+    """Sum the weight gradient of one ticket over ``count`` rows, from row ``first`` on."""
+    height = rows_per_block(arrays.panel)
+    n_strips = (cut.n_left + height - 1) // height
+    j = number % n_strips * height
+    p = number // n_strips * cut.ticket_columns
+    stop = min(p + cut.ticket_columns, cut.n_right)
+    while p + COLUMNS <= stop:
+        _wide(arrays, cut, j, p, first, count, added)
+        p += COLUMNS
+    if p + NARROW <= stop:
+        _narrow(arrays, cut, j, p, first, count, added)
+        p += NARROW
+    while p + 2 <= stop:
+        _pair(arrays, cut, j, p, first, count, added)
+        p += 2
+    if p < stop:
+        _single(arrays, cut, j, p, first, count, added)
+
+
+@inner_kernel
+def _sum_biases(arrays, cut, first, count, added):
+    """Sum the gradient of the biases over ``count`` rows, from row ``first`` on."""
+    delta, biases, n_out = arrays.delta, arrays.biases, cut.n_out
+    for j in range(0, n_out, lanes(delta)):
+        left = n_out - j
+        total = load_up_to(biases, j, left) if added else fill(biases, 0.0, 1, 1)
+        for row in range(first, first + count):
+            total = total + load_up_to(delta, row * n_out + j, left)
+        store_up_to(biases, j, left, total)
+
+
+@kernel
+def dense_backward(arrays, cut, activation, state):
     """Compute the gradients of one layer from its delta, as a member of a team.
 
-    As many blocks as have room in ``panels`` are packed and carried back, one ticket each; then
-    their weight gradients are summed, some rows of W a ticket; and so on.
+    The first step transposes W.  Every other carries ``step_rows`` rows back, some a ticket, and
+    then sums their weight gradient, one strip and some columns a ticket.
 
     Parameters
     ----------
-    X, W, delta, panels, below : see ``Carried``
-    dW, db : its ``weights`` and ``biases``
+    arrays : Carried
+    cut : Cut
     activation : int, the code of the layer below, whose activation X is
-    by_output : bool, how weight gradients are summed, see ``weight_gradient``
-    rows_a_ticket : int, rows of W whose gradient is one ticket
-    size : int, elements of one block's workspace, see ``backward_size``
     state : IN/OUT the team's state, zero at the start
     """
-    height = rows_per_block(X)
-    below_at = panel_size(X) + panel_size(delta)
-    offsets = Offsets(panel_size(X), below_at, below_at + X.shape[1] * height, size)
-    arrays = Carried(X, W, delta, panels, below, dW, db)
-    rows = np.empty(height, np.int64)
-    _take_backward_tickets(arrays, offsets, activation, by_output, rows_a_ticket, rows, state)
-
-
-def backward_size(n_in: int, n_out: int, lanes: int) -> int:
-    """Return the elements of one block's workspace; tiles may read COLUMNS vectors past it."""
-    height = VECTORS * lanes
-    whole_in, whole_out = (-(-n // lanes) * lanes for n in (n_in, n_out))
-    return (whole_in + whole_out + n_in + whole_out + COLUMNS) * height
+    height = rows_per_block(arrays.panel)
+    n_strips = (cut.n_left + height - 1) // height
+    n_carried = (cut.step_rows + cut.ticket_rows - 1) // cut.ticket_rows
+    n_summed = n_strips * ((cut.n_right + cut.ticket_columns - 1) // cut.ticket_columns)
+    phases = (n_carried, n_summed)
+    while True:
+        ticket = take_phased_ticket(state, phases)
+        step_at = (ticket.step - 1) * cut.step_rows
+        if step_at >= cut.n_samples:
+            return
+        wait_for(state, ticket.before)
+        if ticket.phase == 0:
+            if ticket.step == 0:
+                _transpose_weights(arrays, cut, ticket.number, n_carried)
+            else:
+                place = ticket.number * cut.ticket_rows
+                first = step_at + place
+                last = min(step_at + min(place + cut.ticket_rows, cut.step_rows), cut.n_samples)
+                _pack_left(arrays, cut, first, last, place)
+                _carry_back(arrays, cut, activation, first, last)
+        elif ticket.step > 0:
+            count = min(cut.step_rows, cut.n_samples - step_at)
+            _sum_ticket(arrays, cut, ticket.number, step_at, count, ticket.step > 1)
+            if ticket.number == 0:
+                _sum_biases(arrays, cut, step_at, count, ticket.step > 1)
+        finish_ticket(state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..machine.jit import inner_kernel
 from ..tile import VECTORS, fill, lanes, load, maximum, select_less, store
 from .elementwise import hyperbolic_tangent, sigmoid
+from .flat import load_up_to, store_up_to
 
 #: Codes of the activation functions, as kernels know them; from 100 on are those of output layers.
 IDENTITY, LOGISTIC, RELU, TANH = 0, 1, 2, 3
@@ -49,15 +50,16 @@ def multiply_by_derivative(code, a, a_at, delta, start, stop):
     shift = a_at - start
     if code == LOGISTIC:
         for i in range(start, stop, width):
-            value = load(a, i + shift, 0, 1, 1)
+            value = load_up_to(a, i + shift, stop - i)
             slope = value * (1.0 - value)
-            store(delta, i, 0, load(delta, i, 0, 1, 1) * slope)
+            store_up_to(delta, i, stop - i, load_up_to(delta, i, stop - i) * slope)
     elif code == RELU:
         for i in range(start, stop, width):
-            value = load(a, i + shift, 0, 1, 1)
+            value = load_up_to(a, i + shift, stop - i)
             slope = select_less(fill(a, 0.0, 1, 1), value, 1.0, 0.0)
-            store(delta, i, 0, load(delta, i, 0, 1, 1) * slope)
+            store_up_to(delta, i, stop - i, load_up_to(delta, i, stop - i) * slope)
     elif code == TANH:
         for i in range(start, stop, width):
-            value = load(a, i + shift, 0, 1, 1)
-            store(delta, i, 0, load(delta, i, 0, 1, 1) * (1.0 - value * value))
+            value = load_up_to(a, i + shift, stop - i)
+            slope = 1.0 - value * value
+            store_up_to(delta, i, stop - i, load_up_to(delta, i, stop - i) * slope)
