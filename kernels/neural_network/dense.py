@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..machine.jit import inner_kernel
-from ..ops.flat import store_up_to
-from ..ops.pack import rows_per_block
-from ..ops.product import NOTHING, ROW, THERE, Matrix, add_products, panel_product
+from ..ops.flat import load_up_to, store_up_to
+from ..ops.pack import rows_per_block, strip_width
+from ..ops.product import NOTHING, ROW, THERE, Matrix, panel_product
 from ..tile import (
     COLUMNS,
     SIDE,
@@ -22,6 +22,7 @@ from ..tile import (
     load,
     load_part,
     outer,
+    rank1,
     store,
     store_part,
 )
@@ -94,40 +95,61 @@ def sums_by_output(n_in: int, n_out: int, n_blocks: int, lanes_: int) -> bool:
     With samples along the lanes, as everywhere else, no lane is idle, but every entry ends in a
     sum over lanes; a few blocks of samples do not pay for that.
     """
-    height = VECTORS * lanes_
-    wide = -(-n_out // height) * height * (-(-n_in // COLUMNS) * COLUMNS) * n_blocks
-    square = -(-n_out // SIDE) * SIDE * (-(-n_in // SIDE) * SIDE) * (n_blocks + _LANE_SUMS)
-    return wide < square
+    columns = -(-n_in // COLUMNS) * COLUMNS
+    wide = -(-n_out // lanes_) * lanes_ * columns * n_blocks
+    square = columns if n_out == 1 else -(-n_out // SIDE) * SIDE * (-(-n_in // SIDE) * SIDE)
+    return wide < square * (n_blocks + _LANE_SUMS)
+
+
+def _strips_of(vectors: int) -> Any:
+    """Make the function that sums the gradient of one strip of ``vectors`` vectors of outputs."""
+
+    @inner_kernel
+    def sum_strip(blocks, input_at, strip_at, first_row, last_row, n_out, j, added, gradient):
+        panels = blocks.panels
+        height = rows_per_block(panels)
+        pitch = vectors * lanes(panels)
+        n_outputs = min(pitch, n_out - j)
+        for p in range(first_row, last_row, COLUMNS):
+            n_inputs = min(COLUMNS, last_row - p)
+            whole = n_inputs == COLUMNS and n_outputs == pitch
+            at = gradient.first + p * n_out + j
+            if not added:
+                tile = fill(panels, 0.0, vectors, COLUMNS)
+            elif whole:
+                tile = load(gradient.numbers, at, n_out, vectors, COLUMNS)
+            else:
+                tile = load_part(gradient.numbers, at, n_out, vectors, COLUMNS, n_outputs, n_inputs)
+            for block in range(blocks.n_blocks):
+                block_at = blocks.first + block * blocks.size
+                left = block_at + strip_at
+                right = block_at + input_at + p * height
+                for i in range(height):
+                    column = load(panels, left + i * pitch, 0, vectors, 1)
+                    tile = rank1(tile, column, panels, right + i, height)
+            if whole:
+                store(gradient.numbers, at, n_out, tile)
+            else:
+                store_part(gradient.numbers, at, n_out, tile, n_outputs, n_inputs)
+
+    return sum_strip
+
+
+_whole_strip, _one_vector = _strips_of(VECTORS), _strips_of(1)
 
 
 @inner_kernel
 def _gradient_by_output(blocks, input_at, delta_at, first_row, last_row, n_out, added, gradient):
     """Sum a weight gradient over blocks, outputs along the lanes."""
-    panels = blocks.panels
-    height = rows_per_block(panels)
-    width = lanes(panels)
-    pitch = (n_out + width - 1) // width * width
+    height = rows_per_block(blocks.panels)
     for j in range(0, n_out, height):
-        n_outputs = min(height, n_out - j)
-        for p in range(first_row, last_row, COLUMNS):
-            n_inputs = min(COLUMNS, last_row - p)
-            whole = n_inputs == COLUMNS and n_outputs == height
-            at = gradient.first + p * n_out + j
-            if not added:
-                tile = fill(panels, 0.0, VECTORS, COLUMNS)
-            elif whole:
-                tile = load(gradient.numbers, at, n_out, VECTORS, COLUMNS)
-            else:
-                tile = load_part(gradient.numbers, at, n_out, VECTORS, COLUMNS, n_outputs, n_inputs)
-            for block in range(blocks.n_blocks):
-                block_at = blocks.first + block * blocks.size
-                left = block_at + delta_at + j
-                right = block_at + input_at + p * height
-                tile = add_products(tile, panels, left, pitch, height, panels, right, 1, height)
-            if whole:
-                store(gradient.numbers, at, n_out, tile)
-            else:
-                store_part(gradient.numbers, at, n_out, tile, n_outputs, n_inputs)
+        strip_at = delta_at + j * height
+        if strip_width(blocks.panels, n_out - j) == height:
+            _whole_strip(
+                blocks, input_at, strip_at, first_row, last_row, n_out, j, added, gradient
+            )
+        else:
+            _one_vector(blocks, input_at, strip_at, first_row, last_row, n_out, j, added, gradient)
 
 
 @inner_kernel
@@ -200,22 +222,38 @@ def weight_gradient(
 
 
 @inner_kernel
-def bias_gradient(blocks, delta_at, n_out, added, gradient, gradient_at):
+def bias_gradient(blocks, delta_at, by_output, n_out, added, gradient, gradient_at):
     """Find the sum of the deltas over samples.
 
     Parameters
     ----------
-    blocks : Blocks, IN; each holds deltas at ``delta_at``, (n_out, rows)
+    blocks : Blocks, IN; each holds deltas at ``delta_at``, (n_out, rows), or what
+        ``transpose_panel`` made of that if ``by_output``
     added : bool, whether it is added to what ``gradient`` holds
     gradient : IN/OUT flat array, (n_out,) from element ``gradient_at``
     """
     panels = blocks.panels
     height = rows_per_block(panels)
+    width = lanes(panels)
+    if by_output:
+        for j in range(0, n_out, width):
+            strip = j // height * height
+            pitch = strip_width(panels, n_out - strip)
+            total = fill(panels, 0.0, 1, 1)
+            if added:
+                total = load_up_to(gradient, gradient_at + j, n_out - j)
+            for block in range(blocks.n_blocks):
+                block_at = blocks.first + block * blocks.size
+                at = block_at + delta_at + strip * height + j - strip
+                for i in range(height):
+                    total = total + load(panels, at + i * pitch, 0, 1, 1)
+            store_up_to(gradient, gradient_at + j, n_out - j, total)
+        return
     for j in range(n_out):
         total = fill(panels, 0.0, 1, 1)
         for block in range(blocks.n_blocks):
             at = blocks.first + block * blocks.size + delta_at + j * height
-            for i in range(0, height, lanes(panels)):
+            for i in range(0, height, width):
                 total = total + load(panels, at + i, 0, 1, 1)
         if added:
             gradient[gradient_at + j] += lane_sum(total)

@@ -29,7 +29,7 @@ def layer_gradient(layer, first_row, last_row, blocks, added, gradient, gradient
     )
     if first_row == 0:
         biases_at = gradient_at + layer.biases
-        bias_gradient(blocks, layer.delta, layer.n_out, added, gradient, biases_at)
+        bias_gradient(blocks, delta_at, by_output, layer.n_out, added, gradient, biases_at)
 
 
 @inner_kernel

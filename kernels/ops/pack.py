@@ -189,19 +189,30 @@ def unpack_rows(panel, panel_at, n_features, out, first, count):
 
 @inner_kernel
 def transpose_panel(panel, panel_at, n_features, out_at):
-    """Write a panel's features as columns, padded to whole vectors, elsewhere in its array.
+    """Write a panel's features along the lanes elsewhere in its array, in strips.
 
-    What pads them is whatever follows the panel.
+    A strip holds up to VECTORS vectors of features of every row, one row after the other: as
+    columns of one matrix, rows of a power of two of features would compete for a few sets of the
+    first-level cache.  The last strip is padded to a whole vector with what follows the panel.
 
     Parameters
     ----------
-    panel : IN from element ``panel_at``, (n_features, rows); OUT from ``out_at``, (rows, pitch)
-        for the next whole number of vectors, ``pitch``
+    panel : IN from element ``panel_at``, (n_features, rows); OUT from ``out_at``, strips of
+        (rows, :func:`strip_width`)
     """
     height = rows_per_block(panel)
     width = lanes(panel)
-    pitch = (n_features + width - 1) // width * width
     for p in range(0, n_features, width):
+        strip = p // height * height
+        pitch = strip_width(panel, n_features - strip)
+        at = out_at + strip * height + p - strip
         for i in range(0, height, width):
             tile = transpose(load_square(panel, panel_at + p * height + i, height))
-            store(panel, out_at + i * pitch + p, pitch, tile)
+            store(panel, at + i * pitch, pitch, tile)
+
+
+@inner_kernel
+def strip_width(panel, n_features):
+    """Return how many features a strip holds of as many as are left: whole vectors."""
+    width = lanes(panel)
+    return min(VECTORS, (n_features + width - 1) // width) * width
