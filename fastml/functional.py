@@ -124,7 +124,12 @@ def dense_forward(
 
 
 def dense_backward(
-    X: ArrayLike, W: ArrayLike, delta: ArrayLike, *, activation: str = "identity"
+    X: ArrayLike,
+    W: ArrayLike,
+    delta: ArrayLike,
+    *,
+    activation: str = "identity",
+    out: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Carry a delta back through one dense layer.
 
@@ -139,11 +144,13 @@ def dense_backward(
     activation : {'identity', 'logistic', 'tanh', 'relu'}, default='identity'
         The activation of the layer below, whose derivative is taken from X; 'identity' gives
         dL/dX itself.
+    out : ndarray (n_samples, n_in), default=None
+        Where to write ``delta_below``, of the common dtype of X, W and delta, writable.
 
     Returns
     -------
     delta_below : ndarray (n_samples, n_in)
-        (delta W^T) times the derivative: dL/dz of the layer below.
+        (delta W^T) times the derivative: dL/dz of the layer below; ``out`` if that is given.
     dW : ndarray (n_in, n_out)
         X^T delta.
     db : ndarray (n_out,)
@@ -152,7 +159,8 @@ def dense_backward(
     Raises
     ------
     TypeError, ValueError
-        On inputs that are not finite real numbers or whose shapes do not match.
+        On inputs that are not finite real numbers or whose shapes do not match, or an ``out`` of
+        another shape or dtype.
 
     Examples
     --------
@@ -161,7 +169,7 @@ def dense_backward(
     (array([[1.5, 2. ]]), array([[0.5],
            [1. ]]), array([0.5]))
     """
-    return _dense.dense_backward(X, W, delta, activation=activation)
+    return _dense.dense_backward(X, W, delta, activation=activation, out=out)
 
 
 @overload

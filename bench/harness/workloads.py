@@ -127,11 +127,14 @@ class Layer:
     b: Array
     delta: Array
     out: Array
+    below: Array
 
     def head(self, n: int) -> Layer:
         """Return the same with the first n samples."""
-        X, delta, out = (part[:n].copy() for part in (self.X, self.delta, self.out))
-        return replace(self, X=X, delta=delta, out=out)
+        X, delta, out, below = (
+            part[:n].copy() for part in (self.X, self.delta, self.out, self.below)
+        )
+        return replace(self, X=X, delta=delta, out=out, below=below)
 
 
 def flat(coefs: list[Array], intercepts: list[Array]) -> Array:
@@ -156,7 +159,8 @@ def layer(n: int, n_in: int, n_out: int, dtype: str) -> Layer:
     X = 1 / (1 + np.exp(-normal(n, n_in, dtype=dtype)))
     W = normal(n_in, n_out, dtype=dtype, seed=1) / np.dtype(dtype).type(n_in**0.5)
     delta = normal(n, n_out, dtype=dtype, seed=2)
-    return Layer(X, W, normal(n_out, dtype=dtype, seed=3), delta, np.empty_like(delta))
+    b = normal(n_out, dtype=dtype, seed=3)
+    return Layer(X, W, b, delta, np.zeros_like(delta), np.zeros_like(X))
 
 
 def points(n: int, d: int, k: int, dtype: str = "float32") -> Points:

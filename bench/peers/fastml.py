@@ -53,7 +53,11 @@ def dense_forward(work: Layer) -> Row:
 def dense_backward(work: Layer) -> Row:
     """Carry a delta back through a layer."""
     function = from_fastml("dense_backward")
-    return Row(lambda: function(work.X, work.W, work.delta, activation="logistic"), compiles=True)
+
+    def call() -> Any:
+        return function(work.X, work.W, work.delta, activation="logistic", out=work.below)
+
+    return Row(call, compiles=True)
 
 
 def epoch(name: str = "MLPClassifier", **parameters: Any) -> Callable[[Training], Row]:

@@ -88,8 +88,7 @@ def dense_forward(work: Layer) -> Row:
 
 def dense_backward(work: Layer) -> Row:
     """Multiply the whole matrices, and by the derivative in blocks."""
-    X, W, delta = work.X, work.W, work.delta
-    below, dW = np.empty_like(X), np.empty_like(W)
+    X, W, delta, below, dW = work.X, work.W, work.delta, work.below, np.empty_like(work.W)
     step = max(64, _BLOCK // X.shape[1])
     room = np.empty((step, X.shape[1]), X.dtype)
     ones = np.ones(len(X), X.dtype)

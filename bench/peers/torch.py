@@ -165,10 +165,10 @@ def dense_forward(work: Layer) -> Row:
 def dense_backward(work: Layer) -> Row:
     """Carry a delta back through a layer."""
     torch = module("torch")
-    X, W, delta = map(torch.from_numpy, (work.X, work.W, work.delta))
+    X, W, delta, below = map(torch.from_numpy, (work.X, work.W, work.delta, work.below))
 
     def call() -> Any:
-        below = delta @ W.T
+        torch.matmul(delta, W.T, out=below)
         below.mul_(X).mul_(1 - X)
         return below, X.T @ delta, delta.sum(0)
 

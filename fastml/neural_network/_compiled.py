@@ -13,6 +13,7 @@ from ..kernels.neural_network.dense import sums_by_output
 from ..kernels.neural_network.optimizer import GRADIENT
 from ..kernels.tile import COLUMNS, lanes_of
 from ._architecture import Architecture
+from ._dense import on_a_line
 from ._sparse import as_arrays, rows_a_call
 
 if TYPE_CHECKING:
@@ -192,10 +193,7 @@ class CompiledSteps:
         n_blocks = members * plan.group_blocks if plan.n_groups else plan.n_blocks
         n_elements = n_blocks * plan.block_size
         if self._panels.size < n_elements:
-            itemsize = self.architecture.dtype.itemsize
-            memory = np.zeros(n_elements + 64, self.architecture.dtype)
-            first = -(memory.ctypes.data // itemsize) % (64 // itemsize)
-            self._panels = memory[first : first + n_elements]
+            self._panels = on_a_line(n_elements, self.architecture.dtype)
         return self._panels
 
 

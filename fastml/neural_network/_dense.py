@@ -51,7 +51,7 @@ def dense_forward(
 
 
 def dense_backward(
-    X: ArrayLike, W: ArrayLike, delta: ArrayLike, *, activation: str
+    X: ArrayLike, W: ArrayLike, delta: ArrayLike, *, activation: str, out: Array | None = None
 ) -> tuple[Array, Array, Array]:
     """Carry a delta back through one dense layer; see :func:`fastml.dense_backward`."""
     code = activation_code(activation)
@@ -67,10 +67,13 @@ def dense_backward(
         raise ValueError(f"delta has shape {delta.shape}, expected {(n_samples, n_out)}.")
     swapped = _lanes_taken(n_in, dtype) * n_out < _lanes_taken(n_out, dtype) * n_in
     cut = _cut(n_samples, n_in, n_out, swapped, dtype)
+    result = output(out, (n_samples, n_in), dtype)
+    overlaps = out is not None and any(np.may_share_memory(result, given) for given in (X, W, delta))
+    aside = overlaps or not takes_results(result)
+    below = np.empty(result.shape, dtype) if aside else result
     X, W, delta = (np.ascontiguousarray(array).reshape(-1) for array in (X, W, delta))
-    strips = _on_a_line(_lanes_taken(n_in, dtype) * n_out, dtype)
-    panel = _on_a_line(_lanes_taken(cut.n_left, dtype) * cut.step_rows, dtype)
-    below = np.empty((n_samples, n_in), dtype)
+    strips = on_a_line(_lanes_taken(n_in, dtype) * n_out, dtype)
+    panel = on_a_line(_lanes_taken(cut.n_left, dtype) * cut.step_rows, dtype)
     weights, db = np.empty((cut.n_right, cut.n_left), dtype), np.empty(n_out, dtype)
     left, right = (X, delta) if swapped else (delta, X)
     arrays = layer.Carried(
@@ -79,7 +82,9 @@ def dense_backward(
     team = team_size(n_samples * W.size / 15)
     run_team(layer.dense_backward, team, arrays, cut, code, new_state())
     dW = np.ascontiguousarray(weights.T) if swapped else weights
-    return below, dW, db
+    if aside:
+        result[...] = below
+    return result, dW, db
 
 
 def _lanes_taken(n: int, dtype: Any) -> int:
@@ -88,10 +93,10 @@ def _lanes_taken(n: int, dtype: Any) -> int:
     return -(-n // height) * height
 
 
-def _on_a_line(size: int, dtype: Any) -> Array:
-    """Return so many elements that begin on a cache line: a vector across two costs two loads."""
+def on_a_line(size: int, dtype: Any) -> Array:
+    """Return so many zeros that begin on a cache line: a vector across two costs two loads."""
     line = 64 // np.dtype(dtype).itemsize
-    memory = np.empty(size + line, dtype)
+    memory = np.zeros(size + line, dtype)
     first = -(memory.ctypes.data // memory.itemsize) % line
     return memory[first : first + size]
 

@@ -297,6 +297,8 @@ class BasePerceptron(ResumableMixin, ParametersMixin, BaseEstimator, ABC):  # ty
                 f"X has {data.X.shape[1]} features, but the network has {known.widths[0]} inputs."
             )
         names = hidden_activations(self.activation, len(known.activations))
+        if tuple(names) == known.activations:
+            return known
         return Architecture(known.widths, names, known.dtype, known.output)
 
     # --- the fitted network ----------------------------------------------------------------
