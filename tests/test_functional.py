@@ -65,7 +65,9 @@ def test_dense_layers_of_every_shape(seed, n_samples, n_in, n_out, dtype, activa
 
 @pytest.mark.checked
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(3000, 17, 33), (700, 300, 130), (1, 784, 10), (5000, 2, 1)])
+@pytest.mark.parametrize(
+    "shape", [(3000, 17, 33), (700, 300, 130), (900, 700, 5), (1, 784, 10), (5000, 2, 1)]
+)
 def test_dense_layers_of_many_blocks(dtype, shape, shared_work):
     X, W, b, delta = layer(0, *shape, dtype)
     assert_forward(X, W, b, "logistic", dtype)
@@ -73,8 +75,9 @@ def test_dense_layers_of_many_blocks(dtype, shape, shared_work):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_dense_layers_give_the_same_bits_for_any_number_of_threads(dtype, shared_work):
-    X, W, b, delta = layer(1, 2011, 37, 29, dtype)
+@pytest.mark.parametrize("shape", [(2011, 37, 29), (700, 300, 130), (900, 700, 5)])
+def test_dense_layers_give_the_same_bits_for_any_number_of_threads(shape, dtype, shared_work):
+    X, W, b, delta = layer(1, *shape, dtype)
     results = []
     for n in (1, 2, 3, 7, 64):
         with fastml.num_threads(n):
@@ -182,7 +185,7 @@ def test_mixed_types_are_computed_in_float64():
 
 
 def calls_with_out():
-    X, W, b, _ = layer(7, 30, 5, 6, "float64")
+    X, W, b, delta = layer(7, 30, 5, 6, "float64")
     centers = W.T.copy()
     return {
         "sigmoid": (lambda out: fastml.sigmoid(X, out), fastml.sigmoid(X)),
@@ -193,6 +196,10 @@ def calls_with_out():
         "dense_forward": (
             lambda out: fastml.dense_forward(X, W, b, out=out),
             fastml.dense_forward(X, W, b),
+        ),
+        "dense_backward": (
+            lambda out: fastml.dense_backward(X, W, delta, activation="tanh", out=out)[0],
+            fastml.dense_backward(X, W, delta, activation="tanh")[0],
         ),
         "nearest_centroid": (
             lambda out: fastml.nearest_centroid(X, centers, out=out),
@@ -272,6 +279,17 @@ def test_dense_forward_into_its_own_arguments():
     row = b.reshape(1, -1).copy()
     first = fastml.dense_forward(X[:1], W, b)
     np.testing.assert_array_equal(fastml.dense_forward(X[:1], W, row[0], out=row), first)
+
+
+def test_dense_backward_into_its_own_arguments():
+    X, W, _, delta = layer(9, 150, 150, 150, "float64")
+    expected = fastml.dense_backward(X, W, delta, activation="logistic")
+    for k in range(3):
+        arguments = [X.copy(), W.copy(), delta.copy()]
+        found = fastml.dense_backward(*arguments, activation="logistic", out=arguments[k])
+        assert found[0] is arguments[k]
+        for part, expected_part in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(part, expected_part)
 
 
 # --- what is refused --------------------------------------------------------------------------

@@ -68,7 +68,9 @@ def dense_backward(
     swapped = _lanes_taken(n_in, dtype) * n_out < _lanes_taken(n_out, dtype) * n_in
     cut = _cut(n_samples, n_in, n_out, swapped, dtype)
     result = output(out, (n_samples, n_in), dtype)
-    overlaps = out is not None and any(np.may_share_memory(result, given) for given in (X, W, delta))
+    overlaps = out is not None and any(
+        np.may_share_memory(result, given) for given in (X, W, delta)
+    )
     aside = overlaps or not takes_results(result)
     below = np.empty(result.shape, dtype) if aside else result
     X, W, delta = (np.ascontiguousarray(array).reshape(-1) for array in (X, W, delta))

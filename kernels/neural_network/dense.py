@@ -145,9 +145,7 @@ def _gradient_by_output(blocks, input_at, delta_at, first_row, last_row, n_out, 
     for j in range(0, n_out, height):
         strip_at = delta_at + j * height
         if strip_width(blocks.panels, n_out - j) == height:
-            _whole_strip(
-                blocks, input_at, strip_at, first_row, last_row, n_out, j, added, gradient
-            )
+            _whole_strip(blocks, input_at, strip_at, first_row, last_row, n_out, j, added, gradient)
         else:
             _one_vector(blocks, input_at, strip_at, first_row, last_row, n_out, j, added, gradient)
 

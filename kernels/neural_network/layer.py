@@ -17,7 +17,18 @@ from ..ops.flat import load_up_to, store_up_to
 from ..ops.pack import pack_panel, panel_size, rows_per_block, unpack_rows
 from ..ops.product import NARROW, Matrix, add_products
 from ..ops.scratch import aligned_zeros
-from ..tile import COLUMNS, VECTORS, fill, lanes, load, load_part, store, store_part
+from ..tile import (
+    COLUMNS,
+    VECTORS,
+    fill,
+    lanes,
+    load,
+    load_part,
+    load_square,
+    store,
+    store_part,
+    transpose,
+)
 from .dense import dense_panel
 
 
@@ -103,13 +114,20 @@ class Cut(NamedTuple):
 @inner_kernel
 def _transpose_weights(arrays, cut, number, n_tickets):
     """Write every ``n_tickets``-th strip of W transposed; inputs past the last are zero."""
-    height = rows_per_block(arrays.W)
-    for strip in range(number, (cut.n_in + height - 1) // height, n_tickets):
-        for i in range(height):
+    W, strips, n_in, n_out = arrays.W, arrays.strips, cut.n_in, cut.n_out
+    height = rows_per_block(W)
+    width = lanes(W)
+    for strip in range(number, (n_in + height - 1) // height, n_tickets):
+        for i in range(0, height, width):
             p = strip * height + i
-            for j in range(cut.n_out):
-                at = (strip * cut.n_out + j) * height + i
-                arrays.strips[at] = arrays.W[p * cut.n_out + j] if p < cut.n_in else 0
+            whole = n_out // width * width if p + width <= n_in else 0
+            for j in range(0, whole, width):
+                tile = transpose(load_square(W, p * n_out + j, n_out))
+                store(strips, (strip * n_out + j) * height + i, height, tile)
+            for j in range(whole, n_out):
+                for k in range(width):
+                    at = (strip * n_out + j) * height + i + k
+                    strips[at] = W[(p + k) * n_out + j] if p + k < n_in else 0
 
 
 def _carry_of_width(width: int) -> Any:

@@ -101,11 +101,12 @@ def dense(draw: Draw) -> list[Any]:
     n, d, k = draw.rows(), draw.size(), draw.size()
     X, W, b, delta = draw.array(n, d), draw.array(d, k), draw.array(k), draw.array(n, k)
     activation = str(draw.random.choice(list(ACTIVATIONS)))
-    out = np.empty((n, k), X.dtype)
+    out, below = np.empty((n, k), X.dtype), np.empty((n, d), X.dtype)
     return [
         fastml.dense_forward(X, W, b, activation=activation),
         fastml.dense_forward(X, W, b, activation=activation, out=out),
         *fastml.dense_backward(X, W, delta, activation=activation),
+        *fastml.dense_backward(X, W, delta, activation=activation, out=below),
     ]
 
 
