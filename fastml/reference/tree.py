@@ -1,9 +1,10 @@
 """Decision trees by the definition: every split is tried, every score is exact.
 
-Gini, squared and absolute error are compared as fractions, criteria with logarithms to 60 digits.  A split
-sends the rows with x <= t to the left, and those where x is missing (NaN) to one side; t lies in
-the middle between two values that follow each other in the node.  The best split has the largest
-score, equal ones the lowest feature, then missing values on the right, then the lowest threshold.
+Gini, squared and absolute error are compared as fractions, criteria with logarithms to 60 digits.
+A split sends the rows with x <= t to the left, and those where x is missing (NaN) to one side; t
+lies in the middle between two values that follow each other in the node.  The best split has the
+largest score, equal ones the lowest feature, then missing values on the right, then the lowest
+threshold.
 
 Breiman, Friedman, Olshen and Stone, "Classification and Regression Trees", 1984.
 """
@@ -98,11 +99,10 @@ def median(y: NDArray[Any], weights: NDArray[Any]) -> float:
     """
     order = np.argsort(y, kind="stable")
     exact = [Fraction(float(w)) for w in weights[order]]
-    total, below = sum(exact, Fraction(0)), Fraction(0)
-    for place, weight in enumerate(exact):
-        below += weight
-        if 2 * below >= total:
-            break
+    total, below, place = sum(exact, Fraction(0)), exact[0], 0
+    while 2 * below < total:
+        place += 1
+        below += exact[place]
     lower = float(y[order[place]])
     return lower if 2 * below > total else (lower + float(y[order[place + 1]])) / 2
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.tree.absolute import NO_SPLIT, Found
-from ..kernels.tree.ordered import Cuts, Level, Lists
+from ..kernels.tree.ordered import LARGER, Cuts, Level, Lists
 from ..kernels.tree.problem import Limits, Targets
 from ._arrays import TreeArrays
 from ._codes import laid_flat
@@ -17,7 +17,7 @@ from ._targets import Scale
 
 #: Nodes of fewer rows are looked at several a ticket, larger ones feature by feature.
 _ROWS_A_TICKET = 4096
-_SEARCHED_NANOSECONDS, _PARTED_NANOSECONDS = 12.0, 2.0
+_SORTED_NANOSECONDS, _SEARCHED_NANOSECONDS, _PARTED_NANOSECONDS = 15.0, 20.0, 2.0
 
 
 def _run(kernel: Any, nanoseconds: float, most: int, *arguments: Any) -> None:
@@ -29,12 +29,11 @@ def in_order(X: Array) -> Array:
 
     As :class:`fastml.kernels.tree.ordered.Lists` has them.
     """
-    from ..kernels.tree.ordered import mark_larger
+    from ..kernels.tree.ordered import sort_rows
 
     items = np.empty(X.shape[::-1], np.uint32)
-    for f, row in enumerate(items):
-        values = np.ascontiguousarray(X[:, f])
-        mark_larger(values, np.argsort(values), row)
+    lists = Lists(*laid_flat(X), items, np.empty(0, np.bool_), np.empty(0, np.uint32))
+    _run(sort_rows, _SORTED_NANOSECONDS * items.size, len(items), lists)
     return items
 
 
@@ -73,23 +72,24 @@ class AbsoluteGrower:
 
     Parameters
     ----------
-    X : ndarray (n_samples, n_features) of float32 or float64, finite
+    X : ndarray (n_samples, n_features) of float32 or float64, without infinities
     y : ndarray (n_samples,) of float64
     items : ndarray (n_features, n_samples) of uint32, from :func:`in_order`
+    shared : bool, whether others need them as they are
     targets, scale, limits : Targets, Scale, Limits
     seed : int, of the draws of features
     """
 
     def __init__(
-        self, X: Array, y: Array, items: Array, targets: Targets, scale: Scale, limits: Limits,
-        seed: int,
+        self, X: Array, y: Array, items: Array, shared: bool, targets: Targets, scale: Scale,
+        limits: Limits, seed: int,
     ) -> None:  # fmt: skip
         self.y, self.targets, self.scale, self.limits = y, targets, scale, limits
         self.n, self.d = X.shape
         self.seed = seed
         self.bits = int(targets.limb).bit_length() - 1
         self.drawing = limits.max_features < self.d
-        by_target = np.argsort(y).astype(np.uint32)
+        by_target = in_order(y[:, None])[0] & ~LARGER
         if len(targets.weights):
             from ..kernels.tree.ordered import take_used
 
@@ -99,9 +99,11 @@ class AbsoluteGrower:
             cost = _PARTED_NANOSECONDS * items.size
             _run(take_used, cost, self.d, items, used.view(np.uint8), part)
             items = part
-        else:
+        elif shared:
             items = items.copy()
-        self.lists = Lists(*laid_flat(X), items, by_target)
+        last = items[:, -1] & ~LARGER  # what is missing comes last
+        lacking = np.isnan(X[last, np.arange(self.d)])
+        self.lists = Lists(*laid_flat(X), items, lacking, by_target)
         n_used = len(by_target)
         self.ranks = np.empty(self.n, np.int32)
         self.in_order = np.empty((n_used + 1, 2), np.int64)
@@ -120,9 +122,7 @@ class AbsoluteGrower:
             starts, stops, keys = self._children(nodes, n_left)
         return self._assembled(levels)
 
-    def _level(
-        self, starts: Array, stops: Array, keys: Array, depth: int
-    ) -> tuple[_Nodes, Array]:
+    def _level(self, starts: Array, stops: Array, keys: Array, depth: int) -> tuple[_Nodes, Array]:
         """Look at the nodes of a depth and part their rows; return them, and rows on the left."""
         from ..kernels.tree.ordered import describe, mark_sides, part_lists
 
@@ -148,7 +148,7 @@ class AbsoluteGrower:
         n_left = np.zeros(n, np.int64)
         if not level.searched.any():
             return nodes, n_left
-        features, positions, least = self._searched(level, groups, keys)
+        features, positions, sides, least = self._searched(level, groups, keys)
         split = features >= 0
         if self.limits.min_gain > 0:
             gained = errors - (least[:, 0] * self.targets.limb + least[:, 1])
@@ -157,18 +157,19 @@ class AbsoluteGrower:
         if not len(chosen):
             return nodes, n_left
         cuts = Cuts(
-            chosen, features[chosen], positions[chosen], np.empty(len(chosen)), self.goes_left
-        )
+            chosen, features[chosen], positions[chosen], sides[chosen], np.empty(len(chosen)),
+            np.empty(len(chosen), np.int64), self.goes_left,
+        )  # fmt: skip
         parts = _in_groups(sizes[chosen])
         cost = _PARTED_NANOSECONDS * float(sizes[chosen].sum())
         _run(mark_sides, cost, len(parts) - 1, self.lists, level, cuts, _ranges(parts))
         below = self.d if depth + 1 >= self.limits.max_depth else 0  # leaves need no features
         jobs = _by_feature(parts, sizes[chosen], below, self.d + 1)
         _run(part_lists, cost * (self.d + 1 - below), len(jobs), self.lists, level, cuts, jobs)
-        n_left[chosen] = cuts.positions + 1
+        n_left[chosen] = cuts.n_left
         nodes.features[chosen] = cuts.features
         nodes.thresholds[chosen] = cuts.thresholds
-        nodes.sides[chosen] = n_left[chosen] > sizes[chosen] - n_left[chosen]
+        nodes.sides[chosen] = cuts.sides
         return nodes, n_left
 
     def _large_enough(self, level: Level, sizes: Array, errors: Array, depth: int) -> Any:
@@ -183,12 +184,16 @@ class AbsoluteGrower:
 
     def _searched(
         self, level: Level, groups: Array, keys: Array
-    ) -> tuple[Array, Array, Array]:
-        """Return feature (-1 for none), last row on the left and error of each node's best split."""
+    ) -> tuple[Array, Array, Array, Array]:
+        """Return the best split of each node: feature, last row on the left, side, error.
+
+        The feature is -1 where there is none.
+        """
         from ..kernels.tree.draws import draw_orders
 
         n, sizes = len(level.starts), level.stops - level.starts
         features, positions = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
+        sides = np.zeros(n, np.uint8)
         errors = np.full((n, 2), NO_SPLIT)
         orders = np.arange(self.d, dtype=np.int32)[None]
         if self.drawing:
@@ -204,17 +209,20 @@ class AbsoluteGrower:
             which, at = np.unique(nodes[best], return_index=True)
             best = best[at]
             features[which], positions[which] = found.features[best], found.positions[best]
-            errors[which] = found.errors[best]
+            sides[which], errors[which] = found.sides[best], found.errors[best]
             # None of the features drawn can be split: one more is drawn.
             level.searched[which] = 0
             first, stop = stop, stop + 1
         level.searched[:] = wanted
-        return features, positions, errors
+        return features, positions, sides, errors
 
     def _found(self, level: Level, jobs: Array, n: int, orders: Array) -> Found:
         from ..kernels.tree.absolute import search
 
-        found = Found(np.full((n, 2), NO_SPLIT), np.full(n, -1, np.int64), np.empty(n, np.int64))
+        found = Found(
+            np.full((n, 2), NO_SPLIT), np.full(n, -1, np.int64), np.empty(n, np.int64),
+            np.empty(n, np.uint8),
+        )  # fmt: skip
         rows = float((level.stops - level.starts)[level.searched > 0].sum())
         slots = jobs[:, 3].max() - jobs[:, 2].min()
         cost = _SEARCHED_NANOSECONDS * rows * slots
@@ -241,7 +249,8 @@ class AbsoluteGrower:
         sizes = [np.ones(len(level.starts), np.int64) for level in levels]
         for level, size, below in zip(levels[-2::-1], sizes[-2::-1], sizes[:0:-1], strict=True):
             size[level.features >= 0] += below.reshape(-1, 2).sum(axis=1)
-        places, lefts, rights = [np.zeros(1, np.int64)], [], []
+        places: list[Array] = [np.zeros(1, np.int64)]
+        lefts, rights = [], []
         for depth, level in enumerate(levels):
             inner = level.features >= 0
             left, right = (np.full(len(inner), -1, np.int32) for _ in range(2))

@@ -323,7 +323,8 @@ class ExactTree(TreePrediction, ParametersMixin):
         n, d = X.shape
         used = n if not len(targets.weights) else int(np.count_nonzero(targets.weights))
         ranked = limits.max_features < d and used * _RANKED_FROM >= n
-        return shared.table(X, missing, ranked, used)
+        table: Table = shared.table(X, missing, ranked, used)
+        return table
 
     def _by_absolute_error(
         self, X: Array, y: Array, targets: Targets, scale: Scale, limits: Limits, seed: int
@@ -331,7 +332,7 @@ class ExactTree(TreePrediction, ParametersMixin):
         """Return the tree of a criterion whose errors are no function of sums."""
         X, shared = readable(X), vars(self).get("_shared")
         items = in_order(X) if shared is None else shared.in_order(X)
-        return AbsoluteGrower(X, y, items, targets, scale, limits, seed).grow()
+        return AbsoluteGrower(X, y, items, bool(shared), targets, scale, limits, seed).grow()
 
     def _limits(
         self, n: int, max_features: int, weights: Array | None, targets: Any, scale: Any

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
-from .ordered import LARGER
+from .ordered import LARGER, known_rows
 
 #: The score of no split.
 NO_SPLIT = np.int64(1) << np.int64(62)
@@ -29,12 +29,14 @@ class Found(NamedTuple):
 
     errors : (n, 2) int64, of both children together: high and low, the latter from 0 to 2**bits - 1
     features : (n,) int64, -1 for no split
-    positions : (n,) int64, the last row on the left
+    positions : (n,) int64, the last row on the left of those whose value is known
+    sides : (n,) uint8, 1 where missing values go left
     """
 
     errors: Any
     features: Any
     positions: Any
+    sides: Any
 
 
 class Walk(NamedTuple):
@@ -188,15 +190,18 @@ def _walk_weighted(level, node, begin, step, memory, side):
 
 
 @inner_kernel
-def _least_error(items, first, stop, bits, memory):
-    """Return the least error of splits after rows [first, stop), and the first place of it."""
+def _least_error(items, shift, first, stop, bits, memory):
+    """Return the least error of splits after rows [first, stop), and the first place of it.
+
+    Before the rows of the list came ``shift`` others.
+    """
     mask = (np.int64(1) << bits) - np.int64(1)
     best_high, best_low, position = NO_SPLIT, np.int64(0), np.int64(-1)
     for i in range(first, stop):
         high = memory.high[0, i + 1] + memory.high[1, i]
         low = memory.low[0, i + 1] + memory.low[1, i]
         high += low >> bits
-        if high <= best_high and items[i + 1] & LARGER:
+        if high <= best_high and items[i + 1 - shift] & LARGER:
             low &= mask
             if high < best_high or low < best_low:
                 best_high, best_low, position = high, low, np.int64(i)
@@ -221,24 +226,20 @@ def _enough(level, node, n, limits, memory, first, stop):
 
 
 @inner_kernel
-def _search_feature(lists, level, limits, node, f, memory):
-    """Return the least error of splits of a node by one feature, and the place of the first."""
+def _search_order(level, limits, node, items, shift, memory):
+    """Return the least error of splits of a node, and the place of the first.
+
+    Rows are taken in the order of memory's places, which are those of the list but for ``shift``
+    others before them, of which no split parts any.
+    """
     start, stop = level.starts[node], level.stops[node]
     n = stop - start
-    items = lists.items[f, start:stop]
     least = max(limits.min_samples_leaf, 1)
-    first, last = least - 1, n - least
-    larger = np.uint32(0)
-    for i in range(first + 1, last + 1):
-        larger |= items[i]
-    if first >= last or not larger & LARGER:
-        return NO_SPLIT, np.int64(0), np.int64(-1)
-    for i in range(n):
-        memory.places[i] = level.ranks[np.uint64(items[i] & ~LARGER)]
+    first, last = max(least - 1, shift), n - least
     if limits.min_weight_leaf > 0.0:
         first, last = _enough(level, node, n, limits, memory, first, last)
-        if first >= last:
-            return NO_SPLIT, np.int64(0), np.int64(-1)
+    if first >= last:
+        return NO_SPLIT, np.int64(0), np.int64(-1)
     if level.weights.size > 0:
         _walk_weighted(level, node, n - 1, -1, memory, 0)
         _walk_weighted(level, node, 0, 1, memory, 1)
@@ -246,23 +247,52 @@ def _search_feature(lists, level, limits, node, f, memory):
         targets = level.targets[start : stop + 1]
         _walk(targets, level.errors[node], n - 1, -1, memory, n, 0)
         _walk(targets, level.errors[node], 0, 1, memory, n, 1)
-    return _least_error(items, first, last, level.bits, memory)
+    return _least_error(items, shift, first, last, level.bits, memory)
+
+
+@inner_kernel
+def _search_feature(lists, level, limits, node, f, memory):
+    """Return the least error of splits of a node by one feature, the place of the first and a side.
+
+    Missing values are on the right (side 0) unless that is worse.
+    """
+    start, stop = level.starts[node], level.stops[node]
+    n = stop - start
+    items = lists.items[f, start:stop]
+    larger = np.uint32(0)
+    for i in range(1, n):
+        larger |= items[i]
+    if not larger & LARGER:
+        return NO_SPLIT, np.int64(0), np.int64(-1), np.int64(0)
+    for i in range(n):
+        memory.places[i] = level.ranks[np.uint64(items[i] & ~LARGER)]
+    high, low, position = _search_order(level, limits, node, items, np.int64(0), memory)
+    lacking = n - known_rows(lists, f, start, stop)
+    if lacking == 0:
+        return high, low, position, np.int64(0)
+    for i in range(n):
+        item = items[i - lacking if i >= lacking else n - lacking + i]
+        memory.places[i] = level.ranks[np.uint64(item & ~LARGER)]
+    other_high, other_low, other = _search_order(level, limits, node, items, lacking, memory)
+    if other_high < high or (other_high == high and other_low < low):
+        return other_high, other_low, other - lacking, np.int64(1)
+    return high, low, position, np.int64(0)
 
 
 @inner_kernel
 def _search_node(lists, level, limits, node, features, memory, at, found):
     """Leave the best split of a node by some features at a place of what is found."""
-    best_high, best_low = NO_SPLIT, np.int64(0)
+    best_high, best_low, side = NO_SPLIT, np.int64(0), np.int64(0)
     feature, position = np.int64(-1), np.int64(-1)
     for j in range(features.size):
         f = np.int64(features[j])
-        high, low, where = _search_feature(lists, level, limits, node, f, memory)
+        high, low, where, way = _search_feature(lists, level, limits, node, f, memory)
         closer = high < best_high or (high == best_high and low < best_low)
         same = high == best_high and low == best_low
         if where >= 0 and (closer or (same and f < feature)):
-            best_high, best_low, feature, position = high, low, f, where
+            best_high, best_low, feature, position, side = high, low, f, where, way
     found.errors[at, 0], found.errors[at, 1] = best_high, best_low
-    found.features[at], found.positions[at] = feature, position
+    found.features[at], found.positions[at], found.sides[at] = feature, position, side
 
 
 @allocating_kernel

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import take_ticket
+from ..ops.order import make_keys, new_order_memory, sort_keys
 from .refine import middle
 
 #: Set where a value is larger than the one before.
@@ -21,9 +22,11 @@ LARGER = np.uint32(0x80000000)
 class Lists(NamedTuple):
     """The rows of all nodes, those of a node at [start, stop) of every list.
 
-    values : (n_samples * n_features,) float32 or float64, the memory of X, nothing missing
+    values : (n_samples * n_features,) float32 or float64, the memory of X
     row_step, column_step : int, where X[i, j] is: ``values[i * row_step + j * column_step]``
-    items : (n_features, n) uint32, rows in the order of a feature, with ``LARGER``
+    items : (n_features, n) uint32, rows in the order of a feature, with ``LARGER``; where it is
+        missing (NaN) they come last, as if it were one value
+    lacking : (n_features,) bool, whether a feature is missing anywhere
     by_target : (n,) uint32, rows in the order of targets
     """
 
@@ -31,6 +34,7 @@ class Lists(NamedTuple):
     row_step: int
     column_step: int
     items: Any
+    lacking: Any
     by_target: Any
 
 
@@ -71,15 +75,19 @@ class Cuts(NamedTuple):
     """How nodes are split: arrays of one element for each.
 
     nodes : (n,) int64
-    features, positions : (n,) int64, the last row on the left
-    thresholds : (n,) float64, OUT
+    features, positions : (n,) int64, the last row on the left of those whose value is known
+    sides : (n,) uint8, IN/OUT, 1 where missing values go left; where none are, more rows
+    thresholds : (n,) float64, OUT, infinite where all that are known go left
+    n_left : (n,) int64, OUT
     goes_left : (n_samples,) uint8, OUT
     """
 
     nodes: Any
     features: Any
     positions: Any
+    sides: Any
     thresholds: Any
+    n_left: Any
     goes_left: Any
 
 
@@ -87,6 +95,21 @@ class Cuts(NamedTuple):
 def value_at(lists, row, f):
     """Return a value of X in float64."""
     return float(lists.values[np.int64(row) * lists.row_step + f * lists.column_step])
+
+
+@inner_kernel
+def known_rows(lists, f, start, stop):
+    """Return how many rows of a node have a value of a feature: they come first in its list."""
+    if not lists.lacking[f]:
+        return stop - start
+    first, last = start, stop
+    while first < last:
+        between = (first + last) // 2
+        if np.isnan(value_at(lists, lists.items[f, between] & ~LARGER, f)):
+            last = between
+        else:
+            first = between + 1
+    return first - start
 
 
 @inner_kernel
@@ -122,19 +145,31 @@ def keep_rows(items, goes_left, spare):
     return np.int64(front)
 
 
-@kernel
-def mark_larger(values, order, items):
-    """Set items to rows, and where their values are larger than the one before.
+@allocating_kernel
+def sort_rows(state, lists):
+    """List all rows in the order of every feature, as a member of a team: a feature a ticket.
 
     Parameters
     ----------
-    values : IN (n,) of numbers; order : IN (n,) int64, sorting them; items : OUT (n,) uint32
+    state : IN/OUT the team's state, zero at the start
+    lists : Lists, OUT items
     """
-    before = values[order[0]]
-    for i in range(order.size):
-        value = values[order[i]]
-        items[i] = np.uint32(order[i]) | (LARGER if value > before else np.uint32(0))
-        before = value
+    n_features, n = lists.items.shape
+    memory = new_order_memory(n)
+    while True:
+        f = take_ticket(state)
+        if f >= n_features:
+            return
+        numbers = memory.keys[0].view(np.float64)
+        for i in range(n):
+            numbers[i] = value_at(lists, i, f)
+        make_keys(memory)
+        at = sort_keys(memory)
+        keys, places = memory.keys[at], memory.places[at]
+        before = keys[0]
+        for i in range(n):
+            lists.items[f, i] = places[i] | (LARGER if keys[i] > before else np.uint32(0))
+            before = keys[i]
 
 
 @allocating_kernel
@@ -164,10 +199,9 @@ def take_used(state, items, used, out):
 def _describe_weighted(level, node):
     start, n = level.starts[node], level.stops[node] - level.starts[node]
     targets, weights = level.targets[start : start + n + 1], level.weights[start : start + n + 1]
-    total = np.int64(0)
-    for p in range(1, n + 1):
-        total += weights[p]
-    p, below = np.int64(1), np.int64(0)
+    total, below, p = np.int64(0), np.int64(0), 1
+    for q in range(1, n + 1):
+        total += weights[q]
     low_high, low_low, up_high, up_low = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     while 2 * (below + weights[p]) < total:
         below += weights[p]
@@ -239,7 +273,7 @@ def mark_sides(state, lists, level, cuts, jobs):
     ----------
     state : IN/OUT the team's state, zero at the start
     lists : Lists; level : Level
-    cuts : Cuts, OUT thresholds and goes_left
+    cuts : Cuts, OUT
     jobs : IN (n_jobs, 2) int64, cuts [first, stop), one a ticket
     """
     while True:
@@ -249,10 +283,20 @@ def mark_sides(state, lists, level, cuts, jobs):
         for i in range(jobs[ticket, 0], jobs[ticket, 1]):
             node, f, position = cuts.nodes[i], cuts.features[i], cuts.positions[i]
             items = lists.items[f, level.starts[node] : level.stops[node]]
-            for k in range(items.size):
+            known = known_rows(lists, f, level.starts[node], level.stops[node])
+            for k in range(known):
                 cuts.goes_left[np.uint64(items[k] & ~LARGER)] = k <= position
-            last, after = items[position] & ~LARGER, items[position + 1] & ~LARGER
-            cuts.thresholds[i] = middle(value_at(lists, last, f), value_at(lists, after, f))
+            for k in range(known, items.size):
+                cuts.goes_left[np.uint64(items[k] & ~LARGER)] = cuts.sides[i]
+            cuts.n_left[i] = position + 1
+            cuts.thresholds[i] = np.inf
+            if cuts.sides[i] == 1:
+                cuts.n_left[i] += items.size - known
+            if known == items.size:
+                cuts.sides[i] = 2 * cuts.n_left[i] > items.size
+            if position + 1 < known:
+                last, after = items[position] & ~LARGER, items[position + 1] & ~LARGER
+                cuts.thresholds[i] = middle(value_at(lists, last, f), value_at(lists, after, f))
 
 
 @allocating_kernel
