@@ -26,6 +26,15 @@ SHAPES: list[tuple[str, int, int | None]] = [
     ("28 normal, regression", 100_000, 8),
     (_ABSOLUTE, 100_000, 8),
 ]
+LARGE_SHAPES: list[tuple[str, int, int | None]] = [
+    ("28 normal, 2 classes", 1_000_000, 8),
+    ("28 normal, 2 classes", 1_000_000, None),
+    ("54, 44 of them binary, 7 classes", 500_000, 8),
+    ("54, 44 of them binary, 7 classes", 500_000, None),
+    ("784 whole numbers, 10 classes", 60_000, 8),
+    ("784 whole numbers, 10 classes", 60_000, None),
+    ("28 normal, regression", 1_000_000, 8),
+]
 #: At equal settings ours and scikit-learn's trees differ by what is drawn among equal splits;
 #: LightGBM's is another tree.
 _TIES, _OTHER, _FEW = 2e-3, 0.25, 5000
@@ -96,6 +105,11 @@ def drawn(lot: Lot) -> Case:
 DRAWN = {"decision tree": (20, drawn)}
 
 
+def large_cases(size: Size) -> list[Case]:
+    """Return fits that take scikit-learn up to a minute each."""
+    return [_case(*shape) for shape in LARGE_SHAPES]
+
+
 def cases(size: Size) -> list[Case]:
     """Return a fit of every shape."""
     shapes = size.pick(
@@ -122,4 +136,18 @@ TARGETS = [
     Target("decision tree, fit", f"300,000 × {_NORMAL}, depth 8", LIGHTGBM, 1.0),
     Target("decision tree, fit", f"100,000 × {_BINARY}, depth 8", LIGHTGBM, 1.0),
     Target("decision tree, fit", "10,000 × 784 whole numbers, 10 classes, depth 8", LIGHTGBM, 1.0),
+]
+_WHOLE, _NUMBERS = "784 whole numbers, 10 classes", "28 normal, regression"
+LARGE_TARGETS = [
+    Target("decision tree, fit", f"1,000,000 × {_NORMAL}, depth 8", SKLEARN, 50),
+    Target("decision tree, fit", f"1,000,000 × {_NORMAL}, full", SKLEARN, 30),
+    Target("decision tree, fit", f"500,000 × {_BINARY}, depth 8", SKLEARN, 12),
+    Target("decision tree, fit", f"500,000 × {_BINARY}, full", SKLEARN, 8),
+    Target("decision tree, fit", f"60,000 × {_WHOLE}, depth 8", SKLEARN, 6),
+    Target("decision tree, fit", f"60,000 × {_WHOLE}, full", SKLEARN, 8),
+    Target("decision tree, fit", f"1,000,000 × {_NUMBERS}, depth 8", SKLEARN, 15),
+    Target("decision tree, fit", f"1,000,000 × {_NORMAL}, depth 8", LIGHTGBM, 1.0),
+    Target("decision tree, fit", f"500,000 × {_BINARY}, depth 8", LIGHTGBM, 1.0),
+    Target("decision tree, fit", f"60,000 × {_WHOLE}, depth 8", LIGHTGBM, 1.0),
+    Target("decision tree, fit", f"1,000,000 × {_NUMBERS}, depth 8", LIGHTGBM, 1.0),
 ]
