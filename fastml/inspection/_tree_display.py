@@ -32,10 +32,10 @@ class TreeDisplay:
     """A decision tree: what is asked, how many rows go which way, what they are.
 
     A card a node: on those that ask, a feature and the largest number that goes left; on the others
-    the class of most rows, or the number predicted.  All say which share of the rows comes by.  The ways are
-    as wide as that share.  The colour is that of the class of most rows, the stronger the purer the
-    node; of a regression it is the stronger the higher the number.  Made by :meth:`from_estimator`;
-    parameters are stored as attributes.
+    the class of most rows, or the number predicted.  All say which share of the rows comes by.  The
+    ways are as wide as that share.  The colour is that of the class of most rows, the stronger the
+    purer the node; of a regression it is the stronger the higher the number.  Made by
+    :meth:`from_estimator`; parameters are stored as attributes.
 
     Parameters
     ----------
@@ -215,8 +215,9 @@ class TreeDisplay:
                     linestyle=(0, (3, 2)) if cut else "-", zorder=2,
                 )
             )  # fmt: skip
+            said = self._text(node, cut, numbers[node])
             text = ax.text(
-                places[node], -depth, self._text(node, cut, numbers[node]), ha="center", va="center",
+                places[node], -depth, said, ha="center", va="center",
                 fontsize=_LETTERS, color=INK, linespacing=1.25, zorder=3,
             )  # fmt: skip
             letters.append((text, width))
@@ -294,7 +295,7 @@ class TreeDisplay:
     def _numbers(self, depths: dict[int, int]) -> dict[int, str]:
         """Return the threshold of each card that asks and the number on the others.
 
-        With as many digits as it takes to tell those of one feature apart, and those of the answers.
+        With as many digits as it takes to tell those of one feature apart, and the answers.
         """
         alike: dict[int, list[int]] = {}
         ends = self._ends(depths)

@@ -74,7 +74,7 @@ def test_ways_are_as_wide_as_the_share_of_rows():
 def test_numbers_of_a_regression_are_told_apart_and_colours_explained(criterion):
     X, signal, _ = problem()
     model = fastml.DecisionTreeRegressor(max_depth=2, criterion=criterion)
-    model.fit(X + [1e6, 0, 0, 0], 1e6 + 1e-3 * signal)
+    model.fit(X + np.array([1e6, 0, 0, 0]), 1e6 + 1e-3 * signal)
     display = TreeDisplay.from_estimator(model)
     tree, said = model.tree_, [text.get_text().split("\n") for text in texts(display)]
     leaves = np.flatnonzero(tree.children_left < 0)
