@@ -12,7 +12,7 @@ MOST_ARGUMENTS = 10
 
 #: Called from Python, where a bundle of arrays costs 0.7 us to unbox, so they may take flat
 #: arrays and build the bundles inside.
-DOORS = {"add_leaves", "dense_backward"}
+DOORS = {"add_leaves"}
 
 
 def sources(*folders):
