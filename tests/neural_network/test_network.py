@@ -183,3 +183,15 @@ def test_saturated_outputs_keep_a_finite_loss(dtype):
 
 def dtype_of(number, dtype):
     return np.dtype(dtype).type(number)
+
+
+def test_a_layer_carries_back_into_its_own_arguments():
+    random = np.random.default_rng(9)
+    X, W, delta = (random.normal(size=(150, 150)) for _ in range(3))
+    expected = fastml.dense_backward(X, W, delta, activation="logistic")
+    for k in range(3):
+        arguments = [X.copy(), W.copy(), delta.copy()]
+        found = fastml.dense_backward(*arguments, activation="logistic", out=arguments[k])
+        assert found[0] is arguments[k]
+        for part, expected_part in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(part, expected_part)
