@@ -58,9 +58,9 @@ print(f"  of the true chances, which nothing can beat: {roc_auc_score(y_test, tr
 
 # %%
 # The mean chance of every hour and weekday: as it was made, and as the forest learnt it from
-# flights that were only late or on time. On the right, what the splits were taken by: the distance does not
-# matter here at all and still gets more than the airline or the rain, which do. Such importances
-# favour columns with many values to split at: scikit-learn's ``permutation_importance`` does not.
+# flights that were only late or on time. On the right, what the splits were taken by: the distance
+# does not matter here at all and still gets more than the airline or the rain, which do. Such
+# importances favour columns with many values to split at; ``permutation_importance`` does not.
 
 hours, days = X_test[:, 0].astype(int), X_test[:, 1].astype(int)
 
