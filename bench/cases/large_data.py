@@ -6,7 +6,10 @@ blocks.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import re
 import tempfile
 import threading
 import warnings
@@ -18,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..harness.case import FASTML, Case, Row
+from ..harness.memory import MemoryFit
 from ..harness.sizes import Size
 from ..harness.targets import Target
 from ..harness.workloads import blobs
@@ -317,3 +321,66 @@ TARGETS = [
     Target("fits of a file", f"{name}, ", (ARRAY, READING, BOTH), 0.8, slowest=True)
     for name in FITS
 ] + [Target("fits of a file", "MLPRegressor, ", (UNSHUFFLED,), 0.8)]
+
+
+@dataclass(frozen=True)
+class MappedRows:
+    """Rows of a file, of which nothing is in this process, and where to start."""
+
+    X: Any
+    y: Any
+    centers: Any
+    path: Path
+    folder: Any = field(repr=False)
+
+
+def mapped_rows(n: int) -> MappedRows:
+    """Return rows that only a file has."""
+    work = file_of_rows(n, 16, 64)
+    return MappedRows(np.load(work.path, "r"), work.y, work.centers, work.path, work.folder)
+
+
+def _under_limit(work: MappedRows) -> Any:
+    return from_fastml("engine")(memory_limit=max(work.X.nbytes // 4, 1 << 20))
+
+
+def _told(model: Any) -> Callable[[MappedRows], float]:
+    """Return what ``explain`` says that a fit takes."""
+
+    def told(work: MappedRows) -> float:
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), _under_limit(work):
+            from_fastml("blocks")(work.path).explain(model(work))
+        (number, unit) = re.findall(r"memory: about ([0-9.]+) ([kM]?)B", said.getvalue())[0]
+        return float(number) * {"": 1, "k": 1e3, "M": 1e6}[unit]
+
+    return told
+
+
+def _watched(name: str) -> Callable[[], Callable[[MappedRows], Any]]:
+    def fits() -> Callable[[MappedRows], Any]:
+        fit = FITS[name][0]
+
+        def call(work: MappedRows) -> Any:
+            with _under_limit(work):
+                return fit(from_fastml("blocks")(work.path), work)
+
+        return call
+
+    return fits
+
+
+MODELS: dict[str, Callable[[Any], Any]] = {
+    "KMeans": lambda work: from_fastml("KMeans")(64, init=work.centers, tol=0, max_iter=20),
+    "LogisticRegression": lambda work: from_fastml("LogisticRegression")(),
+}
+MEMORY = [
+    MemoryFit(
+        f"{name} of a file, limit of a quarter",
+        rows={"full": 2_000_000, "tiny": 20_000},
+        inputs=mapped_rows,
+        libraries={FASTML: _watched(name)},
+        told=_told(model),
+    )
+    for name, model in MODELS.items()
+]
