@@ -137,7 +137,9 @@ def memory_table(entries: list[dict[str, Any]]) -> list[str]:
                 f"{entry['told'] / 1e6:.1f} MB" if "told" in entry else "—",
             ]
         )
-    return table(["", "library", "data", "on top of it", "ratio", "told before"], lines)
+    head = ["", "library", "data", "on top of it", "ratio", "told before"]
+    some = len(head) if any("told" in entry for entry in entries) else len(head) - 1
+    return table(head[:some], [line[:some] for line in lines])
 
 
 def compile_table(entries: list[dict[str, Any]]) -> list[str]:
