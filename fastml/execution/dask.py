@@ -155,9 +155,11 @@ class DaskEngine:
         tree: TreeSum[S] = TreeSum(fit.merge)
         skipped, before = 0, self._sent_again + len(self._lost)
         try:
-            for result in self._results(futures, shares, order):
-                nodes, not_read = pickle.loads(result)
+            for number, result in enumerate(self._results(futures, shares, order)):
+                nodes, not_read, worker = pickle.loads(result)
                 skipped += not_read
+                # Who did it, for a dead one perhaps, keeps what is known of the rows.
+                shares[number] = shares[number]._replace(worker=worker)
                 for first, count, statistics in nodes:
                     tree.add(first, count, statistics)
         finally:
@@ -251,13 +253,13 @@ def nodes_of(table: Table, pieces: list[Piece], order: bytes, limit: int | None)
     """Return the statistics of pieces, merged as far as the tree allows: a task of a worker.
 
     They are a list of first blocks, numbers of blocks and statistics, packed as the order is,
-    together with the number of rows that were skipped.
+    together with the number of rows that were skipped, and the worker's address.
     """
     from distributed import get_worker
 
     name, grid, fit, model, check, earlier = pickle.loads(order)
-    threads = get_worker().state.nthreads
-    with num_threads(threads), limited_memory(limit):
+    worker = get_worker()
+    with num_threads(worker.state.nthreads), limited_memory(limit):
         before = _used(earlier)
         key = name, pieces[0].start
         placement = _kept.pop(key, None)
@@ -268,7 +270,7 @@ def nodes_of(table: Table, pieces: list[Piece], order: bytes, limit: int | None)
         _kept[key] = placement
         try:
             tree, tally = LocalEngine().run(placement, pieces, fit, model)
-            return packed((tree.nodes(), tally.skipped))
+            return packed((tree.nodes(), tally.skipped, worker.address))
         finally:
             placement.table.rooms.clear()  # there may be other placements
 
