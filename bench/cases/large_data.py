@@ -365,7 +365,7 @@ TARGETS = [
         0.8,
         TRIED.get(name, ""),
         slowest=True,
-    )  # fmt: skip
+    )
     for name in FITS
 ] + [Target("fits of a file", "MLPRegressor, ", (UNSHUFFLED,), 0.8)]
 
