@@ -423,7 +423,7 @@ MODELS: dict[str, Callable[[Any], Any]] = {
 }
 MEMORY = [
     MemoryFit(
-        f"{name} of a file, limit of a quarter",
+        f"{name}, a file, limit of a quarter",
         rows={"full": 2_000_000, "tiny": 20_000},
         inputs=mapped_rows,
         libraries={FASTML: _watched(name)},

@@ -204,7 +204,7 @@ def SlowRows(path):  # noqa: N802
             if stop - start > 1:
                 with self.log.open("a") as log:
                     log.write(f"{os.getpid()} {start} {stop}\n")
-                time.sleep(0.2)
+                time.sleep(0.1)
             self.inner.read(start, stop, out)
 
         def spec(self):
