@@ -4,6 +4,10 @@ The pass for one centre takes the centre chosen before it and the trial candidat
 next as the columns of one tile: the distance to the first brings every row's closest
 distance up to date, the others give each candidate's potential, block by block.  Distances are
 direct differences, so nothing cancels where clusters are tight and far apart.
+
+Soon most rows are nearer to their own centre than to any candidate, and their bytes tell
+(:mod:`.screen`): then only the others are looked at, gathered into panels.  Sums of potentials
+are added up in the same order as ever, so that no bit of them depends on which rows those are.
 """
 
 from __future__ import annotations
@@ -12,13 +16,29 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel, kernel
+from ..machine.jit import allocating_kernel, inlined_kernel, inner_kernel, kernel
 from ..machine.team import finish_ticket, take_phased_ticket, take_ticket, wait_for
 from ..ops.exact import squared_distance
-from ..ops.pack import pack_panel, panel_size, rows_per_block
+from ..ops.pack import pack_panel, pack_rows, panel_size, rows_per_block
 from ..ops.scratch import aligned_zeros, copy_elements
 from ..ops.sums import descend, grow_tree
-from ..tile import COLUMNS, VECTORS, fill, load, minimum, multiply_add, squared_differences, store
+from ..tile import (
+    COLUMNS,
+    VECTORS,
+    count_lanes,
+    fill,
+    load,
+    load_expanded,
+    mask_of_bits,
+    minimum,
+    multiply_add,
+    squared_differences,
+    store,
+)
+from .screen import encode_block, encode_point, find_near, limit_of
+
+#: Of so many rows of a block, one may have to be looked at for it to be worth gathering them.
+_FEW = 2
 
 
 class Samples(NamedTuple):
@@ -53,7 +73,12 @@ class Draw(NamedTuple):
 
 
 class DrawWork(NamedTuple):
-    """Working memory of one member: flat arrays of X's type, and row numbers."""
+    """Working memory of one member: flat arrays of X's type, and row numbers.
+
+    apart : (n_columns, block_rows + height) distances of the rows of a block that are looked at
+    near, bits : (block_rows + height,) int64 and (panels of bytes,) int64: these rows, and a bit
+        for each among the rows of a panel
+    """
 
     panel: np.ndarray
     rows: np.ndarray
@@ -61,24 +86,31 @@ class DrawWork(NamedTuple):
     totals: np.ndarray
     weights: np.ndarray
     closest: np.ndarray
+    apart: np.ndarray
+    near: np.ndarray
+    bits: np.ndarray
 
 
 @allocating_kernel
-def draw_work(X, draw):
+def draw_work(X, draw, block_rows):
     """Return working memory for blocks of rows of X."""
     height = rows_per_block(X)
+    n_columns = draw.points.size // X.shape[1]
     return DrawWork(
         aligned_zeros(X, panel_size(X)),
         np.empty(height, np.int64),
-        aligned_zeros(X, draw.points.size // X.shape[1] * height),
+        aligned_zeros(X, n_columns * height),
         aligned_zeros(X, draw.potentials.shape[1] * height),
         aligned_zeros(X, height),
         aligned_zeros(X, height),
+        aligned_zeros(X, n_columns * (block_rows + height)),
+        np.empty(block_rows + height, np.int64),
+        np.empty(block_rows // height + 1, np.int64),
     )
 
 
 @inner_kernel
-def distances_to_points(panel, panel_at, n_features, points, n_columns, distances):
+def distances_to_points(panel, panel_at, n_features, points, n_columns, distances, at, pitch):
     """Write the squared distances of a panel's samples to some points.
 
     Parameters
@@ -86,7 +118,7 @@ def distances_to_points(panel, panel_at, n_features, points, n_columns, distance
     panel : IN flat array, (n_features, rows) from element ``panel_at``
     points : IN (n_features * n_columns,) flat, point j at [p * n_columns + j]
     n_columns : int, a multiple of COLUMNS
-    distances : OUT (n_columns, rows) flat
+    distances : OUT flat, to point j from element ``at + j * pitch``
     """
     height = rows_per_block(panel)
     for j in range(0, n_columns, COLUMNS):
@@ -94,7 +126,7 @@ def distances_to_points(panel, panel_at, n_features, points, n_columns, distance
         for p in range(n_features):
             column = load(panel, panel_at + p * height, 0, VECTORS, 1)
             tile = squared_differences(tile, column, points, p * n_columns + j, 1)
-        store(distances, j * height, height, tile)
+        store(distances, at + j * pitch, pitch, tile)
 
 
 @inner_kernel
@@ -123,6 +155,64 @@ def packed_panel(X, first, last, work, kept, again):
 
 
 @inner_kernel
+def begin_sums(work):
+    """Set the sums of a block to zero."""
+    for i in range(work.totals.size):
+        work.totals[i] = 0
+    for i in range(work.weights.size):
+        work.weights[i] = 1
+
+
+@inlined_kernel
+def count_panel(samples, first, count, nearest, closest, work):
+    """Bring the closest distances of a panel's rows up to date.
+
+    Parameters
+    ----------
+    samples : IN Samples
+    first, count : int, the panel's first row and how many there are
+    nearest : tile, distances to the centre chosen last; infinite where it is no closer
+    closest : IN/OUT (n_samples,)
+    work : OUT DrawWork
+
+    Returns
+    -------
+    best, weight : tiles, the closest distances and the weights of the panel's rows
+    """
+    sample_weight, weights = samples.sample_weight, work.weights
+    height = weights.size
+    if count == height:
+        best = minimum(load(closest, first, 0, VECTORS, 1), nearest)
+        store(closest, first, 0, best)
+    else:
+        copy_elements(closest, first, count, work.closest, 0)
+        best = minimum(load(work.closest, 0, 0, VECTORS, 1), nearest)
+        store(work.closest, 0, 0, best)
+        copy_elements(work.closest, 0, count, closest, first)
+        for i in range(count, height):  # the rows that pad the last panel
+            weights[i] = 0
+    if sample_weight.size > 0:
+        copy_elements(sample_weight, first, count, weights, 0)
+    return best, load(weights, 0, 0, VECTORS, 1)
+
+
+@inner_kernel
+def finish_sums(work, potentials):
+    """Add up the lanes of a block's sums."""
+    totals, height, last = work.totals, work.weights.size, potentials.size - 1
+    for j in range(0, potentials.size, 4):
+        # Four sums at once hide the latency of an addition.  Past the end the last one repeats.
+        b, c, d = min(j + 1, last), min(j + 2, last), min(j + 3, last)
+        of_j, of_b, of_c, of_d = 0.0, 0.0, 0.0, 0.0
+        for i in range(height):
+            of_j += np.float64(totals[j * height + i])
+            of_b += np.float64(totals[b * height + i])
+            of_c += np.float64(totals[c * height + i])
+            of_d += np.float64(totals[d * height + i])
+        potentials[j], potentials[b], potentials[c], potentials[d] = of_j, of_b, of_c, of_d
+
+
+@inner_kernel
 def weigh_block(samples, start, stop, draw, potentials, work, kept, again):
     """Bring the closest distances of rows [start, stop) up to date and weigh candidates.
 
@@ -134,41 +224,111 @@ def weigh_block(samples, start, stop, draw, potentials, work, kept, again):
     work : OUT DrawWork
     kept, again : see :func:`packed_panel`; ``start`` is a whole number of panels
     """
-    X, sample_weight, closest = samples.X, samples.sample_weight, draw.closest
-    distances, totals, weights = work.distances, work.totals, work.weights
+    X, distances = samples.X, work.distances
     n_features = X.shape[1]
     n_columns = draw.points.size // n_features
     height = rows_per_block(X)
-    for i in range(totals.size):
-        totals[i] = 0
-    for i in range(height):
-        weights[i] = 1
+    begin_sums(work)
     for first in range(start, stop, height):
-        count = min(height, stop - first)
         panel, panel_at = packed_panel(X, first, stop - 1, work, kept, again)
-        distances_to_points(panel, panel_at, n_features, draw.points, n_columns, distances)
-        if count == height:
-            best = minimum(load(closest, first, 0, VECTORS, 1), load(distances, 0, 0, VECTORS, 1))
-            store(closest, first, 0, best)
-        else:
-            copy_elements(closest, first, count, work.closest, 0)
-            best = minimum(load(work.closest, 0, 0, VECTORS, 1), load(distances, 0, 0, VECTORS, 1))
-            store(work.closest, 0, 0, best)
-            copy_elements(work.closest, 0, count, closest, first)
-            for i in range(count, height):  # the rows that pad the last panel
-                weights[i] = 0
-        if sample_weight.size > 0:
-            copy_elements(sample_weight, first, count, weights, 0)
-        weight = load(weights, 0, 0, VECTORS, 1)
-        for j in range(potentials.size):
-            candidate = minimum(best, load(distances, j * height, 0, VECTORS, 1))
-            total = load(totals, j * height, 0, VECTORS, 1)
-            store(totals, j * height, 0, multiply_add(candidate, weight, total))
-    for j in range(potentials.size):
-        potentials[j] = 0.0
-    for i in range(height):  # all sums in turn: one alone would wait for itself
-        for j in range(potentials.size):
-            potentials[j] += np.float64(totals[j * height + i])
+        distances_to_points(
+            panel, panel_at, n_features, draw.points, n_columns, distances, 0, height
+        )
+        count = min(height, stop - first)
+        nearest = load(distances, 0, 0, VECTORS, 1)
+        best, weight = count_panel(samples, first, count, nearest, draw.closest, work)
+        for j in range(0, work.totals.size, height):
+            candidate = minimum(best, load(distances, j, 0, VECTORS, 1))
+            total = load(work.totals, j, 0, VECTORS, 1)
+            store(work.totals, j, 0, multiply_add(candidate, weight, total))
+    finish_sums(work, potentials)
+
+
+@inner_kernel
+def measure_near(X, count, points, work):
+    """Measure the distances of the rows that are looked at, side by side in order.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_features)
+    count : int, how many there are
+    points : IN, of a Draw
+    work : DrawWork; ``near`` is IN, ``apart`` OUT
+    """
+    near = work.near
+    n_features = X.shape[1]
+    n_columns = points.size // n_features
+    height = rows_per_block(X)
+    for first in range(0, count, height):
+        for i in range(count - first, height):
+            near[first + i] = near[first]
+        pack_rows(X, near, first, 0, work.panel, 0)
+        distances_to_points(
+            work.panel, 0, n_features, points, n_columns, work.apart, first, near.size
+        )
+
+
+@inner_kernel
+def sum_screened(samples, start, stop, closest, tall, work):
+    """Count in the distances that were measured of a block's rows; those of others change nothing.
+
+    Parameters
+    ----------
+    samples : IN Samples
+    closest : IN/OUT (n_samples,)
+    tall : int, rows of a panel of bytes
+    work : DrawWork; its sums are IN/OUT
+    """
+    apart, pitch = work.apart, work.near.size
+    height = rows_per_block(samples.X)
+    at = 0
+    for first in range(start, stop, height):
+        bits = work.bits[(first - start) // tall] >> (first % tall)
+        mask = mask_of_bits(apart, bits, VECTORS)
+        none = fill(apart, np.inf, VECTORS, 1)
+        nearest = load_expanded(apart, at, mask, none)
+        count = min(height, stop - first)
+        best, weight = count_panel(samples, first, count, nearest, closest, work)
+        place = at
+        for j in range(0, work.totals.size, height):
+            candidate = minimum(best, load_expanded(apart, place, mask, best))
+            total = load(work.totals, j, 0, VECTORS, 1)
+            store(work.totals, j, 0, multiply_add(candidate, weight, total))
+            place += pitch
+        at += count_lanes(mask)
+
+
+@inner_kernel
+def weigh_screened(samples, start, stop, draw, potentials, work, screen):
+    """Do what :func:`weigh_block` does, looking at those rows only whose bytes do not rule it out.
+
+    Parameters
+    ----------
+    samples, start, stop, draw, potentials, work : see :func:`weigh_block`
+    screen : Screen; ``limits`` are IN/OUT
+    """
+    X, closest, near = samples.X, draw.closest, work.near
+    count = find_near(X, start, stop, screen, near, work.bits)
+    if _FEW * count > stop - start:
+        weigh_block(samples, start, stop, draw, potentials, work, work.apart[:0], False)
+        for row in range(start, stop):
+            screen.limits[row] = limit_of(screen, row, closest[row])
+        return
+    measure_near(X, count, draw.points, work)
+    begin_sums(work)
+    sum_screened(samples, start, stop, closest, rows_per_block(screen.words), work)
+    finish_sums(work, potentials)
+    for i in range(count):
+        if work.apart[i] <= closest[near[i]]:
+            screen.limits[near[i]] = limit_of(screen, near[i], closest[near[i]])
+
+
+@inner_kernel
+def share_of(samples, row, distance):
+    """Return the weighted share of a row in the potential, at its squared distance."""
+    if samples.sample_weight.size > 0:
+        return np.float64(samples.sample_weight[row]) * distance
+    return distance
 
 
 @inner_kernel
@@ -181,13 +341,12 @@ def draw_row(samples, closest, center, start, stop, remainder):
     closest : IN (n_samples,) squared distance to the closest centre, ``center`` not counted
     center : int, the row that is the centre chosen last
     """
-    X, sample_weight = samples.X, samples.sample_weight
+    X = samples.X
     total = 0.0
     last = start
     for i in range(start, stop):
-        distance = squared_distance(X, i, X, center)
-        weight = np.float64(sample_weight[i]) if sample_weight.size > 0 else 1.0
-        share = weight * min(distance, np.float64(closest[i]))
+        distance = min(squared_distance(X, i, X, center), np.float64(closest[i]))
+        share = share_of(samples, i, distance)
         total += share
         if share > 0.0:
             last = i
@@ -197,7 +356,35 @@ def draw_row(samples, closest, center, start, stop, remainder):
 
 
 @inner_kernel
-def draw_candidates(samples, center, block_rows, column, uniforms, draw):
+def draw_screened_row(samples, closest, center, start, stop, remainder, screen, work):
+    """Do what :func:`draw_row` does, measuring those rows only that the screen does not rule out.
+
+    Parameters
+    ----------
+    screen : IN Screen, one of whose points is the centre chosen last
+    work : OUT DrawWork
+    """
+    X, near = samples.X, work.near
+    count = find_near(X, start, stop, screen, near, work.bits)
+    total = 0.0
+    last = start
+    at = 0
+    for i in range(start, stop):
+        distance = np.float64(closest[i])
+        if at < count and near[at] == i:
+            distance = min(squared_distance(X, i, X, center), distance)
+            at += 1
+        share = share_of(samples, i, distance)
+        total += share
+        if share > 0.0:
+            last = i
+        if total >= remainder and share > 0.0:
+            return i
+    return last
+
+
+@inner_kernel
+def draw_candidates(samples, center, block_rows, column, uniforms, draw, screen, work):
     """Draw rows with chances proportional to their weighted closest distances.
 
     Parameters
@@ -208,6 +395,8 @@ def draw_candidates(samples, center, block_rows, column, uniforms, draw):
     column : int, which column of the potentials has ``center`` counted in
     uniforms : IN (n_candidates,) from [0, 1)
     draw : Draw; ``candidates`` and ``points`` are OUT, the potentials a whole tree
+    screen : Screen, whose points are OUT
+    work : OUT DrawWork
     """
     X, points, nodes = samples.X, draw.points, draw.potentials
     n_samples, n_features = X.shape
@@ -216,14 +405,24 @@ def draw_candidates(samples, center, block_rows, column, uniforms, draw):
     whole = nodes[nodes.shape[0] - 1, column]
     for p in range(n_features):
         points[p * n_columns] = X[center, p]
+    screened = screen.words.size > 0
+    if screened:
+        encode_point(center, 0, screen)
     for j in range(draw.candidates.size):
         block, remainder = descend(nodes, n_blocks, column, uniforms[j] * whole)
         start = block * block_rows
         stop = min(start + block_rows, n_samples)
-        row = draw_row(samples, draw.closest, center, start, stop, remainder)
+        if screened:
+            row = draw_screened_row(
+                samples, draw.closest, center, start, stop, remainder, screen, work
+            )
+        else:
+            row = draw_row(samples, draw.closest, center, start, stop, remainder)
         draw.candidates[j] = row
         for p in range(n_features):
             points[p * n_columns + 1 + j] = X[row, p]
+        if screened:
+            encode_point(row, 1 + j, screen)
 
 
 @inner_kernel
@@ -246,39 +445,56 @@ def choose_candidate(cluster, draw, n_blocks):
 
 
 @allocating_kernel
-def choose_rows(samples, uniforms, block_rows, first, last, draw, kept, state):
+def choose_rows(
+    samples, uniforms, block_rows, ticket_blocks, first, last, draw, kept, screen, state
+):
     """Choose the centres [first, last) and the candidates for the next, as a member of a team.
 
-    Choosing one takes a ticket for every block of rows, and one that looks at all of them.
+    Choosing one takes a ticket for every few blocks of rows, and one that looks at all of them.
 
     Parameters
     ----------
     samples : IN Samples
     uniforms : IN (n_clusters, n_candidates) from [0, 1)
     block_rows : int, rows of a block
+    ticket_blocks : int, blocks of a ticket
     draw : IN/OUT Draw
     kept : IN/OUT flat array of X's type: panels of the first rows, packed with the first centre.
         To pack them anew for every centre takes as long as to measure distances
+    screen : IN/OUT Screen, written with the first centre; empty where all rows are looked at
     state : IN/OUT the team's state, zero at the start
     """
-    n_samples = samples.X.shape[0]
+    X = samples.X
+    n_samples = X.shape[0]
     n_blocks = (n_samples + block_rows - 1) // block_rows
-    work = draw_work(samples.X, draw)
+    n_tickets = (n_blocks + ticket_blocks - 1) // ticket_blocks
+    work = draw_work(X, draw, block_rows)
+    screened = screen.words.size > 0
     while True:
-        ticket = take_phased_ticket(state, (n_blocks, 1))
+        ticket = take_phased_ticket(state, (n_tickets, 1))
         cluster = first + ticket.step
         if cluster >= last:
             return
         wait_for(state, ticket.before)
         if ticket.phase == 0:
-            start = ticket.number * block_rows
-            stop = min(start + block_rows, n_samples)
-            potentials = draw.potentials[ticket.number]
-            weigh_block(samples, start, stop, draw, potentials, work, kept, cluster > 0)
+            begin = ticket.number * ticket_blocks
+            for block in range(begin, min(begin + ticket_blocks, n_blocks)):
+                start = block * block_rows
+                stop = min(start + block_rows, n_samples)
+                potentials = draw.potentials[block]
+                if screened and cluster > 0:
+                    weigh_screened(samples, start, stop, draw, potentials, work, screen)
+                    continue
+                weigh_block(samples, start, stop, draw, potentials, work, kept, cluster > 0)
+                if screened:
+                    encode_block(X, start, stop, screen, work.rows, work.panel)
+                    for row in range(start, stop):
+                        screen.limits[row] = limit_of(screen, row, draw.closest[row])
         else:
             column = choose_candidate(cluster, draw, n_blocks)
             center = draw.chosen[cluster]
-            draw_candidates(samples, center, block_rows, column, uniforms[cluster], draw)
+            uniform = uniforms[cluster]
+            draw_candidates(samples, center, block_rows, column, uniform, draw, screen, work)
         finish_ticket(state)
 
 
@@ -300,7 +516,7 @@ def weigh_blocks(samples, centers, block_rows, draw, state):
     X = samples.X
     n_samples, n_features = X.shape
     n_columns = draw.points.size // n_features
-    work = draw_work(X, draw)
+    work = draw_work(X, draw, block_rows)
     points, nothing = aligned_zeros(X, draw.points.size), aligned_zeros(X, 0)
     for i in range(points.size):
         points[i] = draw.points[i]
