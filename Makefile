@@ -11,7 +11,7 @@ endif
 VENV_PYTHON := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint docs bench bench-quick bench-grid bench-compare clean
+.PHONY: help demo test test-all lint docs bench bench-quick bench-large bench-grid bench-compare clean
 
 help:
 	@echo "make demo    cluster a photograph, train classifiers, time both against the reference"
@@ -19,6 +19,7 @@ help:
 	@echo "make test-all HOURS=1            every campaign, and fuzzing by the hour (SHORT=1: some of each)"
 	@echo "make bench   measure against NumPy, the peers and the machine's limits: half an hour"
 	@echo "make bench-quick                 the same in under two minutes"
+	@echo "make bench-large                 trees and forests of up to a million rows: ten minutes"
 	@echo "make bench-grid SEED=... SECONDS=...   race the peers on shapes drawn by lot"
 	@echo "make bench-compare A=... B=...   has commit B become slower than commit A?"
 	@echo "make docs    build the site into build/docs, every example executed"
@@ -58,6 +59,9 @@ bench: $(VENV)/bench.stamp
 
 bench-quick: $(VENV)/bench.stamp
 	$(BENCH) --size quick
+
+bench-large: $(VENV)/bench.stamp
+	$(BENCH) --size large
 
 SEED ?= 1
 SECONDS ?= 600

@@ -1,6 +1,7 @@
 """The one command: measure, keep the result, write the report.
 
-``python -m bench`` runs the full suite; ``--size quick`` is for before a pull request.
+``python -m bench`` runs the full suite; ``--size quick`` is for before a pull request, ``--size
+large`` for what takes peers a minute a call.
 """
 
 from __future__ import annotations
@@ -83,10 +84,8 @@ def main() -> int:
         display.say("the machine's limits, again")
         limit = limits.undisturbed(limits.best_of(before, limits.measure(size)), size)
         if not arguments.only:
-            for name, module in (
-                ("phases", phases), ("memory", memory), ("compiling", compiling),
-                ("scores", scores),
-            ):  # fmt: skip
+            others = (("phases", phases), ("compiling", compiling), ("scores", scores))
+            for name, module in (("memory", memory), *(others if size.name != sizes.LARGE else ())):
                 display.say(name)
                 more[name] = module.measure(size)
     result = {**results.condensed(outcomes, size.name, limit), **more}
@@ -104,12 +103,13 @@ def main() -> int:
 def _store(result: results.Result, arguments: argparse.Namespace) -> None:
     """Store a full result and rewrite the report; any other only where it was asked for."""
     folder = arguments.output
-    whole = arguments.size == "full" and not arguments.only
+    whole = arguments.size in ("full", sizes.LARGE) and not arguments.only
     if folder is None and not whole:
         folder = results.ROOT / ".benchmarks" / arguments.size
     if folder is None:
         results.save(result, results.path_of(result))
-        report.write(result)
+        shown = results.newest() if arguments.size == sizes.LARGE else result
+        report.write(shown or result)
         print("Written: bench/RESULTS.md, bench/plots/, bench/history/ and the README's table.")
     else:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
 """The cases: one folder a family, and beside them what goes across families.
 
 Every module below is found by itself.  One with ``cases(size)`` has cases to measure, in the
-order of the report; one with ``TARGETS`` says what they aim at, one with ``ACCOUNTS`` why some stay
+order of the report, and one with ``large_cases(size)`` those of the size *large*, whose targets are
+``LARGE_TARGETS``; one with ``TARGETS`` says what they aim at, one with ``ACCOUNTS`` why some stay
 under the machine's limit; one with ``DRAWN`` has kinds of shapes that are drawn by lot; one with
 ``MEMORY`` or ``FIRST_FITS`` says which fits are watched for memory, and what a fresh process is
 asked first.
@@ -16,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from ..harness.case import Case
-from ..harness.sizes import Size
+from ..harness.sizes import LARGE, Size
 
 
 @cache
@@ -37,8 +38,8 @@ def collected(attribute: str) -> list[Any]:
 
 def all_cases(size: Size) -> list[Case]:
     """Return every case, those of one group together."""
-    cases = [
-        case for module in modules() if hasattr(module, "cases") for case in module.cases(size)
-    ]
+    name = "large_cases" if size.name == LARGE else "cases"
+    makers = [getattr(module, name) for module in modules() if hasattr(module, name)]
+    cases = [case for make in makers for case in make(size)]
     groups = list(dict.fromkeys(case.group for case in cases))
     return sorted(cases, key=lambda case: groups.index(case.group))

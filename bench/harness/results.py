@@ -15,6 +15,7 @@ from .. import peers
 from ..machine.host import processor
 from ..machine.limits import Limits, least_seconds
 from .case import FASTML, NUMPY, REFERENCE, Case
+from .sizes import LARGE
 from .stage import Outcome
 
 Result = dict[str, Any]
@@ -146,7 +147,10 @@ def path_of(result: Result) -> Path:
     """Return where a result is kept: by processor, then by commit."""
     cpu = re.sub(r"[^a-z0-9]+", "-", result["machine"]["cpu"].lower()).strip("-")
     threads = int(result["limits"]["all"]["threads"])
-    return HISTORY / f"{cpu}-{threads}-threads" / f"{result['commit']}.json"
+    folder = HISTORY / f"{cpu}-{threads}-threads"
+    if result["size"] == LARGE:
+        folder /= LARGE  # out of sight of what is compared over time
+    return folder / f"{result['commit']}.json"
 
 
 def save(result: Result, path: Path) -> None:
@@ -179,6 +183,13 @@ def comparable(result: Result) -> list[Result]:
         for stored in history()
         if stored["size"] == "full" and stored["machine"]["cpu"] == result["machine"]["cpu"]
     ]
+
+
+def newest_large(result: Result) -> Result | None:
+    """Return the newest stored result of the large size and the same processor, None for none."""
+    found = [load(path) for path in HISTORY.glob(f"*/{LARGE}/*.json")]
+    same = [each for each in found if each["machine"]["cpu"] == result["machine"]["cpu"]]
+    return max(same, key=lambda each: str(each["time"]), default=None)
 
 
 def newest() -> Result | None:

@@ -1,4 +1,4 @@
-"""How large the work is and how long it may take: full, quick or tiny."""
+"""How large the work is and how long it may take: large, full, quick or tiny."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Size:
     rounds : of a row in one turn, at most
     settle : seconds to wait before a row: other libraries' threads spin on after their work, those
         of OpenBLAS for some 30 ms on idle cores
+    once : whether a peer's call that takes long is not repeated: the checked one counts
     """
 
     name: str
@@ -27,13 +28,17 @@ class Size:
     turns: int
     rounds: int
     settle: float
+    once: bool = False
 
     def pick(self, **choices: Any) -> Any:
-        """Return the choice for this size."""
-        return choices[self.name]
+        """Return the choice for this size; the large one takes the full one's but for its cases."""
+        return choices["full" if self.name == LARGE else self.name]
 
 
+#: The name of the size of few cases, which take their peers a minute each.
+LARGE = "large"
 SIZES = {
+    LARGE: Size(LARGE, seconds=0.0, turns=2, rounds=1, settle=0.06, once=True),
     "full": Size("full", seconds=1.5, turns=5, rounds=8, settle=0.06),
     "quick": Size("quick", seconds=0.3, turns=3, rounds=5, settle=0.06),
     "tiny": Size("tiny", seconds=0.01, turns=2, rounds=1, settle=0.0),

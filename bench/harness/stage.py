@@ -107,7 +107,8 @@ class Stage:
             self.outcome.iterations[name] = iterations
         if (saved := row.saved(returned[0])) is not None:
             self.outcome.saved[name] = saved
-        self.outcome.seconds[name] = [first] if self.case.fresh else []
+        enough = self.case.fresh or (self.size.once and first >= _TOO_LONG and not row.compiles)
+        self.outcome.seconds[name] = [first] if enough else []
         self._estimates[name] = self._estimate(name, first)
 
     def _estimate(self, name: str, first: float) -> float:
@@ -140,7 +141,10 @@ class Stage:
         return turns, min(rounds // turns, self.size.rounds)
 
     def _go_round(self) -> None:
-        names = [name for name in self._estimates if name not in self.outcome.wrong]
+        done = {
+            name for name, seconds in self.outcome.seconds.items() if seconds and self.size.once
+        }
+        names = [name for name in self._estimates if name not in {*self.outcome.wrong, *done}]
         if not names:
             return
         turns, rounds = self._plan()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..cases import collected
 from ..harness import results
 from ..harness.results import ROOT, Result
 from . import pictures, tables
@@ -131,9 +132,31 @@ def results_markdown(result: Result) -> str:
         lines += ["", "## Targets", "", *verdicts]
     if result["size"] == "full" and (accounts := account_lines(result)):
         lines += ["", "## Under the machine's limit", "", *accounts]
+    if result["size"] == "full":
+        lines += _large_lines(results.newest_large(result))
     if len(results.comparable(result)) >= FEWEST_RESULTS:
         lines += ["", "## Over time", "", "![Trend](plots/trend.svg)"]
     return "\n".join(lines) + "\n"
+
+
+def _large_lines(result: Result | None) -> list[str]:
+    """Return what was measured at the large size."""
+    if result is None:
+        return []
+    about = (
+        "Written by `make bench-large`: of a peer that takes a second or more one call, of others "
+        f"and of ours the least of two. Commit `{result['commit']}`, {result['time'][:10]}."
+    )
+    lines = ["", "## Large tables", "", about]
+    for group, cases in _groups(result).items():
+        lines += ["", f"### {group.capitalize()}, large", "", *tables.group_table(cases)]
+        for case in cases:
+            lines += _case_lines(case)
+    if result.get("memory"):
+        lines += ["", "### Memory, large", "", *tables.memory_table(result["memory"])]
+    if verdicts := target_lines(result, collected("LARGE_TARGETS")):
+        lines += ["", "### Targets, large", "", *verdicts]
+    return lines
 
 
 def write(result: Result, folder: Path | None = None) -> None:

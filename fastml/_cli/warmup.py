@@ -102,6 +102,8 @@ def _trees(X: Any) -> None:
         model = make(max_leaf_nodes=9, ccp_alpha=1e-9).fit(rows, y, weights)
         model.apply(rows)
         model.predict(rows)
+    for each in (None, weights):
+        fastml.DecisionTreeRegressor(criterion="absolute_error").fit(rows, rows[:, 0], each)
     fastml.RandomForestClassifier(2, random_state=0).fit(X, np.arange(len(X)) % 2).predict(X)
 
 

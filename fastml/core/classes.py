@@ -146,12 +146,7 @@ def count_classes(y: Array) -> tuple[Array, Array, Array]:
 
 
 def first_of_classes(y: Array) -> tuple[Array, Array]:
-    """Return the classes, sorted, and the first row of each: sooner than with their counts.
-
-    Parameters
-    ----------
-    y : ndarray (n_samples,)
-        Not empty.
+    """Return what :func:`count_classes` does but the counts, and sooner.
 
     Examples
     --------

@@ -43,9 +43,10 @@ from ..tree._predictor import Predictor, looked_up
 _MOST_SEED = (1 << 31) - 1
 
 
-def _row_bytes() -> int:
+def _row_bytes(criterion: Any, d: int) -> int:
     """Return the bytes of a row that trees growing side by side hold besides the codes."""
-    return OF_A_FOREST * get_num_threads()
+    lists = 4 * d if criterion == "absolute_error" else 0  # of each tree, and those they share
+    return (OF_A_FOREST + lists) * get_num_threads() + lists
 
 
 @contextmanager
@@ -161,7 +162,8 @@ class ExactForest(ParametersMixin):
         check_sparse(X)
         source = as_blocks(X, "X") if is_blocks(X) else None
         if source is not None:
-            X, y, sample_weight = rows_of(source, y, sample_weight, _row_bytes(), np.float32)
+            row_bytes = _row_bytes(vars(self)["criterion"], source.shape[1])
+            X, y, sample_weight = rows_of(source, y, sample_weight, row_bytes, np.float32)
         elif isinstance(X, np.ndarray) and X.dtype.kind == "f" and not X.flags.writeable:
             X = readable(X)  # looking for missing values, scikit-learn refuses read-only arrays
         check_weight_sum(sample_weight)
@@ -183,7 +185,7 @@ class ExactForest(ParametersMixin):
 
     def _plan(self, X: Blocks) -> Plan:
         """Return what a fit of blocks does with rows."""
-        return plan_of(X, _row_bytes())
+        return plan_of(X, _row_bytes(vars(self)["criterion"], X.shape[1]))
 
     def _validate_X_predict(self, X: Any) -> Any:  # noqa: N802 (scikit-learn's name)
         check_sparse(X)

@@ -24,16 +24,18 @@ _ASKS, _ENDS, _HEIGHT = 1.35, 0.9, 0.56
 #: Points: the widest way, for all rows; letters.
 _WIDEST, _LETTERS = 26.0, 9.5
 _LONGEST_NAME = 22
+#: Digits of numbers that would otherwise read alike.
+_FEWEST_DIGITS, _MOST_DIGITS = 4, 12
 
 
 class TreeDisplay:
     """A decision tree: what is asked, how many rows go which way, what they are.
 
     A card a node: on those that ask, a feature and the largest number that goes left; on the others
-    the class of most rows, or their mean.  All say which share of the rows comes by.  The ways are
-    as wide as that share.  The colour is that of the class of most rows, the stronger the purer the
-    node; of a regression it is the stronger the higher the mean.  Made by :meth:`from_estimator`;
-    parameters are stored as attributes.
+    the class of most rows, or the number predicted.  All say which share of the rows comes by.  The
+    ways are as wide as that share.  The colour is that of the class of most rows, the stronger the
+    purer the node; of a regression it is the stronger the higher the number.  Made by
+    :meth:`from_estimator`; parameters are stored as attributes.
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ class TreeDisplay:
     n_rows : ndarray (n_nodes,) of int
         How many rows came by.
     values : ndarray (n_nodes, n_classes) or (n_nodes, 1)
-        The shares of the classes, or the mean.
+        The shares of the classes, or the number predicted.
     feature_names : sequence of str
         A name a feature.
     class_names : sequence of str, default=None
@@ -201,6 +203,7 @@ class TreeDisplay:
                     solid_capstyle="butt", zorder=1,
                 )  # fmt: skip
         letters: list[tuple[Any, float]] = []
+        numbers = self._numbers(depths)
         for node, depth in depths.items():
             cut = depth == self.max_depth and self.children_left[node] >= 0
             width = _ASKS if self.children_left[node] >= 0 and not cut else _ENDS
@@ -212,8 +215,9 @@ class TreeDisplay:
                     linestyle=(0, (3, 2)) if cut else "-", zorder=2,
                 )
             )  # fmt: skip
+            said = self._text(node, cut, numbers[node])
             text = ax.text(
-                places[node], -depth, self._text(node, cut), ha="center", va="center",
+                places[node], -depth, said, ha="center", va="center",
                 fontsize=_LETTERS, color=INK, linespacing=1.25, zorder=3,
             )  # fmt: skip
             letters.append((text, width))
@@ -223,11 +227,8 @@ class TreeDisplay:
         if len(depths) > 1:
             self._say_yes_and_no(ax, places)
         ax.set_title(self._title(), loc="left", color=INK)
-        if self.class_names is not None and len(self.class_names) <= len(COLOURS):
-            patches = [
-                Patch(color=_tint(COLOURS[c], _FULLEST), label=name)
-                for c, name in enumerate(self.class_names)
-            ]
+        if entries := self._legend(depths):
+            patches = [Patch(facecolor=c, edgecolor=FAINT, label=name) for name, c in entries]
             ax.legend(handles=patches, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
         self.ax_, self.figure_ = ax, ax.figure
         _fit(ax, letters)
@@ -283,15 +284,54 @@ class TreeDisplay:
             for node, c, strength in zip(nodes, winners, strengths, strict=True)
         }
 
-    def _text(self, node: int, cut: bool) -> str:
+    def _ends(self, depths: dict[int, int]) -> list[int]:
+        """Return the nodes that answer in the picture."""
+        return [
+            node
+            for node, depth in depths.items()
+            if self.children_left[node] < 0 or depth == self.max_depth
+        ]
+
+    def _numbers(self, depths: dict[int, int]) -> dict[int, str]:
+        """Return the threshold of each card that asks and the number on the others.
+
+        With as many digits as it takes to tell those of one feature apart, and the answers.
+        """
+        alike: dict[int, list[int]] = {}
+        ends = self._ends(depths)
+        for node in set(depths) - set(ends):
+            alike.setdefault(int(self.feature[node]), []).append(node)
+        said: dict[int, str] = {}
+        for nodes in alike.values():
+            said.update(zip(nodes, _told_apart(self.threshold[nodes]), strict=True))
+        said.update(zip(ends, _told_apart(self.values[ends, 0]), strict=True))
+        return said
+
+    def _legend(self, depths: dict[int, int]) -> list[tuple[str, Any]]:
+        """Return what colours mean: a class each, or the least and the largest answer."""
+        if self.class_names is not None:
+            if len(self.class_names) > len(COLOURS):
+                return []
+            return [(name, _tint(COLOURS[c], _FULLEST)) for c, name in enumerate(self.class_names)]
+        ends = self._ends(depths)
+        colours, values = self._colours(list(depths), _FAINTEST), self.values[ends, 0]
+        if values.min() == values.max():
+            return []
+        numbers = _told_apart(values)
+        return [
+            (f"{word}: {numbers[at]}", colours[ends[at]])
+            for word, at in (("highest", int(values.argmax())), ("lowest", int(values.argmin())))
+        ]
+
+    def _text(self, node: int, cut: bool, number: str) -> str:
         """Return what stands on a card."""
         share = self.n_rows[node] / self.n_rows[0]
         rows = f"{100 * share:.3g}% of rows" if share >= 0.001 else f"{self.n_rows[node]} rows"
         if self.children_left[node] >= 0 and not cut:
             name = self.feature_names[self.feature[node]]
-            return f"{_short(name)}\n≤ {plain(float(self.threshold[node]))}\n{rows}"
+            return f"{_short(name)}\n≤ {number}\n{rows}"
         if self.class_names is None:
-            answer = plain(float(self.values[node, 0]))
+            answer = number
         else:
             winner = int(self.values[node].argmax())
             answer = _short(self.class_names[winner])
@@ -334,6 +374,17 @@ class TreeDisplay:
 def _check_length(name: str, names: Sequence[str], wanted: int) -> None:
     if len(names) != wanted:
         raise ValueError(f"{name} must be {wanted} names, got {len(names)} instead.")
+
+
+def _told_apart(values: Array) -> list[str]:
+    """Return numbers as they are read aloud, with so many digits that different ones differ."""
+    different = len(np.unique(values))
+    said = [plain(float(value)) for value in values]
+    digits = _FEWEST_DIGITS
+    while len(set(said)) < different and digits < _MOST_DIGITS:
+        digits += 1
+        said = [f"{value:,.{digits}g}" for value in values]
+    return said
 
 
 def _tint(colour: str, strength: float) -> tuple[float, float, float]:

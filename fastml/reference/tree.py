@@ -1,9 +1,10 @@
 """Decision trees by the definition: every split is tried, every score is exact.
 
-Gini and squared error are compared as fractions, criteria with logarithms to 60 digits.  A split
-sends the rows with x <= t to the left, and those where x is missing (NaN) to one side; t lies in
-the middle between two values that follow each other in the node.  The best split has the largest
-score, equal ones the lowest feature, then missing values on the right, then the lowest threshold.
+Gini, squared and absolute error are compared as fractions, criteria with logarithms to 60 digits.
+A split sends the rows with x <= t to the left, and those where x is missing (NaN) to one side; t
+lies in the middle between two values that follow each other in the node.  The best split has the
+largest score, equal ones the lowest feature, then missing values on the right, then the lowest
+threshold.
 
 Breiman, Friedman, Olshen and Stone, "Classification and Regression Trees", 1984.
 """
@@ -63,7 +64,8 @@ def child_score(y: NDArray[Any], weights: NDArray[Any], criterion: str) -> Any:
     ----------
     y : ndarray (n_rows,) of classes or targets
     weights : ndarray (n_rows,)
-    criterion : {"gini", "entropy", "log_loss", "squared_error", "friedman_mse", "poisson"}
+    criterion : {"gini", "entropy", "log_loss", "squared_error", "friedman_mse", "poisson",\
+            "absolute_error"}
 
     Returns
     -------
@@ -78,10 +80,31 @@ def child_score(y: NDArray[Any], weights: NDArray[Any], criterion: str) -> Any:
         if criterion == "gini":
             return sum((w * w for w in classes.values()), Fraction(0)) / total
         return sum((_x_log(w, w / total) for w in classes.values()), Decimal(0))
+    if criterion == "absolute_error":
+        middle = Fraction(median(y, weights))
+        return -sum(
+            (w * abs(Fraction(float(v)) - middle) for v, w in zip(y, exact, strict=True)),
+            Fraction(0),
+        )
     targets = sum((w * Fraction(float(v)) for v, w in zip(y, exact, strict=True)), Fraction(0))
     if criterion == "poisson":
         return _x_log(targets, targets / total) if targets > 0 else None
     return targets * targets / total
+
+
+def median(y: NDArray[Any], weights: NDArray[Any]) -> float:
+    """Return the weighted median: below and above it at most half of the weight.
+
+    Halfway between two targets where each side of it has half of the weight.
+    """
+    order = np.argsort(y, kind="stable")
+    exact = [Fraction(float(w)) for w in weights[order]]
+    total, below, place = sum(exact, Fraction(0)), exact[0], 0
+    while 2 * below < total:
+        place += 1
+        below += exact[place]
+    lower = float(y[order[place]])
+    return lower if 2 * below > total else (lower + float(y[order[place + 1]])) / 2
 
 
 def _total(y: NDArray[Any], weights: NDArray[Any], criterion: str) -> Any:

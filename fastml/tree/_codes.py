@@ -65,6 +65,17 @@ def _ranks_of(X: Array, missing: Array | None) -> tuple[Array, Array]:
     return _on_lines(n, d, np.uint32), narrow
 
 
+def laid_flat(X: Array) -> tuple[Array, int, int]:
+    """Return the memory of X, and how far apart its rows and its columns are.
+
+    A copy where X is contiguous in neither order.
+    """
+    n, d = X.shape
+    if X.flags.c_contiguous:
+        return X.reshape(-1), d, 1
+    return np.asfortranarray(X).T.reshape(-1), 1, n
+
+
 def make_table(
     X: Array,
     missing: Array | None,
@@ -90,11 +101,7 @@ def make_table(
         Whether some tree has more than ``MOST_DRAWN`` rows.  Else a ranked table has no codes.
     """
     n, d = X.shape
-    if X.flags.c_contiguous:
-        flat, row_step, column_step = X.reshape(-1), d, 1
-    else:
-        X = np.asfortranarray(X)
-        flat, row_step, column_step = X.T.reshape(-1), 1, n
+    flat, row_step, column_step = laid_flat(X)
     wide, narrow = np.empty((0, d), np.uint32), np.empty((0, d), np.uint16)
     if ranked:
         wide, narrow = _ranks_of(X, missing)

@@ -30,8 +30,10 @@ from ..core.validation import (
 from ..data import Blocks, as_blocks, is_blocks
 from ..execution import Plan, set_features
 from ..kernels.tree.drawn import MOST_DRAWN
-from ..kernels.tree.problem import ENTROPY, Limits, Table
+from ..kernels.tree.problem import ENTROPY, Limits, Table, Targets
+from ._absolute import AbsoluteGrower, in_order
 from ._arrays import (
+    TreeArrays,
     best_first,
     class_arrays,
     value_arrays,
@@ -44,7 +46,7 @@ from ._grow import Grower
 from ._prediction import TreePrediction, refuse_long_indices
 from ._predictor import leaves_of
 from ._pruning import prune, with_leaves
-from ._targets import CRITERIA, NotExact, class_targets, value_targets
+from ._targets import CRITERIA, NotExact, Scale, class_targets, value_targets
 
 EXACT = "fastml"
 _MOST_CLASSES, _MOST_ROWS = 256, (1 << 31) - 1
@@ -83,6 +85,7 @@ class Shared:
     """What trees of a forest have in common, made by the first that asks: codes of X, classes."""
 
     def __init__(self) -> None:
+        self._ordered: tuple[Any, Array] | None = None
         self._held: tuple[Any, Table, bool] | None = None
         self._classes: tuple[Any, tuple[Array, Array]] | None = None
         self._making = threading.Lock()
@@ -108,6 +111,14 @@ class Shared:
                 )  # fmt: skip
                 coded = coded or not len(table.ranks) + len(table.narrow_ranks)
                 held = self._held = X, table, coded
+        return held[1]
+
+    def in_order(self, X: Array) -> Array:
+        """Return the rows in the order of every feature."""
+        with self._making:
+            held = self._ordered
+            if held is None or held[0] is not X:
+                held = self._ordered = X, in_order(X)
         return held[1]
 
 
@@ -170,7 +181,7 @@ class ExactTree(TreePrediction, ParametersMixin):
             return self
         source = as_blocks(X, "X")
         with fitted_at_once(self) as twin:
-            whole = np.asarray(X) if self._reason(source, y) else None  # for scikit-learn's code
+            whole = None if self._by_blocks(source, y) else np.asarray(X)
             rows, y, sample_weight = rows_of(
                 source if whole is None else whole, y, sample_weight, self._row_bytes()
             )
@@ -180,7 +191,12 @@ class ExactTree(TreePrediction, ParametersMixin):
 
     def _plan(self, X: Blocks) -> Plan | None:
         """Return what a fit of blocks does with rows, None if it needs them all at once."""
-        return None if self._reason(X, None) else plan_of(X, self._row_bytes())
+        return plan_of(X, self._row_bytes()) if self._by_blocks(X, None) else None
+
+    def _by_blocks(self, X: Blocks, y: Any) -> bool:
+        """Say whether codes of X are enough: not for scikit-learn's code, nor to order all rows."""
+        me: Any = self
+        return self._reason(X, y) is None and me.criterion != "absolute_error"
 
     def _row_bytes(self) -> int:
         return OF_CLASSES if is_classifier(self) else OF_NUMBERS
@@ -280,19 +296,16 @@ class ExactTree(TreePrediction, ParametersMixin):
         max_features = _max_features(me.max_features, d)
         limits = self._limits(n, max_features, weights, targets, scale)
         seed = _draw_seed(me.random_state)
-        if shared:
-            used = n if not len(targets.weights) else int(np.count_nonzero(targets.weights))
-            ranked = max_features < d and used * _RANKED_FROM >= n
-            table = shared.table(X, missing, ranked, used)
+        if me.criterion == "absolute_error":
+            arrays = self._by_absolute_error(X, y, targets, scale, limits, seed)
         else:
-            table = make_table(readable(X), missing)
-        nodes = Grower(table, targets, limits, seed).grow()
-        if classification:
-            arrays = class_arrays(nodes, targets, scale)
-        else:
-            arrays = value_arrays(nodes, targets, scale)
-            leaves = leaves_of(arrays, X, missing is not None)
-            arrays = with_impurities(arrays, leaves, y, weights, targets.criterion)
+            nodes = Grower(self._table(X, missing, limits, targets), targets, limits, seed).grow()
+            if classification:
+                arrays = class_arrays(nodes, targets, scale)
+            else:
+                arrays = value_arrays(nodes, targets, scale)
+                leaves = leaves_of(arrays, X, missing is not None)
+                arrays = with_impurities(arrays, leaves, y, weights, targets.criterion)
         if me.max_leaf_nodes is not None:
             arrays = best_first(arrays, me.max_leaf_nodes)
         if me.ccp_alpha > 0:
@@ -301,6 +314,25 @@ class ExactTree(TreePrediction, ParametersMixin):
         me.n_features_in_, me.n_outputs_, me.max_features_ = d, 1, max_features
         if classification:
             me.classes_, me.n_classes_ = classes.copy(), np.intp(len(classes))
+
+    def _table(self, X: Array, missing: Array | None, limits: Limits, targets: Targets) -> Table:
+        """Return the codes of X, those all trees of a forest share."""
+        shared = vars(self).get("_shared")
+        if shared is None:
+            return make_table(readable(X), missing)
+        n, d = X.shape
+        used = n if not len(targets.weights) else int(np.count_nonzero(targets.weights))
+        ranked = limits.max_features < d and used * _RANKED_FROM >= n
+        table: Table = shared.table(X, missing, ranked, used)
+        return table
+
+    def _by_absolute_error(
+        self, X: Array, y: Array, targets: Targets, scale: Scale, limits: Limits, seed: int
+    ) -> TreeArrays:
+        """Return the tree of a criterion whose errors are no function of sums."""
+        X, shared = readable(X), vars(self).get("_shared")
+        items = in_order(X) if shared is None else shared.in_order(X)
+        return AbsoluteGrower(X, y, items, bool(shared), targets, scale, limits, seed).grow()
 
     def _limits(
         self, n: int, max_features: int, weights: Array | None, targets: Any, scale: Any
@@ -313,7 +345,7 @@ class ExactTree(TreePrediction, ParametersMixin):
         gain = max(float(me.min_impurity_decrease) - _EPSILON, 0.0) * total / scale.weight
         if targets.criterion == ENTROPY:
             gain *= math.log(2.0)
-        gain /= scale.value if me.criterion == "poisson" else scale.value**2
+        gain /= scale.value if me.criterion in ("poisson", "absolute_error") else scale.value**2
         return Limits(
             leaf,
             me.min_weight_fraction_leaf * total / scale.weight,

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.validation import Array
 from ..kernels.tree.problem import (
+    ABSOLUTE_ERROR,
     ENTROPY,
     GINI,
     POISSON,
@@ -25,6 +26,7 @@ CRITERIA = {
     "squared_error": SQUARED_ERROR,
     "friedman_mse": SQUARED_ERROR,
     "poisson": POISSON,
+    "absolute_error": ABSOLUTE_ERROR,
 }
 _MOST_WEIGHT = 1 << 52
 _MOST_FACTOR = 1 << 62
@@ -180,7 +182,7 @@ def value_targets(y: Array, weights: Array | None, criterion: str) -> tuple[Targ
     ----------
     y : ndarray (n_samples,) of float64, finite
     weights : ndarray (n_samples,) of float64, or None
-    criterion : {"squared_error", "friedman_mse", "poisson"}
+    criterion : {"squared_error", "friedman_mse", "poisson", "absolute_error"}
 
     Raises
     ------

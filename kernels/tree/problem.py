@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 #: Codes of the criteria.
-GINI, ENTROPY, SQUARED_ERROR, POISSON = 0, 1, 2, 3
+GINI, ENTROPY, SQUARED_ERROR, POISSON, ABSOLUTE_ERROR = range(5)
 #: Sums of a regression before the number of rows: weight, high limb, low limb, squares.
 VALUE_SUMS = 4
 

@@ -70,6 +70,26 @@ def test_ways_are_as_wide_as_the_share_of_rows():
     assert np.argmax(greens) == display.values[:, 0].argmin()
 
 
+@pytest.mark.parametrize("criterion", ["squared_error", "absolute_error"])
+def test_numbers_of_a_regression_are_told_apart_and_colours_explained(criterion):
+    X, signal, _ = problem()
+    model = fastml.DecisionTreeRegressor(max_depth=2, criterion=criterion)
+    model.fit(X + np.array([1e6, 0, 0, 0]), 1e6 + 1e-3 * signal)
+    display = TreeDisplay.from_estimator(model)
+    tree, said = model.tree_, [text.get_text().split("\n") for text in texts(display)]
+    leaves = np.flatnonzero(tree.children_left < 0)
+    answers = [said[node][0] for node in leaves]
+    assert len(set(answers)) == len(np.unique(tree.value[leaves])) == len(leaves)
+    numbers = [float(answer.replace(",", "")) for answer in answers]
+    np.testing.assert_allclose(numbers, tree.value[leaves, 0, 0], rtol=0, atol=1e-3)
+    legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    highest, lowest = (answers[at(tree.value[leaves, 0, 0])] for at in (np.argmax, np.argmin))
+    assert legend == [f"highest: {highest}", f"lowest: {lowest}"]
+    inner = np.flatnonzero((tree.children_left >= 0) & (tree.feature == 0))
+    asked = [said[node][1] for node in inner]
+    assert len(set(asked)) == len(np.unique(tree.threshold[inner])) > 1
+
+
 @pytest.mark.parametrize("size", [None, (7.0, 4.8), (9.0, 5.0)])
 def test_no_text_leaves_its_card_and_no_cards_meet(size):
     X, _, y = problem(900)

@@ -198,9 +198,8 @@ REASONS = [
         lambda c: c.estimator.splitter == "random",
     ),
     Reason(
-        "criterion=.*", _TREE, "absolute_error",
-        lambda c: c.estimator.criterion == "absolute_error"
-        or not isinstance(c.estimator.criterion, str),
+        "criterion=.*", _TREE, "criteria that are objects",
+        lambda c: not isinstance(c.estimator.criterion, str),
     ),
     Reason(
         "monotonic_cst is set", _TREE, "`monotonic_cst`",

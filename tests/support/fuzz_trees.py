@@ -11,7 +11,7 @@ import fastml
 from fastml.reference import tree as reference
 from fastml.tree import _codes, _grow
 
-_CRITERIA = ("gini", "entropy", "squared_error", "poisson")
+_CRITERIA = ("gini", "entropy", "squared_error", "poisson", "absolute_error")
 
 
 def _tree(random: Generator, n: int, d: int) -> tuple[Any, Array, Array, Array | None, str]:

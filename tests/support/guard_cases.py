@@ -329,7 +329,9 @@ def trees(draw: Draw) -> list[Any]:
     X = draw.array(n, d)
     if random.integers(3) == 0:
         X[random.random(X.shape) < 0.1] = np.nan
-    criterion = str(random.choice(["gini", "entropy", "squared_error", "poisson"]))
+    criterion = str(random.choice(
+        ["gini", "entropy", "squared_error", "poisson", "absolute_error"]
+    ))  # fmt: skip
     classes = criterion in ("gini", "entropy")
     kind: Any = fastml.DecisionTreeClassifier if classes else fastml.DecisionTreeRegressor
     y = draw.labels(n, int(random.integers(1, 6))) if classes else np.abs(draw.array(n)) + 1

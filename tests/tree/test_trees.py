@@ -180,7 +180,6 @@ def test_extremes(X):
     [
         ({"splitter": "random"}, "splitter='random'"),
         ({"monotonic_cst": [1, 0]}, "monotonic_cst is set"),
-        ({"criterion": "absolute_error"}, "criterion='absolute_error'"),
     ],
 )
 def test_what_scikit_learn_computes_says_why(change, reason):

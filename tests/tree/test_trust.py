@@ -27,13 +27,14 @@ def samples(n, d=6):
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
 @pytest.mark.parametrize("seconds", [0.002, 0.02, 0.1])
-@pytest.mark.parametrize("kind", ["classes", "values", "forest"])
+@pytest.mark.parametrize("kind", ["classes", "values", "absolute error", "forest"])
 def test_an_interrupt_leaves_the_model_as_it_was(kind, seconds):
     X, signal_ = samples(400_000, 12)
-    y = signal_ if kind == "values" else (signal_ > 0).astype(int)
+    y = signal_ if kind in ("values", "absolute error") else (signal_ > 0).astype(int)
     make = {
         "classes": DecisionTreeClassifier,
         "values": DecisionTreeRegressor,
+        "absolute error": lambda: DecisionTreeRegressor(criterion="absolute_error"),
         "forest": lambda: RandomForestClassifier(50, random_state=0),
     }[kind]
     model = make().fit(X[:500], y[:500])

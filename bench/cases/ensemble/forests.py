@@ -51,6 +51,11 @@ def _fit_case(n: int, n_trees: int) -> Case:
     )
 
 
+def large_cases(size: Size) -> list[Case]:
+    """Return the fit of a forest that takes scikit-learn half a minute."""
+    return [_fit_case(100_000, 100)]
+
+
 def cases(size: Size) -> list[Case]:
     """Return fits, and predictions of many rows and of one."""
     found = [
@@ -90,4 +95,8 @@ TARGETS = [
     Target("forest, fit", "10 trees of 100,000 × 28", ("sklearnex",), 1.0),
     Target("forest, predict", "50,000 × 28", SKLEARN, 10),
     Target("forest, predict", "1 × 28", SKLEARN, 10),
+]
+LARGE_TARGETS = [
+    Target("forest, fit", "100 trees of 100,000 × 28", SKLEARN, 10),
+    Target("forest, fit", "100 trees of 100,000 × 28", ("sklearnex",), 1.0),
 ]

@@ -13,6 +13,7 @@ from ...harness.targets import SKLEARN, Target
 from ...harness.workloads import Labelled
 from ...peers import trees
 
+_ABSOLUTE = "28 normal, absolute error"
 #: Kind of table, rows, depth.
 SHAPES: list[tuple[str, int, int | None]] = [
     ("28 normal, 2 classes", 10_000, None),
@@ -23,6 +24,16 @@ SHAPES: list[tuple[str, int, int | None]] = [
     ("54, 44 of them binary, 7 classes", 100_000, None),
     ("784 whole numbers, 10 classes", 10_000, 8),
     ("28 normal, regression", 100_000, 8),
+    (_ABSOLUTE, 100_000, 8),
+]
+LARGE_SHAPES: list[tuple[str, int, int | None]] = [
+    ("28 normal, 2 classes", 1_000_000, 8),
+    ("28 normal, 2 classes", 1_000_000, None),
+    ("54, 44 of them binary, 7 classes", 500_000, 8),
+    ("54, 44 of them binary, 7 classes", 500_000, None),
+    ("784 whole numbers, 10 classes", 60_000, 8),
+    ("784 whole numbers, 10 classes", 60_000, None),
+    ("28 normal, regression", 1_000_000, 8),
 ]
 #: At equal settings ours and scikit-learn's trees differ by what is drawn among equal splits;
 #: LightGBM's is another tree.
@@ -47,7 +58,9 @@ def table(kind: str, n: int) -> Labelled:
         signal = signal + binary[:, :12] @ random.normal(size=12)
         X = np.hstack([X, binary.astype(np.float32)])
         return Labelled(X, np.searchsorted(np.quantile(signal, np.arange(1, 7) / 7), signal))
-    return Labelled(X, signal if kind.endswith("regression") else (signal > 0.5).astype(int))
+    return Labelled(
+        X, signal if kind.endswith(("regression", "error")) else (signal > 0.5).astype(int)
+    )
 
 
 def check(name: str, truth: Any, answer: Any, inputs: Any) -> None:
@@ -61,12 +74,16 @@ def check(name: str, truth: Any, answer: Any, inputs: Any) -> None:
 
 
 def _case(kind: str, n: int, depth: int | None) -> Case:
-    name = "DecisionTreeRegressor" if kind.endswith("regression") else "DecisionTreeClassifier"
+    numbers = kind.endswith(("regression", "error"))
+    name = "DecisionTreeRegressor" if numbers else "DecisionTreeClassifier"
+    settings: dict[str, Any] = {"max_depth": depth}
+    if kind == _ABSOLUTE:
+        settings["criterion"] = "absolute_error"
     rows = {
-        "scikit-learn": trees.fit("sklearn", name, max_depth=depth),
-        FASTML: trees.fit("fastml", name, max_depth=depth),
+        "scikit-learn": trees.fit("sklearn", name, **settings),
+        FASTML: trees.fit("fastml", name, **settings),
     }
-    if depth:
+    if depth and kind != _ABSOLUTE:
         rows["LightGBM, one round"] = trees.one_round
     return Case(
         group="decision tree, fit",
@@ -86,6 +103,11 @@ def drawn(lot: Lot) -> Case:
 
 
 DRAWN = {"decision tree": (20, drawn)}
+
+
+def large_cases(size: Size) -> list[Case]:
+    """Return fits that take scikit-learn up to a minute each."""
+    return [_case(*shape) for shape in LARGE_SHAPES]
 
 
 def cases(size: Size) -> list[Case]:
@@ -109,8 +131,23 @@ TARGETS = [
     Target("decision tree, fit", f"100,000 × {_BINARY}, full", SKLEARN, 8),
     Target("decision tree, fit", "10,000 × 784 whole numbers, 10 classes, depth 8", SKLEARN, 6),
     Target("decision tree, fit", "100,000 × 28 normal, regression, depth 8", SKLEARN, 15),
+    Target("decision tree, fit", f"100,000 × {_ABSOLUTE}, depth 8", SKLEARN, 10),
     Target("decision tree, fit", f"100,000 × {_NORMAL}, depth 8", LIGHTGBM, 1.0),
     Target("decision tree, fit", f"300,000 × {_NORMAL}, depth 8", LIGHTGBM, 1.0),
     Target("decision tree, fit", f"100,000 × {_BINARY}, depth 8", LIGHTGBM, 1.0),
     Target("decision tree, fit", "10,000 × 784 whole numbers, 10 classes, depth 8", LIGHTGBM, 1.0),
+]
+_WHOLE, _NUMBERS = "784 whole numbers, 10 classes", "28 normal, regression"
+LARGE_TARGETS = [
+    Target("decision tree, fit", f"1,000,000 × {_NORMAL}, depth 8", SKLEARN, 50),
+    Target("decision tree, fit", f"1,000,000 × {_NORMAL}, full", SKLEARN, 30),
+    Target("decision tree, fit", f"500,000 × {_BINARY}, depth 8", SKLEARN, 12),
+    Target("decision tree, fit", f"500,000 × {_BINARY}, full", SKLEARN, 8),
+    Target("decision tree, fit", f"60,000 × {_WHOLE}, depth 8", SKLEARN, 6),
+    Target("decision tree, fit", f"60,000 × {_WHOLE}, full", SKLEARN, 8),
+    Target("decision tree, fit", f"1,000,000 × {_NUMBERS}, depth 8", SKLEARN, 15),
+    Target("decision tree, fit", f"1,000,000 × {_NORMAL}, depth 8", LIGHTGBM, 1.0),
+    Target("decision tree, fit", f"500,000 × {_BINARY}, depth 8", LIGHTGBM, 1.0),
+    Target("decision tree, fit", f"60,000 × {_WHOLE}, depth 8", LIGHTGBM, 1.0),
+    Target("decision tree, fit", f"1,000,000 × {_NUMBERS}, depth 8", LIGHTGBM, 1.0),
 ]
