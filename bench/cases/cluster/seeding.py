@@ -99,7 +99,7 @@ def cases(size: Size) -> list[Case]:
 TARGETS = [
     Target(
         "k-means++", "500,000 × 16, k = 64", SKLEARN, 20,
-        "A pass for each centre reads all of X, packed. All centres are chosen in one compiled call, "
+        "A pass for each centre reads all of X, packed. All are chosen in one compiled call, "
         "with candidates drawn from blocks of 512 rows. Triangle bounds over the centres spare a "
         "tenth of the rows where clusters overlap. Bytes of the rows rule out five in six, but a "
         "sixth, gathered from all over X, takes as long as all of them do in order.",
