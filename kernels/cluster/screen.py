@@ -130,7 +130,7 @@ def encode_point(row, column, screen):
         word = screen.words[at + quad * tall] ^ _SIGNED
         screen.codes[quad * n_columns + column] = word
         for byte in range(4):
-            total += np.int32(word << (24 - 8 * byte)) >> 24
+            total += int(np.int32(word << (24 - 8 * byte)) >> 24)
     screen.seeds[column] = -(screen.norms[row] // 2) - 128 * total
 
 
