@@ -71,16 +71,19 @@ def to_be_seen(X: Any) -> Any:
     return X if is_blocks(X) else as_given(X).view()
 
 
-class FittedCenters(NamedTuple):
+class _Centers(NamedTuple):
+    centers: Array
+    points: Array
+
+
+class FittedCenters(_Centers):
     """The fitted state that kernels use: never changed, only replaced.
 
     centers : ndarray (n_clusters, n_features), what the user sees and may edit in place
     points : ndarray, the same memory, whose shape and type nobody else can change
-    prepared : what was made of the points for some rows, to be used again
+    prepared : what was made of the points for some rows, to be used again; no part of the state
     """
 
-    centers: Array
-    points: Array
     prepared: PreparedCenters
 
     @classmethod
@@ -108,8 +111,9 @@ class FittedCenters(NamedTuple):
         if not (plain and array.flags.carray):
             array = np.array(array, dtype, order="C", subok=False)
         check_finite(array, "cluster_centers_")
-        points = array.view()
-        return cls(array, points, PreparedCenters(points))
+        fitted = cls(array, array.view())
+        fitted.prepared = PreparedCenters(fitted.points)
+        return fitted
 
     def __reduce__(self) -> tuple[Any, ...]:
         return FittedCenters.of, (self.centers,)
