@@ -53,6 +53,15 @@ class Walk(NamedTuple):
     low: Any
 
 
+@allocating_kernel
+def new_walk(most):
+    """Return memory for nodes of so many rows at most."""
+    return Walk(
+        np.empty((most + 2, 2), np.int32), np.empty(most, np.int32),
+        np.empty((2, most), np.int64), np.empty((2, most), np.int64),
+    )  # fmt: skip
+
+
 @inner_kernel
 def _link(links, n):
     """Put n rows in order; 0 and n + 1 are the ends."""
@@ -280,7 +289,7 @@ def _search_feature(lists, level, limits, node, f, memory):
 
 
 @inner_kernel
-def _search_node(lists, level, limits, node, features, memory, at, found):
+def search_node(lists, level, limits, node, features, memory, at, found):
     """Leave the best split of a node by some features at a place of what is found."""
     best_high, best_low, side = NO_SPLIT, np.int64(0), np.int64(0)
     feature, position = np.int64(-1), np.int64(-1)
@@ -311,10 +320,7 @@ def search(state, lists, level, limits, jobs, orders, found):
     most = np.int64(1)
     for i in range(level.starts.size):
         most = max(most, level.stops[i] - level.starts[i])
-    memory = Walk(
-        np.empty((most + 2, 2), np.int32), np.empty(most, np.int32),
-        np.empty((2, most), np.int64), np.empty((2, most), np.int64),
-    )  # fmt: skip
+    memory = new_walk(most)
     while True:
         ticket = take_ticket(state)
         if ticket >= jobs.shape[0]:
@@ -324,4 +330,4 @@ def search(state, lists, level, limits, jobs, orders, found):
             if level.searched[node]:
                 order = orders[node if orders.shape[0] > 1 else 0, job[2] : job[3]]
                 at = job[4] + node - job[0]
-                _search_node(lists, level, limits, node, order, memory, at, found)
+                search_node(lists, level, limits, node, order, memory, at, found)
