@@ -18,10 +18,13 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
+from ..tile import prefetch
 from .ordered import LARGER, known_rows
 
 #: The score of no split.
 NO_SPLIT = np.int64(1) << np.int64(62)
+#: Of more rows those to be taken out soon are asked for: they are far apart in memory.
+_FAR, _AHEAD = 1 << 14, 24
 
 
 class Found(NamedTuple):
@@ -123,7 +126,7 @@ def _walk(targets, error, begin, step, memory, n, side):
     _link(links, n)
     high, low = error[0], error[1]
     at, middle = np.int64(begin), np.int64((n + 1) // 2)
-    left = n
+    left, far = n, n > _FAR
     if n % 2 == 0:
         p = np.int64(places[at])
         middle, high, low = _walk_even(links, targets, p, middle, middle + 1, high, low)
@@ -131,6 +134,11 @@ def _walk(targets, error, begin, step, memory, n, side):
         at += step
         left -= 1
     while left > 1:
+        if far and left > _AHEAD:
+            for k in range(2):
+                soon = np.int64(places[at + (_AHEAD - 2 + k) * step])
+                prefetch(links, soon, 0)
+                prefetch(targets, soon, 0)
         p = np.int64(places[at])
         lower, upper, high, low = _walk_odd(links, targets, p, middle, high, low)
         out_high[at], out_low[at] = high, low

@@ -98,7 +98,7 @@ def settle(targets, limits, rows, items, keys, node, slot, least, best, work):
         add_rows(targets, node.walk, rows, items, done, i, work.scan, left)
         done = np.int64(i + 1)
         value = score(targets, left, node.total)
-        cut = i
+        cut = np.int64(i)
         if keys.size > 0:
             cut = np.int64(keys[np.uint64(items[i] & work.scan.id_mask)])
         if is_better(targets, node.total, value, f, cut, best, work.scratch):
