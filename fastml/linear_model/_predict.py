@@ -11,7 +11,6 @@ from ..core.validation import Array, check_finite
 from ..kernels.linear_model import predict as kernel
 from ..kernels.machine.team import STATE_SIZE
 
-_NOTHING = np.empty((1, 0))
 _NO_LABELS, _NO_OUTPUT = np.empty(0, np.int32), np.empty((0, 0))
 #: Work of a ticket, in multiply-adds.
 _WORK_PER_TICKET = 1 << 19
@@ -24,10 +23,11 @@ def _run(
 ) -> None:
     n_outputs, d = coef.shape
     n = len(X)
+    sources = X, X.reshape(-1) if X.flags.c_contiguous else np.empty(0, X.dtype)
     if n <= _FEW_ROWS:
         whole = np.empty(1, np.bool_)
         kernel.predict(
-            X, _NOTHING, coef, intercept, kind, n, np.zeros(STATE_SIZE, np.int64), out, labels,
+            sources, coef, intercept, kind, n, np.zeros(STATE_SIZE, np.int64), out, labels,
             whole,
         )  # fmt: skip
         if not whole[0]:
@@ -37,7 +37,7 @@ def _run(
     finite = np.empty(-(-n // rows), np.bool_)
     run_team(
         kernel.predict, min(team_size(0.15 * n * (d + 16) * n_outputs), len(finite)),
-        X, _NOTHING, coef, intercept, kind, rows, new_state(), out, labels, finite,
+        sources, coef, intercept, kind, rows, new_state(), out, labels, finite,
     )  # fmt: skip
     if not finite.all():
         check_finite(X, "X", name)

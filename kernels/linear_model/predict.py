@@ -2,116 +2,147 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
 from ..ops.elementwise import sigmoid
 from ..ops.scratch import aligned_zeros
-from ..ops.strips import Rows, pack_strips, strip_width
-from ..tile import fill_like, lanes, load, store
+from ..tile import (
+    any_not_greater,
+    as_floats,
+    as_integers,
+    fill,
+    fill_like,
+    lanes,
+    load,
+    multiply_add,
+    select_less,
+    store,
+    store_as,
+    store_indices,
+)
 from .logistic import softmax
-from .margins import hold_weights, margins, outputs_in_rows, pitch_of
+from .rowwise import FEW, HEIGHT, columns_of, padded_outputs, write_margins
 
 #: What is written of every row: margins, probabilities (of both classes where there is one margin),
 #: or the number of the class of the largest margin, the lowest on ties.
 MARGINS, PROBABILITIES, LABELS = range(3)
-#: Rows of a panel, of many rows and of few.
-_HEIGHT, _FEW = 32, 8
 
 
 @inner_kernel
-def _packed_weights(coef, intercept, n_columns, pitch, W):
-    """Write coefficients and intercepts as ``margins.weights_as_packed`` does."""
-    n_outputs, d = coef.shape
-    for k in range(n_outputs):
-        for p in range(d):
-            W[p * pitch + k] = coef[k, p]
-        W[d * pitch + k] = intercept[k]
-
-
-@inner_kernel
-def _write_labels(columns, count, n_outputs, first, labels):
-    step = lanes(columns)
-    for i in range(count):
-        best = 0
-        if n_outputs == 1:
-            best = 1 if columns[i] > 0 else 0
-        for k in range(1, n_outputs):
-            if columns[k * step + i] > columns[best * step + i]:
-                best = k
-        labels[first + i] = best
-
-
-@inner_kernel
-def _write_probabilities(columns, count, n_outputs, first, out):
-    step = lanes(columns)
+def _largest(z, r, pitch, n_outputs):
+    """Return the number of the largest margin of a vector of rows, the lowest on ties (a tile)."""
+    best = load(z, r, 0, 1, 1)
+    number = fill_like(best, 0.0)
     if n_outputs == 1:
-        z = load(columns, 0, 0, 1, 1)
-        store(columns, 0, 0, sigmoid(z))
-        store(columns, step, 0, sigmoid(z * -1.0))
-        for i in range(count):
-            out[first + i, 0] = columns[step + i]
-            out[first + i, 1] = columns[i]
-        return
-    _, whole = softmax(columns, n_outputs)
-    share = fill_like(whole, 1.0) / whole
-    for k in range(n_outputs):
-        store(columns, k * step, 0, load(columns, k * step, 0, 1, 1) * share)
-    _write_margins(columns, count, n_outputs, first, out)
+        return as_integers(select_less(number, best, 1.0, 0.0))
+    for k in range(1, n_outputs):
+        margin = load(z, k * pitch + r, 0, 1, 1)
+        number = select_less(best, margin, k * 1.0, number)
+        best = select_less(best, margin, margin, best)
+    return as_integers(number)
 
 
 @inner_kernel
-def _write_margins(columns, count, n_outputs, first, out):
-    step = lanes(columns)
+def _write_labels(z, height, count, n_outputs, first, labels):
+    for r in range(0, count, lanes(z)):
+        number = _largest(z, r, height, n_outputs)
+        if r + lanes(z) <= count:
+            store_indices(labels, first + r, number)
+        else:
+            store(z, r, 0, as_floats(number))
+            for i in range(r, count):
+                labels[first + i] = int(z[i])
+
+
+@inner_kernel
+def _write_two_probabilities(z, count, first, memory, out):
+    """Write the probabilities of both classes from one margin a row."""
+    for i in range(count):
+        memory[2 * i] = -z[i]
+        memory[2 * i + 1] = z[i]
+    whole = 2 * count // lanes(z) * lanes(z)
+    for i in range(0, whole, lanes(z)):
+        store_as(out, 2 * first + i, 0, sigmoid(load(memory, i, 0, 1, 1)))
+    if whole < 2 * count:
+        store(memory, whole, 0, sigmoid(load(memory, whole, 0, 1, 1)))
+        for i in range(whole, 2 * count):
+            out[first + i // 2, i % 2] = memory[i]
+
+
+@inner_kernel
+def _to_probabilities(z, height, n_outputs, columns):
+    """Replace margins by the classes' probabilities."""
+    step = lanes(z)
+    for r in range(0, height, step):
+        for k in range(n_outputs):
+            store(columns, k * step, 0, load(z, k * height + r, 0, 1, 1))
+        _, whole = softmax(columns, n_outputs)
+        share = fill_like(whole, 1.0) / whole
+        for k in range(n_outputs):
+            store(z, k * height + r, 0, load(columns, k * step, 0, 1, 1) * share)
+
+
+@inner_kernel
+def _write_rows(z, height, count, n_outputs, first, out):
+    if n_outputs == 1:
+        whole = count // lanes(z) * lanes(z)
+        for i in range(0, whole, lanes(z)):
+            store_as(out, first + i, 0, load(z, i, 0, 1, 1))
+        for i in range(whole, count):
+            out[first + i, 0] = z[i]
+        return
     for i in range(count):
         for k in range(n_outputs):
-            out[first + i, k] = columns[k * step + i]
+            out[first + i, k] = z[k * height + i]
 
 
 @inner_kernel
-def _all_finite(columns, count, n_outputs):
-    """Say whether all margins are finite; a row with NaN or infinity has none that is."""
-    step = lanes(columns)
-    total = 0.0
-    for k in range(n_outputs):
-        for i in range(count):
-            total += columns[k * step + i] * 0.0
-    return total == 0
+def _all_finite(z, size):
+    """Say whether all margins, whole vectors, are finite: no row with NaN or infinity has such."""
+    total = fill(z, 0.0, 1, 1)
+    for i in range(0, size, lanes(z)):
+        total = multiply_add(load(z, i, 0, 1, 1), 0.0, total)
+    return not any_not_greater(fill_like(total, 1.0), total)
 
 
 @inner_kernel
-def _predict_rows(rows, W, kind, n_outputs, start, stop, height, memory, outputs):
-    """Predict rows [start, stop); return whether all margins are finite."""
-    panel, z, columns = memory
+def _predict_panel(z, height, count, n_outputs, first, kind, columns, outputs):
+    """Write what is asked of the rows of a panel; return whether all its margins are finite."""
     out, labels = outputs
-    n_columns = rows.shift.size
-    finite = True
-    for first in range(start, stop, height):
-        in_use = min(height, stop - first)
-        pack_strips(rows, first, in_use, height + 1, panel)
-        margins(panel, height, n_columns, W, n_outputs, z, rows.X, first + height)
-        for r in range(0, in_use, lanes(panel)):
-            outputs_in_rows(z, r, n_outputs, columns)
-            count = min(lanes(panel), in_use - r)
-            finite &= _all_finite(columns, count, n_outputs)
-            if kind == LABELS:
-                _write_labels(columns, count, n_outputs, first + r, labels)
-            elif kind == PROBABILITIES:
-                _write_probabilities(columns, count, n_outputs, first + r, out)
-            else:
-                _write_margins(columns, count, n_outputs, first + r, out)
+    finite = _all_finite(z, padded_outputs(n_outputs) * height)
+    if kind == LABELS:
+        _write_labels(z, height, count, n_outputs, first, labels)
+    elif kind == PROBABILITIES and n_outputs == 1:
+        _write_two_probabilities(z, count, first, columns, out)
+    else:
+        if kind == PROBABILITIES:
+            _to_probabilities(z, height, n_outputs, columns)
+        _write_rows(z, height, count, n_outputs, first, out)
     return finite
 
 
+@inner_kernel
+def _hold_weights(coef, n_columns, W):
+    """Write the coefficients as :func:`rowwise.write_margins` takes them."""
+    n_outputs, d = coef.shape
+    for k in range(n_outputs):
+        for p in range(d):
+            W[k * n_columns + p] = coef[k, p]
+
+
 @allocating_kernel
-def predict(X, nothing, coef, intercept, kind, block_rows, state, out, labels, finite):
+def predict(sources, coef, intercept, kind, block_rows, state, out, labels, finite):
     """Write what is asked of every row, as a member of a team.
 
     Parameters
     ----------
-    X : IN (n_samples, n_features) float32 or float64, contiguous in either order
-    nothing : IN (1, 0) float64
+    sources : IN tuple of X (n_samples, n_features) float32 or float64, contiguous in either order,
+        and its elements in one row, (n_samples * n_features,), where that is how they lie; else
+        (0,)
     coef : IN (n_outputs, n_features) float32 or float64
-    intercept : IN (n_outputs,)
+    intercept : IN (n_outputs,) float64
     kind : int, MARGINS, PROBABILITIES or LABELS
     block_rows : int, rows a ticket
     state : IN/OUT the team's state, zero at the start
@@ -120,25 +151,36 @@ def predict(X, nothing, coef, intercept, kind, block_rows, state, out, labels, f
     labels : OUT (n_samples,) int32, used for LABELS
     finite : OUT (n_tickets,) bool, whether all margins of a block are
     """
-    n_outputs, d = coef.shape
-    width = strip_width(nothing)
-    n_columns = (d + width) // width * width
-    shift = aligned_zeros(nothing, n_columns)
-    rows = Rows(X, nothing, nothing[0], shift)
-    pitch = 1 if n_outputs == 1 else pitch_of(nothing, n_outputs)
-    W = aligned_zeros(nothing, n_columns * pitch)
-    _packed_weights(coef, intercept, n_columns, pitch, W)
-    height = _FEW if X.shape[0] <= _FEW else _HEIGHT
-    panel = aligned_zeros(nothing, n_columns * (height + 2))
-    z = aligned_zeros(nothing, height * pitch_of(nothing, n_outputs))
-    columns = aligned_zeros(nothing, lanes(nothing) * (1 + pitch_of(nothing, n_outputs)))
-    hold_weights(panel, height, n_columns, W, n_outputs)
+    X, flat = sources
+    n_samples, d = X.shape
+    n_outputs = len(coef)
+    n_columns = columns_of(intercept, d)
+    W = aligned_zeros(intercept, n_columns * padded_outputs(n_outputs))
+    _hold_weights(coef, n_columns, W)
+    height = FEW if n_samples <= FEW else HEIGHT
+    z = aligned_zeros(W, padded_outputs(n_outputs) * height + lanes(W))
+    columns = aligned_zeros(W, max(2 * height, lanes(W) * n_outputs) + lanes(W))
+    copied = np.zeros(0, X.dtype)
     while True:
         ticket = take_ticket(state)
         start = ticket * block_rows
-        if start >= X.shape[0]:
+        if start >= n_samples:
             return
-        stop = min(start + block_rows, X.shape[0])
-        finite[ticket] = _predict_rows(
-            rows, W, kind, n_outputs, start, stop, height, (panel, z, columns), (out, labels)
-        )
+        stop = min(start + block_rows, n_samples)
+        whole = True
+        for first in range(start, stop, height):
+            count = min(height, stop - first)
+            rows, at = flat, first * d
+            if count < height or at + (height - 1) * d + n_columns > flat.size:
+                # Rows that do not lie one after another, or end where memory does.
+                if copied.size == 0:
+                    copied = np.zeros((height - 1) * d + n_columns, X.dtype)
+                for p in range(d):
+                    for r in range(count):
+                        copied[r * d + p] = X[first + r, p]
+                rows, at = copied, 0
+            write_margins(rows, at, d, height, W, intercept, z)
+            whole &= _predict_panel(
+                z, height, count, n_outputs, first, kind, columns, (out, labels)
+            )
+        finite[ticket] = whole
