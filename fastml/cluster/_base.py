@@ -22,8 +22,8 @@ from ..core.parameters import ParametersMixin
 from ..core.passes import tree_sum
 from ..core.sklearn_compat import check_sample_weight
 from ..core.threads import new_state, run_team, team_size
-from ..core.validation import Array, check_finite, is_finite, is_plain
-from ..data import as_table, is_blocks, is_sparse, sparse_samples
+from ..core.validation import Array, check_finite, is_finite, is_plain, is_sparse
+from ..data import as_table, is_blocks, sparse_samples
 from ..execution import begin_log, map_blocks
 from ..kernels.ops import moments
 from ._distances import distances_to
