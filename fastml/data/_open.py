@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import DTypeLike
 
 from ._arrays import Sequence as SequenceBlocks
@@ -17,7 +18,7 @@ from ._blocks import Blocks, Joined, Selected
 from ._cache import Writer, cached
 from ._files import Npy
 from ._sequential import Factory, as_rows
-from ._sparse import SparseRows, is_sparse
+from ._sparse import SparseRows
 from ._tables import Parquet, Table, Taker
 
 _HDF5 = (".h5", ".hdf5", ".hdf")
@@ -148,7 +149,7 @@ def _open(source: Any, wanted: _Wanted) -> list[Blocks]:
         return _picked(_dask(source), wanted)
     if hasattr(source, "__arrow_c_stream__") and not isinstance(source, np.ndarray):
         return _open_arrow(source, wanted)
-    if is_sparse(source):
+    if scipy.sparse.issparse(source):
         return _picked(SparseRows(source, type(source).__name__), wanted)
     if hasattr(source, "shape") and hasattr(source, "dtype") and hasattr(source, "__getitem__"):
         return _picked(Sliced(source, type(source).__name__), wanted)
