@@ -106,8 +106,10 @@ def _trees(X: Any) -> None:
         model = make(max_leaf_nodes=9, ccp_alpha=1e-9).fit(rows, y, weights)
         model.apply(rows)
         model.predict(rows)
+    by_medians = fastml.DecisionTreeRegressor(criterion="absolute_error")
     for each in (None, weights):
-        fastml.DecisionTreeRegressor(criterion="absolute_error").fit(rows, rows[:, 0], each)
+        by_medians.fit(rows, rows[:, 0], each)
+    by_medians.fit(X, X[:, 0])
     fastml.RandomForestClassifier(2, random_state=0).fit(X, np.arange(len(X)) % 2).predict(X)
 
 
