@@ -51,6 +51,7 @@ sphinx_gallery_conf = {
             "plot_vanishing_gradient.py",
             "plot_boundaries.py",
             "plot_forest.py",
+            "plot_flights.py",
             "plot_neighbours.py",
             "plot_naive_bayes.py",
             "plot_ridge.py",

@@ -29,12 +29,14 @@ class MemoryFit:
     rows : how many, by the name of the size; a size that is not there leaves it out
     inputs : from a number of rows to what is fitted
     libraries : for each, what returns the function that fits, or raises MissingError
+    told : from the inputs to the bytes that were told before, if any were
     """
 
     name: str
     rows: dict[str, int]
     inputs: Callable[[int], Any]
     libraries: dict[str, Callable[[], Callable[[Any], Any]]]
+    told: Callable[[Any], float] | None = None
 
 
 def _fits() -> dict[str, MemoryFit]:
@@ -54,7 +56,7 @@ def child(fit: str, library: str, rows: int) -> None:
         return
     function(watched.inputs(2000))
     work = watched.inputs(rows)
-    print(work.X.nbytes, flush=True)
+    print(work.X.nbytes, 0 if watched.told is None else watched.told(work), flush=True)
     sys.stdin.readline()
     function(work)
     print("done", flush=True)
@@ -84,7 +86,7 @@ def _peak(fit: str, library: str, rows: int) -> dict[str, Any]:
         said = process.stdout.readline().strip()
         if said.startswith("missing"):
             return {"missing": said.partition(": ")[2]}
-        data = int(said)
+        data, told = map(float, said.split())
         before = peak = _resident(process.pid)
         process.stdin.write("\n")
         process.stdin.flush()
@@ -93,7 +95,7 @@ def _peak(fit: str, library: str, rows: int) -> dict[str, Any]:
         assert process.stdout.readline().strip() == "done"
         peak = max(peak, _resident(process.pid))
         process.stdin.close()
-    return {"data": data, "extra": peak - before}
+    return {"data": data, "extra": peak - before} | ({"told": told} if told else {})
 
 
 def measure(size: Size) -> list[dict[str, Any]]:

@@ -136,6 +136,11 @@ def results_markdown(result: Result) -> str:
         lines += _large_lines(results.newest_large(result))
     if len(results.comparable(result)) >= FEWEST_RESULTS:
         lines += ["", "## Over time", "", "![Trend](plots/trend.svg)"]
+    if families := pictures.family_pictures(result):
+        lines += ["", "## Every case that has a rival, in pictures"]
+        for name, cases in families.items():
+            said = ", ".join(dict.fromkeys(case["group"] for case in cases))
+            lines += ["", f"![Speed-ups: {said}](plots/{name}.svg)"]
     return "\n".join(lines) + "\n"
 
 

@@ -125,7 +125,7 @@ def memory_table(entries: list[dict[str, Any]]) -> list[str]:
     lines = []
     for entry in entries:
         if "missing" in entry:
-            lines.append([entry["fit"], entry["library"], "missing", "—", "—"])
+            lines.append([entry["fit"], entry["library"], "missing", "—", "—", "—"])
             continue
         lines.append(
             [
@@ -134,9 +134,12 @@ def memory_table(entries: list[dict[str, Any]]) -> list[str]:
                 f"{entry['data'] / 1e6:.0f} MB",
                 f"{entry['extra'] / 1e6:.1f} MB",
                 f"{entry['extra'] / entry['data']:.2f}",
+                f"{entry['told'] / 1e6:.1f} MB" if "told" in entry else "—",
             ]
         )
-    return table(["", "library", "data", "on top of it", "ratio"], lines)
+    head = ["", "library", "data", "on top of it", "ratio", "told before"]
+    some = len(head) if any("told" in entry for entry in entries) else len(head) - 1
+    return table(head[:some], [line[:some] for line in lines])
 
 
 def compile_table(entries: list[dict[str, Any]]) -> list[str]:

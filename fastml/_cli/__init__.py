@@ -46,6 +46,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="folder to keep the kernels in, as FASTML_CACHE_DIR names it",
     )
+    warmup.add_argument(
+        "--jobs",
+        type=int,
+        choices=(1, 2),
+        help="processes that compile side by side (default: 2 where there are two processors)",
+    )
     return parser
 
 
@@ -80,7 +86,7 @@ def _run(options: argparse.Namespace) -> int:
             os.environ["FASTML_CACHE_DIR"] = str(options.output)
         from . import warmup
 
-        return warmup.run(options.only)
+        return warmup.run(options.only, options.jobs)
     if options.command == "bench":
         from . import bench
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from functools import partial
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -102,8 +106,10 @@ def _trees(X: Any) -> None:
         model = make(max_leaf_nodes=9, ccp_alpha=1e-9).fit(rows, y, weights)
         model.apply(rows)
         model.predict(rows)
+    by_medians = fastml.DecisionTreeRegressor(criterion="absolute_error")
     for each in (None, weights):
-        fastml.DecisionTreeRegressor(criterion="absolute_error").fit(rows, rows[:, 0], each)
+        by_medians.fit(rows, rows[:, 0], each)
+    by_medians.fit(X, X[:, 0])
     fastml.RandomForestClassifier(2, random_state=0).fit(X, np.arange(len(X)) % 2).predict(X)
 
 
@@ -162,13 +168,46 @@ def paths() -> Iterator[tuple[str, Callable[[], None]]]:
                 yield f"{name}, {np.dtype(dtype).name}, {order} order", partial(use, X)
 
 
-def run(only: list[str] | None = None) -> int:
+def _timed(use: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    use()
+    return time.perf_counter() - start
+
+
+def _step(name: str) -> float:
+    """Compile a step in a process of its own, which tells how long it took."""
+    notice.silence()
+    return _timed(dict(paths())[name])
+
+
+def _here(steps: dict[str, Callable[[], None]]) -> Iterator[tuple[str, float]]:
+    for name, use in steps.items():
+        yield name, _timed(use)
+
+
+def _side_by_side(groups: list[list[str]]) -> Iterator[tuple[str, float]]:
+    """Compile each group in a process of its own: Numba compiles one function at a time in each.
+
+    Of what two of them share each keeps the same, and the last one's stays.
+    """
+    with ExitStack() as stack:
+        times: dict[Future[float], str] = {}
+        for group in groups:
+            pool = stack.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
+            times |= {pool.submit(_step, name): name for name in group}
+        for done in as_completed(times):
+            yield times[done], done.result()
+
+
+def run(only: list[str] | None = None, jobs: int | None = None) -> int:
     """Compile, a line a step; return 1 if there is nowhere to keep it, else 0.
 
     Parameters
     ----------
     only : list of str, default=None
         Families to compile, of :data:`families.FAMILIES`; None for all.
+    jobs : int, default=None
+        Processes; None for one a thread.  More than there are element types are not used.
     """
     directory = cache_directory()
     if directory is None:
@@ -177,16 +216,23 @@ def run(only: list[str] | None = None) -> int:
         return 1
     notice.silence()
     wanted = None if only is None else steps_of(only)
-    steps = [
-        (name, use) for name, use in paths() if wanted is None or name.partition(",")[0] in wanted
-    ]
-    width = max(len(name) for name, _ in steps)
+    steps = {
+        name: use for name, use in paths() if wanted is None or name.partition(",")[0] in wanted
+    }
+    groups: dict[str, list[str]] = {}
+    for name in steps:
+        groups.setdefault("float64" if "float64" in name else "float32", []).append(name)
+    processes = min(len(groups), jobs or fastml.get_num_threads())
+    print(f"Compiling in {processes} process{'es' * (processes > 1)}.", flush=True)
+    width = max(map(len, steps))
     before = time.perf_counter()
-    for number, (name, use) in enumerate(steps, start=1):
-        start = time.perf_counter()
-        print(f"[{number:2}/{len(steps)}] {name:{width}} ", end="", flush=True)
-        use()
-        print(f"{time.perf_counter() - start:6.2f} s")
+    try:
+        compiled = _side_by_side(list(groups.values())) if processes > 1 else _here(steps)
+        for number, (name, seconds) in enumerate(compiled, start=1):
+            print(f"[{number:2}/{len(steps)}] {name:{width}} {seconds:6.2f} s", flush=True)
+    except BrokenProcessPool:
+        print("A process was ended from outside, for lack of memory perhaps: try --jobs 1.")
+        return 1
     count = sum(1 for _ in directory.glob("*.bin"))
     print(f"{count} kernels in {directory} after {time.perf_counter() - before:.1f} s")
     return 0

@@ -22,12 +22,12 @@ from ..core.parameters import ParametersMixin
 from ..core.passes import tree_sum
 from ..core.sklearn_compat import check_sample_weight
 from ..core.threads import new_state, run_team, team_size
-from ..core.validation import Array, check_finite, is_finite, is_plain
-from ..data import as_table, is_blocks, is_sparse, sparse_samples
+from ..core.validation import Array, check_finite, is_finite, is_plain, is_sparse
+from ..data import as_table, is_blocks, sparse_samples
 from ..execution import begin_log, map_blocks
 from ..kernels.ops import moments
 from ._distances import distances_to
-from ._nearest import nearest_labels, weighted_inertia
+from ._nearest import PreparedCenters, nearest_labels, weighted_inertia
 from ._parallel import parallel_rows_of
 from ._plusplus import choose_rows, moderate_samples, moderate_weights
 from ._spherical import unit_rows
@@ -71,15 +71,20 @@ def to_be_seen(X: Any) -> Any:
     return X if is_blocks(X) else as_given(X).view()
 
 
-class FittedCenters(NamedTuple):
+class _Centers(NamedTuple):
+    centers: Array
+    points: Array
+
+
+class FittedCenters(_Centers):
     """The fitted state that kernels use: never changed, only replaced.
 
     centers : ndarray (n_clusters, n_features), what the user sees and may edit in place
     points : ndarray, the same memory, whose shape and type nobody else can change
+    prepared : what was made of the points for some rows, to be used again; no part of the state
     """
 
-    centers: Array
-    points: Array
+    prepared: PreparedCenters
 
     @classmethod
     def of(cls, centers: ArrayLike, n_features: int | None = None) -> FittedCenters:
@@ -106,7 +111,9 @@ class FittedCenters(NamedTuple):
         if not (plain and array.flags.carray):
             array = np.array(array, dtype, order="C", subok=False)
         check_finite(array, "cluster_centers_")
-        return cls(array, array.view())
+        fitted = cls(array, array.view())
+        fitted.prepared = PreparedCenters(fitted.points)
+        return fitted
 
     def __reduce__(self) -> tuple[Any, ...]:
         return FittedCenters.of, (self.centers,)
@@ -165,10 +172,10 @@ class BaseKMeans(
         TypeError, ValueError
             On bad input, in scikit-learn's words.
         """
-        points = self._points_for(X)
-        if points is not None:
+        known = self._known_for(X)
+        if known is not None:
             plain: Any = X
-            labels = nearest_labels(plain, points)
+            labels = nearest_labels(plain, known.points, prepared=known.prepared)
             if labels is not None:
                 return labels
         X = self._if_sparse(X)
@@ -218,9 +225,9 @@ class BaseKMeans(
             scale of the data.
         """
         plain: Any = X
-        known = self._points_for(X)
+        known = self._known_for(X)
         if known is not None and is_finite(plain):
-            return distances_to(plain, known)
+            return distances_to(plain, known.points)
         X = self._if_sparse(X)
         if is_blocks(X):
             check_fitted(self)
@@ -267,23 +274,23 @@ class BaseKMeans(
     def _spherical(self) -> bool:
         return bool(getattr(self, "metric", "euclidean") == "cosine")
 
-    def _points_for(self, X: Any) -> Array | None:
+    def _known_for(self, X: Any) -> FittedCenters | None:
         """Return the centres if X needs no more checks than whether it is finite, else None.
 
         A one-row prediction spends most of its time in scikit-learn's validation otherwise.
         """
         attributes = self.__dict__
-        fitted = attributes.get("_fitted_centers")
+        fitted: FittedCenters | None = attributes.get("_fitted_centers")
         if fitted is None:
             return None
-        points: Array = fitted.points
+        points = fitted.points
         good = (
             is_plain(X, points.dtype)
             and X.shape[1] == points.shape[1]
             and "feature_names_in_" not in attributes
             and attributes.get("metric") != "cosine"
         )
-        return points if good else None
+        return fitted if good else None
 
     def _samples_and_centers(self, X: ArrayLike) -> tuple[Array, Array]:
         """Return X, checked, and the centres it was checked against."""

@@ -17,7 +17,9 @@ from ..kernels.cluster import scores
 from ..kernels.cluster.centers import Centers
 from ..kernels.cluster.gains import Plan, Rows, Sums
 from ..kernels.cluster.lloyd import Moves
-from ..kernels.cluster.plusplus import Draw, Samples
+from ..kernels.cluster.screen import ALWAYS_PASSED, NEVER_PASSED, Screen
+from ..kernels.cluster.weighing import Draw, Samples
+from ..kernels.machine.host import host
 from ..kernels.ops.certify import MARGIN_SIZE
 from ..kernels.ops.sums import levels_for, tree_size
 from ..kernels.tile import COLUMNS, VECTORS, lanes_of
@@ -33,6 +35,14 @@ _CHUNK_ROWS = 8192
 _MOST_TICKETS = 256
 #: Bytes of packed rows that seeding keeps from one centre to the next.
 _KEPT_BYTES = 1 << 28
+#: Features, centres and rows from where on screening rows by their bytes pays: while centres are
+#: few, most rows have to be looked at all the same.
+_FEATURES_SCREENED, _CENTERS_SCREENED, _ROWS_SCREENED = 24, 96, 1024
+#: How many features at most, for products of bytes that fit into 32 bits, and bytes in all.
+_FEATURES_IN_BYTES, _SCREEN_BYTES = 1 << 15, 1 << 30
+#: Rows whose spread bytes are chosen for, how many times the mean deviation they reach, and the
+#: least step, above which no square underflows.
+_ROWS_OF_SPREAD, _SPREADS, _LEAST_STEP = 1024, 4.0, 2.0**-40
 #: Clusters of one ticket move about this many numbers.
 _NUMBERS_A_GROUP = 4096
 
@@ -72,7 +82,8 @@ def _aligned_zeros(size: int, dtype: Any) -> Array:
     """Return zeros from the beginning of a line of the cache: across two, loads take twice."""
     line = 64 // np.dtype(dtype).itemsize
     memory = np.zeros(size + line, dtype)
-    first = -(memory.ctypes.data // memory.itemsize) % line
+    address = memory.__array_interface__["data"][0]  # sooner had than ctypes
+    first = -(address // memory.itemsize) % line
     return memory[first : first + size]
 
 
@@ -94,12 +105,14 @@ def prepared_centers(points: Array, X: Array | None = None) -> Centers:
     pitch = 0
     if X is not None and X.strides[1] == X.itemsize:
         pitch = scores.pitch_of(d, k, lanes)
+    half_norms = np.empty(padded, dtype)
+    half_norms.fill(-np.inf)  # in half the time of np.full
     centers = Centers(
         points,
         np.zeros(-(-d // lanes) * lanes, dtype),
         _aligned_zeros(padded * (pitch or d), dtype),
         np.empty((d, k), dtype),
-        np.full(padded, -np.inf, dtype),
+        half_norms,
         np.empty(MARGIN_SIZE),
         pitch,
     )
@@ -204,7 +217,10 @@ def seeding_samples(X: Array, sample_weight: Array) -> Samples:
 
 
 def seeding_panels(X: Array, n_clusters: int) -> Array:
-    """Return room for the panels of rows that are kept packed from one centre to the next."""
+    """Return room for the panels of rows that are kept packed from one centre to the next.
+
+    For rows that are not screened.
+    """
     lanes = lanes_of(X.dtype)
     size = VECTORS * lanes * (-(-X.shape[1] // lanes) * lanes)
     most = _KEPT_BYTES // (size * X.itemsize) if n_clusters > 2 else 0
@@ -225,4 +241,42 @@ def seeding_draw(X: Array, n_clusters: int, n_candidates: int, first: int, rows:
         np.repeat(X[first], n_columns),
         np.full(len(X), np.inf, X.dtype),
         np.empty((tree_size(-(-len(X) // rows)), 1 + n_candidates)),
+    )
+
+
+def seeding_screen(X: Array, n_clusters: int, n_columns: int) -> Screen:
+    """Return room for rows as bytes, which tell what rows seeding must look at; or without rows.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features), finite
+    n_columns : int, of the draw's points
+    """
+    n_samples, n_features = X.shape
+    rows = VECTORS * lanes_of(np.int32)
+    padded, quads = -(-n_samples // rows) * rows, -(-n_features // 4)
+    if (
+        not host().byte_products
+        or n_clusters < _CENTERS_SCREENED
+        or n_samples < _ROWS_SCREENED
+        or not _FEATURES_SCREENED <= n_features <= _FEATURES_IN_BYTES
+        or 4 * padded * (quads + 2) > _SCREEN_BYTES
+    ):
+        padded = 0
+    some = X[:: -(-n_samples // _ROWS_OF_SPREAD)].astype(np.float64)
+    middle = some.mean(axis=0).astype(X.dtype)
+    step = _SPREADS / 127 * float(np.abs(some - middle).mean(axis=0).max())
+    if not step > _LEAST_STEP:
+        padded, step = 0, 1.0
+    unit = float(np.finfo(X.dtype).eps) / 2
+    return Screen(
+        np.zeros(padded * quads, np.int32),
+        np.zeros(padded, np.int32),
+        np.full(padded, NEVER_PASSED, np.int32),
+        np.zeros(quads * n_columns, np.int32),
+        np.full(n_columns, ALWAYS_PASSED, np.int32),
+        middle,
+        1 / step,
+        (1 + (n_features + 8) * unit) / step,
+        (1 + 2.0**-13) * n_features**0.5,
     )

@@ -15,7 +15,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..core.estimator import fitted_at_once
 from ..core.sklearn_compat import fit_context, with_callbacks
-from ..data import Blocks, is_sparse, sparse_samples
+from ..core.validation import is_sparse
+from ..data import Blocks, sparse_samples
 from ..execution import Plan, table_of
 from ._array_fit import ArrayFit
 from ._base import BaseKMeans, checked_weights
@@ -178,8 +179,10 @@ class KMeans(BaseKMeans):
         """
         deadline = np.inf if self.max_time is None else time.monotonic() + self.max_time
         with fitted_at_once(self) as twin:
+            names = None
             if is_sparse(X):
                 rows = sparse_samples(twin, X, reset=True)
+                names = getattr(twin, "feature_names_in_", None)  # of a frame
                 if sample_weight is not None:
                     sample_weight = checked_weights(sample_weight, rows)
                 X = rows
@@ -194,6 +197,8 @@ class KMeans(BaseKMeans):
             for name, value in fit.best(self).attributes(fit.exponent).items():
                 setattr(twin, name, value)
             twin._n_features_out = twin.n_clusters
+            if names is not None:
+                twin.feature_names_in_ = names
         return self
 
     def _plan(self, X: Blocks) -> Plan:

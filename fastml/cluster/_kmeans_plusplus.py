@@ -12,8 +12,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_array
 
 from ..core.sklearn_compat import check_sample_weight
-from ..core.validation import Array, check_sparse
-from ..data import is_sparse
+from ..core.validation import Array, check_sparse, is_sparse
 from ._plusplus import choose_rows
 from ._sparse import sparse_plusplus
 

@@ -18,8 +18,8 @@ from ..core.callbacks import FitTask
 from ..core.checkpoint import Checkpoint, CheckpointFile, State
 from ..core.estimator import fitted_at_once, of_features
 from ..core.sklearn_compat import fit_context, with_callbacks
-from ..core.validation import Array
-from ..data import Blocks, is_sparse
+from ..core.validation import Array, is_sparse
+from ..data import Blocks
 from ..execution import Plan, begin_log, table_of
 from ._base import ALL_ONES, BaseKMeans, as_given, checked_weights
 from ._batches import Progress, RunningMeans, labels_and_inertia

@@ -18,6 +18,10 @@ _WORK_PER_TICKET = 400_000
 #: So many rows, or rows times centres times features, of which there are four more for what a
 #: comparison takes besides, take less than preparing the centres.
 _FEW_ROWS, _LITTLE_WORK = 3, 25_000
+#: The same where the centres have been prepared before.
+_LITTLE_WHERE_PREPARED = 12_000
+#: Centres of more bytes are prepared anew for every call, which then takes longer by far.
+_BYTES_PREPARED = 1 << 18
 #: Centres of one feature from where on a search is faster than comparing all.
 _CENTERS_ON_LINE = 256
 #: Numbers of a block of distances that are added one by one.
@@ -32,7 +36,45 @@ def rows_per_ticket(n_features: int, n_clusters: int) -> int:
     return int(min(max(rows, 64), 8192))
 
 
-def nearest_labels(X: Array, points: Array, distances: Array | None = None) -> Array | None:
+class PreparedCenters:
+    """What follows from some centres, kept from one call to the next, unless they were edited.
+
+    Parameters
+    ----------
+    points : ndarray (n_clusters, n_features), C-contiguous
+        Their owner may edit them in place at any time: what was made of them is used again only
+        where every bit of them is as it was.
+    """
+
+    def __init__(self, points: Array) -> None:
+        self._points = points
+        self._small = points.nbytes <= _BYTES_PREPARED
+        #: By whether the features of the rows are back to back: the bytes, and what was made.
+        self._made: dict[bool, tuple[bytes, Centers]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._made)
+
+    def for_rows(self, X: Array) -> Centers:
+        """Return the centres as kernels take them beside these rows."""
+        if not self._small:
+            return prepared_centers(self._points, X)
+        back_to_back = X.strides[1] == X.itemsize
+        content = self._points.tobytes()
+        found = self._made.get(back_to_back)
+        if found is not None and found[0] == content:
+            return found[1]
+        centers = prepared_centers(self._points.copy(), X)
+        self._made[back_to_back] = centers.points.tobytes(), centers
+        return centers
+
+
+def nearest_labels(
+    X: Array,
+    points: Array,
+    distances: Array | None = None,
+    prepared: PreparedCenters | None = None,
+) -> Array | None:
     """Return the label of every row of X, or None if one holds NaN or infinity.
 
     Parameters
@@ -40,15 +82,18 @@ def nearest_labels(X: Array, points: Array, distances: Array | None = None) -> A
     X : ndarray (n_samples, n_features), of the centres' type; any strides
     points : ndarray (n_clusters, n_features), C-contiguous: the centres
     distances : ndarray (n_samples,), written, or None
+    prepared : PreparedCenters, of the same centres, or None
     """
     labels = np.empty(len(X), np.int32)
-    little = len(X) <= _FEW_ROWS or (X.size + 4 * len(X)) * len(points) <= _LITTLE_WORK
+    little = len(X) <= _FEW_ROWS or (X.size + 4 * len(X)) * len(points) <= (
+        _LITTLE_WHERE_PREPARED if prepared else _LITTLE_WORK
+    )
     if little and distances is None:
         if X.shape[1] != points.shape[1]:
             raise ValueError(f"X has shape {X.shape}, expected (n_samples, {points.shape[1]}).")
         decided = nearest.nearest_of_few(X, points, labels)
     else:
-        decided = write_labels(X, points, labels, distances)
+        decided = write_labels(X, points, labels, distances, prepared=prepared)
     return labels if decided >= 0 else None
 
 
@@ -58,6 +103,7 @@ def write_labels(
     labels: Array,
     distances: Array | None = None,
     centers: Centers | None = None,
+    prepared: PreparedCenters | None = None,
 ) -> int:
     """Label every row of X with its nearest centre.
 
@@ -68,6 +114,7 @@ def write_labels(
     labels : ndarray (n_samples,) of int32, written
     distances : ndarray (n_samples,), written, or None
     centers : Centers, packed, of these points; prepared here by default
+    prepared : PreparedCenters, of these points, or None
 
     Returns
     -------
@@ -85,7 +132,7 @@ def write_labels(
     if n_features == 1 and n_clusters >= _CENTERS_ON_LINE:
         return _write_labels_on_line(X, points, rows, labels, wanted, decisions)
     if centers is None:
-        centers = prepared_centers(points, X)
+        centers = prepared.for_rows(X) if prepared is not None else prepared_centers(points, X)
     nanoseconds = n_samples * n_features * (n_clusters + 8) / 30
     run_team(
         nearest.nearest_centroid,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -237,33 +238,41 @@ class Carried:
     ----------
     fit : LloydPass, the run's
     model : LloydModel, where it ended
-    states : list of (int, dict), the first row of each piece, in order, and what it keeps
     """
 
-    def __init__(self, fit: LloydPass, model: LloydModel, states: list[tuple[int, State]]) -> None:
+    def __init__(self, fit: LloydPass, model: LloydModel) -> None:
         self._fit, self._model = fit, model
-        self._starts = [start for start, _ in states]
-        self._states = [state.get("lloyd", (None, _ALL_ONES, _ALL_ONES)) for _, state in states]
 
-    def labels(self, X: Array, start: int) -> tuple[Array, int, int] | None:
+    def labels(
+        self, X: Array, start: int, states: list[tuple[int, State]]
+    ) -> tuple[Array, int, int] | None:
         """Return the labels of rows from ``start`` on, and what ``relabel`` does.
 
-        None if some of them carry nothing, or nothing of this model.
+        None if most of them carry nothing, or nothing of this model.
+
+        Parameters
+        ----------
+        X : ndarray (n_samples, n_features)
+        start : int
+        states : list of (int, dict), the first rows of pieces, in order, and what those keep
         """
-        stop, done = start + len(X), start
-        labels, limits = np.empty(len(X), np.int32), np.empty(len(X), np.float32)
-        at = max(0, bisect_right(self._starts, start) - 1)
-        while done < stop and at < len(self._starts):
-            first, (stamp, known, until) = self._starts[at], self._states[at]
-            last = min(first + len(known), stop)
-            if stamp != self._model.stamp or not first <= done < last:
-                return None
-            labels[done - start : last - start] = known[done - first : last - first]
-            limits[done - start : last - start] = until[done - first : last - first]
-            done, at = last, at + 1
-        if done < stop or len(self._model.moved_rows):
+        if len(self._model.moved_rows):
             return None
-        if self._model.reason is Reason.CONVERGED:
+        labels, limits = np.zeros(len(X), np.int32), np.full(len(X), -np.inf, np.float32)
+        n_known, stop = 0, start + len(X)
+        after = max(0, bisect_right(states, start, key=itemgetter(0)) - 1)
+        for first, state in states[after:]:
+            if first >= stop:
+                break
+            stamp, known, until = state.get("lloyd", (None, _ALL_ONES, _ALL_ONES))
+            a, b = max(first, start), min(first + len(known), stop)
+            if stamp == self._model.stamp and a < b:
+                labels[a - start : b - start] = known[a - first : b - first]
+                limits[a - start : b - start] = until[a - first : b - first]
+                n_known += b - a
+        if 2 * n_known < len(X):
+            return None
+        if n_known == len(X) and self._model.reason is Reason.CONVERGED:
             return labels, 0, 0
         return labels, *self._fit.relabel(X, self._model, labels, limits)
 

@@ -10,10 +10,12 @@ import numpy as np
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.cluster import plusplus
-from ._bundles import seeding_draw, seeding_panels, seeding_samples
+from ._bundles import seeding_draw, seeding_panels, seeding_samples, seeding_screen
 
 #: Rows of a block: a candidate is looked for in one of them, row by row.
 BLOCK_ROWS = 512
+#: Blocks of a ticket at most, and tickets there should be at least.
+_TICKET_BLOCKS, _TICKETS = 8, 64
 #: Return to the interpreter at least this often, for interrupts.
 _CALL_NANOSECONDS = 4e8
 #: Largest weights between these are taken as they are.
@@ -87,16 +89,19 @@ def choose_rows(
     X = moderate_samples(X)
     samples = seeding_samples(X, sample_weight)
     draw = seeding_draw(X, n_clusters, n_candidates, int(chosen[0]), BLOCK_ROWS)
-    kept = seeding_panels(X, n_clusters)
-    n_blocks = -(-n_samples // BLOCK_ROWS)
     n_columns = draw.points.size // n_features
+    screen = seeding_screen(X, n_clusters, n_columns)
+    kept = seeding_panels(X, 0 if screen.words.size else n_clusters)
+    n_blocks = -(-n_samples // BLOCK_ROWS)
+    ticket_blocks = min(max(1, n_blocks // _TICKETS), _TICKET_BLOCKS)
     nanoseconds = n_samples * (n_features * n_columns / 30 + 10)
     at_once = max(1, int(_CALL_NANOSECONDS / nanoseconds))
     for first in range(0, n_clusters, at_once):
         last = min(first + at_once, n_clusters)
         run_team(
             plusplus.choose_rows, min(team_size(nanoseconds * (last - first)), n_blocks),
-            samples, uniforms, BLOCK_ROWS, first, last, draw, kept, new_state(),
+            samples, uniforms, BLOCK_ROWS, ticket_blocks, first, last, draw, kept, screen,
+            new_state(),
         )  # fmt: skip
         if last < n_clusters and time.monotonic() >= deadline:
             others = np.setdiff1d(np.arange(n_samples), draw.chosen[:last])

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..core.estimator import samples
-from ..core.validation import Array
-from ..data import SparseRows, Table, array_if_few, as_table, is_sparse, sparse_samples
+from ..core.validation import Array, is_sparse
+from ..data import SparseRows, Table, array_if_few, as_table, sparse_samples
 from ..execution import begin_log
 from ..kernels.cluster import minibatch
 from ._base import mean_variance

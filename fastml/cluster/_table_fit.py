@@ -144,6 +144,10 @@ class Seen(NamedTuple):
     exponent: int
 
 
+#: Of a table nobody has looked at.
+UNSEEN = Seen(0.0, 0.0, 0)
+
+
 def look_at(table: Table, name: str, variance: bool) -> Seen:
     """Return what is to be known of a table before it is clustered.
 
@@ -197,11 +201,13 @@ class LabelsPass:
         self._out, self._kept, self._carried = out, kept, carried
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_out": None, "_kept": self._kept, "_carried": None}
+        return {**vars(self), "_out": None}
 
     def statistics(self, part: Part, model: Array) -> Labels:
         """Return the labels of a piece."""
-        known = None if self._carried is None else self._carried.labels(part.X, part.start)
+        known, states = None, part.state.get("earlier")
+        if self._carried is not None and states:
+            known = self._carried.labels(part.X, part.start, states)
         if known is None:
             labels = np.empty(len(part.X), np.int32)
             scored, decided = len(labels), write_labels(part.X, model, labels)
@@ -217,7 +223,7 @@ class LabelsPass:
         if self._out is not None:
             self._out[part.start : part.stop] = labels
         elif self._kept:
-            chunks.append((part.start, labels))
+            chunks.append((part.start, labels.astype(np.min_scalar_type(len(model) - 1))))
         return Labels(inertia, counts, scored, decided, chunks)
 
     def merge(self, a: Labels, b: Labels) -> Labels:
@@ -238,7 +244,7 @@ class LabelsPass:
 
 
 def label_table(
-    table: Table, points: Array, carried: Carried | None = None
+    table: Table, points: Array, carried: Carried | None = None, earlier: Passes | None = None
 ) -> tuple[Labels, Array]:
     """Return what the labels of a table come to, and the labels.
 
@@ -248,9 +254,11 @@ def label_table(
     points : ndarray (n_clusters, n_features)
     carried : Carried, default=None
         See LabelsPass.
+    earlier : Passes, default=None
+        Of the run that rows carry something of.
     """
     labels = room((table.n_rows,), np.int32)
-    passes = Passes(table, rows_measured(table.X.shape[1]))
+    passes = Passes(table, rows_measured(table.X.shape[1]), earlier=earlier)
     found: Any = passes.run(LabelsPass(labels, carried=carried), points)
     return found, labels
 
@@ -292,9 +300,10 @@ class TableRun:
         self._stamp = 1
 
     @classmethod
-    def of(cls, table: Table, n_clusters: int, **options: Any) -> TableRun:
-        """Return runs over a table."""
-        return cls(table, Passes(table, block_rows(table.X.shape[1], n_clusters)), **options)
+    def of(cls, table: Table, n_clusters: int, check: str, **options: Any) -> TableRun:
+        """Return runs over a table, of the estimator of this name."""
+        passes = Passes(table, block_rows(table.X.shape[1], n_clusters), check)
+        return cls(table, passes, **options)
 
     def models(self, points: Array) -> Iterator[LloydModel]:
         """Yield the model after every pass from these centres on."""
@@ -304,8 +313,8 @@ class TableRun:
 
     def finish(self, model: LloydModel) -> Clustering:
         """Return the result, its labels those of its centres."""
-        carried = Carried(self._fits[0], model, self._passes.kept()) if self._bounded else None
-        found, labels = label_table(self._table, model.points, carried)
+        carried = Carried(self._fits[0], model) if self._bounded else None
+        found, labels = label_table(self._table, model.points, carried, self._passes)
         if not np.isfinite(found.inertia):
             raise_if_not_finite(Reason.OVERFLOW)
         return Clustering(

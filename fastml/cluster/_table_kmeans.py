@@ -19,7 +19,7 @@ from ._parallel import parallel_rows, rows_drawn
 from ._plusplus import moderate_exponent
 from ._spherical import to_unit_length
 from ._table_draws import Chances
-from ._table_fit import Scaled, Seen, TableRun, at_unit_length, look_at
+from ._table_fit import UNSEEN, Scaled, TableRun, at_unit_length, look_at
 from ._table_seeding import plusplus_rows
 
 
@@ -49,13 +49,24 @@ class TableFit:
         if estimator._spherical:
             table = at_unit_length(table)
         self.n_runs = estimator._n_runs(10)
-        self._seen: Seen = look_at(table, type(estimator).__name__, bool(estimator.tol))
+        self._name = type(estimator).__name__
+        self._seen = UNSEEN
+        if self._is_to_be_seen(table):
+            self._seen = look_at(table, self._name, bool(estimator.tol))
         self.exponent = self._seen.exponent
         if self.exponent:
             weights = Scaled(table.weights.astype(np.float64), -self.exponent)  # type: ignore[union-attr]
             table = Table(table.X, table.y, weights)
             table.seen = True
         self.table = table
+
+    def _is_to_be_seen(self, table: Table) -> bool:
+        """Say whether anything must be known of all rows before the first iteration.
+
+        If not, that is the first to see whether they are finite.
+        """
+        drawn = not isinstance(self._init, np.ndarray) and self._init != "random"
+        return bool(self._estimator.tol) or drawn or table.weights is not None
 
     def best(self, told: Any) -> Clustering:
         """Run k-means from each start; return the run of least inertia.
@@ -69,8 +80,8 @@ class TableFit:
         tol = estimator.tol * self._seen.variance if estimator.tol else 0.0
         bounded = estimator.algorithm != "lloyd" and estimator.n_clusters > 1
         runs = TableRun.of(
-            self.table, estimator.n_clusters, max_iter=estimator.max_iter, tol=tol, bounded=bounded,
-            spherical=estimator._spherical,
+            self.table, estimator.n_clusters, self._name, max_iter=estimator.max_iter, tol=tol,
+            bounded=bounded, spherical=estimator._spherical,
         )  # fmt: skip
         best: Clustering | None = None
         so_far: list[Any] = []

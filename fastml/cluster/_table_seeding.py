@@ -11,7 +11,7 @@ from ..core.validation import Array
 from ..data import Part, Table
 from ..execution import Passes, keep_in
 from ..kernels.cluster import plusplus
-from ..kernels.cluster.plusplus import Draw, Samples
+from ..kernels.cluster.weighing import Draw, Samples
 from ..kernels.ops.sums import tree_size
 from ..kernels.tile import COLUMNS
 from ._bundles import check_array, seeding_samples

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .estimator import fitted_at_once
-from .validation import check_sparse
+from .validation import check_sparse, is_sparse
 
 
 def fit_as_scikit_learn(estimator: Any, reason: str, fit: Callable[[Any], Any]) -> None:
@@ -32,12 +32,11 @@ def fit_as_scikit_learn(estimator: Any, reason: str, fit: Callable[[Any], Any]) 
 def unsupported_input(*arrays: Any) -> str | None:
     """Return what about the input asks for scikit-learn's code, or None.
 
-    Sparse matrices, and arrays of other libraries while scikit-learn dispatches on them.
+    Sparse matrices and frames, and arrays of other libraries while scikit-learn dispatches on them.
     """
-    from scipy import sparse
     from sklearn import get_config
 
-    if any(sparse.issparse(array) for array in arrays):
+    if any(is_sparse(array) for array in arrays):
         for array in arrays:
             check_sparse(array)
         return "sparse X"

@@ -135,6 +135,18 @@ def check_compressed(X: Any, name: str = "X") -> None:
         raise ValueError(f"{name} is a damaged sparse matrix: entries lie outside of {X.shape}.")
 
 
+def is_sparse(X: Any) -> bool:
+    """Say whether X is a sparse matrix or array of SciPy, or a frame of nothing but sparse columns.
+
+    Of such a frame scikit-learn's checks make a sparse matrix.
+    """
+    from scipy.sparse import issparse
+
+    if type(X) is np.ndarray:
+        return False
+    return bool(issparse(X)) or (hasattr(X, "iloc") and X.ndim == 2 and hasattr(X, "sparse"))
+
+
 def check_sparse(X: Any, name: str = "X") -> None:
     """Raise ValueError if X is a sparse matrix whose entries lie outside of it.
 

@@ -5,7 +5,6 @@ from ._cache import mapped as mapped
 from ._open import blocks
 from ._sparse import SparseRows as SparseRows
 from ._sparse import array_if_few as array_if_few
-from ._sparse import is_sparse as is_sparse
 from ._sparse import sparse_samples as sparse_samples
 from ._table import Part as Part
 from ._table import Table as Table

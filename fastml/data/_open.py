@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import glob
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import DTypeLike
 
 from ._arrays import Sequence as SequenceBlocks
@@ -16,7 +18,7 @@ from ._blocks import Blocks, Joined, Selected
 from ._cache import Writer, cached
 from ._files import Npy
 from ._sequential import Factory, as_rows
-from ._sparse import SparseRows, is_sparse
+from ._sparse import SparseRows
 from ._tables import Parquet, Table, Taker
 
 _HDF5 = (".h5", ".hdf5", ".hdf")
@@ -142,10 +144,12 @@ def _open(source: Any, wanted: _Wanted) -> list[Blocks]:
     if isinstance(source, Blocks):
         return _picked(source, wanted)
     if package_of(source) in ("dask", "dask_expr"):
+        if hasattr(source, "to_dask_array") and source.ndim == 2:
+            return _open_dask_frame(source, wanted)
         return _picked(_dask(source), wanted)
     if hasattr(source, "__arrow_c_stream__") and not isinstance(source, np.ndarray):
         return _open_arrow(source, wanted)
-    if is_sparse(source):
+    if scipy.sparse.issparse(source):
         return _picked(SparseRows(source, type(source).__name__), wanted)
     if hasattr(source, "shape") and hasattr(source, "dtype") and hasattr(source, "__getitem__"):
         return _picked(Sliced(source, type(source).__name__), wanted)
@@ -291,11 +295,36 @@ def _once(source: Any, wanted: _Wanted) -> Blocks:
 
 
 def _dask(source: Any) -> Blocks:
-    """Return the rows of a Dask array or data frame."""
-    columns = None
+    """Return the rows of a Dask array or series."""
     if hasattr(source, "to_dask_array"):
-        columns = [str(name) for name in source.columns] if source.ndim == 2 else None
         source = source.to_dask_array(lengths=True)
     if any(n != n for n in source.shape):  # unknown
         source = source.compute_chunk_sizes()
-    return Sliced(source, "dask array", columns=columns)
+    return Sliced(source, "dask array")
+
+
+def _open_dask_frame(frame: Any, wanted: _Wanted) -> list[Blocks]:
+    """Return X, y and weights of a Dask data frame: no other column is looked at."""
+    name, names = "Dask data frame", list(frame.columns)
+
+    def column(asked: Any) -> Any:
+        if isinstance(asked, int | np.integer) and asked not in names:
+            asked = names[int(asked)]
+        if asked not in names:
+            raise ValueError(f"{name} has no column {asked!r}: {names}.")
+        return asked
+
+    lengths = tuple(int(length) for length in frame.map_partitions(len).compute())
+    found = []
+    for asked, dtype, vector, anything in wanted.sets(names):
+        chosen = [column(one) for one in asked]
+        for one in chosen:
+            kind = frame.dtypes[one]
+            if not anything and not (isinstance(kind, np.dtype) and kind.kind in "biuf"):
+                raise ValueError(f"column {one!r} of {name} is {kind}, expected numbers.")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # words become objects: what is wanted
+            rows = (frame[chosen[0]] if vector else frame[chosen]).to_dask_array(lengths=lengths)
+        part = Sliced(rows, name, columns=None if vector else [str(one) for one in chosen])
+        found.append(part if dtype is None else part.astype(dtype))
+    return found

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 from sklearn.utils.validation import validate_data
 
 from ..core.threads import new_state, run_team, team_size
@@ -97,11 +96,6 @@ class SparseRows(Blocks):
         return SparseRows, (self.matrix, self.name)
 
 
-def is_sparse(X: Any) -> bool:
-    """Say whether X is a sparse matrix or array of SciPy."""
-    return type(X) is not np.ndarray and bool(scipy.sparse.issparse(X))
-
-
 def array_if_few(rows: SparseRows) -> Any:
     """Return rows as an array if they are few, else as they are."""
     return rows.read(0, len(rows)) if rows.nbytes <= FEW_BYTES else rows
@@ -115,7 +109,7 @@ def sparse_samples(
     Parameters
     ----------
     estimator : estimator
-    X : sparse matrix or array
+    X : sparse matrix or array, or frame of sparse columns
     reset : bool, whether X decides the number of features
     dtype : dtype or tuple of them, to keep
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import DTypeLike
 
 from ..core.passes import Grid, Piece
@@ -12,7 +13,7 @@ from ..core.validation import check_finite, readable
 from ._arrays import Sliced, package_of
 from ._blocks import Array, Blocks, Selected
 from ._cache import Range, cached, some_rows
-from ._sparse import SparseRows, is_sparse
+from ._sparse import SparseRows
 
 #: Weights of one.
 ALL_ONES = np.empty(0)
@@ -253,7 +254,7 @@ def as_blocks(rows: Any, name: str) -> Blocks:
     if is_blocks(rows):
         found: Blocks = blocks(rows)
         return found
-    if is_sparse(rows):
+    if scipy.sparse.issparse(rows):
         return SparseRows(rows, name)
     return Sliced(np.asarray(rows), name)
 

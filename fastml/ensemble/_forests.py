@@ -316,6 +316,8 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
     array([0, 1])
     """
 
+    oob_score_: float
+
     _tree_type = DecisionTreeClassifier
 
     @over_blocks
@@ -379,6 +381,8 @@ class RandomForestRegressor(ExactForest, sklearn.ensemble.RandomForestRegressor)
     >>> forest.fit([[0.0], [1.0], [3.0], [4.0]], [0.0, 0.0, 1.0, 1.0]).predict([[-1.0]]).shape
     (1,)
     """
+
+    oob_score_: float
 
     _tree_type = DecisionTreeRegressor
 

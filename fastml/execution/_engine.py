@@ -36,6 +36,7 @@ class Placement(NamedTuple):
     states : dict, of each piece by its first block: what passes may keep, see ``Part.state``
     files : FileRoom, where they keep it if there is not the memory
     check : str or None, the estimator whose X must be finite
+    earlier : tuple of Placement, of the same rows in other pieces: what those keep is known, too
     """
 
     table: Table
@@ -44,13 +45,21 @@ class Placement(NamedTuple):
     states: dict[int, dict[str, Any]]
     files: Any
     check: str | None
+    earlier: tuple[Any, ...] = ()
+
+    def kept(self) -> list[tuple[int, dict[str, Any]]]:
+        """Return the first row of each piece something is kept of, in order, and what."""
+        rows = self.grid.block_rows
+        return [(first * rows, self.states[first]) for first in sorted(self.states)]
 
 
 class Engine(Protocol):
     """Goes through rows: three methods, so that another one can follow."""
 
-    def place(self, table: Table, grid: Grid, check: str | None = None) -> Placement:
-        """Return how rows are gone through."""
+    def place(
+        self, table: Table, grid: Grid, check: str | None = None, earlier: Any = None
+    ) -> Placement:
+        """Return how rows are gone through, with what an earlier placement keeps of them."""
 
     def step(self, placement: Placement, fit: Pass[Any, S], model: Any) -> tuple[TreeSum[S], Tally]:
         """Make one pass and return the statistics of all pieces, and what was counted."""
@@ -202,20 +211,21 @@ class Passes:
         Rows of a reduction block.
     check : str, default=None
         The estimator whose X must be finite, where that is not known yet.
+    earlier : Passes, default=None
+        Over the same rows: what they keep is in ``state["earlier"]`` of each piece, a list of
+        first rows, in order, and what is kept from there on.
     """
 
-    def __init__(self, table: Table, block_rows: int, check: str | None = None) -> None:
+    def __init__(
+        self,
+        table: Table,
+        block_rows: int,
+        check: str | None = None,
+        earlier: Passes | None = None,
+    ) -> None:
         self._engine = current_engine()
-        self._placement = self._engine.place(table, Grid(block_rows), check)
-
-    def kept(self) -> list[tuple[int, dict[str, Any]]]:
-        """Return the first row of each piece this process keeps something of, in order, and what.
-
-        Nothing on a cluster, whose workers keep it.
-        """
-        states = getattr(self._placement, "states", {})
-        rows = self._placement.grid.block_rows
-        return [(first * rows, states[first]) for first in sorted(states)]
+        before: Any = None if earlier is None else earlier._placement
+        self._placement: Any = self._engine.place(table, Grid(block_rows), check, before)
 
     def run(self, fit: Any, model: Any) -> Any:
         """Make one pass and return the next model."""

@@ -61,6 +61,7 @@ class SharedPlacement(NamedTuple):
     check: str | None
     table: Table
     steps: list[int]
+    earlier: str | None
 
 
 class DaskEngine:
@@ -94,10 +95,10 @@ class DaskEngine:
         """Warn where workers would compute other bits than this process."""
         from distributed import wait
 
-        here = fingerprint()
+        here, workers = fingerprint(), self.workers()
         futures = [
             self._client.submit(fingerprint, workers=[address], pure=False)
-            for address in self.workers()
+            for address in workers
             if (self._client.id, address) not in _compared
         ]
         try:
@@ -107,7 +108,7 @@ class DaskEngine:
             pass  # some are busy, or gone: they are asked next time
         answers = [future.result() for future in futures if future.status == "finished"]
         self._client.cancel(futures)
-        _compared.update((self._client.id, address) for address in self.workers())
+        _compared.update((self._client.id, address) for address in workers)
         for found in answers:
             if found != here:
                 warnings.warn(
@@ -118,18 +119,19 @@ class DaskEngine:
                 )
                 return
 
-    def place(self, table: Table, grid: Grid, check: str | None = None) -> Any:
+    def place(self, table: Table, grid: Grid, check: str | None = None, earlier: Any = None) -> Any:
         """Return how rows are shared: ranges that follow each other, by the workers' threads."""
         for part in table.parts:
             check_sendable(part)
         workers = self.workers()
         most = most_blocks(table, grid)
         pieces = table.pieces(grid, most)
+        starts = np.array([piece.start for piece in pieces] + [table.n_rows])
         total, at, sharers = sum(workers.values()), 0, []
         done = 0
         for address, threads in workers.items():
             done += threads
-            end = max(at, round(len(pieces) * done / total))
+            end = max(at, int(np.abs(starts - table.n_rows * done / total).argmin()))
             if end > at:
                 mine = pieces[at:end]
                 sharers.append(Share(address, mine, table.cut(mine[0].start, mine[-1].stop)))
@@ -138,13 +140,14 @@ class DaskEngine:
             sharers = [Share("", pieces, table.cut(0, table.n_rows))]
         seen = None if table.seen else check
         self._names.append(uuid.uuid4().hex)
-        return SharedPlacement(self._names[-1], grid, sharers, seen, table, [0])
+        before = None if earlier is None else earlier.name
+        return SharedPlacement(self._names[-1], grid, sharers, seen, table, [0], before)
 
     def step(self, placement: Any, fit: Pass[Any, S], model: Any) -> tuple[TreeSum[S], Tally]:
         """Make one pass and return the statistics of all pieces, and what was counted."""
-        name, grid, shares, check, table, steps = placement
+        name, grid, shares, check, table, steps, earlier = placement
         steps[0] += 1
-        order = packed((name, grid, fit, model, check))
+        order = packed((name, grid, fit, model, check, earlier))
         futures = [
             self._submit(f"{name}-{steps[0]}-{number}", share, order)
             for number, share in enumerate(shares)
@@ -152,9 +155,11 @@ class DaskEngine:
         tree: TreeSum[S] = TreeSum(fit.merge)
         skipped, before = 0, self._sent_again + len(self._lost)
         try:
-            for result in self._results(futures, shares, order):
-                nodes, not_read = pickle.loads(result)
+            for number, result in enumerate(self._results(futures, shares, order)):
+                nodes, not_read, worker = pickle.loads(result)
                 skipped += not_read
+                # Who did it, for a dead one perhaps, keeps what is known of the rows.
+                shares[number] = shares[number]._replace(worker=worker)
                 for first, count, statistics in nodes:
                     tree.add(first, count, statistics)
         finally:
@@ -248,23 +253,24 @@ def nodes_of(table: Table, pieces: list[Piece], order: bytes, limit: int | None)
     """Return the statistics of pieces, merged as far as the tree allows: a task of a worker.
 
     They are a list of first blocks, numbers of blocks and statistics, packed as the order is,
-    together with the number of rows that were skipped.
+    together with the number of rows that were skipped, and the worker's address.
     """
     from distributed import get_worker
 
-    name, grid, fit, model, check = pickle.loads(order)
-    threads = get_worker().state.nthreads
-    with num_threads(threads), limited_memory(limit):
+    name, grid, fit, model, check, earlier = pickle.loads(order)
+    worker = get_worker()
+    with num_threads(worker.state.nthreads), limited_memory(limit):
+        before = _used(earlier)
         key = name, pieces[0].start
-        placement = _kept.get(key)
+        placement = _kept.pop(key, None)
         if placement is None:
             most = max(piece.n_blocks for piece in pieces)
-            placement = Placement(table.settled(), grid, most, {}, FileRoom(), check)
+            placement = Placement(table.settled(), grid, most, {}, FileRoom(), check, before)
             _forget_old(name)
-            _kept[key] = placement
+        _kept[key] = placement
         try:
             tree, tally = LocalEngine().run(placement, pieces, fit, model)
-            return packed((tree.nodes(), tally.skipped))
+            return packed((tree.nodes(), tally.skipped, worker.address))
         finally:
             placement.table.rooms.clear()  # there may be other placements
 
@@ -275,7 +281,19 @@ def forget(names: list[str]) -> None:
         _kept.pop(key, None)
 
 
+def _used(name: str | None) -> tuple[Placement, ...]:
+    """Return what is kept for a placement, which counts as used."""
+    found = []
+    for key in [key for key in list(_kept) if key[0] == name]:
+        placement = _kept.pop(key, None)
+        if placement is not None:
+            _kept[key] = placement
+            found.append(placement)
+    return tuple(found)
+
+
 def _forget_old(name: str) -> None:
+    """Let go of what was used longest ago."""
     names = list(dict.fromkeys(kept for kept, _ in list(_kept)))
     for old in names[: max(0, len(names) - _KEPT_FITS + 1)]:
         if old != name:

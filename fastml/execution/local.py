@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from ..core.memory import memory_limit
@@ -27,10 +28,12 @@ S = TypeVar("S")
 class LocalEngine:
     """Reads pieces into buffers, or uses them where they lie."""
 
-    def place(self, table: Table, grid: Grid, check: str | None = None) -> Placement:
+    def place(
+        self, table: Table, grid: Grid, check: str | None = None, earlier: Any = None
+    ) -> Placement:
         """Return how rows are gone through."""
-        table = table.settled()
-        return Placement(table, grid, most_blocks(table, grid), {}, FileRoom(), check)
+        table, before = table.settled(), () if earlier is None else (earlier,)
+        return Placement(table, grid, most_blocks(table, grid), {}, FileRoom(), check, before)
 
     def step(self, placement: Placement, fit: Pass[Any, S], model: Any) -> tuple[TreeSum[S], Tally]:
         """Make one pass and return the statistics of all pieces, and what was counted."""
@@ -82,6 +85,9 @@ def state_of(placement: Placement, piece: Piece) -> dict[str, Any]:
         spill = limit is not None and STATE_BYTES * placement.table.n_rows > limit // 8
         files = placement.files if spill else None
         state = placement.states[piece.first] = {"spill": files}
+        if placement.earlier:
+            kept = (found for other in placement.earlier for found in other.kept())
+            state["earlier"] = sorted(kept, key=itemgetter(0))
     return state
 
 

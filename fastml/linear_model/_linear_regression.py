@@ -59,6 +59,9 @@ class LinearRegression(PartialFit, PredictsTargets, linear_model.LinearRegressio
     (array([ 2., -1.]), 3.0)
     """
 
+    coef_: Array
+    intercept_: Array | float
+
     @fit_context(prefer_skip_nested_validation=True)
     @filled(**FIT)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> LinearRegression:

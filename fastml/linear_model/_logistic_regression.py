@@ -65,6 +65,10 @@ class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # t
     array([0, 1])
     """
 
+    classes_: Array
+    coef_: Array
+    intercept_: Array
+
     def _reason(self, X: Any, y: Any, sample_weight: Any) -> str | None:
         """Return what asks for scikit-learn's code, or None."""
         if self.solver not in _SOLVERS:

@@ -51,6 +51,9 @@ class Ridge(PartialFit, PredictsTargets, linear_model.Ridge):  # type: ignore[mi
     array([1.])
     """
 
+    coef_: Array
+    intercept_: Array | float
+
     def _plan(self, X: Blocks) -> Plan:
         """Return what a fit of blocks does with rows."""
         return plan_of(X)

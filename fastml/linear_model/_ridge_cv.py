@@ -139,6 +139,9 @@ class RidgeCV(ParametersMixin, PredictsTargets, linear_model.RidgeCV):  # type: 
     0.001
     """
 
+    coef_: Array
+    intercept_: Array | float
+
     def _reason(self, X: Any, y: Any, sample_weight: Any, params: Any) -> str | None:
         """Return what asks for scikit-learn's code, or None."""
         if params:

@@ -82,6 +82,13 @@ class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[
     array([0, 1])
     """
 
+    classes_: Array
+    class_count_: Array
+    class_prior_: Array
+    theta_: Array
+    var_: Array
+    epsilon_: float
+
     #: What was last made of the Gaussians, by what it is, and the numbers it was made of.
     _kept: dict[Any, tuple[Any, Any]]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 from numpy.typing import ArrayLike
 from sklearn.neighbors import BallTree, KDTree
 from sklearn.neighbors._base import NeighborsBase
@@ -13,7 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from ..core.estimator import as_of_now, check_fitted, fitted_at_once, take_plain
 from ..core.parameters import ParametersMixin
-from ..core.validation import Array, check_finite, check_sparse
+from ..core.validation import Array, check_finite, check_sparse, is_sparse
 from ..execution import over_blocks
 from ._metrics import MANHATTAN, Metric, prepare, tree_pays
 from ._votes import ALL_ONES, Voters, weigh
@@ -27,7 +26,7 @@ def why_not(estimator: Any, X: Any) -> str:
     """Return why scikit-learn's code fits an estimator to X; empty where ours does."""
     if isinstance(X, KDTree | BallTree | NeighborsBase):
         return f"X is a fitted {type(X).__name__}"  # whose search, if it is ours, is taken over
-    if scipy.sparse.issparse(X):
+    if is_sparse(X):
         check_sparse(X)
         return "X is sparse"
     if estimator.algorithm not in ("auto", "brute", "kd_tree"):
@@ -89,7 +88,7 @@ class FastSearch(ParametersMixin):
 
     def _search_for(self, X: Any) -> Metric | None:
         """Return what finds the neighbours of queries, or None where scikit-learn does."""
-        if not scipy.sparse.issparse(X):
+        if not is_sparse(X):
             return getattr(self, "_search", None)
         check_sparse(X)
         if self._search is not None and self.algorithm == "kd_tree":

@@ -17,8 +17,8 @@ from sklearn.utils.validation import check_is_fitted
 from ..core.checkpoint import Checkpoint, CheckpointFile, ResumableMixin, open_checkpoint
 from ..core.estimator import as_of_now, of_features
 from ..core.parameters import ParametersMixin
-from ..core.validation import Array, check_finite, is_plain
-from ..data import Blocks, Table, is_blocks, is_sparse
+from ..core.validation import Array, check_finite, is_plain, is_sparse
+from ..data import Blocks, Table, is_blocks
 from ..execution import Plan, last_pass, on_cluster, table_of
 from ..kernels.neural_network.bundles import Samples
 from ._architecture import ACTIVATIONS, Architecture

@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from ..core.estimator import samples, samples_and_targets
-from ..core.validation import Array, check_sparse
-from ..data import SparseRows, array_if_few, is_sparse, sparse_samples
+from ..core.validation import Array, check_sparse, is_sparse
+from ..data import SparseRows, array_if_few, sparse_samples
 from ..kernels.neural_network.bundles import Samples, require
 
 #: Bytes of rows that are written out for one call of the compiled steps.

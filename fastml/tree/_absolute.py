@@ -113,6 +113,8 @@ class AbsoluteGrower:
     def grow(self) -> TreeArrays:
         """Return the tree, without what it loses to pruning."""
         n_used = len(self.lists.by_target)
+        if n_used <= _ROWS_A_TICKET:
+            return self._grow_small(n_used)
         starts, stops = np.zeros(1, np.int64), np.full(1, n_used, np.int64)
         keys = np.array([self.seed], np.uint64)
         levels: list[_Nodes] = []
@@ -122,24 +124,59 @@ class AbsoluteGrower:
             starts, stops, keys = self._children(nodes, n_left)
         return self._assembled(levels)
 
-    def _level(self, starts: Array, stops: Array, keys: Array, depth: int) -> tuple[_Nodes, Array]:
-        """Look at the nodes of a depth and part their rows; return them, and rows on the left."""
-        from ..kernels.tree.ordered import describe, mark_sides, part_lists
-
-        n, sizes = len(starts), stops - starts
-        level = Level(
+    def _new_level(self, starts: Array, stops: Array) -> Level:
+        n = len(starts)
+        return Level(
             starts, stops, np.zeros(n, np.uint8), self.bits, self.ranks, self.in_order,
             self.weights, np.empty(n, np.int64), np.empty((n, 2), np.int64),
             np.empty((n, 2), np.int64), np.empty(n, np.int64), np.empty((n, 3), np.int64),
             np.empty((n, 2), np.int64),
         )  # fmt: skip
+
+    def _grow_small(self, n: int) -> TreeArrays:
+        """Return a tree that is not worth sharing among threads."""
+        from ..kernels.tree.small_absolute import GrownSmall, grow_small
+
+        level = self._new_level(np.zeros(1, np.int64), np.full(1, n, np.int64))
+        room = 2 * n
+        grown = GrownSmall(
+            np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room),
+            np.empty(room, np.uint8), np.empty(room, np.int64), np.empty(room, np.int64),
+            np.empty((room, 2), np.int64), np.empty((room, 2), np.int64), np.zeros(1, np.int64),
+            np.zeros(1, np.int64),
+        )  # fmt: skip
+        run_team(
+            grow_small, 1, new_state(), self.lists, self.targets, self.limits, level,
+            self.goes_left, np.uint64(self.seed), grown,
+        )  # fmt: skip
+        count, depth = int(grown.count[0]), int(grown.deepest[0])
+        whole = GrownSmall(*(each[:count].copy() for each in grown))
+        lefts = np.where(whole.features >= 0, np.arange(1, count + 1, dtype=np.int32), np.int32(-1))
+        return TreeArrays(
+            whole.features, lefts, whole.rights, whole.thresholds, whole.sides, whole.rows,
+            whole.weights * self.scale.weight,
+            self._errors(whole.errors) * self.scale.value / whole.weights,
+            self._medians(whole.medians)[:, None], depth,
+        )  # fmt: skip
+
+    def _errors(self, parts: Array) -> Array:
+        return np.asarray(parts[:, 0] * self.targets.limb + parts[:, 1])
+
+    def _medians(self, rows: Array) -> Array:
+        return np.asarray((self.y[rows[:, 0]] + self.y[rows[:, 1]]) / 2.0)
+
+    def _level(self, starts: Array, stops: Array, keys: Array, depth: int) -> tuple[_Nodes, Array]:
+        """Look at the nodes of a depth and part their rows; return them, and rows on the left."""
+        from ..kernels.tree.ordered import describe, mark_sides, part_lists
+
+        n, sizes = len(starts), stops - starts
+        level = self._new_level(starts, stops)
         rows, groups = int(sizes.sum()), _in_groups(sizes)
         _run(
             describe, _SEARCHED_NANOSECONDS * rows, len(groups) - 1,
             self.lists, self.targets, level, _ranges(groups),
         )  # fmt: skip
-        errors = level.errors[:, 0] * self.targets.limb + level.errors[:, 1]
-        values = (self.y[level.medians[:, 0]] + self.y[level.medians[:, 1]]) / 2.0
+        errors, values = self._errors(level.errors), self._medians(level.medians)
         nodes = _Nodes(
             starts, stops, keys, np.full(n, -1, np.int32), np.full(n, -2.0), np.zeros(n, np.uint8),
             level.totals, errors, values,
@@ -151,8 +188,7 @@ class AbsoluteGrower:
         features, positions, sides, least = self._searched(level, groups, keys)
         split = features >= 0
         if self.limits.min_gain > 0:
-            gained = errors - (least[:, 0] * self.targets.limb + least[:, 1])
-            split &= gained >= self.limits.min_gain
+            split &= self._errors(level.errors - least) >= self.limits.min_gain
         chosen = np.flatnonzero(split)
         if not len(chosen):
             return nodes, n_left

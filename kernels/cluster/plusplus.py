@@ -8,167 +8,23 @@ direct differences, so nothing cancels where clusters are tight and far apart.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import finish_ticket, take_phased_ticket, take_ticket, wait_for
 from ..ops.exact import squared_distance
-from ..ops.pack import pack_panel, panel_size, rows_per_block
-from ..ops.scratch import aligned_zeros, copy_elements
+from ..ops.scratch import aligned_zeros
 from ..ops.sums import descend, grow_tree
-from ..tile import COLUMNS, VECTORS, fill, load, minimum, multiply_add, squared_differences, store
-
-
-class Samples(NamedTuple):
-    """What centres are drawn from.
-
-    X : (n_samples, n_features), any strides
-    sample_weight : (n_samples,) of X's type, or (0,) for weights of one
-    """
-
-    X: np.ndarray
-    sample_weight: np.ndarray
-
-
-class Draw(NamedTuple):
-    """Centres drawn so far, and the candidates for the next.
-
-    chosen : (n_clusters,) int64 row numbers, the first one given
-    candidates : (n_candidates,) int64 row numbers; for the first centre that one itself
-    points : (n_features * n_columns,) flat of X's type, n_columns a multiple of COLUMNS: the
-        centre chosen last, then the candidates
-    closest : (n_samples,) of X's type, squared distance to the closest centre; infinite at first
-    potentials : (tree_size, 1 + n_candidates) float64: of each block, then of the nodes of
-        their tree, the weighted sum of the closest distances, and what it would be with each
-        candidate
-    """
-
-    chosen: np.ndarray
-    candidates: np.ndarray
-    points: np.ndarray
-    closest: np.ndarray
-    potentials: np.ndarray
-
-
-class DrawWork(NamedTuple):
-    """Working memory of one member: flat arrays of X's type, and row numbers."""
-
-    panel: np.ndarray
-    rows: np.ndarray
-    distances: np.ndarray
-    totals: np.ndarray
-    weights: np.ndarray
-    closest: np.ndarray
-
-
-@allocating_kernel
-def draw_work(X, draw):
-    """Return working memory for blocks of rows of X."""
-    height = rows_per_block(X)
-    return DrawWork(
-        aligned_zeros(X, panel_size(X)),
-        np.empty(height, np.int64),
-        aligned_zeros(X, draw.points.size // X.shape[1] * height),
-        aligned_zeros(X, draw.potentials.shape[1] * height),
-        aligned_zeros(X, height),
-        aligned_zeros(X, height),
-    )
+from .screen import encode_block, encode_point, find_near, limit_of
+from .weighing import Draw, draw_work, weigh_block, weigh_screened
 
 
 @inner_kernel
-def distances_to_points(panel, panel_at, n_features, points, n_columns, distances):
-    """Write the squared distances of a panel's samples to some points.
-
-    Parameters
-    ----------
-    panel : IN flat array, (n_features, rows) from element ``panel_at``
-    points : IN (n_features * n_columns,) flat, point j at [p * n_columns + j]
-    n_columns : int, a multiple of COLUMNS
-    distances : OUT (n_columns, rows) flat
-    """
-    height = rows_per_block(panel)
-    for j in range(0, n_columns, COLUMNS):
-        tile = fill(panel, 0.0, VECTORS, COLUMNS)
-        for p in range(n_features):
-            column = load(panel, panel_at + p * height, 0, VECTORS, 1)
-            tile = squared_differences(tile, column, points, p * n_columns + j, 1)
-        store(distances, j * height, height, tile)
-
-
-@inner_kernel
-def packed_panel(X, first, last, work, kept, again):
-    """Pack the panel of rows first, first + 1, ..., unless it was kept; return where it is.
-
-    Parameters
-    ----------
-    first, last : int, see ``pack_panel``
-    work : OUT DrawWork
-    kept : IN/OUT flat array, with room for the panels of the first rows
-    again : bool, whether those that have room there are there
-
-    Returns
-    -------
-    panel, panel_at : array and int
-    """
-    size = panel_size(X)
-    at = first // rows_per_block(X) * size
-    if at + size > kept.size:
-        pack_panel(X, first, last, work.rows, work.panel, 0)
-        return work.panel, 0
-    if not again:
-        pack_panel(X, first, last, work.rows, kept, at)
-    return kept, at
-
-
-@inner_kernel
-def weigh_block(samples, start, stop, draw, potentials, work, kept, again):
-    """Bring the closest distances of rows [start, stop) up to date and weigh candidates.
-
-    Parameters
-    ----------
-    samples : IN Samples
-    draw : Draw; ``closest`` is IN/OUT, ``points`` IN
-    potentials : OUT (1 + n_candidates,) float64, the block's
-    work : OUT DrawWork
-    kept, again : see :func:`packed_panel`; ``start`` is a whole number of panels
-    """
-    X, sample_weight, closest = samples.X, samples.sample_weight, draw.closest
-    distances, totals, weights = work.distances, work.totals, work.weights
-    n_features = X.shape[1]
-    n_columns = draw.points.size // n_features
-    height = rows_per_block(X)
-    for i in range(totals.size):
-        totals[i] = 0
-    for i in range(height):
-        weights[i] = 1
-    for first in range(start, stop, height):
-        count = min(height, stop - first)
-        panel, panel_at = packed_panel(X, first, stop - 1, work, kept, again)
-        distances_to_points(panel, panel_at, n_features, draw.points, n_columns, distances)
-        if count == height:
-            best = minimum(load(closest, first, 0, VECTORS, 1), load(distances, 0, 0, VECTORS, 1))
-            store(closest, first, 0, best)
-        else:
-            copy_elements(closest, first, count, work.closest, 0)
-            best = minimum(load(work.closest, 0, 0, VECTORS, 1), load(distances, 0, 0, VECTORS, 1))
-            store(work.closest, 0, 0, best)
-            copy_elements(work.closest, 0, count, closest, first)
-            for i in range(count, height):  # the rows that pad the last panel
-                weights[i] = 0
-        if sample_weight.size > 0:
-            copy_elements(sample_weight, first, count, weights, 0)
-        weight = load(weights, 0, 0, VECTORS, 1)
-        for j in range(potentials.size):
-            candidate = minimum(best, load(distances, j * height, 0, VECTORS, 1))
-            total = load(totals, j * height, 0, VECTORS, 1)
-            store(totals, j * height, 0, multiply_add(candidate, weight, total))
-    for j in range(potentials.size):
-        potentials[j] = 0.0
-    for i in range(height):  # all sums in turn: one alone would wait for itself
-        for j in range(potentials.size):
-            potentials[j] += np.float64(totals[j * height + i])
+def share_of(samples, row, distance):
+    """Return the weighted share of a row in the potential, at its squared distance."""
+    if samples.sample_weight.size > 0:
+        return np.float64(samples.sample_weight[row]) * distance
+    return distance
 
 
 @inner_kernel
@@ -181,13 +37,12 @@ def draw_row(samples, closest, center, start, stop, remainder):
     closest : IN (n_samples,) squared distance to the closest centre, ``center`` not counted
     center : int, the row that is the centre chosen last
     """
-    X, sample_weight = samples.X, samples.sample_weight
+    X = samples.X
     total = 0.0
     last = start
     for i in range(start, stop):
-        distance = squared_distance(X, i, X, center)
-        weight = np.float64(sample_weight[i]) if sample_weight.size > 0 else 1.0
-        share = weight * min(distance, np.float64(closest[i]))
+        distance = min(squared_distance(X, i, X, center), np.float64(closest[i]))
+        share = share_of(samples, i, distance)
         total += share
         if share > 0.0:
             last = i
@@ -197,7 +52,35 @@ def draw_row(samples, closest, center, start, stop, remainder):
 
 
 @inner_kernel
-def draw_candidates(samples, center, block_rows, column, uniforms, draw):
+def draw_screened_row(samples, closest, center, start, stop, remainder, screen, work):
+    """Do what :func:`draw_row` does, measuring those rows only that the screen does not rule out.
+
+    Parameters
+    ----------
+    screen : IN Screen, one of whose points is the centre chosen last
+    work : OUT DrawWork
+    """
+    X, near = samples.X, work.near
+    count = find_near(X, start, stop, screen, near, work.bits)
+    total = 0.0
+    last = start
+    at = 0
+    for i in range(start, stop):
+        distance = np.float64(closest[i])
+        if at < count and near[at] == i:
+            distance = min(squared_distance(X, i, X, center), distance)
+            at += 1
+        share = share_of(samples, i, distance)
+        total += share
+        if share > 0.0:
+            last = i
+        if total >= remainder and share > 0.0:
+            return i
+    return last
+
+
+@inner_kernel
+def draw_candidates(samples, center, block_rows, column, uniforms, draw, screen, work):
     """Draw rows with chances proportional to their weighted closest distances.
 
     Parameters
@@ -208,6 +91,8 @@ def draw_candidates(samples, center, block_rows, column, uniforms, draw):
     column : int, which column of the potentials has ``center`` counted in
     uniforms : IN (n_candidates,) from [0, 1)
     draw : Draw; ``candidates`` and ``points`` are OUT, the potentials a whole tree
+    screen : Screen, whose points are OUT
+    work : OUT DrawWork
     """
     X, points, nodes = samples.X, draw.points, draw.potentials
     n_samples, n_features = X.shape
@@ -216,14 +101,24 @@ def draw_candidates(samples, center, block_rows, column, uniforms, draw):
     whole = nodes[nodes.shape[0] - 1, column]
     for p in range(n_features):
         points[p * n_columns] = X[center, p]
+    screened = screen.words.size > 0
+    if screened:
+        encode_point(center, 0, screen)
     for j in range(draw.candidates.size):
         block, remainder = descend(nodes, n_blocks, column, uniforms[j] * whole)
         start = block * block_rows
         stop = min(start + block_rows, n_samples)
-        row = draw_row(samples, draw.closest, center, start, stop, remainder)
+        if screened:
+            row = draw_screened_row(
+                samples, draw.closest, center, start, stop, remainder, screen, work
+            )
+        else:
+            row = draw_row(samples, draw.closest, center, start, stop, remainder)
         draw.candidates[j] = row
         for p in range(n_features):
             points[p * n_columns + 1 + j] = X[row, p]
+        if screened:
+            encode_point(row, 1 + j, screen)
 
 
 @inner_kernel
@@ -246,39 +141,56 @@ def choose_candidate(cluster, draw, n_blocks):
 
 
 @allocating_kernel
-def choose_rows(samples, uniforms, block_rows, first, last, draw, kept, state):
+def choose_rows(
+    samples, uniforms, block_rows, ticket_blocks, first, last, draw, kept, screen, state
+):
     """Choose the centres [first, last) and the candidates for the next, as a member of a team.
 
-    Choosing one takes a ticket for every block of rows, and one that looks at all of them.
+    Choosing one takes a ticket for every few blocks of rows, and one that looks at all of them.
 
     Parameters
     ----------
     samples : IN Samples
     uniforms : IN (n_clusters, n_candidates) from [0, 1)
     block_rows : int, rows of a block
+    ticket_blocks : int, blocks of a ticket
     draw : IN/OUT Draw
     kept : IN/OUT flat array of X's type: panels of the first rows, packed with the first centre.
         To pack them anew for every centre takes as long as to measure distances
+    screen : IN/OUT Screen, written with the first centre; empty where all rows are looked at
     state : IN/OUT the team's state, zero at the start
     """
-    n_samples = samples.X.shape[0]
+    X = samples.X
+    n_samples = X.shape[0]
     n_blocks = (n_samples + block_rows - 1) // block_rows
-    work = draw_work(samples.X, draw)
+    n_tickets = (n_blocks + ticket_blocks - 1) // ticket_blocks
+    work = draw_work(X, draw, block_rows)
+    screened = screen.words.size > 0
     while True:
-        ticket = take_phased_ticket(state, (n_blocks, 1))
+        ticket = take_phased_ticket(state, (n_tickets, 1))
         cluster = first + ticket.step
         if cluster >= last:
             return
         wait_for(state, ticket.before)
         if ticket.phase == 0:
-            start = ticket.number * block_rows
-            stop = min(start + block_rows, n_samples)
-            potentials = draw.potentials[ticket.number]
-            weigh_block(samples, start, stop, draw, potentials, work, kept, cluster > 0)
+            begin = ticket.number * ticket_blocks
+            for block in range(begin, min(begin + ticket_blocks, n_blocks)):
+                start = block * block_rows
+                stop = min(start + block_rows, n_samples)
+                potentials = draw.potentials[block]
+                if screened and cluster > 0:
+                    weigh_screened(samples, start, stop, draw, potentials, work, screen)
+                    continue
+                weigh_block(samples, start, stop, draw, potentials, work, kept, cluster > 0)
+                if screened:
+                    encode_block(X, start, stop, screen, work.rows, work.panel)
+                    for row in range(start, stop):
+                        screen.limits[row] = limit_of(screen, row, draw.closest[row])
         else:
             column = choose_candidate(cluster, draw, n_blocks)
             center = draw.chosen[cluster]
-            draw_candidates(samples, center, block_rows, column, uniforms[cluster], draw)
+            uniform = uniforms[cluster]
+            draw_candidates(samples, center, block_rows, column, uniform, draw, screen, work)
         finish_ticket(state)
 
 
@@ -300,7 +212,7 @@ def weigh_blocks(samples, centers, block_rows, draw, state):
     X = samples.X
     n_samples, n_features = X.shape
     n_columns = draw.points.size // n_features
-    work = draw_work(X, draw)
+    work = draw_work(X, draw, block_rows)
     points, nothing = aligned_zeros(X, draw.points.size), aligned_zeros(X, 0)
     for i in range(points.size):
         points[i] = draw.points[i]

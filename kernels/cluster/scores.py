@@ -53,7 +53,8 @@ _PRODUCTS_AT_ONCE = 128
 class PanelWork(NamedTuple):
     """Working memory of one member: all that scoring a panel needs.
 
-    panel : the samples, features first; (size,) of X's type, and more than four tile heights
+    panel : the samples, features first, or what scoring rows as they lie takes; (size,) of X's
+        type, and more than four tile heights
     rows : (2 * height,) int64, their row numbers, and the next ones
     distances : (n_clusters,) float64, of the sample that is decided again
     labels : (height,) int32, of the panel's samples
@@ -70,7 +71,7 @@ def panel_work(X, n_clusters):
     """Return working memory for panels of X."""
     height = rows_per_block(X)
     return PanelWork(
-        aligned_zeros(X, panel_size(X) + 4 * height),
+        aligned_zeros(X, panel_size(X) // height * (height + _ROWS) + 4 * height),
         np.empty(2 * height, np.int64),
         np.empty(n_clusters),
         np.empty(height, np.int32),
@@ -252,56 +253,60 @@ def score_panel(panel, centers, X, rows, soon, last):
 
 
 @inner_kernel
-def _shifted_rows(X, rows, first, p, shift):
-    """Return a vector of each of _ROWS rows from feature p on, less the shift."""
-    return load_some_rows(X, rows, first, p, _ROWS) - load(shift, p, 0, 1, _ROWS)
+def _shift_rows(X, rows, first, soon, centers, panel, panel_at, norms_at):
+    """Write _ROWS rows less the shift, one after the other, and the squares of their norms.
 
-
-@inner_kernel
-def _measure_rows(X, rows, first, shift, pitch, panel, norms_at):
-    """Write the squares of the norms of _ROWS rows."""
+    On the way the memory of row ``soon`` is asked for, a line at a time: many at once would hold up
+    what is loaded here.
+    """
     norms = fill(panel, 0.0, 1, _ROWS)
-    for p in range(0, pitch, lanes(panel)):
-        part = _shifted_rows(X, rows, first, p, shift)
+    for p in range(0, centers.pitch, lanes(panel)):
+        prefetch(X, soon, p)
+        part = load_some_rows(X, rows, first, p, _ROWS) - load(centers.shift, p, 0, 1, _ROWS)
+        store(panel, panel_at + p, centers.pitch, part)
         norms = multiply_add(part, part, norms)
     add_lane_sums(panel, norms_at, 0, norms, 1, _ROWS)
 
 
 @inner_kernel
-def _score_square(X, rows, first, soon, tile, centers):
-    """Return the products of the centres of a tile with _ROWS rows, lane by lane.
-
-    On the way the memory of a row to come is asked for, a line at a time: many at once would hold
-    up what is loaded here.
-    """
+def _score_square(X, soon, panel, panel_at, tile, centers):
+    """Return the products of the centres of a tile with _ROWS shifted rows, lane by lane."""
     shifted, pitch = centers.shifted, centers.pitch
     at = tile * SIDE * pitch
     square = fill(shifted, 0.0, SIDE, _ROWS)
     for p in range(0, pitch, lanes(shifted)):
         prefetch(X, soon, p)
-        part = _shifted_rows(X, rows, first, p, centers.shift)
+        part = load(panel, panel_at + p, pitch, 1, _ROWS)
         square = outer_with(square, shifted, at + p, pitch, part)
     return square
 
 
 @inner_kernel
 def _score_as_they_lie(X, rows, first, centers, panel):
+    """Score a panel's rows a few at a time: these stay near while all centres pass by.
+
+    The panel holds the scores, (n_clusters, rows), then the norms, then the rows at work.
+    """
+    half_norms = centers.half_norms
     height = rows_per_block(X)
-    norms_at = SIDE * height
+    norms_at = half_norms.size * height
+    rows_at = norms_at + height
+    n_tiles = half_norms.size // SIDE
     store(panel, norms_at, 0, fill(panel, 0.0, VECTORS, 1))
+    for j in range(0, half_norms.size, SIDE):
+        store(panel, j * height, height, broadcast(half_norms, j, 1, VECTORS, SIDE))
     for i in range(0, height, _ROWS):
-        _measure_rows(X, rows, first + i, centers.shift, centers.pitch, panel, norms_at + i)
-    norms = load(panel, norms_at, 0, VECTORS, 1)
+        following = first + i + _ROWS  # of the rows after these, one is asked for with every tile
+        soon = rows[min(following + _ROWS - 1, rows.size - 1)]
+        _shift_rows(X, rows, first + i, soon, centers, panel, rows_at, norms_at + i)
+        for tile in range(n_tiles):
+            soon = rows[min(following + tile % _ROWS, rows.size - 1)]
+            square = _score_square(X, soon, panel, rows_at, tile, centers)
+            add_lane_sums(panel, tile * SIDE * height + i, height, square, SIDE, _ROWS)
     best = fill(panel, -np.inf, VECTORS, 1)
     second = fill(panel, -np.inf, VECTORS, 1)
     index = indices(panel, 0, VECTORS)
-    for tile in range(centers.half_norms.size // SIDE):
-        j = tile * SIDE
-        store(panel, 0, height, broadcast(centers.half_norms, j, 1, VECTORS, SIDE))
-        for i in range(0, height, _ROWS):
-            soon = rows[min(first + height + i + tile % _ROWS, rows.size - 1)]
-            square = _score_square(X, rows, first + i, soon, tile, centers)
-            add_lane_sums(panel, i, height, square, SIDE, _ROWS)
-        scores = load(panel, 0, height, VECTORS, SIDE)
+    for j in range(0, half_norms.size, SIDE):
+        scores = load(panel, j * height, height, VECTORS, SIDE)
         best, index, second = largest_column(scores, j, best, index, second)
-    return norms, best, index, second
+    return load(panel, norms_at, 0, VECTORS, 1), best, index, second

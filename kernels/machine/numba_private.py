@@ -8,6 +8,7 @@ says so.  What is imported at the top of other files (``numba.core.types``, ``cg
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import inspect
 import pickle
@@ -27,6 +28,8 @@ from numba.core.runtime import rtsys
 from . import notice
 from .store import KERNELS, Store, cache_directory
 
+#: New objects after which garbage is looked for, while compiling: Python's own number is 700 or so.
+_OBJECTS = 50_000
 #: Attributes used here, of what, and why.
 _USED: list[tuple[Any, str, str]] = [
     (caching.CompileResultCacheImpl, "reduce", "takes a compiled function apart for pickling"),
@@ -39,6 +42,7 @@ _USED: list[tuple[Any, str, str]] = [
     (type(rtsys), "initialize", "called by the replacement"),
     (caching.FunctionCache, "save_overload", "called by the dispatcher; calls the former"),
     (caching.FunctionCache, "enable", "switches a cache on"),
+    (codegen.CPUCodeLibrary, "_optimize_functions", "replaced: leaves declarations alone"),
     (codegen.CPUCodeLibrary, "_optimize_final_module", "replaced: optimises once, or never"),
     (codegen.JITCodeLibrary, "_finalize_final_module", "replaced: makes no machine code"),
     (codegen.JITCodeLibrary, "_finalize_dynamic_globals", "called by the replacement"),
@@ -49,6 +53,7 @@ _USED: list[tuple[Any, str, str]] = [
     (codegen.JITCodeLibrary, "has_dynamic_globals", "such code cannot be kept"),
     (codegen.JITCPUCodegen, "_library_class", "replaced for one compilation"),
     (codegen.JITCPUCodegen, "set_env", "replaced for one compilation"),
+    (codegen.JITCPUCodegen, "_function_pass_manager", "the optimisation of a function"),
     (codegen.JITCPUCodegen, "_module_pass_manager", "the full optimisation"),
     (compiler.CompileResult, "_reduce", "what the cache pickles"),
     (compiler.CompileResult, "_rebuild", "and makes of it"),
@@ -61,6 +66,7 @@ _USED: list[tuple[Any, str, str]] = [
 #: Attributes that constructors set, and the constructors.
 _SET: list[tuple[str, Any]] = [
     ("_codegen", codegen.CodeLibrary.__init__),
+    ("_data_layout", codegen.CPUCodegen.__init__),
     ("_recorded_timings", codegen.CodeLibrary.__init__),
     ("_final_module", codegen.CPUCodeLibrary.__init__),
     ("_cache", dispatcher.Dispatcher.__init__),
@@ -78,6 +84,7 @@ _PARAMETERS: list[tuple[Any, list[str]]] = [
     (type(rtsys).initialize, ["self", "ctx"]),
     (caching.FunctionCache._save_overload, ["self", "sig", "data"]),
     (caching.FunctionCache._index_key, ["self", "sig", "codegen"]),
+    (codegen.CPUCodeLibrary._optimize_functions, ["self", "ll_module"]),
     (codegen.CPUCodeLibrary._optimize_final_module, ["self"]),
     (codegen.JITCodeLibrary._finalize_final_module, ["self"]),
     (codegen.JITCPUCodegen.set_env, ["self", "env_name", "env"]),
@@ -157,7 +164,22 @@ class KernelCache(caching.FunctionCache):  # type: ignore[misc]
             self._cache_file.save(key, serialize.dumps(self._impl.reduce(data)))
 
 
-class Library(codegen.JITCodeLibrary):  # type: ignore[misc]
+class _KernelLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
+    """What libraries of kernels share."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        """Optimise what a module defines.
+
+        Numba sets up its passes for what is only declared, too: nine functions of ten.
+        """
+        ll_module.data_layout = self._codegen._data_layout
+        for function in ll_module.functions:
+            if not function.is_declaration:
+                passes, builder = self._codegen._function_pass_manager()
+                passes.run(function, builder)
+
+
+class Library(_KernelLibrary):
     """The code of a kernel, optimised once.
 
     Numba optimises twice, the first time to bring reference counts together, of which kernels
@@ -170,7 +192,7 @@ class Library(codegen.JITCodeLibrary):  # type: ignore[misc]
             passes.run(self._final_module, builder)
 
 
-class InlinedLibrary(codegen.JITCodeLibrary):  # type: ignore[misc]
+class InlinedLibrary(_KernelLibrary):
     """Code that only becomes part of its callers: kept as LLVM's, never made machine code.
 
     Otherwise it would be optimised and translated by itself, and then once more in each kernel
@@ -209,6 +231,25 @@ def _libraries(generator: Any, library: type) -> Iterator[None]:
             for name in names:
                 vars(generator).pop(name, None)
             vars(generator).update(before)
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Look for garbage a seventieth as often: most of what compiling makes lives until its end.
+
+    A tenth of the time otherwise.  Called under Numba's lock, so that two threads do not give
+    back each other's choice.
+    """
+    before = gc.get_threshold()
+    if not 0 < before[0] < _OBJECTS:  # switched off, or a kernel that another one calls
+        yield
+        return
+    gc.set_threshold(_OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        if gc.get_threshold()[0] == _OBJECTS:
+            gc.set_threshold(*before)
 
 
 def _apart(compile_: Callable[..., Any], arguments: Any, keywords: Any) -> Any:
@@ -253,7 +294,7 @@ def adapt(compiled: Any, function: Callable[..., Any], *, inner: bool) -> Any:
     library = InlinedLibrary if inner else Library
 
     def compile_into_library(signature: Any) -> Any:
-        with _libraries(compiled.targetctx.codegen(), library):
+        with _libraries(compiled.targetctx.codegen(), library), _seldom_collected():
             return compile_(signature)
 
     def template_of_types(arguments: Any, keywords: Any) -> Any:

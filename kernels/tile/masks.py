@@ -116,6 +116,23 @@ def mask_bits(mask: MaskType) -> Any:
     return types.int64, codegen
 
 
+@operation(array=TILE_OR_ARRAY, bits=INDEX, m=LITERAL)
+def mask_of_bits(array: Any, bits: Any, m: int) -> Any:
+    """Return the m x 1 mask of the lowest bits of an int64, for lanes as wide as ``array``'s."""
+    mask = MaskType(lanes_in_register(array.dtype), m, 1)
+    expect(m * mask.lanes < 64, f"mask: expected at most 63 lanes, got {mask}")
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vectors = []
+        for i in range(m):
+            bits = builder.lshr(arguments[1], I64(i * mask.lanes))
+            bits = builder.trunc(bits, ir.IntType(mask.lanes))
+            vectors.append(builder.bitcast(bits, mask.vector))
+        return pack(builder, mask, vectors)
+
+    return mask, codegen
+
+
 @operation(bits=INDEX)
 def lowest_bit(bits: Any) -> Any:
     """Return the number of the lowest bit that is set, 64 where none is."""

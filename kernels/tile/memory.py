@@ -29,6 +29,7 @@ from .ir import (
     pack,
     splat,
     store_vector,
+    suffix,
     unpack,
 )
 from .operation import (
@@ -278,6 +279,33 @@ def load_where(array: Any, offset: Any, stride: Any, mask: MaskType) -> Any:
         vectors = [
             masked_load(builder, at, tile.vector, tile.itemsize, chosen) for _, at, chosen in each
         ]
+        return pack(builder, tile, vectors)
+
+    return tile, codegen
+
+
+@operation(array=ARRAY, offset=INDEX, mask=MASK, tile=TILE)
+def load_expanded(array: Any, offset: Any, mask: MaskType, tile: TileType) -> Any:
+    """Load elements from ``offset`` on, one for each lane of an m x 1 mask, in order.
+
+    The other lanes are those of ``tile``.  The element at ``offset`` is there even for no lane.
+    """
+    expect_elements(tile, "array", array)
+    expect(tile.n == 1, f"tile: expected one column, got {tile}")
+    expect(mask == mask_of(tile), f"mask: expected {mask_of(tile)}, got {mask}")
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, at = arguments[:2]
+        name = f"llvm.masked.expandload.{suffix(tile.vector)}"
+        vectors = []
+        masks, others = unpack(builder, mask, arguments[2]), unpack(builder, tile, arguments[3])
+        for chosen, other in zip(masks, others, strict=True):
+            bits = builder.zext(builder.bitcast(chosen, ir.IntType(tile.lanes)), I64)
+            count = call(builder, "llvm.ctpop.i64", I64, bits)
+            span = builder.select(builder.icmp_unsigned("==", count, I64(0)), I64(1), count)
+            pointer = address(context, builder, signature.args[0], value, at, span)
+            vectors.append(call(builder, name, tile.vector, pointer, chosen, other))
+            at = builder.add(at, count)
         return pack(builder, tile, vectors)
 
     return tile, codegen

@@ -18,10 +18,13 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
+from ..tile import prefetch
 from .ordered import LARGER, known_rows
 
 #: The score of no split.
 NO_SPLIT = np.int64(1) << np.int64(62)
+#: Of more rows those to be taken out soon are asked for: they are far apart in memory.
+_FAR, _AHEAD = 1 << 14, 24
 
 
 class Found(NamedTuple):
@@ -51,6 +54,15 @@ class Walk(NamedTuple):
     places: Any
     high: Any
     low: Any
+
+
+@allocating_kernel
+def new_walk(most):
+    """Return memory for nodes of so many rows at most."""
+    return Walk(
+        np.empty((most + 2, 2), np.int32), np.empty(most, np.int32),
+        np.empty((2, most), np.int64), np.empty((2, most), np.int64),
+    )  # fmt: skip
 
 
 @inner_kernel
@@ -114,7 +126,7 @@ def _walk(targets, error, begin, step, memory, n, side):
     _link(links, n)
     high, low = error[0], error[1]
     at, middle = np.int64(begin), np.int64((n + 1) // 2)
-    left = n
+    left, far = n, n > _FAR
     if n % 2 == 0:
         p = np.int64(places[at])
         middle, high, low = _walk_even(links, targets, p, middle, middle + 1, high, low)
@@ -122,6 +134,11 @@ def _walk(targets, error, begin, step, memory, n, side):
         at += step
         left -= 1
     while left > 1:
+        if far and left > _AHEAD:
+            for k in range(2):
+                soon = np.int64(places[at + (_AHEAD - 2 + k) * step])
+                prefetch(links, soon, 0)
+                prefetch(targets, soon, 0)
         p = np.int64(places[at])
         lower, upper, high, low = _walk_odd(links, targets, p, middle, high, low)
         out_high[at], out_low[at] = high, low
@@ -280,7 +297,7 @@ def _search_feature(lists, level, limits, node, f, memory):
 
 
 @inner_kernel
-def _search_node(lists, level, limits, node, features, memory, at, found):
+def search_node(lists, level, limits, node, features, memory, at, found):
     """Leave the best split of a node by some features at a place of what is found."""
     best_high, best_low, side = NO_SPLIT, np.int64(0), np.int64(0)
     feature, position = np.int64(-1), np.int64(-1)
@@ -311,10 +328,7 @@ def search(state, lists, level, limits, jobs, orders, found):
     most = np.int64(1)
     for i in range(level.starts.size):
         most = max(most, level.stops[i] - level.starts[i])
-    memory = Walk(
-        np.empty((most + 2, 2), np.int32), np.empty(most, np.int32),
-        np.empty((2, most), np.int64), np.empty((2, most), np.int64),
-    )  # fmt: skip
+    memory = new_walk(most)
     while True:
         ticket = take_ticket(state)
         if ticket >= jobs.shape[0]:
@@ -324,4 +338,4 @@ def search(state, lists, level, limits, jobs, orders, found):
             if level.searched[node]:
                 order = orders[node if orders.shape[0] > 1 else 0, job[2] : job[3]]
                 at = job[4] + node - job[0]
-                _search_node(lists, level, limits, node, order, memory, at, found)
+                search_node(lists, level, limits, node, order, memory, at, found)

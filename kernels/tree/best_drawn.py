@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..machine.jit import inner_kernel
-from .best_split import Best, is_better, keep, range_of
-from .criterion import score
+from .best_split import Best, is_better, keep, range_of, settle
 from .drawn import PLACE_MASK, extent, sort_keys, take_keys
 from .draws import draw_one
 from .order import NO_RANK
-from .scans import ANY, add_rows, doubtful, scan_any, score_rows, top_score
+from .scans import ANY, doubtful, scan_any, score_rows, top_score
 
 
 class DrawnNode(NamedTuple):
@@ -47,29 +46,6 @@ def _make_list(node, slot, low, high, work):
         scan.amounts[i] = drawing.amounts[number]
         scan.row_weights[i] = drawing.weights[number]
     sort_keys(drawing.keys[slot, :n], low, high, drawing.sorting, work.lists[slot, :n])
-
-
-@inner_kernel
-def _settle_list(targets, limits, node, slot, least, best, work):
-    """Return the best of the best so far and a list's splits of scores from ``least`` on."""
-    f, n = np.int64(node.features[slot]), node.stop - node.start
-    items, keys = work.lists[slot, :n], work.drawing.keys[slot]
-    first, stop = range_of(limits, n)
-    score_rows(targets, node.walk, items, node.total, work.scan)
-    left = work.scratch.inside
-    for k in range(targets.size):
-        left[k] = 0
-    done = np.int64(0)
-    for i in range(first, stop):
-        if work.scan.scores[i] < least:
-            continue
-        add_rows(targets, node.walk, work.rows, items, done, i, work.scan, left)
-        done = np.int64(i + 1)
-        value = score(targets, left, node.total)
-        cut = np.int64(keys[np.uint64(items[i] & PLACE_MASK)])
-        if is_better(targets, node.total, value, f, cut, best, work.scratch):
-            best = keep(value, f, slot, cut, 0, work.scratch)
-    return best
 
 
 @inner_kernel
@@ -120,5 +96,6 @@ def find_drawn_split(targets, limits, ranks, node, work):
     least = doubtful(targets, node.walk, node.total, n, top)
     for j in range(looked):
         if work.tops[j] >= least:
-            best = _settle_list(targets, limits, node, j, least, best, work)
+            items, keys = work.lists[j, :n], drawing.keys[j, :n]
+            best = settle(targets, limits, work.rows, items, keys, node, j, least, best, work)
     return best

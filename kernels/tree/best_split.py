@@ -75,10 +75,17 @@ def range_of(limits, n):
 
 
 @inner_kernel
-def settle(targets, limits, rows, node, slot, least, best, work):
-    """Return the best of the best so far and a feature's splits of scores from ``least`` on."""
+def settle(targets, limits, rows, items, keys, node, slot, least, best, work):
+    """Return the best of the best so far and a list's splits of scores from ``least`` on.
+
+    Parameters
+    ----------
+    rows : IN, the rows the list's ids stand for
+    items : IN (n,) uint32, the list
+    keys : IN (n,) uint32, the rank of each id: a split's position is then the largest on the left;
+        or empty, and it is the last row there
+    """
     f, n = np.int64(node.features[slot]), node.stop - node.start
-    items = work.lists[f, node.start : node.stop]
     first, stop = range_of(limits, n)
     score_rows(targets, node.walk, items, node.total, work.scan)
     left = work.scratch.inside
@@ -91,8 +98,11 @@ def settle(targets, limits, rows, node, slot, least, best, work):
         add_rows(targets, node.walk, rows, items, done, i, work.scan, left)
         done = np.int64(i + 1)
         value = score(targets, left, node.total)
-        if is_better(targets, node.total, value, f, i, best, work.scratch):
-            best = keep(value, f, slot, i, 0, work.scratch)
+        cut = np.int64(i)
+        if keys.size > 0:
+            cut = np.int64(keys[np.uint64(items[i] & work.scan.id_mask)])
+        if is_better(targets, node.total, value, f, cut, best, work.scratch):
+            best = keep(value, f, slot, cut, 0, work.scratch)
     return best
 
 
@@ -131,5 +141,7 @@ def find_split(targets, limits, rows, node, work):
     least = doubtful(targets, node.walk, node.total, n, top)
     for j in range(node.features.size):
         if work.tops[j] >= least:
-            best = settle(targets, limits, rows, node, j, least, best, work)
+            items = work.lists[np.int64(node.features[j]), node.start : node.stop]
+            keys = work.drawing.keys[0, :0]
+            best = settle(targets, limits, rows, items, keys, node, j, least, best, work)
     return best

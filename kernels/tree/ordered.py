@@ -49,7 +49,8 @@ class Level(NamedTuple):
     targets : (n + 1, 2) int64, OUT high and low parts, in the order of targets, from 1 on
     weights : (n + 1,) int64, OUT the same of weights; empty if all are 1
     totals : (n_nodes,) int64, OUT weight
-    errors : (n_nodes, 2) int64, OUT the absolute error, high and low, the latter of any size
+    errors : (n_nodes, 2) int64, OUT the absolute error, high and low, the latter from 0 to
+        2**bits - 1
     medians : (n_nodes, 2) int64, OUT the rows whose targets' mean is the median
     middles : (n_nodes,) int64, OUT the place of the first of them
     below : (n_nodes, 3) int64, OUT weight of the rows below the middle, and the sum of their weight
@@ -233,6 +234,28 @@ def _describe_plain(level, node):
     return (n + 1) // 2, n // 2 + 1
 
 
+@inner_kernel
+def describe_node(lists, targets, level, node):
+    """Look at the targets of a node."""
+    start, stop = level.starts[node], level.stops[node]
+    for i in range(start, stop):
+        row = np.uint64(lists.by_target[i])
+        level.ranks[row] = i - start + 1
+        level.targets[i + 1, 0] = targets.sums[row, 0]
+        level.targets[i + 1, 1] = targets.sums[row, 1]
+        if targets.weights.size > 0:
+            level.weights[i + 1] = targets.weights[row]
+    if targets.weights.size > 0:
+        lower, upper = _describe_weighted(level, node)
+    else:
+        lower, upper = _describe_plain(level, node)
+    low = level.errors[node, 1]
+    level.errors[node, 0] += low >> level.bits
+    level.errors[node, 1] = low & ((np.int64(1) << level.bits) - np.int64(1))
+    level.medians[node, 0] = lists.by_target[start + lower - 1]
+    level.medians[node, 1] = lists.by_target[start + upper - 1]
+
+
 @kernel
 def describe(state, lists, targets, level, jobs):
     """Look at the targets of nodes, as a member of a team.
@@ -249,20 +272,28 @@ def describe(state, lists, targets, level, jobs):
         if ticket >= jobs.shape[0]:
             return
         for node in range(jobs[ticket, 0], jobs[ticket, 1]):
-            start, stop = level.starts[node], level.stops[node]
-            for i in range(start, stop):
-                row = np.uint64(lists.by_target[i])
-                level.ranks[row] = i - start + 1
-                level.targets[i + 1, 0] = targets.sums[row, 0]
-                level.targets[i + 1, 1] = targets.sums[row, 1]
-                if targets.weights.size > 0:
-                    level.weights[i + 1] = targets.weights[row]
-            if targets.weights.size > 0:
-                lower, upper = _describe_weighted(level, node)
-            else:
-                lower, upper = _describe_plain(level, node)
-            level.medians[node, 0] = lists.by_target[start + lower - 1]
-            level.medians[node, 1] = lists.by_target[start + upper - 1]
+            describe_node(lists, targets, level, node)
+
+
+@inner_kernel
+def mark_node(lists, level, cuts, i):
+    """Say which rows of a node that is split go left."""
+    node, f, position = cuts.nodes[i], cuts.features[i], cuts.positions[i]
+    items = lists.items[f, level.starts[node] : level.stops[node]]
+    known = known_rows(lists, f, level.starts[node], level.stops[node])
+    for k in range(known):
+        cuts.goes_left[np.uint64(items[k] & ~LARGER)] = k <= position
+    for k in range(known, items.size):
+        cuts.goes_left[np.uint64(items[k] & ~LARGER)] = cuts.sides[i]
+    cuts.n_left[i] = position + 1
+    cuts.thresholds[i] = np.inf
+    if cuts.sides[i] == 1:
+        cuts.n_left[i] += items.size - known
+    if known == items.size:
+        cuts.sides[i] = 2 * cuts.n_left[i] > items.size
+    if position + 1 < known:
+        last, after = items[position] & ~LARGER, items[position + 1] & ~LARGER
+        cuts.thresholds[i] = middle(value_at(lists, last, f), value_at(lists, after, f))
 
 
 @kernel
@@ -281,22 +312,16 @@ def mark_sides(state, lists, level, cuts, jobs):
         if ticket >= jobs.shape[0]:
             return
         for i in range(jobs[ticket, 0], jobs[ticket, 1]):
-            node, f, position = cuts.nodes[i], cuts.features[i], cuts.positions[i]
-            items = lists.items[f, level.starts[node] : level.stops[node]]
-            known = known_rows(lists, f, level.starts[node], level.stops[node])
-            for k in range(known):
-                cuts.goes_left[np.uint64(items[k] & ~LARGER)] = k <= position
-            for k in range(known, items.size):
-                cuts.goes_left[np.uint64(items[k] & ~LARGER)] = cuts.sides[i]
-            cuts.n_left[i] = position + 1
-            cuts.thresholds[i] = np.inf
-            if cuts.sides[i] == 1:
-                cuts.n_left[i] += items.size - known
-            if known == items.size:
-                cuts.sides[i] = 2 * cuts.n_left[i] > items.size
-            if position + 1 < known:
-                last, after = items[position] & ~LARGER, items[position + 1] & ~LARGER
-                cuts.thresholds[i] = middle(value_at(lists, last, f), value_at(lists, after, f))
+            mark_node(lists, level, cuts, i)
+
+
+@inner_kernel
+def part_list(lists, f, start, stop, goes_left, spare):
+    """Part a node's list of a feature, or behind all features that of the targets."""
+    if f == lists.items.shape[0]:
+        keep_rows(lists.by_target[start:stop], goes_left, spare)
+    else:
+        keep_rows(lists.items[f, start:stop], goes_left, spare)
 
 
 @allocating_kernel
@@ -323,8 +348,4 @@ def part_lists(state, lists, level, cuts, jobs):
         for f in range(jobs[ticket, 2], jobs[ticket, 3]):
             for i in range(jobs[ticket, 0], jobs[ticket, 1]):
                 node = cuts.nodes[i]
-                start, stop = level.starts[node], level.stops[node]
-                if f == lists.items.shape[0]:
-                    keep_rows(lists.by_target[start:stop], cuts.goes_left, spare)
-                else:
-                    keep_rows(lists.items[f, start:stop], cuts.goes_left, spare)
+                part_list(lists, f, level.starts[node], level.stops[node], cuts.goes_left, spare)

@@ -27,6 +27,7 @@ from bench.machine import host
 from bench.machine.limits import least_seconds
 from bench.peers import numpy as plain
 from bench.peers import reference as reference_rows
+from bench.report import pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,7 +50,9 @@ def test_everything_runs_at_tiny_size(tmp_path):
     assert all(speed > 0 for speeds in result["limits"].values() for speed in speeds.values())
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8").replace(r"\|", "|")
     assert all(case["name"] in text for case in result["cases"])
-    for name in ("speedups", "roofline", "scaling"):
+    families = pictures.family_pictures(result)
+    assert "speedups-more" not in families
+    for name in ("speedups", "roofline", "scaling", *families):
         assert "<svg" in (tmp_path / "plots" / f"{name}.svg").read_text(encoding="utf-8")
 
 
@@ -252,7 +255,8 @@ def test_a_folder_below_the_cases_is_found():
     ids = [case.id for case in cases.all_cases(sizes.SIZES["full"])]
     assert len(set(ids)) == len(ids)
     watched = {fit.name.partition(",")[0] for fit in cases.collected("MEMORY")}
-    assert watched == {"KMeans", "MLPClassifier", "DecisionTreeClassifier"}
+    families = {"KMeans", "MLPClassifier", "DecisionTreeClassifier", "LogisticRegression"}
+    assert watched == families
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +142,30 @@ def test_warmup_runs_every_path_and_says_where_the_kernels_are(monkeypatch, caps
     printed = capsys.readouterr().out
     assert "[ 2/2] b" in printed
     assert str(cache_directory()) in printed
+
+
+def test_warmup_in_two_processes_keeps_what_one_does(tmp_path):
+    kept = []
+    for jobs in ("1", "2"):
+        folder = tmp_path / jobs
+        done = run_module(
+            "warmup", "--only", "functions", "--output", str(folder), "--jobs", jobs, cwd=tmp_path
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"Compiling in {jobs} process")
+        kept.append(sorted(path.name for path in folder.rglob("*.bin")))
+    assert len(kept[0]) > 20
+    assert kept[1] == kept[0]
+
+
+def test_warmup_says_so_where_a_process_is_ended_from_outside(monkeypatch, capsys):
+    def ended(groups):
+        yield groups[0][0], 1.0
+        raise BrokenProcessPool
+
+    monkeypatch.setattr(warmup, "_side_by_side", ended)
+    assert main(["warmup", "--jobs", "2"]) == 1
+    assert capsys.readouterr().out.endswith("lack of memory perhaps: try --jobs 1.\n")
 
 
 def test_every_step_of_the_warm_up_belongs_to_one_family():

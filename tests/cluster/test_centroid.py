@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from element_types import DTYPES
@@ -240,3 +242,30 @@ def test_rows_of_few_features_however_they_lie(dtype, n_features, n_samples):
         np.asfortranarray(wide[:n_samples, 1:]),
     ):
         assert_labels(X, centers)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_features", [16, 100])
+def test_centers_that_were_prepared_are_not_believed_after_an_edit(n_features, dtype):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(300, n_features)).astype(dtype)
+    model = fastml.KMeans(5, n_init=1, random_state=0).fit(X)
+
+    def assert_predicted():
+        expected = reference.nearest_centroid(X, model.cluster_centers_)
+        for rows in (X, np.asfortranarray(X)):
+            np.testing.assert_array_equal(model.predict(rows), expected)
+            np.testing.assert_array_equal(model.predict(rows[:40]), expected[:40])
+
+    assert_predicted()
+    assert_predicted()
+    model.cluster_centers_[:] = random.normal(size=model.cluster_centers_.shape)
+    assert_predicted()
+    model.cluster_centers_[3] = X[7]
+    assert_predicted()
+    model.cluster_centers_ = random.normal(size=(9, n_features)).astype(dtype)
+    assert_predicted()
+    twin = pickle.loads(pickle.dumps(model))
+    twin.cluster_centers_[0] = X[7]
+    assert_predicted()
+    assert twin.predict(X)[7] == 0

@@ -302,7 +302,8 @@ def test_a_stream_goes_on_from_the_exact_means():
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_row_drawn_is_the_first_that_reaches_the_number(weighted):
-    from fastml.kernels.cluster.plusplus import Samples, draw_row
+    from fastml.kernels.cluster.plusplus import draw_row
+    from fastml.kernels.cluster.weighing import Samples
 
     @numba.njit
     def drawn(samples, closest, number):

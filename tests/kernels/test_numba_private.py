@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import os
 import subprocess
@@ -151,3 +152,26 @@ def test_results_without_avx():
     """The labels are those of wide vectors; the compiler takes the narrow ones."""
     code = JOBS.replace("found += [net.predict_proba(X), fastml.sigmoid(X)]", "found = found[:1]")
     assert run(code, NUMBA_ENABLE_AVX="0")["digests"] == run(code)["digests"]
+
+
+def test_compiling_looks_for_garbage_seldom_and_gives_the_thresholds_back():
+    before = gc.get_threshold()
+    try:
+        for chosen in ((700, 10, 10), (0, 10, 10), (60_000, 5, 5)):
+            gc.set_threshold(*chosen)
+            meanwhile = max(chosen[0], numba_private._OBJECTS) if chosen[0] else 0
+            with numba_private._seldom_collected():
+                assert gc.get_threshold()[0] == meanwhile
+                with numba_private._seldom_collected():
+                    assert gc.get_threshold()[0] == meanwhile
+                assert gc.get_threshold()[0] == meanwhile
+            assert gc.get_threshold() == chosen
+        gc.set_threshold(700, 10, 10)
+        with numba_private._seldom_collected():
+            gc.set_threshold(900, 9, 9)  # the user's own choice, in another thread
+        assert gc.get_threshold() == (900, 9, 9)
+        with pytest.raises(KeyError), numba_private._seldom_collected():
+            raise KeyError
+        assert gc.get_threshold() == (900, 9, 9)
+    finally:
+        gc.set_threshold(*before)

@@ -15,9 +15,11 @@ from fastml.kernels.tile import (
     count_lanes,
     lanes,
     load,
+    load_expanded,
     load_where,
     lowest_bit,
     mask_bits,
+    mask_of_bits,
     rows_below,
     select,
     store,
@@ -157,3 +159,24 @@ def test_no_bit_is_set():
         return lowest_bit(bits)
 
     assert [lowest(bits) for bits in (0, 1, 6, -(2**63))] == [64, 0, 1, 63]
+
+
+@compiled
+def expand(x, at, bits, others, out):
+    mask = mask_of_bits(x, bits, 2)
+    store(out, 0, 0, load_expanded(x, at, mask, load(others, 0, 0, 2, 1)))
+    return mask_bits(mask)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_elements_are_spread_over_the_lanes_of_a_mask(dtype):
+    height = 2 * lane_count(dtype)
+    x = hard_numbers(height + 3, dtype, 0)
+    others = hard_numbers(height, dtype, 1)
+    random = np.random.default_rng(2)
+    for bits in [0, 1, (1 << height) - 1, *random.integers(0, 1 << height, 20)]:
+        lanes_of_bits = (int(bits) >> np.arange(height)) & 1 == 1
+        expected, out = others.copy(), np.empty(height, dtype)
+        expected[lanes_of_bits] = x[3 : 3 + lanes_of_bits.sum()]
+        assert expand(x, 3, int(bits) | 1 << 62, others, out) == bits
+        np.testing.assert_array_equal(out, expected)

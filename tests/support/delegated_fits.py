@@ -15,6 +15,8 @@ import numpy as np
 import scipy.sparse
 import sklearn
 
+from fastml.core.validation import is_sparse
+
 
 class Call(NamedTuple):
     """One call of ``fit`` or ``partial_fit``."""
@@ -51,7 +53,7 @@ def _weights(call: Call) -> Any:
 
 
 def _sparse(call: Call) -> bool:
-    return any(scipy.sparse.issparse(a) for a in (call.X, call.y, call.sample_weight))
+    return any(is_sparse(a) for a in (call.X, call.y, call.sample_weight))
 
 
 def _search(call: Call) -> tuple[Any, Any]:

@@ -18,9 +18,18 @@ from collections import Counter
 from pathlib import Path
 
 from delegated_fits import Call, is_due
+from sklearn import __version__
+from sklearn.utils.fixes import parse_version
 
 import fastml
 
+#: scikit-learn before 1.9: its lists of tests differ, and some asked for more than it does now.
+BEFORE_1_9 = parse_version(__version__) < parse_version("1.9.0")
+#: Tests left out there: their later versions pass, or are left out under another name.
+STRICTER_BEFORE_1_9 = {
+    "test_predict_joint_proba": "takes rounding of a logarithm near 0 for an error",
+    "test_class_weights?RandomForestClassifier?": "the older name of test_class_weights_forest",
+}
 #: How many fits of each class each path computed, as its ``computed_by_`` says.
 fits = Counter()
 
@@ -98,6 +107,8 @@ def pytest_terminal_summary(terminalreporter):
 
 def pytest_collection_modifyitems(config, items):
     reasons = deselected_tests(os.environ["FASTML_SKLEARN_DESELECTED"])
+    if BEFORE_1_9:
+        reasons |= STRICTER_BEFORE_1_9
     kept, left_out, used = [], [], set()
     for item in items:
         candidates = (item.name, item.name.partition("[")[0])
@@ -109,7 +120,7 @@ def pytest_collection_modifyitems(config, items):
         used |= names
         (left_out if names else kept).append(item)
     unknown = reasons.keys() - used
-    if unknown:
+    if unknown and not BEFORE_1_9:
         raise ValueError(f"No such tests to leave out: {sorted(unknown)}.")
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept

@@ -141,16 +141,17 @@ def _apart_only_at_ties(ours, theirs, X, y, w):
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(
-    "limits",
+    ("n", "limits"),
     [
-        {"max_depth": 6},
-        {"min_samples_leaf": 20},
-        {"min_weight_fraction_leaf": 0.02},
-        {"min_samples_split": 150},
+        (3000, {"max_depth": 6}),
+        (3000, {"min_samples_leaf": 20}),
+        (5000, {"min_weight_fraction_leaf": 0.02}),
+        (5000, {"min_samples_split": 150}),
+        (40_000, {"max_depth": 5}),  # so many that rows are asked for ahead
     ],
 )
-def test_tree_of_scikit_learn_but_for_equal_errors(limits, weighted):
-    X, y = samples()
+def test_tree_of_scikit_learn_but_for_equal_errors(n, limits, weighted):
+    X, y = samples(n)
     w = np.random.default_rng(1).integers(1, 5, len(y)).astype(float) if weighted else None
     kinds = (DecisionTreeRegressor, sklearn.tree.DecisionTreeRegressor)
     ours, theirs = (
