@@ -12,7 +12,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
 from ..core.validation import Array
-from ._style import COLOURS, FAINT, INK
+from ._style import COLOURS, FAINT, INK, shortened
 
 _PANEL = (3.2, 2.4)
 _N_COLUMNS = 3
@@ -227,12 +227,12 @@ class ClassDensitiesDisplay:
             gaps = (x - means[c]) / spreads[c]
             density = self.prior[c] * np.exp(-0.5 * gaps**2) / (spreads[c] * np.sqrt(2 * np.pi))
             highest = max(highest, density.max())
-            ax.plot(x, density, color=colour, linewidth=1.8, label=str(name))
+            ax.plot(x, density, color=colour, linewidth=1.8, label=shortened(name))
         if self.X is None:
             ax.set_ylim(0, 1.06 * highest)
         ax.set_xlim(low, high)
         ax.set_ylim(bottom=0)
-        ax.set_title(str(self.feature_names[p]), loc="left", color=INK, fontsize="medium")
+        ax.set_title(shortened(self.feature_names[p]), loc="left", color=INK, fontsize="medium")
         ax.set_yticks([])
         ax.spines[["top", "right", "left"]].set_visible(False)
         ax.spines["bottom"].set_color(FAINT)

@@ -12,13 +12,15 @@ from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
 from ..core.validation import Array
 from ..neighbors import KNeighborsClassifier
-from ._style import COLOURS, INK
+from ._style import COLOURS, INK, shortened
 
 _MARGIN = 0.05
 #: How much of a class's colour its region has, at the fewest and at all of the votes.
 _FAINTEST, _FULLEST = 0.08, 0.42
 #: Points drawn; more would only cover each other.
 _MOST_POINTS = 3000
+#: Letters of a class's name that would leave too little of the picture beside it.
+_LONG_NAME = 16
 #: Of the classes that have the first colours, of those that have them again, and so on.
 _MARKERS = "os^D"
 
@@ -174,7 +176,7 @@ class NeighborVotesDisplay:
             voters = estimator.kneighbors([point], return_distance=False)[0]
             name = estimator.predict([point])[0]
             count = int((targets[voters] == name).sum())
-            decision = f"{count} of {len(voters)} votes for {name}"
+            decision = f"{count} of {len(voters)} votes for {shortened(name)}"
         display = cls(
             rows,
             np.searchsorted(estimator.classes_, targets),
@@ -205,7 +207,8 @@ class NeighborVotesDisplay:
         import matplotlib.pyplot as plt
         from matplotlib.colors import to_rgb
 
-        if ax is None:
+        own_figure = ax is None
+        if own_figure:
             _, ax = plt.subplots(figsize=(6, 5), layout="constrained")
         n_classes = len(self.classes)
         colours = [COLOURS[c % len(COLOURS)] for c in range(n_classes)]
@@ -223,7 +226,7 @@ class NeighborVotesDisplay:
             own = self.X[::step][self.y[::step] == c]
             ax.scatter(
                 own[:, 0], own[:, 1], s=18, color=colours[c], edgecolors="white", linewidths=0.5,
-                marker=_MARKERS[c // len(COLOURS) % len(_MARKERS)], label=str(name), zorder=3,
+                marker=_MARKERS[c // len(COLOURS) % len(_MARKERS)], label=shortened(name), zorder=3,
             )  # fmt: skip
         if self.query is not None and self.voters is not None:
             for row in self.voters:
@@ -243,9 +246,14 @@ class NeighborVotesDisplay:
         ax.set_title(title or "Regions of the vote", loc="left", pad=10, color=INK)
         ax.set_xlim(left, right)
         ax.set_ylim(bottom, top)
-        ax.set_xlabel(self.feature_names[0])
-        ax.set_ylabel(self.feature_names[1])
-        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+        ax.set_xlabel(
+            shortened(self.feature_names[0]), loc="left"
+        )  # a power of ten is on the right
+        ax.set_ylabel(shortened(self.feature_names[1]))
+        if own_figure and max(len(str(name)) for name in self.classes) > _LONG_NAME:
+            ax.figure.legend(loc="outside lower left", frameon=False)
+        else:
+            ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
         ax.spines[["top", "right"]].set_visible(False)
         self.ax_, self.figure_ = ax, ax.figure
         return self

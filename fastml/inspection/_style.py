@@ -21,6 +21,18 @@ def plain(value: float) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
+def shortened(name: object, most: int = 28) -> str:
+    """Return a name that leaves room for the picture: its middle is left out where it is long.
+
+    >>> shortened("petal length"), shortened("amount_of_money_spent_by_customers_last_year")
+    ('petal length', 'amount_of_mone…ers_last_year')
+    """
+    text = str(name)
+    if len(text) <= most:
+        return text
+    return f"{text[: most // 2]}…{text[len(text) - (most - most // 2 - 1) :]}"
+
+
 def plain_log_axis(axes: Any) -> None:
     """Have a logarithmic y axis say plain numbers: 1, 2, 5 where it spans few decades.
 
