@@ -7,6 +7,7 @@ import numpy as np
 from ...harness import checks
 from ...harness.case import FASTML, NUMPY, Case, Cost, Reference
 from ...harness.sizes import Size
+from ...harness.targets import Account
 from ...harness.workloads import layer
 from ...peers import fastml, reference, torch
 from ...peers import numpy as plain
@@ -61,3 +62,12 @@ def cases(size: Size) -> list[Case]:
         for dtype in (("float32", "float64") if n_in == 784 else ("float32",))
         for part in ("forward", "backward")
     ]
+
+
+ACCOUNTS = [
+    Account(
+        "dense backward", "",
+        "On one thread the look for NaN takes 3 %, the derivative nothing that shows; rows are read "
+        "where they lie, for both products. What else is missing is not accounted for.",
+    )
+]  # fmt: skip
