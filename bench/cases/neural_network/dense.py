@@ -67,7 +67,7 @@ def cases(size: Size) -> list[Case]:
 ACCOUNTS = [
     Account(
         "dense backward", "",
-        "On one thread the look for NaN takes 3 %, the derivative nothing that shows; rows are read "
-        "where they lie, for both products. What else is missing is not accounted for.",
+        "On one thread the look for NaN takes 3 %, the derivative nothing that shows; rows are "
+        "read where they lie, for both products. What else is missing is not accounted for.",
     )
 ]  # fmt: skip

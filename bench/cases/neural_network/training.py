@@ -177,10 +177,10 @@ def cases(size: Size) -> list[Case]:
 
 
 _STEPS = (
-    "Of the smallest networks two fifths of our time is the fit's door: validation, copies, history; "
-    "steps shorter than 10 µs run on one thread, because waiting for another takes longer. Of the "
-    "largest it is weight gradients, activations, transposed deltas and the derivative, in this "
-    "order, beside the products."
+    "Of the smallest networks two fifths of our time is the fit's door: validation, copies, "
+    "history; steps shorter than 10 µs run on one thread, because waiting for another takes longer. "
+    "Of the largest it is weight gradients, activations, transposed deltas and the derivative, in "
+    "this order, beside the products."
 )
 _SHARED = "Of two shared cores runs differ by more than what is missing."
 TARGETS = [
