@@ -178,7 +178,7 @@ def cases(size: Size) -> list[Case]:
 
 _STEPS = (
     "Of the smallest networks two fifths of our time is the fit's door: validation, copies, "
-    "history; steps shorter than 10 µs run on one thread, because waiting for another takes longer. "
+    "history; steps shorter than 10 µs run on one thread, as waiting for another takes longer. "
     "Of the largest it is weight gradients, activations, transposed deltas and the derivative, in "
     "this order, beside the products."
 )
