@@ -173,11 +173,9 @@ def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Me
     found: Callable[[Method], Method] = _fit_context(
         prefer_skip_nested_validation=prefer_skip_nested_validation
     )
-    if _theirs is not None:
-        return found
 
     def decorated(fit: Method) -> Method:
-        return _ending(found(fit))
+        return _ending(found(fit)) if _theirs is None else found(_ended(fit))
 
     return decorated
 
@@ -195,6 +193,25 @@ def _ending(fit: Method) -> Method:
                 context.teardown()
 
     return told  # type: ignore[return-value]
+
+
+def _ended(fit: Method) -> Method:
+    """Take away what scikit-learn notes of a fit without callbacks, before it looks for that.
+
+    It looks twice, and another thread's fit of the same estimator may end in between.
+    """
+
+    @functools.wraps(fit)
+    def noted(self: Any, *args: Any, **keywords: Any) -> Any:
+        try:
+            return fit(self, *args, **keywords)
+        finally:
+            notes = vars(self)
+            if not notes.get("_skl_callbacks_to_teardown"):
+                notes.pop("_callback_fit_ctx", None)
+                notes.pop("_skl_callbacks_to_teardown", None)
+
+    return noted  # type: ignore[return-value]
 
 
 _REFUSES_ZEROS = "allow_all_zero_weights" in inspect.signature(_check_sample_weight).parameters
@@ -239,7 +256,7 @@ def available_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]:
 
 def with_callbacks(fit: Method) -> Method:
     """Have the callbacks of a fit torn down when it ends, where they are scikit-learn's."""
-    decorated: Method = fit if _theirs is None else _theirs.with_callbacks(fit)
+    decorated: Method = fit if _theirs is None else _theirs.with_callbacks(_ended(fit))
     return decorated
 
 

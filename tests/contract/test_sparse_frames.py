@@ -10,8 +10,6 @@ import scipy.sparse
 
 import fastml
 
-pandas = pytest.importorskip("pandas")
-
 ESTIMATORS = [
     fastml.KMeans(3, random_state=0),
     fastml.MiniBatchKMeans(3, random_state=0),
@@ -37,6 +35,7 @@ def answer(model, X):
 
 @pytest.mark.parametrize("model", ESTIMATORS, ids=lambda model: type(model).__name__)
 def test_a_frame_of_sparse_columns_is_what_its_matrix_is(model):
+    pandas = pytest.importorskip("pandas")
     rng = np.random.default_rng(0)
     matrix = scipy.sparse.csr_array(rng.poisson(0.4, (60, 5)).astype(np.float64))
     y = np.arange(60) % 2

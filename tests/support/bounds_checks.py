@@ -20,6 +20,7 @@ from fastml.kernels.tile import (
     lanes,
     load,
     load_as,
+    load_expanded,
     load_first,
     load_narrow_rows,
     load_part,
@@ -146,6 +147,11 @@ def run_squared_differences(x, at):
 @compiled
 def run_load_where(x, at):
     load_where(x, at + lanes(x) - 2, 0, rows_below(x, 2, 1))
+
+
+@compiled
+def run_load_expanded(x, at):
+    load_expanded(x, at + lanes(x) - 2, rows_below(x, 2, 1), fill(x, 0.0, 1, 1))
 
 
 @compiled
