@@ -9,6 +9,7 @@ import numpy as np
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, check_finite
 from ..kernels.linear_model import predict as kernel
+from ..kernels.linear_model.rowwise import HEIGHT
 from ..kernels.machine.team import STATE_SIZE
 
 _NO_LABELS, _NO_OUTPUT = np.empty(0, np.int32), np.empty((0, 0))
@@ -33,7 +34,7 @@ def _run(
         if not whole[0]:
             check_finite(X, "X", name)
         return
-    rows = max(64, _WORK_PER_TICKET // (d * n_outputs + 16) // 32 * 32)
+    rows = max(2, _WORK_PER_TICKET // (d * n_outputs + 16) // HEIGHT) * HEIGHT
     finite = np.empty(-(-n // rows), np.bool_)
     run_team(
         kernel.predict, min(team_size(0.15 * n * (d + 16) * n_outputs), len(finite)),
