@@ -153,15 +153,18 @@ class DaskEngine:
             for number, share in enumerate(shares)
         ]
         tree: TreeSum[S] = TreeSum(fit.merge)
-        skipped, before = 0, self._sent_again + len(self._lost)
+        skipped, before, moved = 0, self._sent_again + len(self._lost), set[str]()
         try:
             for number, result in enumerate(self._results(futures, shares, order)):
                 nodes, not_read, worker = pickle.loads(result)
                 skipped += not_read
                 # Who did it, for a dead one perhaps, keeps what is known of the rows.
+                moved |= {shares[number].worker} - {"", worker}
                 shares[number] = shares[number]._replace(worker=worker)
                 for first, count, statistics in nodes:
                     tree.add(first, count, statistics)
+            if moved:  # the scheduler had it done anew before anybody looked
+                self._lost |= moved - self.workers().keys()
         finally:
             self._client.cancel(futures)
         if check is not None:
