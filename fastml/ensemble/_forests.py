@@ -22,6 +22,7 @@ from ..core.classes import name_classes
 from ..core.documentation import documented
 from ..core.estimator import fitted_at_once
 from ..core.parameters import ParametersMixin
+from ..core.scoring import ScoresClasses, ScoresNumbers
 from ..core.sklearn_compat import fit_context
 from ..core.threads import get_num_threads
 from ..core.validation import (
@@ -291,7 +292,7 @@ class ExactForest(ParametersMixin):
 
 
 @documented(PARAMETERS, raises=RAISES)
-class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifier):  # type: ignore[misc]
+class RandomForestClassifier(ScoresClasses, ExactForest, sklearn.ensemble.RandomForestClassifier):  # type: ignore[misc]
     """A random forest for classes: :class:`sklearn.ensemble.RandomForestClassifier` of exact trees.
 
     Parameters, attributes and methods are scikit-learn's.  The forest is the same for any number of
@@ -357,7 +358,7 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
 
 
 @documented(PARAMETERS, raises=RAISES)
-class RandomForestRegressor(ExactForest, sklearn.ensemble.RandomForestRegressor):  # type: ignore[misc]
+class RandomForestRegressor(ScoresNumbers, ExactForest, sklearn.ensemble.RandomForestRegressor):  # type: ignore[misc]
     """A random forest for numbers: :class:`sklearn.ensemble.RandomForestRegressor` of exact trees.
 
     Parameters, attributes and methods are scikit-learn's.  The forest is the same for any number of

@@ -12,6 +12,7 @@ from sklearn import linear_model
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.documentation import documented, filled
 from ..core.estimator import fitted_at_once
+from ..core.scoring import ScoresNumbers
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array
 from ..data import Blocks
@@ -25,7 +26,7 @@ from ._table import plan_of, solve_table
 
 
 @documented(LINEAR, attributes=ATTRIBUTES)
-class LinearRegression(PartialFit, PredictsTargets, linear_model.LinearRegression):  # type: ignore[misc]
+class LinearRegression(ScoresNumbers, PartialFit, PredictsTargets, linear_model.LinearRegression):  # type: ignore[misc]
     """Ordinary least squares, right in any units.
 
     scikit-learn's class with another ``fit``: dense float32 and float64 rows are read once, their

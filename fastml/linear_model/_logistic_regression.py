@@ -18,6 +18,7 @@ from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.documentation import documented, filled
 from ..core.estimator import as_of_now, fitted_at_once, samples_and_targets
 from ..core.parameters import ParametersMixin
+from ..core.scoring import ScoresClasses
 from ..core.sklearn_compat import check_sample_weight, fit_context
 from ..core.validation import Array, check_finite, contiguous
 from ..data import Blocks
@@ -39,7 +40,7 @@ _NO_L1 = (0, signature(linear_model.LogisticRegression).parameters["l1_ratio"].d
 
 
 @documented(LOGISTIC, attributes=ATTRIBUTES)
-class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # type: ignore[misc]
+class LogisticRegression(ScoresClasses, ParametersMixin, linear_model.LogisticRegression):  # type: ignore[misc]
     """Logistic regression, binary and multinomial, minimised to rounding in any units.
 
     scikit-learn's class with another ``fit`` for dense X, no penalty or the squared norm, and the

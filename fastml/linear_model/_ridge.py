@@ -11,6 +11,7 @@ from sklearn import linear_model
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.documentation import documented, filled
 from ..core.estimator import fitted_at_once
+from ..core.scoring import ScoresNumbers
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array
 from ..data import Blocks
@@ -26,7 +27,7 @@ _SOLVERS = ("auto", "cholesky", "svd")
 
 
 @documented(RIDGE, attributes=ATTRIBUTES)
-class Ridge(PartialFit, PredictsTargets, linear_model.Ridge):  # type: ignore[misc]
+class Ridge(ScoresNumbers, PartialFit, PredictsTargets, linear_model.Ridge):  # type: ignore[misc]
     """Least squares with a penalty on the squared norm of the coefficients.
 
     scikit-learn's class with another ``fit``: see :class:`fastml.LinearRegression`.  Its own code

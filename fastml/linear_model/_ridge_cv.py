@@ -17,6 +17,7 @@ from ..core.documentation import documented, filled
 from ..core.estimator import fitted_at_once
 from ..core.parameters import ParametersMixin
 from ..core.passes import Grid, TreeSum
+from ..core.scoring import ScoresNumbers
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array, check_finite, contiguous
 from ..data import Blocks, Part, Table
@@ -111,7 +112,7 @@ class LeftOutPass:
 
 
 @documented(RIDGE_CV, attributes=ATTRIBUTES)
-class RidgeCV(ParametersMixin, PredictsTargets, linear_model.RidgeCV):  # type: ignore[misc]
+class RidgeCV(ScoresNumbers, ParametersMixin, PredictsTargets, linear_model.RidgeCV):  # type: ignore[misc]
     """Ridge regression that chooses its penalty by leaving out rows, or folds of them.
 
     scikit-learn's class with another ``fit``: products of the rows are summed once, and serve every

@@ -14,6 +14,7 @@ from ..core.classes import number_classes
 from ..core.documentation import filled
 from ..core.estimator import as_of_now, fitted_at_once
 from ..core.parameters import ParametersMixin
+from ..core.scoring import ScoresClasses
 from ..core.sklearn_compat import fit_context
 from ..core.validation import Array
 from ..data import Table
@@ -25,7 +26,7 @@ _SUMS = ("class_count_", "feature_count_", "theta_", "var_", "class_prior_")
 _LOGARITHMS = ("class_log_prior_", "feature_log_prob_")
 
 
-class FitsInPieces(ParametersMixin):
+class FitsInPieces(ScoresClasses, ParametersMixin):
     """``fit`` and ``partial_fit``, over what an estimator does with some rows."""
 
     classes_: Array

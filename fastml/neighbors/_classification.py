@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from ..core.classes import name_classes
 from ..core.documentation import filled
 from ..core.estimator import as_of_now, check_fitted, fitted_at_once
+from ..core.scoring import ScoresClasses
 from ..core.validation import Array
 from ..execution import over_blocks
 from ._base import FastNeighbors, FastRadius
@@ -20,7 +21,7 @@ from ._metrics import Metric
 
 
 @documented
-class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier):  # type: ignore[misc]
+class KNeighborsClassifier(ScoresClasses, FastNeighbors, sklearn.neighbors.KNeighborsClassifier):  # type: ignore[misc]
     """Classify by the vote of the nearest rows.
 
     The neighbours are those of :class:`NearestNeighbors`: what float64 gives, the lower row first
@@ -113,7 +114,9 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
 
 
 @documented
-class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsClassifier):  # type: ignore[misc]
+class RadiusNeighborsClassifier(  # type: ignore[misc]
+    ScoresClasses, FastRadius, sklearn.neighbors.RadiusNeighborsClassifier
+):
     """Classify by the vote of all rows within a radius.
 
     A row is a neighbour if its distance, in float64, is at most the radius.  Votes are added in the

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from ..core.documentation import filled
 from ..core.estimator import as_of_now, check_fitted
+from ..core.scoring import ScoresNumbers
 from ..core.validation import Array
 from ..execution import over_blocks
 from ._base import FastNeighbors, FastRadius
@@ -18,7 +19,7 @@ from ._documentation import FIT, PREDICT, documented
 
 
 @documented
-class KNeighborsRegressor(FastNeighbors, sklearn.neighbors.KNeighborsRegressor):  # type: ignore[misc]
+class KNeighborsRegressor(ScoresNumbers, FastNeighbors, sklearn.neighbors.KNeighborsRegressor):  # type: ignore[misc]
     """Predict the mean of the targets of the nearest rows.
 
     The neighbours are those of :class:`NearestNeighbors`: what float64 gives, the lower row first
@@ -72,7 +73,9 @@ class KNeighborsRegressor(FastNeighbors, sklearn.neighbors.KNeighborsRegressor):
 
 
 @documented
-class RadiusNeighborsRegressor(FastRadius, sklearn.neighbors.RadiusNeighborsRegressor):  # type: ignore[misc]
+class RadiusNeighborsRegressor(  # type: ignore[misc]
+    ScoresNumbers, FastRadius, sklearn.neighbors.RadiusNeighborsRegressor
+):
     """Predict the mean of the targets of all rows within a radius.
 
     A row is a neighbour if its distance, in float64, is at most the radius.

@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from ..core.classes import name_classes
 from ..core.documentation import documented, filled
 from ..core.estimator import as_of_now, keep_parameters
+from ..core.scoring import ScoresClasses
 from ..core.sklearn_compat import available_if, fit_context
 from ..core.validation import Array
 from ..execution import over_blocks
@@ -33,7 +34,7 @@ from ._targets import Classes
 
 
 @documented(PARAMETERS, attributes=ATTRIBUTES, references=REFERENCES)
-class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
+class MLPClassifier(ScoresClasses, ClassifierMixin, BasePerceptron):  # type: ignore[misc]
     """Multi-layer perceptron for two classes, many classes or many labels.
 
     z = aW + b and a = activation(z) in every hidden layer; on top a sigmoid trained on the

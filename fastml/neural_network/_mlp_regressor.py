@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from ..core.documentation import documented, filled
 from ..core.estimator import keep_parameters
+from ..core.scoring import ScoresNumbers
 from ..core.sklearn_compat import available_if, fit_context
 from ..core.validation import Array
 from ..execution import over_blocks
@@ -29,7 +30,7 @@ from ._targets import Numbers
 
 
 @documented(PARAMETERS, attributes=ATTRIBUTES, references=REFERENCES)
-class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
+class MLPRegressor(ScoresNumbers, RegressorMixin, BasePerceptron):  # type: ignore[misc]
     """Multi-layer perceptron for one real output or several.
 
     z = aW + b and a = activation(z) in every hidden layer; on top the identity trained on the

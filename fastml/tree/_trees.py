@@ -7,6 +7,7 @@ from typing import Any
 import sklearn.tree
 
 from ..core.documentation import documented
+from ..core.scoring import ScoresClasses, ScoresNumbers
 from ..core.validation import Array
 from ..execution import over_blocks
 from ._documentation import ATTRIBUTES, PARAMETERS, PROMISES, RAISES
@@ -14,7 +15,7 @@ from ._estimator import ExactTree
 
 
 @documented(PARAMETERS, promises=PROMISES, attributes=ATTRIBUTES, raises=RAISES)
-class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  # type: ignore[misc]
+class DecisionTreeClassifier(ScoresClasses, ExactTree, sklearn.tree.DecisionTreeClassifier):  # type: ignore[misc]
     """A decision tree for classes: :class:`sklearn.tree.DecisionTreeClassifier`, exact and fast.
 
     {promises}
@@ -59,7 +60,7 @@ class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  #
 
 
 @documented(PARAMETERS, promises=PROMISES, attributes=ATTRIBUTES, raises=RAISES)
-class DecisionTreeRegressor(ExactTree, sklearn.tree.DecisionTreeRegressor):  # type: ignore[misc]
+class DecisionTreeRegressor(ScoresNumbers, ExactTree, sklearn.tree.DecisionTreeRegressor):  # type: ignore[misc]
     """A decision tree for numbers: :class:`sklearn.tree.DecisionTreeRegressor`, exact and fast.
 
     {promises}
