@@ -46,11 +46,13 @@ class Curvature(NamedTuple):
     H : ndarray (n_outputs * used, n_outputs * used), or (used, used)
     by_class : ndarray (n_outputs, n_outputs) of trace 1, or None
     inside : Inside or None, what is known better
+    scale : float, by which H is to be multiplied
     """
 
     H: Array
     by_class: Array | None = None
     inside: Inside | None = None
+    scale: float = 1.0
 
 
 def _factor(A: Array, ridge: float = 1e-15) -> Factor:
@@ -92,7 +94,17 @@ def _correction(inside: Inside, shares: Array, penalty: Array) -> Callable[[Arra
     return corrected
 
 
-def divide_by(curvature: Curvature, penalty: Array, share: float = 1.0) -> Callable[[Array], Array]:
+def factor_of(curvature: Curvature, penalty: Array, share: float = 1.0) -> Factor:
+    """Return the factor of H, for so large a share of the rows, plus the penalty of each class."""
+    H, S = curvature.H * (curvature.scale / share), curvature.by_class
+    penalties = np.tile(penalty, len(H) // len(penalty))
+    H.flat[:: len(H) + 1] += penalties if S is None else penalties * (len(S) - 1 or 1)
+    return _factor(H)
+
+
+def divide_by(
+    curvature: Curvature, penalty: Array, share: float = 1.0, factor: Factor | None = None
+) -> Callable[[Array], Array]:
     """Return the function that divides gradients by a curvature plus the penalty.
 
     Parameters
@@ -100,28 +112,29 @@ def divide_by(curvature: Curvature, penalty: Array, share: float = 1.0) -> Calla
     penalty : ndarray (used,), of one class
     share : float
         The curvature is that of so large a share of the rows.
+    factor : Factor, default=None
+        That of H and the penalty where its scale is 1, or nearly.
     """
-    used = len(penalty)
-    H, S, inside = curvature.H / share, curvature.by_class, curvature.inside
-    penalties = np.tile(penalty, len(H) // used)
-    corrected = None
+    used, scale = len(penalty), curvature.scale
+    S, inside = curvature.by_class, curvature.inside
+    if factor is None:
+        factor, scale = factor_of(curvature, penalty, share), 1.0
+    known, corrected = factor, None
     if S is not None:
-        penalties *= len(S) - 1 or 1
         # Classes that are decided leave eigenvalues that rounding makes negative.
         shares = S + _LEAST_SHARE * np.eye(len(S)) + _flat(len(S))
-        mixed = np.linalg.inv(shares)
+        mixed = np.linalg.inv(shares) / scale
         if inside is not None:
             inside = Inside(inside.directions, inside.products / share, inside.H / share)
             corrected = _correction(inside, shares, penalty)
-    factor = _factor(H + np.diag(penalties))
 
     def divide(gradient: Array) -> Array:
         step = np.zeros_like(gradient)
         right = np.ascontiguousarray(gradient[:, :used])
         if S is None:
-            step[:, :used] = factor.solve(right.reshape(1, -1)).reshape(right.shape)
+            step[:, :used] = known.solve(right.reshape(1, -1)).reshape(right.shape)
             return step
-        step[:, :used] = factor.solve(np.einsum("ab,bi->ai", mixed, right))
+        step[:, :used] = known.solve(np.einsum("ab,bi->ai", mixed, right))
         if corrected is not None:
             step[:, :used] += corrected(right)
         return step

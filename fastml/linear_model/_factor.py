@@ -26,13 +26,14 @@ class Factor:
     def __init__(self, A: Array, ridge: float = 0.0) -> None:
         self._size = n = len(A)
         self._pitch = columns_of(n)
-        self._scale = scales_of(A)
-        self._U = np.eye(self._pitch)
-        scaled = A / self._scale / self._scale[:, None]
-        self._norm = float(np.abs(scaled).sum(axis=0).max(initial=0.0))
-        scaled.flat[:: n + 1] += ridge * n
-        self._U[:n, :n] = scaled
-        self.definite = bool(cholesky.factorize(self._U.reshape(-1), n))
+        self._scale, self._A = scales_of(A), A
+        self._U = U = np.zeros((self._pitch, self._pitch))
+        inside = U[:n, :n]
+        np.divide(A, self._scale, out=inside)
+        inside /= self._scale[:, None]
+        U.flat[: n * (self._pitch + 1) : self._pitch + 1] += ridge * n
+        U.flat[n * (self._pitch + 1) :: self._pitch + 1] = 1.0
+        self.definite = bool(cholesky.factorize(U.reshape(-1), n))
 
     def _solve_scaled(self, B: Array) -> Array:
         X = np.zeros((len(B), self._pitch))
@@ -43,6 +44,10 @@ class Factor:
     def solve(self, B: Array) -> Array:
         """Return, for every row b of B, the x with A x = b."""
         return self._solve_scaled(B / self._scale) / self._scale
+
+    def least(self) -> float:
+        """Return the least square of a pivot, in A's units."""
+        return float(((np.diag(self._U)[: self._size] * self._scale) ** 2).min(initial=np.inf))
 
     def upper(self) -> Array:
         """Return U with U'U = A."""
@@ -58,10 +63,11 @@ class Factor:
         n = self._size
         if n == 0:
             return 1.0
+        size = float(np.abs(self._A / self._scale / self._scale[:, None]).sum(axis=0).max())
         pivots = np.diag(self._U)[:n]
         alternating = np.linspace(1, 2, n) * np.where(np.arange(n) % 2, -1, 1)
         norm = float(np.abs(self._solve_scaled(alternating[None])).sum()) * 2 / (3 * n)
-        norm = max(norm, float((pivots.max() / pivots.min()) ** 2) / self._norm)
+        norm = max(norm, float((pivots.max() / pivots.min()) ** 2) / size)
         x = np.full((1, n), 1.0 / n)
         for _ in range(5):
             y = self._solve_scaled(x)
@@ -72,7 +78,7 @@ class Factor:
                 break
             x = np.zeros((1, n))
             x[0, most] = 1.0
-        return 1.0 / (norm * self._norm)
+        return 1.0 / (norm * size)
 
 
 def scales_of(products: Array) -> Array:

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..core.validation import Array
+from ..kernels.linear_model import pairs as kernel
+from ..kernels.ops.strips import columns_of
 from ._curvature import Curvature
 from ._moments import in_range
 from ._objective import Problem, Rows
@@ -25,6 +27,9 @@ from ._objective import Problem, Rows
 _RELATIVE_GAP, _SINGLE_GAP = 1e-18, 5e-16
 #: Newton's method up to so many coefficients, of two classes and of many.
 _MOST_NEWTON = (400, 1000)
+#: From the first step on where there are no more than so many columns: the products of more take
+#: longer than several gradients.
+_MOST_DIRECT = 48
 #: While a step promises more than this of the objective, products in float32 say where to go; they
 #: find the objective to so much.  After so many steps their rounding may be what is in the way.
 _ROUGH_GAP, _ROUGH_SLACK, _ROUGH_STEPS = 1e-10, 1e-6, 40
@@ -42,6 +47,8 @@ _MOST_SAMPLED = 1 << 20
 #: From where on the curvature that steps started with is renewed, and again three times as late:
 #: up to a step along the coefficients only, then the products of features too.
 _RENEWAL, _WHOLE_RENEWAL = 2, 16
+#: A penalty of no more than this of the least pivot of the products is weak.
+_WEAK = 1e-2
 
 
 Divide = Callable[[Array], Array]
@@ -131,41 +138,42 @@ def quasi_newton(
     divide: Divide,
     max_iter: int,
     gap: float = _RELATIVE_GAP,
-    renewed: Callable[[Array, int], Divide] | None = None,
+    renewed: Callable[[Array, int, Array], Divide | None] | None = None,
+    along: bool = False,
 ) -> Search:
     """Take the steps of L-BFGS (Nocedal and Wright, "Numerical Optimization", algorithm 7.4).
 
-    ``divide`` is the first guess of the inverse curvature, ``renewed`` makes later ones.  It ends
+    ``divide`` is the first guess of the inverse curvature, ``renewed`` makes later ones, of two
+    classes with what margins say of it (``along``), if it has a better one.  It ends
     when the decrease that the next step would still bring is negligible: with steps that
     shrink tenfold and more, that of the step after the one in hand, which then is the last.
     Far from the minimum float32 says well enough where to go, see ``Problem.rough``.
     """
     rough = problem.rough
-    value, gradient, _ = problem.evaluate(W, single=rough)
-    pairs: list[tuple[Array, Array, float]] = []
-    before, renewal = np.inf, _RENEWAL
+    value, gradient, known = problem.evaluate(W, single=rough, along=along)
+    pairs, before = _Pairs(W.shape), np.inf
     for n_iter in range(max_iter):
-        if renewed is not None and n_iter == renewal:
-            divide, renewal = renewed(W, n_iter), 3 * renewal
-        q = _divided(gradient, divide, pairs)
+        if renewed is not None:
+            divide = renewed(W, n_iter, known) or divide
+        q = pairs.divided(gradient, divide)
         decrease = float((q * gradient).sum())
         if rough and gap < _ROUGH_GAP and not decrease > 2 * gap * problem.size(value):
             rough = False  # too near the minimum, or numbers that float32 does not hold
-            value, gradient, _ = problem.evaluate(W)
+            value, gradient, known = problem.evaluate(W, along=along)
             continue
         if not decrease >= 0.0:  # no descent: rounding has spoilt the guess, or the pairs
             if not np.isfinite(gradient).all():
                 raise FloatingPointError("no gradient")
-            if not pairs:
+            if not pairs.count:
                 return Search(W, value, n_iter, False, gradient=gradient)
-            pairs = []
+            pairs.count = 0
             continue
         if decrease <= 2 * gap * problem.size(value):
             return Search(W, value, n_iter, True)
         ratio, before = decrease / before, decrease
         precise = not rough or gap >= _ROUGH_GAP
         negligible = 2 * gap * problem.size(value)
-        if pairs and precise and ratio < 0.1 and decrease * ratio <= negligible:
+        if pairs.count and precise and ratio < 0.1 and decrease * ratio <= negligible:
             return Search(W - q, value, n_iter + 1, True)
         size, slack = 1.0, _ROUGH_SLACK if rough else 1e-14
         # Roughly as long as the next point is not the last but one.
@@ -173,7 +181,7 @@ def quasi_newton(
         rough = rough and (not 0 < ratio < 0.1 or decrease * ratio**2 > negligible)
         while True:
             tried = W - size * q
-            found = problem.evaluate(tried, single=rough)
+            found = problem.evaluate(tried, single=rough, along=along)
             slope = -float((q * found[1]).sum())
             if _falls(value, found[0], size * decrease, slack, slope / decrease):
                 break
@@ -181,30 +189,54 @@ def quasi_newton(
             if size < 1e-10:
                 break
         if size < 1e-10:
-            if not pairs:
+            if not pairs.count:
                 return Search(W, value, n_iter, decrease <= 1e-12 * value)
-            pairs = []  # they led astray: begin again from the preconditioner
+            pairs.count = 0  # they led astray: begin again from the preconditioner
             continue
-        s, y = tried - W, found[1] - gradient
-        product = float((s * y).sum())
-        if product > 0:
-            pairs = [*pairs[-_MEMORY + 1 :], (s, y, 1 / product)]
-        W, (value, gradient, _) = tried, found
+        pairs.add(tried - W, found[1] - gradient)
+        W, (value, gradient, known) = tried, found
         if value < 1e-13:
             return Search(W, value, n_iter + 1, False)
     return Search(W, value, max_iter, False, gradient=gradient)
 
 
-def _divided(gradient: Array, divide: Divide, pairs: list[tuple[Array, Array, float]]) -> Array:
-    """Return the gradient divided by the curvature that pairs of steps have shown."""
-    q, factors = gradient.copy(), []
-    for s, y, rho in reversed(pairs):
-        factors.append(rho * float((s * q).sum()))
-        q -= factors[-1] * y
-    q = divide(q)
-    for (s, y, rho), factor in zip(pairs, reversed(factors), strict=True):
-        q += s * (factor - rho * float((y * q).sum()))
-    return q
+class _Pairs:
+    """The last pairs of a step and of what it changed of the gradient.
+
+    Parameters
+    ----------
+    shape : (n_outputs, n_features + 1), of coefficients
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._shape, self._size = shape, shape[0] * shape[1]
+        pitch = columns_of(self._size)
+        made = np.zeros((2, _MEMORY, pitch))
+        self._pairs = kernel.Pairs(made[0], made[1], np.empty(_MEMORY), np.empty(_MEMORY + 1))
+        self._q = np.zeros(pitch)
+        #: How many there are, and the place of the next.
+        self.count = self._next = 0
+
+    def add(self, step: Array, change: Array) -> None:
+        """Remember a pair, if the curvature along it is positive."""
+        product = float((step * change).sum())
+        if product > 0:
+            place = self._next
+            self._pairs.steps[place, : self._size] = step.reshape(-1)
+            self._pairs.changes[place, : self._size] = change.reshape(-1)
+            self._pairs.reciprocals[place] = 1 / product
+            self._next, self.count = (place + 1) % _MEMORY, min(self.count + 1, _MEMORY)
+
+    def divided(self, gradient: Array, divide: Divide) -> Array:
+        """Return the gradient divided by the curvature that the pairs have shown."""
+        if not self.count:
+            return divide(gradient)
+        first, q = (self._next - self.count) % _MEMORY, self._q
+        q[: self._size] = gradient.reshape(-1)
+        kernel.before_guess(self._pairs, first, self.count, q)
+        q[: self._size] = divide(q[: self._size].reshape(self._shape)).reshape(-1)
+        kernel.after_guess(self._pairs, first, self.count, q)
+        return q[: self._size].reshape(self._shape).copy()
 
 
 def _few(problem: Problem) -> bool:
@@ -266,6 +298,31 @@ def _from_sample(problem: Problem, max_iter: int) -> tuple[Array, Divide] | None
     return found.W, problem.divide_by(curvature, sample.weight / problem.weight)
 
 
+def _from_products(problem: Problem, W: Array, max_iter: int, gap: float) -> Search:
+    """Search the minimum from W on, with the curvature at zero, renewed as margins grow."""
+    step = _step(problem, _ROWS_FOR_PRODUCTS * problem.used)
+    part = problem.sampled(step) if step > 1 else problem
+    share, at_zero = part.weight / problem.weight, part.products_curvature()
+    factor = problem.factor(at_zero, share)
+    two = problem.n_outputs == 1
+    # Scaled with the products: a penalty that is nothing beside them may be, too.
+    weak = two and problem.alpha <= _WEAK * factor.least()
+    last = 0
+
+    def renewed(W: Array, n_iter: int, along: Array) -> Divide | None:
+        nonlocal last
+        if n_iter < _RENEWAL or n_iter == last or n_iter < 3 * last:
+            return None
+        last = n_iter
+        if weak and n_iter < _WHOLE_RENEWAL:
+            return problem.divide_by(problem.scaled(W, at_zero, along, share), share, factor)
+        known = at_zero if n_iter < _WHOLE_RENEWAL else None
+        return problem.divide_by(part.products_curvature(W, known), share)
+
+    divide = problem.divide_by(at_zero, share, factor)
+    return quasi_newton(problem, W, divide, max_iter, gap, renewed, two)
+
+
 def minimum(problem: Problem, W: Array | None, max_iter: int) -> Search:
     """Return the minimum, from W if given."""
     few = _few(problem)
@@ -276,21 +333,11 @@ def minimum(problem: Problem, W: Array | None, max_iter: int) -> Search:
     if prepared is not None:
         most = min(max_iter, _QUASI_NEWTON_STEPS // 2) if few else max_iter
         found = quasi_newton(problem, *prepared, most, gap)
-    elif few and problem.n_outputs == 1:
+    elif few and problem.n_outputs == 1 and problem.used <= _MOST_DIRECT:
         return newton(problem, W, max_iter)
     else:
-        step = _step(problem, _ROWS_FOR_PRODUCTS * problem.used)
-        part = problem.sampled(step) if step > 1 else problem
-
-        share, at_zero = part.weight / problem.weight, part.products_curvature()
-
-        def renewed(W: Array, n_iter: int) -> Divide:
-            known = at_zero if n_iter < _WHOLE_RENEWAL else None
-            return problem.divide_by(part.products_curvature(W, known), share)
-
         most = min(max_iter, _QUASI_NEWTON_STEPS) if few else max_iter
-        divide = problem.divide_by(at_zero, share)
-        found = quasi_newton(problem, W, divide, most, gap, renewed)
+        found = _from_products(problem, W, most, gap)
     if found.converged or not few or found.n_iter >= max_iter or found.value < 1e-13:
         return found
     more = newton(problem, found.W, max_iter - found.n_iter)

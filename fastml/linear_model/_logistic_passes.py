@@ -68,16 +68,21 @@ class Point(NamedTuple):
 
 
 class Slope(NamedTuple):
-    """Sums of some rows: loss, gradient (n_outputs, width), second derivative or nothing."""
+    """Sums of some rows: loss, gradient (n_outputs, width), second derivative or nothing.
+
+    along : ndarray (3,), see :class:`..kernels.linear_model.logistic.Work`, or nothing
+    """
 
     value: float
     gradient: Array
     curvature: Array
+    along: Array
 
 
 def pass_over(
-    rows: Rows, target: Array, weights: Array, W: Array, link: int, curvature: bool = False
-) -> Slope:
+    rows: Rows, target: Array, weights: Array, W: Array, link: int, curvature: bool = False,
+    along: bool = False,
+) -> Slope:  # fmt: skip
     """Return loss, gradient (n_outputs, width) and second derivative (width, width) or nothing.
 
     Parameters
@@ -92,12 +97,12 @@ def pass_over(
     n_samples, n_columns = len(rows.X), rows.shift.size
     kind = rows.shift.dtype
     packed = margins.weights_as_packed(W, n_columns, kind)
-    work = kernel.Work.of(link, K, curvature, n_columns, kind)
-    size = 1 + K * n_columns + curvature * gram.squares(n_columns, kind)
+    work = kernel.Work.of(link, K, curvature, along, n_columns, kind)
+    until = 1 + K * n_columns + curvature * gram.squares(n_columns, kind)
+    size = until + along * kernel.ALONG
     nanoseconds = n_samples * (n_columns * (K + 2 + curvature * n_columns / 2) / 8 + 10 * K)
 
-    def run(tickets: Tickets, partials: Array) -> None:
-        members = min(team_size(nanoseconds), tickets.last - tickets.first)
+    def run(tickets: Tickets, members: int, partials: Array) -> None:
         run_team(
             kernel.loss_gradient, members,
             rows, target, weights, packed, work, tickets, new_state(), partials,
@@ -105,10 +110,10 @@ def pass_over(
 
     total = run_tickets(run, -(-n_samples // BLOCK_ROWS), size, nanoseconds)
     gradient = total[1 : 1 + K * n_columns].reshape(K, n_columns)[:, :width]
-    H = total[1 + K * n_columns :]
+    H = total[1 + K * n_columns : until]
     if curvature:
         H = np.array(gram.symmetric(H, n_columns, kind)[:width, :width])
-    return Slope(float(total[0]), np.array(gradient), H)
+    return Slope(float(total[0]), np.array(gradient), H, np.array(total[until:]))
 
 
 class Adding:
@@ -125,6 +130,16 @@ class Adding:
         return statistics
 
 
+def _rows_of(part: Part, shift: Array, kind: Any) -> Rows:
+    """Return the rows of a piece as kernels take them, those that stay in memory checked once."""
+    kept = part.state.get("kept", {})
+    held = kept.get(kind)
+    if held is None or held[0] is not shift:
+        held = kept[kind] = shift, Rows.of(contiguous(part.X), None, None, shift, kind)
+    rows: Rows = held[1]
+    return rows
+
+
 class LossPass(Adding):
     """Sums losses, their gradients and, of two classes, second derivatives.
 
@@ -134,18 +149,21 @@ class LossPass(Adding):
         Whether second derivatives are wanted.
     single : bool
         Whether float32 rows are multiplied in float32, which finds some six digits.
+    along : bool
+        Whether what margins of two classes say of the second derivative is wanted.
     """
 
-    def __init__(self, curvature: bool, single: bool = False) -> None:
-        self._curvature, self._single = curvature, single
+    def __init__(self, curvature: bool, single: bool = False, along: bool = False) -> None:
+        self._curvature, self._single, self._along = curvature, single, along
 
     def statistics(self, part: Part, model: Point) -> Slope:
         """Return the sums of a piece."""
         link = kernel.TWO_CLASSES if len(model.W) == 1 else kernel.MANY_CLASSES
-        X = contiguous(part.X)
-        kind = np.float32 if self._single and X.dtype == np.float32 else np.float64
-        rows = Rows.of(X, None, None, model.shift, kind)
-        return pass_over(rows, part.y, part.weights, model.W, link, self._curvature)
+        kind = np.float32 if self._single and part.X.dtype == np.float32 else np.float64
+        rows = _rows_of(part, model.shift, kind)
+        return pass_over(
+            rows, part.y, part.weights, model.W, link, self._curvature, self._along
+        )  # fmt: skip
 
 
 def weighted_products(
@@ -223,6 +241,20 @@ class Along(NamedTuple):
     S: Array
     products: Array | None
     H: Array | None
+
+
+def along_margins(sums: Array, intercept: float) -> Array:
+    """Return the second derivative (2, 2) of two classes along the coefficients and the intercept.
+
+    Parameters
+    ----------
+    sums : ndarray (3,), of weight times s, s z and s z^2, see the kernel
+    intercept : float, which margins hold
+    """
+    slope, once, twice = (float(number) for number in sums)
+    square = twice - 2 * intercept * once + intercept**2 * slope
+    rest = once - intercept * slope
+    return np.array([[max(square, 0.0), rest], [rest, slope]])
 
 
 class AlongPass(_SecondDerivatives):
@@ -366,7 +398,7 @@ class Samples:
 
     def __init__(self, X: Array, target: Array, weights: Array) -> None:
         n_blocks = -(-len(X) // BLOCK_ROWS)
-        self._whole = Part(0, n_blocks, 0, len(X), X, target, weights, {})
+        self._whole = Part(0, n_blocks, 0, len(X), X, target, weights, {"kept": {}})
         self.shape, self.dtype = X.shape, X.dtype
         self.weight = weight_of(weights) if weights.size else float(len(X))
 

@@ -59,14 +59,14 @@ def first_shift(X: Array, Y: Array, weights: Array | None) -> Array:
 
 
 def run_tickets(
-    run: Callable[[Tickets, Array], None], n_blocks: int, size: int, nanoseconds: float
+    run: Callable[[Tickets, int, Array], None], n_blocks: int, size: int, nanoseconds: float
 ) -> Array:
     """Have tickets of blocks summed, some at a time; return the sums over the fixed tree.
 
     Parameters
     ----------
     run : callable
-        Takes tickets and the partial sums to write.
+        Takes tickets, how many members they deserve, and the partial sums to write.
     size : int, float64 numbers of one partial sum
     nanoseconds : float, all tickets on one thread
     """
@@ -80,7 +80,8 @@ def run_tickets(
     step = max(2 * members, int(n_tickets * _CALL_NANOSECONDS / (1 + nanoseconds)))
     step += -step % members  # or some would wait for others at the end of every call
     for first in range(0, n_tickets, step):
-        run(Tickets.of(blocks, first, min(first + step, n_tickets)), partials)
+        last = min(first + step, n_tickets)
+        run(Tickets.of(blocks, first, last), min(members, last - first), partials)
     width = 1
     while width < n_tickets:
         right = partials[width :: 2 * width]
@@ -98,8 +99,7 @@ def raw_products(X: Array, Y: Array, roots: Array | None, shift: Array, panel_ty
     n_blocks = -(-len(X) // kernel.BLOCK_ROWS)
     nanoseconds = len(X) * n_columns * (n_columns + 16) / (90 if panel_type == np.float32 else 70)
 
-    def run(tickets: Tickets, partials: Array) -> None:
-        members = min(team_size(nanoseconds), tickets.last - tickets.first)
+    def run(tickets: Tickets, members: int, partials: Array) -> None:
         run_team(kernel.gram, members, rows, like, height, tickets, new_state(), partials)
 
     total = run_tickets(run, n_blocks, kernel.squares(n_columns, panel_type), nanoseconds)

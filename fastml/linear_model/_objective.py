@@ -9,7 +9,8 @@ import numpy as np
 
 from ..core.passes import Pass
 from ..core.validation import Array
-from ._curvature import Curvature, Inside, divide_by
+from ._curvature import Curvature, Inside, divide_by, factor_of
+from ._factor import Factor
 from ._logistic_passes import (
     Along,
     AlongPass,
@@ -18,6 +19,7 @@ from ._logistic_passes import (
     ProductsPass,
     Slope,
     SoftmaxPass,
+    along_margins,
     slope_at_zero,
 )
 from ._moments import first_shift
@@ -105,13 +107,14 @@ class Problem:
         return Problem(rows, self.n_outputs, alpha, self.intercept, self.shift)
 
     def evaluate(
-        self, W: Array, curvature: bool = False, single: bool = False
+        self, W: Array, curvature: bool = False, single: bool = False, along: bool = False
     ) -> tuple[float, Array, Array]:
         """Return objective, gradient and, of two classes, the loss' second derivative.
 
-        With ``single``, objective and gradient only to what products in float32 leave.
+        With ``single``, objective and gradient only to what products in float32 leave.  With
+        ``along`` the last is what :meth:`scaled` takes.
         """
-        found: Slope = self.rows.total(LossPass(curvature, single), Point(W, self.shift))
+        found: Slope = self.rows.total(LossPass(curvature, single, along), Point(W, self.shift))
         gradient = found.gradient
         if single and self.n_outputs > 1:
             # Those of a softmax sum to zero over the classes.  What rounding adds would move all
@@ -120,7 +123,7 @@ class Problem:
         gradient = gradient + self.penalty * W
         gradient[:, self.used :] = 0
         value = found.value + 0.5 * float((self.penalty * W * W).sum())
-        return value, gradient, found.curvature
+        return value, gradient, found.along if along else found.curvature
 
     def products_curvature(
         self, W: Array | None = None, at_zero: Curvature | None = None
@@ -152,6 +155,21 @@ class Problem:
             inside = Inside(point.directions(used), scale * along.products, along.H)
         return Curvature(G, along.S / slope, inside)
 
+    def scaled(self, W: Array, at_zero: Curvature, along: Array, share: float) -> Curvature:
+        """Return what :meth:`products_curvature` does of two classes, from what margins say.
+
+        Its products are those at zero, of so large a share of the rows, not yet scaled.
+
+        Parameters
+        ----------
+        along : ndarray (3,), see :meth:`evaluate`
+        """
+        scale = float(along[0]) / (slope_at_zero(1) * self.weight)
+        V = Point(W, self.shift).directions(self.used)
+        products = scale * np.einsum("jk,lk->jl", np.einsum("ji,ik->jk", V, at_zero.H), V)
+        H = share * along_margins(along, float(W[0, -1]))[: len(V), : len(V)]
+        return Curvature(at_zero.H, np.ones((1, 1)), Inside(V, products, H[None, :, None]), scale)
+
     def softmax_curvature(self, W: Array) -> Curvature:
         """Return the second derivative of many classes, by pairs of classes."""
         K, used = len(W), self.used
@@ -166,12 +184,20 @@ class Problem:
         H = self.evaluate(W, True)[2]
         return Curvature(H[: self.used, : self.used])
 
-    def divide_by(self, curvature: Curvature, share: float = 1.0) -> Callable[[Array], Array]:
+    def divide_by(
+        self, curvature: Curvature, share: float = 1.0, factor: Factor | None = None
+    ) -> Callable[[Array], Array]:
         """Return the function that divides gradients by a curvature plus the penalty.
 
         Parameters
         ----------
         share : float
             The curvature is that of so large a share of the rows.
+        factor : Factor, default=None
+            That of the products and the penalty.
         """
-        return divide_by(curvature, self.penalty[: self.used], share)
+        return divide_by(curvature, self.penalty[: self.used], share, factor)
+
+    def factor(self, curvature: Curvature, share: float = 1.0) -> Factor:
+        """Return the factor of products and penalty: see :meth:`divide_by`."""
+        return factor_of(curvature, self.penalty[: self.used], share)

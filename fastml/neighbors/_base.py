@@ -14,7 +14,7 @@ from ..core.estimator import as_of_now, check_fitted, fitted_at_once, take_plain
 from ..core.parameters import ParametersMixin
 from ..core.validation import Array, check_finite, check_sparse, is_sparse
 from ..execution import over_blocks
-from ._metrics import MANHATTAN, Metric, prepare, tree_pays
+from ._metrics import MANHATTAN, Metric, prepare, rows_to_read, tree_pays
 from ._votes import ALL_ONES, Voters, weigh
 
 #: Metrics that are computed here, and whether scikit-learn's k-d trees know them.
@@ -82,8 +82,8 @@ class FastSearch(ParametersMixin):
             if rows.dtype not in (np.float32, np.float64):
                 rows = rows.astype(np.float64)
             search = prepare(rows, twin.effective_metric_, self.algorithm)
-            search.freeze()
-            twin._fit_X, twin._search, twin.computed_by_ = search.X, search, "fastml"
+            twin._fit_X, twin._search = rows_to_read(search), search
+            twin.computed_by_ = "fastml"
         return self
 
     def _search_for(self, X: Any) -> Metric | None:

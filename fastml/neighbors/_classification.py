@@ -114,8 +114,10 @@ class KNeighborsClassifier(ScoresClasses, FastNeighbors, sklearn.neighbors.KNeig
 
 
 @documented
-class RadiusNeighborsClassifier(  # type: ignore[misc]
-    ScoresClasses, FastRadius, sklearn.neighbors.RadiusNeighborsClassifier
+class RadiusNeighborsClassifier(
+    ScoresClasses,
+    FastRadius,
+    sklearn.neighbors.RadiusNeighborsClassifier,  # type: ignore[misc]
 ):
     """Classify by the vote of all rows within a radius.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -82,10 +82,6 @@ class Minkowski(NamedTuple):
         """The rows as they are."""
         return self.rows.X
 
-    def freeze(self) -> None:
-        """Let nobody write to the arrays any more."""
-        _freeze(self.rows)
-
     def nearest(self, queries: Array, n_neighbors: int) -> tuple[Array, Array]:
         """Return the distances and the numbers of the nearest rows, see :func:`_nearest`."""
         squares, indices = _nearest(self.rows, queries, n_neighbors)
@@ -101,7 +97,7 @@ class Cosine(NamedTuple):
 
     A vector of zeros has no direction: it is at distance 1 from everything.
 
-    X : the rows as they are; not writable
+    X : the rows as they are
     rows : Base or Tree of the unit vectors of all rows but those of zeros; None where there is none
     others, zeros : (n,) int64, the numbers of these rows, and of the rows of zeros
     """
@@ -110,13 +106,6 @@ class Cosine(NamedTuple):
     rows: Base | Tree | None
     others: Array
     zeros: Array
-
-    def freeze(self) -> None:
-        """Let nobody write to the arrays any more."""
-        for array in (self.X, self.others, self.zeros):
-            array.flags.writeable = False
-        if self.rows is not None:
-            _freeze(self.rows)
 
     def nearest(self, queries: Array, n_neighbors: int) -> tuple[Array, Array]:
         """Return the distances and the numbers of the nearest rows, see :func:`_nearest`."""
@@ -182,12 +171,14 @@ class Cosine(NamedTuple):
 Metric = Minkowski | Cosine
 
 
-def _freeze(arrays: tuple[Any, ...]) -> None:
-    for array in arrays:
-        if isinstance(array, tuple):
-            _freeze(array)
-        elif isinstance(array, np.ndarray):
-            array.flags.writeable = False
+def rows_to_read(search: Metric) -> Array:
+    """Return the rows of a search as others may have them: nobody writes to what it looks among.
+
+    Its own arrays stay as kernels take them, which no call need ask for again.
+    """
+    rows = search.X.view()
+    rows.flags.writeable = False
+    return rows
 
 
 def _nearest(rows: Base | Tree, queries: Array, n_neighbors: int) -> tuple[Array, Array]:

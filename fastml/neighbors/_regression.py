@@ -73,8 +73,10 @@ class KNeighborsRegressor(ScoresNumbers, FastNeighbors, sklearn.neighbors.KNeigh
 
 
 @documented
-class RadiusNeighborsRegressor(  # type: ignore[misc]
-    ScoresNumbers, FastRadius, sklearn.neighbors.RadiusNeighborsRegressor
+class RadiusNeighborsRegressor(
+    ScoresNumbers,
+    FastRadius,
+    sklearn.neighbors.RadiusNeighborsRegressor,  # type: ignore[misc]
 ):
     """Predict the mean of the targets of all rows within a radius.
 

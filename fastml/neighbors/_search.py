@@ -37,7 +37,7 @@ _WRITTEN_AT_ONCE = 1 << 20
 class Base(NamedTuple):
     """Rows neighbours are looked for among: their own copy, and the same packed.
 
-    X : (n_samples, n_features), C-contiguous, finite; not writable
+    X : (n_samples, n_features), C-contiguous, finite
     shift, packed, half_norms : see ``kernels.neighbors.base.pack_base``; the last two may be
         float32 for float64 rows: candidates are then found in float32
     largest : float, the largest |x|^2 of the moved rows

@@ -23,7 +23,7 @@ _FEW_QUERIES = 8
 class Tree(NamedTuple):
     """Rows neighbours are looked for among: their own copy, and a tree of them.
 
-    X : (n_samples, n_features), C-contiguous, finite; not writable
+    X : (n_samples, n_features), C-contiguous, finite
     packed, numbers : see ``kernels.neighbors.kdtree.Leaves``
     boxes, least, starts : see ``kernels.neighbors.kdtree.Nodes``
     """

@@ -40,19 +40,38 @@ from .margins import add_row_sums, hold_weights, margins, outputs_in_rows, panel
 #: many, or not at all.  For the last, targets are further columns of the rows, with the weight -1,
 #: so that margins are residuals already; the loss is half their squares.
 TWO_CLASSES, MANY_CLASSES, RESIDUALS = range(3)
+#: How many numbers say what the curvature along the coefficients is.
+ALONG = 3
 
 
 @inner_kernel
 def _two_classes(z, r, target, weight, residuals, roots):
-    """Write residuals times weight of a vector of rows, and roots of curvature; return losses."""
+    """Write residuals times weight of a vector of rows, and roots of curvature.
+
+    Returns
+    -------
+    losses, wrong : tiles, the losses, and the probabilities of the other class
+    """
     sign = 1.0 - load(target, r, 0, 1, 1) * 2.0
     w = load(weight, r, 0, 1, 1)
     m = load(z, r, 0, 1, 1) * sign
-    store(residuals, r, 0, w * sign * sigmoid(m))
+    wrong = sigmoid(m)
+    store(residuals, r, 0, w * sign * wrong)
     if roots.size > 0:
         q = sigmoid(absolute(m) * -1.0)
         store(roots, r, 0, square_root(w * (q - q * q)))
-    return w * softplus(m)
+    return w * softplus(m), wrong
+
+
+@inner_kernel
+def _add_along(z, r, weight, wrong, at, sums):
+    """Add to sums what margins of a vector of rows say of the curvature along the coefficients."""
+    w = load(weight, r, 0, 1, 1)
+    slope = w * (wrong - wrong * wrong)
+    margin = load(z, r, 0, 1, 1)
+    sums[at] += lane_sum(slope)
+    sums[at + 1] += lane_sum(slope * margin)
+    sums[at + 2] += lane_sum(slope * margin * margin)
 
 
 @inner_kernel
@@ -136,17 +155,20 @@ class Work(NamedTuple):
     link : int, TWO_CLASSES, MANY_CLASSES or RESIDUALS
     n_outputs : int
     curvature : bool, whether to sum X' diag(weight p (1 - p)) X, of two classes
+    along : bool, whether to sum :data:`ALONG` numbers more, of two classes: with the margin z and
+        the slope s = p (1 - p), weight times s, s z and s z^2
     height : int, see ``margins.panel_rows``
     """
 
     link: int
     n_outputs: int
     curvature: bool
+    along: bool
     height: int
 
     @classmethod
     def of(
-        cls, link: int, n_outputs: int, curvature: bool, n_columns: int,
+        cls, link: int, n_outputs: int, curvature: bool, along: bool, n_columns: int,
         panel_type: Any = np.float64,
     ) -> Work:  # fmt: skip
         """Choose the height by the width of the rows.
@@ -158,10 +180,12 @@ class Work(NamedTuple):
         """
         if link not in (TWO_CLASSES, MANY_CLASSES, RESIDUALS) or n_outputs < 1:
             raise ValueError(f"no link {link} of {n_outputs} outputs.")
-        if (link == TWO_CLASSES and n_outputs != 1) or (curvature and link != TWO_CLASSES):
+        if (link == TWO_CLASSES and n_outputs != 1) or (
+            (curvature or along) and link != TWO_CLASSES
+        ):
             raise ValueError("two classes have one output; the curvature is theirs alone.")
         alone = n_outputs == 1 and not curvature
-        return cls(link, n_outputs, curvature, panel_rows(n_columns, panel_type, alone))
+        return cls(link, n_outputs, curvature, along, panel_rows(n_columns, panel_type, alone))
 
 
 @allocating_kernel
@@ -177,10 +201,11 @@ def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
     work : IN Work
     tickets : IN Tickets
     state : IN/OUT the team's state, zero at the start
-    partials : OUT (n_tickets, 1 + n_outputs * n_columns and, for the curvature, ``gram.squares``);
+    partials : OUT (n_tickets, 1 + n_outputs * n_columns and, for the curvature, ``gram.squares``,
+        then, if wanted, what margins say of it);
         nothing that means anything in the columns of targets
     """
-    link, n_outputs, curvature, height = work
+    link, n_outputs, curvature, along, height = work
     n_samples = rows.X.shape[0]
     n_columns = rows.shift.size
     panel = aligned_zeros(rows.shift, n_columns * (height + 2))
@@ -223,9 +248,10 @@ def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
                 losses = fill(panel, 0.0, 1, 1)
                 for r in range(0, height, lanes(panel)):
                     if link == TWO_CLASSES:
-                        losses = losses + _two_classes(
-                            z, r, held_target, held_weight, residuals, roots
-                        )
+                        some, wrong = _two_classes(z, r, held_target, held_weight, residuals, roots)
+                        losses = losses + some
+                        if along:
+                            _add_along(z, r, held_weight, wrong, sums.size - ALONG, sums)
                         continue
                     outputs_in_rows(z, r, n_outputs, columns)
                     if link == MANY_CLASSES:

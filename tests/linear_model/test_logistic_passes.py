@@ -40,7 +40,7 @@ def test_rows_where_they_lie_give_what_packed_rows_do(n, d, dtype, offset):
     scale = np.abs(wide).T @ weights
     assert found[0].value == found[1].value
     assert (found[0].gradient == found[1].gradient).all()
-    for value, found_gradient, _ in found:
+    for value, found_gradient, *_ in found:
         np.testing.assert_allclose(value, loss, rtol=1e-13)
         np.testing.assert_allclose(found_gradient[0] / scale, gradient / scale, atol=1e-14)
 
@@ -95,7 +95,7 @@ def test_the_same_bits_at_any_number_of_threads(dtype):
     for threads in (1, 2, 3, 7):
         with num_threads(threads):
             found.append(pass_over(rows, target, weights, W, kernel.TWO_CLASSES))
-    for value, gradient, _ in found[1:]:
+    for value, gradient, *_ in found[1:]:
         assert value == found[0][0]
         assert (gradient == found[0][1]).all()
 
