@@ -34,6 +34,8 @@ def unsupported_input(*arrays: Any) -> str | None:
 
     Sparse matrices and frames, and arrays of other libraries while scikit-learn dispatches on them.
     """
+    if all(type(array) is np.ndarray for array in arrays):
+        return None
     from sklearn import get_config
 
     if any(is_sparse(array) for array in arrays):

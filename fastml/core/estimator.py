@@ -147,7 +147,8 @@ def samples_and_targets(
             )
         else:
             check_finite(targets, "y", type(estimator).__name__)
-        check_consistent_length(X, targets)
+        if len(X) != len(targets):
+            check_consistent_length(X, targets)  # which says so
         return X, targets
     found: tuple[Array, Array] = validate_data(
         estimator,

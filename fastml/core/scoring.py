@@ -6,6 +6,7 @@ to be predicted.  Of plain vectors they would find nothing to say; the arithmeti
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -58,11 +59,12 @@ def explained(y: Any, predicted: Any) -> float | None:
     # As columns: NumPy adds them in another order than it might vectors.
     truth, found = (x.astype(dtype, copy=False).reshape(-1, 1) for x in (y, predicted))
     with np.errstate(all="ignore"):
-        residual = ((truth - found) ** 2).sum(axis=0)
-        total = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
+        residual = np.add.reduce((truth - found) ** 2, axis=0)
+        total = np.add.reduce((truth - truth.mean(axis=0)) ** 2, axis=0)
         score = 1 - residual / total
     # Numbers that are not finite show in a sum; where all are alike there is nothing to explain.
-    return float(score[0]) if np.isfinite(score[0]) and np.isfinite(total[0]) else None
+    value = float(score[0])
+    return value if isfinite(value) and isfinite(total[0]) else None
 
 
 class ScoresClasses:

@@ -47,7 +47,7 @@ class Factor:
 
     def least(self) -> float:
         """Return the least square of a pivot, in A's units."""
-        return float(((np.diag(self._U)[: self._size] * self._scale) ** 2).min(initial=np.inf))
+        return float(((self._U.diagonal()[: self._size] * self._scale) ** 2).min(initial=np.inf))
 
     def upper(self) -> Array:
         """Return U with U'U = A."""
@@ -63,25 +63,17 @@ class Factor:
         n = self._size
         if n == 0:
             return 1.0
-        size = float(np.abs(self._A / self._scale / self._scale[:, None]).sum(axis=0).max())
-        pivots = np.diag(self._U)[:n]
-        alternating = np.linspace(1, 2, n) * np.where(np.arange(n) % 2, -1, 1)
-        norm = float(np.abs(self._solve_scaled(alternating[None])).sum()) * 2 / (3 * n)
+        scaled = self._A / self._scale
+        scaled /= self._scale[:, None]
+        size = float(np.abs(scaled).sum(axis=0).max())
+        pivots = self._U.diagonal()[:n]
+        x, y = np.empty((2, self._pitch))
+        norm = cholesky.inverse_norm(self._U.reshape(-1), n, x, y)
         norm = max(norm, float((pivots.max() / pivots.min()) ** 2) / size)
-        x = np.full((1, n), 1.0 / n)
-        for _ in range(5):
-            y = self._solve_scaled(x)
-            norm = max(norm, float(np.abs(y).sum()))
-            z = self._solve_scaled(np.where(y < 0, -1.0, 1.0))
-            most = int(np.abs(z).argmax())
-            if abs(z[0, most]) <= float((z * x).sum()):
-                break
-            x = np.zeros((1, n))
-            x[0, most] = 1.0
         return 1.0 / (norm * size)
 
 
 def scales_of(products: Array) -> Array:
     """Return powers of two near the columns' norms, one for columns of zeros."""
-    norms = np.sqrt(np.maximum(np.diag(products), 0.0))
+    norms = np.sqrt(np.maximum(products.diagonal(), 0.0))
     return np.where(norms > 0, np.ldexp(1.0, np.frexp(norms)[1] - 1), 1.0)

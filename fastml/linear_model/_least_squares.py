@@ -56,8 +56,11 @@ def factors(moments: Moments, n_features: int, alpha: Array) -> list[Factor] | N
     products = moments.products[:n_features, :n_features]
     found = []
     for penalty in alpha:
-        penalised = products + penalty * np.eye(n_features)
-        if not (np.diag(penalised) > 0).all():
+        penalised = products
+        if penalty:
+            penalised = products.copy()
+            penalised.flat[:: n_features + 1] += penalty
+        if not (penalised.diagonal() > 0).all():
             return None
         factor = Factor(penalised)
         least = _WELL_CONDITIONED_SINGLE if moments.single else WELL_CONDITIONED

@@ -53,9 +53,14 @@ def first_rows(weights: Array | None) -> Any:
 def first_shift(X: Array, Y: Array, weights: Array | None) -> Array:
     """Return the mean of the first rows that count, exact for constant columns."""
     chosen = first_rows(weights)
+    features, targets = X[chosen], Y[chosen]
+    n, d = features.shape
     # In one memory order, which decides the order NumPy adds in.
-    some = np.ascontiguousarray(np.hstack([np.asarray(X[chosen], np.float64), Y[chosen]]))
-    return np.asarray(some[0] + (some - some[0]).mean(axis=0))
+    some = np.empty((n, d + targets.shape[1]))
+    some[:, :d], some[:, d:] = features, targets
+    first = some[0].copy()
+    some -= first
+    return np.asarray(first + np.add.reduce(some, axis=0) / n)
 
 
 def run_tickets(
@@ -162,9 +167,11 @@ def about_means(products: Array, shift: Array, single: bool = False) -> tuple[Mo
     weight = float(products[-1, -1])
     with np.errstate(all="ignore"):
         offset = products[-1, :-1] / weight if weight else np.zeros(len(shift))
-        centred = products[:-1, :-1] - weight * np.outer(offset, offset)
-        spread = np.maximum(np.diag(centred), 0.0)
-        far = weight * offset**2 > _FARTHEST_MEAN**2 * spread
+        squares = offset[:, None] * offset
+        squares *= weight
+        centred = products[:-1, :-1] - squares
+        spread = np.maximum(centred.diagonal(), 0.0)
+        far = squares.diagonal() > _FARTHEST_MEAN**2 * spread
     return Moments(weight, shift + offset, centred, single), bool(far.any())
 
 

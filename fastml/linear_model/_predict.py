@@ -10,9 +10,9 @@ from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, check_finite
 from ..kernels.linear_model import predict as kernel
 from ..kernels.linear_model.rowwise import HEIGHT
-from ..kernels.machine.team import STATE_SIZE
 
-_NO_LABELS, _NO_OUTPUT = np.empty(0, np.int32), np.empty((0, 0))
+_NO_LABELS = np.empty(0, np.int32)
+_NO_OUTPUT = {np.dtype(kind): np.empty((0, 0), kind) for kind in (np.float32, np.float64)}
 #: Work of a ticket, in multiply-adds.
 _WORK_PER_TICKET = 1 << 19
 #: So few rows are predicted sooner than anything is shared.
@@ -24,16 +24,12 @@ def _run(
 ) -> None:
     n_outputs, d = coef.shape
     n = len(X)
-    sources = X, X.reshape(-1) if X.flags.c_contiguous else np.empty(0, X.dtype)
     if n <= _FEW_ROWS:
-        whole = np.empty(1, np.bool_)
-        kernel.predict(
-            sources, coef, intercept, kind, n, np.zeros(STATE_SIZE, np.int64), out, labels,
-            whole,
-        )  # fmt: skip
-        if not whole[0]:
+        rows = X if X.flags.c_contiguous else np.array(X, order="C")
+        if not kernel.predict_few(rows, coef, intercept, kind, out, labels):
             check_finite(X, "X", name)
         return
+    sources = X, X.reshape(-1) if X.flags.c_contiguous else np.empty(0, X.dtype)
     rows = max(2, _WORK_PER_TICKET // (d * n_outputs + 16) // HEIGHT) * HEIGHT
     finite = np.empty(-(-n // rows), np.bool_)
     run_team(
@@ -70,5 +66,5 @@ def probabilities(X: Array, coef: Array, intercept: Array, dtype: Any, name: str
 def labels(X: Array, coef: Array, intercept: Array, dtype: Any, name: str = "") -> Array:
     """Return the number of each row's class: see :func:`decision`."""
     found = np.empty(len(X), np.int32)
-    _run(X, coef, intercept, kernel.LABELS, _NO_OUTPUT.astype(dtype), found, name)
+    _run(X, coef, intercept, kernel.LABELS, _NO_OUTPUT[np.dtype(dtype)], found, name)
     return found

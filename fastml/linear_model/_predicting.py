@@ -16,7 +16,8 @@ from ..execution import over_blocks
 from . import _predict
 from ._documentation import PREDICT
 
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+_DOUBLE = np.dtype(np.float64)
+_FLOATS = (_DOUBLE, np.dtype(np.float32))
 
 
 def _rows(estimator: Any, X: Any) -> Array:
@@ -34,9 +35,8 @@ def _rows(estimator: Any, X: Any) -> Array:
         X = validate_data(
             estimator, X, reset=False, dtype=[np.float64, np.float32], ensure_all_finite=False
         )
-    flags = X.flags
-    if flags.c_contiguous and flags.aligned and flags.writeable and type(X) is np.ndarray:
-        return np.asarray(X)
+    if type(X) is np.ndarray and X.flags.carray:
+        return X
     return contiguous(X)
 
 
@@ -49,13 +49,14 @@ def _coefficients(estimator: Any) -> tuple[Array, Array, Any] | None:
     constant = np.array(intercept, np.float64, ndmin=1)
     if constant.ndim > 1:
         return None
-    if len(constant) != len(matrix):
+    n_outputs, n_features = matrix.shape
+    if len(constant) != n_outputs:
         if len(constant) != 1:
             return None
-        constant = np.full(len(matrix), constant[0])
-    if matrix.shape[1] != estimator.n_features_in_:
+        constant = np.full(n_outputs, constant[0])
+    if n_features != estimator.n_features_in_:
         return None
-    if coef.dtype == np.float32 or not coef.flags.c_contiguous or not coef.flags.writeable:
+    if coef.dtype is not _DOUBLE or not coef.flags.carray:
         matrix = np.array(matrix, np.float64, order="C")
     return matrix, constant, coef.dtype
 
@@ -67,12 +68,11 @@ def predicted(estimator: Any, X: Any, how: Any) -> Array | None:
     ----------
     how : callable, a function of :mod:`._predict`
     """
-    if type(X) is not np.ndarray:
+    plain = type(X) is np.ndarray
+    if not (plain and "coef_" in vars(estimator)):
         check_is_fitted(estimator)
-        if unsupported_input(X):
+        if not plain and unsupported_input(X):
             return None
-    elif "coef_" not in vars(estimator):
-        check_is_fitted(estimator)
     found = _coefficients(estimator)
     if found is None:
         return None
@@ -80,14 +80,15 @@ def predicted(estimator: Any, X: Any, how: Any) -> Array | None:
     rows = _rows(estimator, X)
     if rows.dtype == np.float64:
         dtype = rows.dtype
-    return np.asarray(how(rows, coef, intercept, dtype, type(estimator).__name__))
+    found_rows: Array = how(rows, coef, intercept, dtype, type(estimator).__name__)
+    return found_rows
 
 
 def targets(estimator: Any, X: Any) -> Array | None:
     """Return predicted targets, or None: see :func:`predicted`."""
     found = predicted(estimator, X, _predict.decision)
     if found is not None and estimator.coef_.ndim == 1:
-        return found[:, 0]
+        return found.reshape(-1)
     return found
 
 

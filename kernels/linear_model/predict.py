@@ -184,3 +184,31 @@ def predict(sources, coef, intercept, kind, block_rows, state, out, labels, fini
                 z, height, count, n_outputs, first, kind, columns, (out, labels)
             )
         finite[ticket] = whole
+
+
+@allocating_kernel
+def predict_few(X, coef, intercept, kind, out, labels):
+    """Write what is asked of a few rows, alone; return whether all their margins are finite.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_features) float32 or float64, in C order
+    coef, intercept, kind, out, labels : see :func:`predict`, whose bits these are
+    """
+    n_samples, d = X.shape
+    n_outputs = len(coef)
+    n_columns = columns_of(intercept, d)
+    W = aligned_zeros(intercept, n_columns * padded_outputs(n_outputs))
+    _hold_weights(coef, n_columns, W)
+    z = aligned_zeros(W, padded_outputs(n_outputs) * FEW + lanes(W))
+    columns = aligned_zeros(W, max(2 * FEW, lanes(W) * n_outputs) + lanes(W))
+    copied = np.zeros((FEW - 1) * d + n_columns, X.dtype)
+    finite = True
+    for first in range(0, n_samples, FEW):
+        count = min(FEW, n_samples - first)
+        for r in range(count):
+            for p in range(d):
+                copied[r * d + p] = X[first + r, p]
+        write_margins(copied, 0, d, FEW, W, intercept, z)
+        finite &= _predict_panel(z, FEW, count, n_outputs, first, kind, columns, (out, labels))
+    return finite

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from ..machine.jit import kernel
+from ..machine.jit import inner_kernel, kernel
 from ..tile import VECTORS, fill, lane_sum, lanes, load, rank1, store
 from .gram import GRAM_COLUMNS
 
@@ -83,3 +83,51 @@ def solve(U, size, X):
             for j in range(i + 1, start):
                 known += U[i * pitch + j] * X[first + j]
             X[first + i] = (X[first + i] - known) / U[i * pitch + i]
+
+
+@inner_kernel
+def _size(x):
+    total = 0.0
+    for i in range(x.size):
+        total += abs(x[i])
+    return total
+
+
+@kernel
+def inverse_norm(U, size, x, y):
+    """Estimate the 1-norm of the inverse of U'U from below.
+
+    Higham, "FORTRAN codes for estimating the one-norm of a real or complex matrix", 1988.
+
+    Parameters
+    ----------
+    U : IN flat float64, see :func:`factorize`
+    size : int, at least 1
+    x, y : OUT (pitch,) float64, working memory
+    """
+    for i in range(x.size):
+        x[i] = y[i] = 0.0
+    for i in range(size):
+        x[i] = (1.0 - 2.0 * (i % 2)) * (1.0 + i / max(size - 1, 1))
+    solve(U, size, x)
+    norm = _size(x) * 2.0 / (3.0 * size)
+    for i in range(x.size):
+        x[i] = 1.0 / size if i < size else 0.0
+    for _ in range(5):
+        for i in range(x.size):
+            y[i] = x[i]
+        solve(U, size, y)
+        norm = max(norm, _size(y))
+        for i in range(size):
+            y[i] = -1.0 if y[i] < 0 else 1.0
+        solve(U, size, y)
+        most, along = 0, 0.0
+        for i in range(size):
+            along += y[i] * x[i]
+            if abs(y[i]) > abs(y[most]):
+                most = i
+        if abs(y[most]) <= along:
+            break
+        for i in range(x.size):
+            x[i] = 1.0 if i == most else 0.0
+    return norm

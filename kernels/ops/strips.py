@@ -80,7 +80,8 @@ class Rows(NamedTuple):
             raise ValueError("X, Y, weights and shift are of different sizes.")
         padded = np.zeros(columns_of(width + 1, panel_type), panel_type)
         padded[:width] = shift
-        if not np.array_equal(padded[:width], shift, equal_nan=True):
+        same = shift.dtype == padded.dtype or np.array_equal(padded[:width], shift, equal_nan=True)
+        if not same:
             raise ValueError("The shift is no vector of the panels' type.")
         both_single = X.dtype == Y.dtype == np.float32
         Y = np.ascontiguousarray(Y, np.float32 if both_single else np.float64)

@@ -7,7 +7,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 import fastml
-from fastml.linear_model._logistic_fit import fit_logistic
+from fastml.linear_model._factor import Factor
+from fastml.linear_model._logistic_fit import _MEMORY, _Pairs, fit_logistic
 from fastml.linear_model._logistic_passes import Samples
 from fastml.linear_model._objective import Problem
 from fastml.reference.linear_model import sigmoid
@@ -123,3 +124,73 @@ def test_float32_rows_take_no_more_steps_than_float64():
         assert found.converged
         steps.append(found.n_iter)
     assert steps[1] <= steps[0] + 5
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("weighted", [True, False])
+def test_what_margins_say_is_the_second_derivative_along_the_coefficients(intercept, weighted):
+    X, labels = some_rows(5000, 6, 2, offset=3.0)
+    weights = np.random.default_rng(3).uniform(0.1, 2.0, len(X)) if weighted else np.empty(0)
+    problem = Problem(Samples(X, labels, weights), 1, 0.5, intercept)
+    W = np.random.default_rng(1).standard_normal((1, 7))
+    W[:, problem.used :] = 0
+    at_zero = problem.products_curvature()
+    value, gradient, along = problem.evaluate(W, along=True)
+    plain = problem.evaluate(W)
+    assert value == plain[0]
+    assert (gradient == plain[1]).all()
+    found = problem.scaled(W, at_zero, along, 1.0)
+    known = problem.products_curvature(W, at_zero)
+    assert found.inside is not None
+    np.testing.assert_array_equal(found.inside.directions, known.inside.directions)
+    np.testing.assert_allclose(found.inside.H, known.inside.H, rtol=1e-9)
+    np.testing.assert_allclose(found.inside.products, known.inside.products, rtol=1e-9)
+    np.testing.assert_allclose(found.scale * found.H, known.H, rtol=1e-9)
+
+
+def test_steps_of_a_middle_size_end_where_newtons_do(monkeypatch):
+    X, labels = some_rows(700, 60, 2)
+    found = []
+    for most in (400, 8):
+        monkeypatch.setattr("fastml.linear_model._logistic_fit._MOST_DIRECT", most)
+        found.append(fit_logistic(Samples(X, labels, np.empty(0)), 1, 1.0, True, 100, 1e-4))
+    assert found[1].converged
+    assert found[0].n_iter != found[1].n_iter
+    np.testing.assert_allclose(found[0].W, found[1].W, atol=1e-8 * np.abs(found[0].W).max())
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 33])
+def test_pairs_of_steps_divide_as_the_recursion_says(size):
+    random = np.random.default_rng(size)
+    pairs, kept = _Pairs((1, size)), []
+    scales = random.uniform(0.5, 2.0, size)
+    for _ in range(_MEMORY + 3):  # the oldest are forgotten
+        step = random.standard_normal((1, size))
+        change = scales * step
+        pairs.add(step, change)
+        kept.append((step, change))
+    pairs.add(np.ones((1, size)), -np.ones((1, size)))  # no curvature: not remembered
+    assert pairs.count == _MEMORY
+    gradient = random.standard_normal((1, size))
+    q, factors = gradient.copy(), []
+    for s, y in reversed(kept[-_MEMORY:]):
+        factors.append((s * q).sum() / (s * y).sum())
+        q = q - factors[-1] * y
+    q = 3.0 * q
+    for (s, y), factor in zip(kept[-_MEMORY:], reversed(factors), strict=True):
+        q = q + s * (factor - (y * q).sum() / (s * y).sum())
+    found = pairs.divided(gradient, lambda right: 3.0 * right)
+    np.testing.assert_allclose(found, q, rtol=1e-9, atol=1e-9 * np.abs(q).max())
+
+
+@pytest.mark.parametrize("size", [1, 2, 9, 40])
+def test_the_condition_is_seen_to_a_factor(size):
+    random = np.random.default_rng(size)
+    for least in (1.0, 1e-4, 1e-9):
+        Q = np.linalg.qr(random.standard_normal((size, size)))[0]
+        A = (Q * np.geomspace(1.0, least, size)) @ Q.T
+        factor = Factor((A + A.T) / 2)
+        scales = np.sqrt(np.diag(A))
+        scaled = A / scales / scales[:, None]
+        truth = 1 / np.linalg.cond(scaled, 1)
+        assert truth / 10 <= factor.reciprocal_condition() <= 10 * truth
