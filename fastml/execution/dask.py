@@ -35,6 +35,8 @@ _LOOK, _PATIENCE = 0.5, 60.0
 _ATTEMPTS = 4
 #: Seconds for workers to say what they are.
 _ANSWER = 5.0
+#: Shares of rows begin and end at so many places within a piece.
+_CUTS = 8
 #: Fits of which a worker keeps what it opened.
 _KEPT_FITS = 3
 
@@ -127,19 +129,20 @@ class DaskEngine:
             check_sendable(part)
         workers = self.workers()
         most = most_blocks(table, grid)
-        pieces = table.pieces(grid, most)
-        starts = np.array([piece.start for piece in pieces] + [table.n_rows])
-        total, at, sharers = sum(workers.values()), 0, []
+        n_blocks, total, at, sharers = grid.n_blocks(table.n_rows), sum(workers.values()), 0, []
+        finest = max(1, most // _CUTS)  # shares of whole pieces would not be equal
         done = 0
         for address, threads in workers.items():
             done += threads
-            end = max(at, int(np.abs(starts - table.n_rows * done / total).argmin()))
+            end = n_blocks
+            if done < total:
+                end = max(at, min(n_blocks, round(n_blocks * done / total / finest) * finest))
             if end > at:
-                mine = pieces[at:end]
+                mine = list(grid.pieces(table.n_rows, most, at, end))
                 sharers.append(Share(address, mine, table.cut(mine[0].start, mine[-1].stop)))
             at = end
         if not sharers:  # nobody is there yet: whoever comes
-            sharers = [Share("", pieces, table.cut(0, table.n_rows))]
+            sharers = [Share("", table.pieces(grid, most), table.cut(0, table.n_rows))]
         seen = None if table.seen else check
         self._names.append(uuid.uuid4().hex)
         before = None if earlier is None else earlier.name

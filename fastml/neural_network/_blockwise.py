@@ -1,10 +1,10 @@
 """Epochs over blocks of rows: what ``shuffle='blocks'`` means, and epochs of a table.
 
-Rows are cut into blocks, a tenth of which at a time are a buffer whose rows are shuffled (Xu et al.,
-"In-database machine learning with CorgiPile", SIGMOD 2022): a file is read in long stretches, and
-rows that stood together are trained on far apart.  Which blocks, is drawn anew in every epoch, one
-out of every ten that follow each other: buffers of any ten blocks would hold more of one class
-and less of another where rows are sorted.  Block sizes follow the shape of X alone, so an array, a
+Rows are cut into blocks, a tenth of which at a time are a buffer whose rows are shuffled (Xu et
+al., "In-database machine learning with CorgiPile", SIGMOD 2022): a file is read in long stretches,
+and rows that stood together are trained on far apart.  Which blocks, is drawn anew in every epoch,
+one out of every ten that follow each other: were any blocks drawn, a buffer of sorted rows would
+hold more of one class and less of another.  Block sizes follow the shape of X alone, so an array, a
 file and any limit give the same order.
 """
 
@@ -25,7 +25,7 @@ from ._optimizer import Optimizer
 from ._table import TableSamples
 
 #: Blocks of X, about, but of so many numbers; blocks of a buffer are a tenth of all.
-_BLOCKS, _FEWEST_NUMBERS, _MOST_NUMBERS = 1000, 1 << 12, 1 << 18
+_BLOCKS, _FEWEST_NUMBERS, _MOST_NUMBERS = 1000, 1 << 11, 1 << 18
 _BUFFERS_AN_EPOCH = 10
 
 
@@ -74,14 +74,14 @@ def buffers(
 
 
 def _blocks_of_buffers(n_blocks: int, random_state: np.random.RandomState | None) -> list[Array]:
-    """Return the blocks of each buffer, in order: one of so many neighbours as there are buffers."""
+    """Return the blocks of each buffer, in order: of as many neighbours each has one."""
     width = -(-n_blocks // _BUFFERS_AN_EPOCH)
     if random_state is None:
         return [np.arange(at, min(at + width, n_blocks)) for at in range(0, n_blocks, width)]
     n_buffers = -(-n_blocks // width)
     firsts = np.arange(0, n_blocks, n_buffers)
-    drawn = firsts[:, None] + random_state.random_sample((len(firsts), n_buffers)).argsort(1, "stable")
-    return [column[column < n_blocks] for column in drawn.T]
+    drawn = random_state.random_sample((len(firsts), n_buffers)).argsort(axis=1, kind="stable")
+    return [found[found < n_blocks] for found in (firsts[:, None] + drawn).T]
 
 
 def epoch_order(n_rows: int, n_features: int, random_state: np.random.RandomState) -> Array:
