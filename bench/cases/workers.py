@@ -191,8 +191,7 @@ TARGETS = [
         "long steps of KMeans, ",
         (ALONE,),
         0.85,
-        "What is left is Dask's: a step of tasks that do nothing takes about as long as a step of "
-        "the cluster takes longer than one of one process. Larger and smaller messages, results "
-        "straight from the workers and one call for all tasks made little difference.",
+        "What is left is Dask's way from here to the workers and back, and that each step waits for "
+        "the slower of two equal shares, where threads of one process take the next piece.",
     ),
 ]
