@@ -191,7 +191,7 @@ TARGETS = [
         "long steps of KMeans, ",
         (ALONE,),
         0.85,
-        "What is left is Dask's way from here to the workers and back, and that each step waits for "
+        "What is left is Dask's way from here to the workers and back, and that a step waits for "
         "the slower of two equal shares, where threads of one process take the next piece.",
     ),
 ]
