@@ -68,7 +68,7 @@ class Factor:
         size = float(np.abs(scaled).sum(axis=0).max())
         pivots = self._U.diagonal()[:n]
         x, y = np.empty((2, self._pitch))
-        norm = cholesky.inverse_norm(self._U.reshape(-1), n, x, y)
+        norm: float = cholesky.inverse_norm(self._U.reshape(-1), n, x, y)
         norm = max(norm, float((pivots.max() / pivots.min()) ** 2) / size)
         return 1.0 / (norm * size)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,11 +22,14 @@ from ._documentation import ATTRIBUTES, FIT, LINEAR
 from ._least_squares import Solution
 from ._partial_fit import PartialFit
 from ._predicting import PredictsTargets
+from ._signatures import LinearRegressionTypes
 from ._table import plan_of, solve_table
 
 
 @documented(LINEAR, attributes=ATTRIBUTES)
-class LinearRegression(ScoresNumbers, PartialFit, PredictsTargets, linear_model.LinearRegression):  # type: ignore[misc]
+class LinearRegression(
+    ScoresNumbers, PartialFit, PredictsTargets, LinearRegressionTypes, linear_model.LinearRegression
+):
     """Ordinary least squares, right in any units.
 
     scikit-learn's class with another ``fit``: dense float32 and float64 rows are read once, their
@@ -65,7 +68,7 @@ class LinearRegression(ScoresNumbers, PartialFit, PredictsTargets, linear_model.
 
     @fit_context(prefer_skip_nested_validation=True)
     @filled(**FIT)
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> LinearRegression:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
         {rows}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import sklearn.neighbors
@@ -18,10 +18,13 @@ from ..execution import over_blocks
 from ._base import FastNeighbors, FastRadius
 from ._documentation import FIT, PREDICT, documented
 from ._metrics import Metric
+from ._signatures import KNeighborsClassifierTypes, RadiusNeighborsClassifierTypes
 
 
 @documented
-class KNeighborsClassifier(ScoresClasses, FastNeighbors, sklearn.neighbors.KNeighborsClassifier):  # type: ignore[misc]
+class KNeighborsClassifier(
+    ScoresClasses, FastNeighbors, KNeighborsClassifierTypes, sklearn.neighbors.KNeighborsClassifier
+):
     """Classify by the vote of the nearest rows.
 
     The neighbours are those of :class:`NearestNeighbors`: what float64 gives, the lower row first
@@ -42,7 +45,7 @@ class KNeighborsClassifier(ScoresClasses, FastNeighbors, sklearn.neighbors.KNeig
     """
 
     @filled(**FIT)
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Keep the rows and their classes.
 
         Parameters
@@ -82,7 +85,7 @@ class KNeighborsClassifier(ScoresClasses, FastNeighbors, sklearn.neighbors.KNeig
 
     @over_blocks
     @filled(**PREDICT)
-    def predict_proba(self, X: ArrayLike | None) -> Any:
+    def predict_proba(self, X: ArrayLike | None) -> Array:
         """Return the share of the votes of each class for each row.
 
         Parameters
@@ -95,9 +98,9 @@ class KNeighborsClassifier(ScoresClasses, FastNeighbors, sklearn.neighbors.KNeig
         """
         self = as_of_now(self)
         if getattr(self, "_search", None) is None:
-            return super().predict_proba(X)
+            return cast("Array", super().predict_proba(X))
         shares = [table for _, _, table in self._votes(X, True)]
-        return shares if self.outputs_2d_ else shares[0]
+        return cast("Array", shares if self.outputs_2d_ else shares[0])
 
     def _votes(self, X: ArrayLike | None, shares: bool) -> list[tuple[Array, Array, Array]]:
         """Return classes, the winners' numbers and the shares, output by output."""
@@ -117,7 +120,8 @@ class KNeighborsClassifier(ScoresClasses, FastNeighbors, sklearn.neighbors.KNeig
 class RadiusNeighborsClassifier(
     ScoresClasses,
     FastRadius,
-    sklearn.neighbors.RadiusNeighborsClassifier,  # type: ignore[misc]
+    RadiusNeighborsClassifierTypes,
+    sklearn.neighbors.RadiusNeighborsClassifier,
 ):
     """Classify by the vote of all rows within a radius.
 
@@ -132,7 +136,7 @@ class RadiusNeighborsClassifier(
     array(['a'], dtype='<U1')
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Keep the rows and their classes.
 
         Parameters
@@ -188,7 +192,7 @@ class RadiusNeighborsClassifier(
 
     @over_blocks
     @filled(**PREDICT)
-    def predict_proba(self, X: ArrayLike | None) -> Any:
+    def predict_proba(self, X: ArrayLike | None) -> Array:
         """Return the share of the votes of each class for each row.
 
         Parameters
@@ -209,14 +213,14 @@ class RadiusNeighborsClassifier(
         check_fitted(self)
         search = self._search_for(X)
         if search is None:
-            return super().predict_proba(X)
+            return cast("Array", super().predict_proba(X))
         shares = []
         for k, (classes, winners, table) in enumerate(self._votes(search, X, True)):
             outliers = winners < 0
             if outliers.any():
                 table[outliers] = classes == self.outlier_label_[k]
             shares.append(table)
-        return shares if self.outputs_2d_ else shares[0]
+        return cast("Array", shares if self.outputs_2d_ else shares[0])
 
     def _votes(
         self, search: Metric, X: ArrayLike | None, shares: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import sklearn.neighbors
@@ -16,10 +16,13 @@ from ..core.validation import Array
 from ..execution import over_blocks
 from ._base import FastNeighbors, FastRadius
 from ._documentation import FIT, PREDICT, documented
+from ._signatures import KNeighborsRegressorTypes, RadiusNeighborsRegressorTypes
 
 
 @documented
-class KNeighborsRegressor(ScoresNumbers, FastNeighbors, sklearn.neighbors.KNeighborsRegressor):  # type: ignore[misc]
+class KNeighborsRegressor(
+    ScoresNumbers, FastNeighbors, KNeighborsRegressorTypes, sklearn.neighbors.KNeighborsRegressor
+):
     """Predict the mean of the targets of the nearest rows.
 
     The neighbours are those of :class:`NearestNeighbors`: what float64 gives, the lower row first
@@ -38,7 +41,7 @@ class KNeighborsRegressor(ScoresNumbers, FastNeighbors, sklearn.neighbors.KNeigh
     """
 
     @filled(**FIT)
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Keep the rows and their targets.
 
         Parameters
@@ -76,7 +79,8 @@ class KNeighborsRegressor(ScoresNumbers, FastNeighbors, sklearn.neighbors.KNeigh
 class RadiusNeighborsRegressor(
     ScoresNumbers,
     FastRadius,
-    sklearn.neighbors.RadiusNeighborsRegressor,  # type: ignore[misc]
+    RadiusNeighborsRegressorTypes,
+    sklearn.neighbors.RadiusNeighborsRegressor,
 ):
     """Predict the mean of the targets of all rows within a radius.
 
@@ -91,7 +95,7 @@ class RadiusNeighborsRegressor(
     """
 
     @filled(**FIT)
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Keep the rows and their targets.
 
         Parameters

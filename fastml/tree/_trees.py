@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sklearn.tree
+from numpy.typing import ArrayLike
 
 from ..core.documentation import documented
 from ..core.scoring import ScoresClasses, ScoresNumbers
@@ -12,10 +11,13 @@ from ..core.validation import Array
 from ..execution import over_blocks
 from ._documentation import ATTRIBUTES, PARAMETERS, PROMISES, RAISES
 from ._estimator import ExactTree
+from ._signatures import DecisionTreeClassifierTypes, DecisionTreeRegressorTypes
 
 
 @documented(PARAMETERS, promises=PROMISES, attributes=ATTRIBUTES, raises=RAISES)
-class DecisionTreeClassifier(ScoresClasses, ExactTree, sklearn.tree.DecisionTreeClassifier):  # type: ignore[misc]
+class DecisionTreeClassifier(
+    ScoresClasses, ExactTree, DecisionTreeClassifierTypes, sklearn.tree.DecisionTreeClassifier
+):
     """A decision tree for classes: :class:`sklearn.tree.DecisionTreeClassifier`, exact and fast.
 
     {promises}
@@ -41,7 +43,7 @@ class DecisionTreeClassifier(ScoresClasses, ExactTree, sklearn.tree.DecisionTree
     """
 
     @over_blocks
-    def predict_proba(self, X: Any, check_input: bool = True) -> Array:
+    def predict_proba(self, X: ArrayLike, check_input: bool = True) -> Array:
         """Return the share of each class in the leaf a row ends in.
 
         Parameters
@@ -60,7 +62,9 @@ class DecisionTreeClassifier(ScoresClasses, ExactTree, sklearn.tree.DecisionTree
 
 
 @documented(PARAMETERS, promises=PROMISES, attributes=ATTRIBUTES, raises=RAISES)
-class DecisionTreeRegressor(ScoresNumbers, ExactTree, sklearn.tree.DecisionTreeRegressor):  # type: ignore[misc]
+class DecisionTreeRegressor(
+    ScoresNumbers, ExactTree, DecisionTreeRegressorTypes, sklearn.tree.DecisionTreeRegressor
+):
     """A decision tree for numbers: :class:`sklearn.tree.DecisionTreeRegressor`, exact and fast.
 
     {promises}
