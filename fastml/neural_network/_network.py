@@ -50,7 +50,10 @@ class Network:
         height = architecture.height
         rows = int(_TICKET_NANOSECONDS / architecture.nanoseconds_a_row) // height * height
         self._block_rows = min(max(rows, height), 16384)
-        self._workspace = architecture.forward_size + architecture.height
+        # Room for both sides of one output, and for rows of the widest layer.
+        aside = 1 + max(architecture.widths[1:])
+        self._workspace = architecture.forward_size + aside * architecture.height
+        self._nothing = np.empty(0, architecture.dtype)
         self.n_features, self.n_outputs = architecture.widths[0], architecture.widths[-1]
         self.dtype = architecture.dtype
 
@@ -132,7 +135,8 @@ class Network:
         members = team_size(self.architecture.nanoseconds(n_samples))
         finite = run_team(
             network.predict, min(members, -(-n_samples // self._block_rows)),
-            X, self.architecture.table, self.parameters, wanted, self._block_rows,
+            X, X.reshape(-1) if X.flags.c_contiguous else self._nothing,
+            self.architecture.table, self.parameters, wanted, self._block_rows,
             self._workspace, new_state(), out.reshape(-1),
         )  # fmt: skip
         return out, finite
