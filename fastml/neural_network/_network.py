@@ -18,7 +18,7 @@ from ._dense import dense_forward
 from ._initial import hidden_activations
 
 #: Work of a ticket: enough to outweigh taking it, little enough to share some hundred rows.
-_TICKET_NANOSECONDS = 25_000
+_TICKET_NANOSECONDS = 12_000
 
 
 class Network:
