@@ -13,6 +13,7 @@ from ..core.validation import Array, common_dtype
 from ..data import SparseRows, as_table
 from ..execution import in_chunks
 from ..kernels.neural_network import bundles, network
+from ..kernels.tile import lanes_of
 from ._architecture import Architecture
 from ._dense import dense_forward
 from ._initial import hidden_activations
@@ -50,8 +51,9 @@ class Network:
         height = architecture.height
         rows = int(_TICKET_NANOSECONDS / architecture.nanoseconds_a_row) // height * height
         self._block_rows = min(max(rows, height), 16384)
-        # Room for both sides of one output, and for rows of the widest layer.
-        aside = 1 + max(architecture.widths[1:])
+        # Room for both sides of one output, and for rows as they lie: see the kernel.
+        lanes = lanes_of(architecture.dtype)
+        aside = 1 + lanes + max(lanes, *architecture.widths[1:])
         self._workspace = architecture.forward_size + aside * architecture.height
         self._nothing = np.empty(0, architecture.dtype)
         self.n_features, self.n_outputs = architecture.widths[0], architecture.widths[-1]

@@ -15,6 +15,7 @@ from ..ops.finite import finite_panel
 from ..ops.pack import pack_panel, rows_per_block, transpose_panel, unpack_rows
 from ..ops.product import Matrix
 from ..ops.scratch import aligned_zeros
+from ..tile import lanes
 from .bundles import INPUT, N_OUT, OUTPUT, Network, layer_of
 from .dense import delta_panel, dense_panel
 from .loss import both_sides, output_activation
@@ -114,7 +115,7 @@ def _predict_rows(X, lying, network, wanted, first, stop, rows, panels, out):
     n_samples = X.shape[0]
     last = layer_of(network, network.layers.shape[0] - 1)
     n_out = 2 if wanted == BOTH_SIDES else last.n_out
-    aside = panels.size - _widest(network) * height
+    aside = panels.size - max(_widest(network), lanes(X)) * height
     for row in range(first, stop, height):
         finite = _scores(X, lying, network, row, rows, panels, aside) and finite
         if wanted == ACTIVATIONS:
@@ -150,8 +151,8 @@ def predict(X, lying, layers, parameters, wanted, block_rows, workspace, state, 
     layers, parameters : IN, of a Network
     wanted : int, SCORES, ACTIVATIONS or BOTH_SIDES
     block_rows : int, rows a ticket
-    workspace : int, elements of one block's panels, with room for what is wanted, and for one more
-        panel of the widest layer
+    workspace : int, elements of one block's panels, with room for what is wanted, and for two
+        more panels: of a vector's lanes, and of the widest layer or as many
     state : IN/OUT the team's state, zero at the start
     out : OUT (n_samples * n_out,) flat; n_out is 2 for BOTH_SIDES
     """

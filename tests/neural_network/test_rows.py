@@ -20,6 +20,10 @@ WIDTHS = [
     (6, 100, 3),
     (260, 23),
     (784, 256, 128, 10),
+    (74, 15, 1),
+    (90, 40, 7, 30, 2),
+    (50, 9),
+    (60, 3),
 ]
 COUNTS = [1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 22, 31, 32, 33, 63]
 
@@ -65,7 +69,7 @@ def test_some_rows_have_the_bits_of_all(widths, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("widths", [(37, 64, 33, 1), (9, 1), (300, 17, 40, 16)])
+@pytest.mark.parametrize("widths", [(37, 64, 33, 1), (9, 1), (300, 17, 40, 16), (74, 15, 1)])
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_seen_in_any_row_and_column(widths, dtype, wrong):
     net, X = applied(widths, dtype)
