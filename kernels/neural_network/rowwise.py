@@ -38,7 +38,7 @@ from .bundles import layer_of
 _WIDE = 4
 #: What an element costs that is packed, or moved into a panel, in multiply-adds of a vector; and a
 #: row alone, of which every multiply-add waits for its weights.
-_PACKED, _MOVED, _ALONE = 0.6, 0.35, 2.0
+_PACKED, _MOVED, _ALONE = 0.5, 0.35, 2.0
 #: Whether there are masks for loads: where not, each lane is asked for.
 _MASKS = host().vector_bytes > 16
 
