@@ -1,8 +1,8 @@
-"""Where helpers run: not on the processor of the call they help with.
+"""Where helpers wake up: not on the processor of the call they help with.
 
 Linux often puts a thread that is woken on the processor of whoever wakes it, even if another one
 is idle, and corrects that some milliseconds later.  On two processors, calls shorter than that
-had no help at all.
+had no help at all.  Once awake, a helper may run anywhere: the caller may be moved, too.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def current_cpu() -> int:
     return _processor_number()
 
 
-def keep_off(cpu: int, threads: Collection[int]) -> None:
+def keep_off(cpu: int, threads: Collection[int]) -> set[int]:
     """Let threads run wherever the calling one may but on one processor, if there are others.
 
     Parameters
@@ -41,14 +41,30 @@ def keep_off(cpu: int, threads: Collection[int]) -> None:
         -1 for none: nothing is changed then.
     threads : collection of int
         Their numbers in the operating system.
+
+    Returns
+    -------
+    allowed : set of int
+        Where the calling thread may run, for :func:`let_go`; empty if nothing was changed.
     """
     if cpu < 0 or sys.platform != "linux":
-        return
+        return set()
     try:
         allowed = os.sched_getaffinity(0)
         others = allowed - {cpu}
-        if others and max(len(allowed), len(threads)) <= _FEW:
-            for thread in list(threads):
-                os.sched_setaffinity(thread, others)
+        if not others or max(len(allowed), len(threads)) > _FEW:
+            return set()
+        for thread in list(threads):
+            os.sched_setaffinity(thread, others)
     except OSError:  # not allowed, or a thread is gone: they run where they are put
-        return
+        return set()
+    return allowed
+
+
+def let_go(allowed: set[int]) -> None:
+    """Let the calling thread run on any of these processors; if there are none, where it may."""
+    if allowed and sys.platform == "linux":
+        try:
+            os.sched_setaffinity(0, allowed)
+        except OSError:
+            return
