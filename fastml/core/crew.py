@@ -78,6 +78,18 @@ class _ForkedError(RuntimeError):
     """Helpers were at work when the process was forked, and are not here to finish."""
 
 
+def _change_processor() -> None:
+    """Have the calling thread go on on another processor, if there is one it may use."""
+    here = _team().processor()
+    try:
+        allowed = os.sched_getaffinity(0)
+        if len(allowed) > 1:
+            os.sched_setaffinity(0, allowed - {here})
+            os.sched_setaffinity(0, allowed)  # it stays where it is now
+    except OSError:
+        pass  # a sandbox may forbid it
+
+
 class _Job:
     """One call of a kernel that helpers may join."""
 
@@ -103,11 +115,17 @@ class _Job:
     def help(self) -> None:
         """Run the kernel as a helper, if the gate is open; then listen for another job."""
         team = _team()
-        pause = 0.0005
-        while (entered := team.enter_team(self.counters)) == 0:
-            time.sleep(pause)  # the caller is compiling
-            pause = min(2 * pause, 0.02)
-        if entered < 0:
+        pause, anywhere = 0.0005, not hasattr(os, "sched_setaffinity")
+        while (entered := team.enter_team(self.counters, anywhere)) != team.ENTERED:
+            if entered == team.OVER:
+                break
+            if entered == team.SAME_PROCESSOR:
+                _change_processor()
+                anywhere = True  # where there is no other, or it is not to be had
+            else:
+                time.sleep(pause)  # the caller is compiling
+                pause = min(2 * pause, 0.02)
+        if entered == team.OVER:
             team.listen(*self.crew.listening())
             return
         failed = True
@@ -171,6 +189,8 @@ class _Crew:
         others = len(self.callers) - 1
         if others > 0:  # they work, too
             wanted = min(wanted, get_num_threads() - 1 - others)
+        else:
+            self._clear_board()
         self.size = max(self.size, wanted)
         for _ in range(wanted - len(self.helpers)):
             if time.monotonic() < self.refused + _PATIENCE or not self.start_helper():
@@ -178,6 +198,14 @@ class _Crew:
         # More than there are helpers would only find their gates shut.
         for _ in range(min(wanted, len(self.helpers) - self.board.qsize())):
             self.board.put(job)
+
+    def _clear_board(self) -> None:
+        """Take down jobs that are over: a helper would read one, and miss the one at work."""
+        try:
+            while not self.board.empty():
+                self.board.get_nowait()
+        except Empty:  # a helper was quicker
+            pass
 
     def listening(self) -> tuple[NDArray[np.int64], int, int]:
         """Return the bell, what was heard of it, and for how long to listen."""
@@ -230,10 +258,11 @@ def _compile_gate() -> None:
     """Compile what helpers and callers meet at, before anybody is inside."""
     team, counters = _team(), new_state()
     team.close_team(counters, False)
-    team.enter_team(counters)
+    team.enter_team(counters, True)
     counters = new_state()
     counters[:] = 1
-    team.enter_team(counters)
+    team.enter_team(counters, True)
+    team.processor()
     team.leave_team(counters, False, _crew.bell, 0, 0)
     team.listen(_crew.bell, 0, 0)
 
