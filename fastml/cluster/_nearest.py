@@ -194,7 +194,7 @@ def _measure(X: Array, points: Array, labels: Array, weights: Array, distances: 
         min(team_size(n_samples * n_features), len(inertias)),
         X, weights, points, labels, rows, new_state(), distances, inertias,
     )  # fmt: skip
-    if np.isneginf(inertias).any():
+    if -np.inf in inertias.tolist():
         raise ValueError(f"labels must be from 0 to {len(points) - 1}.")
     return inertias
 
