@@ -78,18 +78,6 @@ class _ForkedError(RuntimeError):
     """Helpers were at work when the process was forked, and are not here to finish."""
 
 
-def _change_processor() -> None:
-    """Have the calling thread go on on another processor, if there is one it may use."""
-    here = _team().processor()
-    try:
-        allowed = os.sched_getaffinity(0)
-        if len(allowed) > 1:
-            os.sched_setaffinity(0, allowed - {here})
-            os.sched_setaffinity(0, allowed)  # it stays where it is now
-    except OSError:
-        pass  # a sandbox may forbid it
-
-
 class _Job:
     """One call of a kernel that helpers may join."""
 
@@ -115,17 +103,11 @@ class _Job:
     def help(self) -> None:
         """Run the kernel as a helper, if the gate is open; then listen for another job."""
         team = _team()
-        pause, anywhere = 0.0005, not hasattr(os, "sched_setaffinity")
-        while (entered := team.enter_team(self.counters, anywhere)) != team.ENTERED:
-            if entered == team.OVER:
-                break
-            if entered == team.SAME_PROCESSOR:
-                _change_processor()
-                anywhere = True  # where there is no other, or it is not to be had
-            else:
-                time.sleep(pause)  # the caller is compiling
-                pause = min(2 * pause, 0.02)
-        if entered == team.OVER:
+        pause = 0.0005
+        while (entered := team.enter_team(self.counters)) == 0:
+            time.sleep(pause)  # the caller is compiling
+            pause = min(2 * pause, 0.02)
+        if entered < 0:
             team.listen(*self.crew.listening())
             return
         failed = True
@@ -258,11 +240,10 @@ def _compile_gate() -> None:
     """Compile what helpers and callers meet at, before anybody is inside."""
     team, counters = _team(), new_state()
     team.close_team(counters, False)
-    team.enter_team(counters, True)
+    team.enter_team(counters)
     counters = new_state()
     counters[:] = 1
-    team.enter_team(counters, True)
-    team.processor()
+    team.enter_team(counters)
     team.leave_team(counters, False, _crew.bell, 0, 0)
     team.listen(_crew.bell, 0, 0)
 

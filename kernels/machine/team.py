@@ -25,10 +25,6 @@ ticket, and ``CLOSED`` times a block's size fits into 64 bits.
 without the interpreter (:func:`listen`).  The first ticket of a job rings: by then its caller has
 let go of the interpreter, which the helper needs to fetch the job.
 
-**The processor.**  A thread is often woken where who woke it runs, and stays there though another
-processor is idle: the system looks after that within milliseconds.  So the first ticket notes where
-its taker is, and :func:`enter_team` tells a helper that is there, too, to go elsewhere first.
-
 **Failing.**  A member that raises (an index out of bounds where those are checked, no memory)
 never finishes its ticket.  :func:`abandon_team` then closes the counter and ends every wait by an
 exception: what a member waited for will never be there.
@@ -61,10 +57,8 @@ STATE_SIZE = 48
 _MEMBERS, _NEXT, _DONE = 0, 16, 32
 #: The time this call may take (0: any), when it began, where to go on (0: not left early; plus
 #: ``_REFUSED`` for each refusal), and how many helpers are inside, plus ``_SHUT`` once no more may
-#: come; the address of a bell; the processor of the first ticket's taker, plus one.
-_ALLOWED, _BEGUN, _RESUME, _GATE, _BELL, _PROCESSOR = 1, 2, 3, 4, 5, 6
-#: What a helper is told that asks to enter.
-OVER, NOT_BEGUN, ENTERED, SAME_PROCESSOR = -1, 0, 1, 2
+#: come; the address of a bell.
+_ALLOWED, _BEGUN, _RESUME, _GATE, _BELL = 1, 2, 3, 4, 5
 _SPINS_BEFORE_YIELD = 2000
 #: Nanoseconds from the offer of a job to its first ticket, unless its kernel is being compiled.
 _LONG_START = 50_000
@@ -78,15 +72,6 @@ CLOSED = 1 << 40
 _YIELD = types.ExternalFunction(
     "SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32()
 )
-
-if sys.platform == "linux":
-    _processor = types.ExternalFunction("sched_getcpu", types.int32())
-else:
-
-    @inner_kernel
-    def _processor():
-        """Return the number of the processor at work; -1 where the system does not tell."""
-        return -1
 
 
 @inner_kernel
@@ -106,7 +91,6 @@ def take_ticket(state):
     if number >= CLOSED:
         return CLOSED
     if number == 0 and state[_BELL] != 0:
-        state[_PROCESSOR] = _processor() + 1
         atomic_add_at(state[_BELL], 1)
     if state[_ALLOWED] > 0:
         now = coarse_nanoseconds()
@@ -218,41 +202,23 @@ def _wait_for_bell(bell, heard, patience):
 
 
 @kernel
-def enter_team(state, anywhere):
-    """Count a helper in, or say why it may not run the kernel.
+def enter_team(state):
+    """Return 1 for a helper that may run the kernel, 0 if nobody has begun, -1 if it is over.
 
     Helpers come after the first ticket is taken: before, the kernel may still be compiled.
-
-    Parameters
-    ----------
-    state : IN/OUT the team's state
-    anywhere : bool, whether to enter on the processor of the first ticket's taker, too
-
-    Returns
-    -------
-    int : ENTERED, NOT_BEGUN, OVER or SAME_PROCESSOR
     """
     begun = nanoseconds()
     while atomic_load(state, _NEXT) == 0:
         if atomic_load(state, _GATE) >= _SHUT:
-            return OVER
+            return -1
         if nanoseconds() - begun > _LONG_START:
-            return NOT_BEGUN
+            return 0
         pause()
         _YIELD()  # the caller may be waiting for this very processor
-    here = _processor() + 1
-    if not anywhere and here > 0 and state[_PROCESSOR] == here:
-        return SAME_PROCESSOR
     if atomic_add(state, _GATE, 1) >= _SHUT:
         atomic_add(state, _GATE, -1)
-        return OVER
-    return ENTERED
-
-
-@kernel
-def processor():
-    """Return the number of the processor that runs this; -1 where the system does not tell."""
-    return _processor()
+        return -1
+    return 1
 
 
 @kernel
@@ -327,6 +293,5 @@ def proceed(state: Any) -> Any:
     """Return the state to go on with after a closed team left early."""
     after, number = unbegun(state[_ALLOWED]), state.item(_RESUME)
     after[_NEXT], after[_DONE] = number % _REFUSED, state[_DONE]
-    after[_PROCESSOR] = state[_PROCESSOR]
     after[_RESUME] = _REFUSED if number > _REFUSED else 0
     return after

@@ -296,32 +296,6 @@ def test_helpers_join_calls_that_follow_one_another(shared_work):
     assert crew._crew.board.qsize() <= len(crew._crew.helpers)
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs a choice of processors")
-def test_a_helper_on_its_callers_processor_is_told_and_can_leave_it():
-    from fastml.kernels.machine import team
-
-    allowed = os.sched_getaffinity(0)
-    bell = np.zeros(16, np.int64)
-    counters = new_state()
-    team.hang_bell(counters, bell.ctypes.data)
-    try:
-        here = min(allowed)
-        os.sched_setaffinity(0, {here})
-        assert team.processor() == here
-        team_kernels.count(10, counters, np.zeros(10, np.int64), np.zeros(10))
-        assert team.enter_team(counters, False) == team.SAME_PROCESSOR
-        assert team.inside(counters) == 0
-        assert team.enter_team(counters, True) == team.ENTERED
-        assert team.inside(counters) == 1
-        crew._change_processor()  # there is no other: it stays
-        assert os.sched_getaffinity(0) == {here}
-        os.sched_setaffinity(0, allowed)
-        crew._change_processor()
-        assert os.sched_getaffinity(0) == allowed
-    finally:
-        os.sched_setaffinity(0, allowed)
-
-
 def test_a_call_is_not_missed_for_one_that_is_over():
     """Jobs nobody came for are taken down: a helper would read them, and miss the next."""
     board = crew._crew.board
