@@ -35,7 +35,7 @@ def assert_labels(X, centers):
     np.testing.assert_array_equal(labels, expected)
     assert labels.dtype == np.int32
     assert_close("distance", distances, nearest, distances.dtype)
-    if X.flags.carray and centers.flags.carray:
+    if X.dtype.isnative and X.flags.carray and centers.flags.carray:
         alone = np.empty(len(X), np.int32)  # few rows are labelled without tickets
         for prepared in (None, _nearest.PreparedCenters(centers)):
             alone[:] = -1
