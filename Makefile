@@ -65,8 +65,9 @@ bench-large: $(VENV)/bench.stamp
 
 SEED ?= 1
 SECONDS ?= 600
+STORE ?=
 bench-grid: $(VENV)/bench.stamp
-	$(BENCH).grid --seed $(SEED) --seconds $(SECONDS)
+	$(BENCH).grid --seed $(SEED) --seconds $(SECONDS) $(STORE)
 
 A ?= origin/main
 B ?= HEAD

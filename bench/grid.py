@@ -2,30 +2,32 @@
 
 ``python -m bench.grid --seed 1 --seconds 600`` draws shapes of every kind in turn until the time
 is over, checks every result, and prints for each kind the share of shapes won, the worst and the
-median ratio of the best peer's time to ours, and every shape lost.  ``--output`` keeps all of it.
+median ratio of the best peer's time to ours, and every shape lost.  ``--output`` keeps all of it
+in a file, ``--store`` where the report finds it.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import time
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from . import cases
-from .harness import stage
+from . import cases, peers
+from .harness import results, stage
 from .harness.case import FASTML, Case
 from .harness.lot import Lot
 from .harness.sizes import Size
+from .harness.targets import WON
 from .machine import host
+from .machine.cores import Cores
+from .machine.host import processor
 
-#: Ours may take so much more time than the best peer before a shape counts as lost: noise.
-_WON = 0.97
 _SIZE = Size("quick", seconds=0.25, turns=3, rounds=4, settle=0.005)
 
 
@@ -60,9 +62,9 @@ def order(counts: dict[str, int]) -> list[tuple[str, int]]:
     return [(kind, number) for _, kind, number in sorted(draws)]
 
 
-def race(kind: str, case: Case) -> Race | None:
+def race(kind: str, case: Case, wait: Callable[[], None] = lambda: None) -> Race | None:
     """Race every installed peer on a case; None where nobody else can do it."""
-    outcome = stage.measure(replace(case, reference=None), _SIZE)
+    outcome = stage.measure(replace(case, reference=None), _SIZE, wait=wait)
     peers = {name: times for name, times in outcome.seconds.items() if name != FASTML and times}
     ours = outcome.seconds.get(FASTML)
     if not ours or not peers:
@@ -83,12 +85,12 @@ def summary(races: list[Race]) -> list[str]:
     for kind in dict.fromkeys(race.kind for race in races):
         ratios = [race.ratio for race in races if race.kind == kind and race.peer]
         if ratios:
-            won = 100 * sum(ratio >= _WON for ratio in ratios) / len(ratios)
+            won = 100 * sum(ratio >= WON for ratio in ratios) / len(ratios)
             middle = statistics.median(ratios)
             lines.append(
                 f"{kind:26s} {len(ratios):6d} {won:4.0f} % {min(ratios):5.2f} {middle:7.2f}"
             )
-    lost = sorted((race for race in races if race.ratio < _WON), key=lambda race: race.ratio)
+    lost = sorted((race for race in races if race.ratio < WON), key=lambda race: race.ratio)
     lines += ["", "lost:" if lost else "none lost"]
     lines += [
         f"  {race.ratio:5.2f} ({race.median_ratio:.2f})  {race.kind}: {race.name}  {race.peer}"
@@ -102,6 +104,18 @@ def summary(races: list[Race]) -> list[str]:
     return lines
 
 
+def _kept(seed: int, races: list[Race], cores: Cores) -> results.Result:
+    """Return what is stored of the races of a seed."""
+    return {
+        "seed": seed,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": results.commit(),
+        "machine": results.machine(),
+        "cores": cores.told(),
+        "races": [asdict(race) for race in races],
+    }
+
+
 def main() -> int:
     """Draw and race; return 1 if a result of ours is wrong."""
     parser = argparse.ArgumentParser(prog="python -m bench.grid", description=__doc__)
@@ -109,6 +123,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600.0, help="no race begins after")
     parser.add_argument("--only", default="", help="part of the name of the kinds to race")
     parser.add_argument("--output", type=Path, help="file for every race, as JSON")
+    parser.add_argument("--store", action="store_true", help="keep every race for the report")
     arguments = parser.parse_args()
     if reason := host.refusal():
         print(reason, file=sys.stderr)
@@ -116,19 +131,23 @@ def main() -> int:
     chosen = {kind: found for kind, found in kinds().items() if arguments.only in kind}
     races: list[Race] = []
     draws = order({kind: count for kind, (count, _) in chosen.items()})
+    cores = Cores(patient=True)
     end = time.monotonic() + arguments.seconds
     for done, (kind, number) in enumerate(draws):
         if time.monotonic() > end:
             print(f"Time is over after {done} of {len(draws)} shapes.")
             break
         lot = Lot(arguments.seed, number, zlib.crc32(kind.encode()))
-        if (found := race(kind, chosen[kind][1](lot))) is not None:
+        if (found := race(kind, chosen[kind][1](lot), cores.wait)) is not None:
             races.append(found)
             print(f"{found.ratio:6.2f}  {kind}: {found.name}  {found.peer}", file=sys.stderr)
     print("\n".join([f"seed {arguments.seed}", *summary(races)]))
-    if arguments.output:
-        found_all = {"seed": arguments.seed, "races": [asdict(race) for race in races]}
-        arguments.output.write_text(json.dumps(found_all, indent=1))
+    paths = [arguments.output] if arguments.output else []
+    if arguments.store:
+        folder = results.folder_of(processor(), peers.cpus()) / results.GRID
+        paths.append(folder / f"{results.commit()}-{arguments.seed}.json")
+    for path in paths:
+        results.save(_kept(arguments.seed, races, cores), path)
     return int(any(FASTML in race.wrong for race in races))
 
 

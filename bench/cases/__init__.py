@@ -3,9 +3,9 @@
 Every module below is found by itself.  One with ``cases(size)`` has cases to measure, in the
 order of the report, and one with ``large_cases(size)`` those of the size *large*, whose targets are
 ``LARGE_TARGETS``; one with ``TARGETS`` says what they aim at, one with ``ACCOUNTS`` why some stay
-under the machine's limit; one with ``DRAWN`` has kinds of shapes that are drawn by lot; one with
-``MEMORY`` or ``FIRST_FITS`` says which fits are watched for memory, and what a fresh process is
-asked first.
+under the machine's limit; one with ``DRAWN`` has kinds of shapes that are drawn by lot, and
+``LOSSES`` says why some of them are lost; one with ``MEMORY`` or ``FIRST_FITS`` says which fits are
+watched for memory, and what a fresh process is asked first.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ Result = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[2]
 HISTORY = ROOT / "bench" / "history"
+#: The folder of races of shapes drawn by lot.
+GRID = "grid"
 
 
 def _rounded(number: float, digits: int = 4) -> float:
@@ -37,6 +39,15 @@ def commit() -> str:
     """Return the commit measured, marked where the code is not what was committed."""
     changed = _git("status", "--porcelain", "--", "fastml", "kernels")
     return (_git("rev-parse", "--short=12", "HEAD") or "unknown") + ("-changed" if changed else "")
+
+
+def machine() -> dict[str, str]:
+    """Return what a result says of the machine."""
+    return {
+        "cpu": processor(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
 
 
 def times_of(outcome: Outcome) -> dict[str, dict[str, Any]]:
@@ -77,6 +88,8 @@ def entry_of(case: Case, outcome: Outcome, limits: Limits) -> dict[str, Any]:
         entry["dtype"] = case.dtype
         seconds, entry["bound"] = least_seconds(cost, case.dtype, limits)
         entry["plain_limit" if case.plain else "limit"] = _rounded(seconds)
+    if outcome.account:
+        entry["account"] = {name: _rounded(took) for name, took in outcome.account.items()}
     if outcome.reference:
         n, small = outcome.reference
         rows = times_of(small)
@@ -95,11 +108,7 @@ def condensed(outcomes: list[tuple[Case, Outcome]], size: str, limits: Limits) -
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "size": size,
-        "machine": {
-            "cpu": processor(),
-            "system": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version(),
-        },
+        "machine": machine(),
         "versions": peers.versions(),
         "limits": {
             threads: {name: _rounded(speed) for name, speed in speeds.items()}
@@ -143,11 +152,14 @@ def ratios(case: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def folder_of(cpu: str, threads: int) -> Path:
+    """Return where the results of a processor are kept."""
+    return HISTORY / f"{re.sub(r'[^a-z0-9]+', '-', cpu.lower()).strip('-')}-{threads}-threads"
+
+
 def path_of(result: Result) -> Path:
     """Return where a result is kept: by processor, then by commit."""
-    cpu = re.sub(r"[^a-z0-9]+", "-", result["machine"]["cpu"].lower()).strip("-")
-    threads = int(result["limits"]["all"]["threads"])
-    folder = HISTORY / f"{cpu}-{threads}-threads"
+    folder = folder_of(result["machine"]["cpu"], int(result["limits"]["all"]["threads"]))
     if result["size"] == LARGE:
         folder /= LARGE  # out of sight of what is compared over time
     return folder / f"{result['commit']}.json"
@@ -190,6 +202,20 @@ def newest_large(result: Result) -> Result | None:
     found = [load(path) for path in HISTORY.glob(f"*/{LARGE}/*.json")]
     same = [each for each in found if each["machine"]["cpu"] == result["machine"]["cpu"]]
     return max(same, key=lambda each: str(each["time"]), default=None)
+
+
+def grids(result: Result) -> list[Result]:
+    """Return the stored races of shapes drawn by lot, by seed: those of the newest commit raced.
+
+    Only those of the processor of a result.
+    """
+    found = [load(path) for path in HISTORY.glob(f"*/{GRID}/*.json")]
+    same = [each for each in found if each["machine"]["cpu"] == result["machine"]["cpu"]]
+    if not same:
+        return []
+    newest_raced = max(same, key=lambda each: str(each["time"]))["commit"]
+    chosen = [each for each in same if each["commit"] == newest_raced]
+    return sorted(chosen, key=lambda each: int(each["seed"]))
 
 
 def newest() -> Result | None:

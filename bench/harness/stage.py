@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .. import peers
+from . import account
 from .case import FASTML, REFERENCE, Case, Cost, MissingError, Row
 from .sizes import FEWEST_ROUNDS, Size
 from .timer import least, seconds_of
@@ -44,6 +45,7 @@ class Outcome:
     iterations: dict[str, int] = field(default_factory=dict)
     saved: dict[str, float] = field(default_factory=dict)
     reference: tuple[int, Outcome] | None = None
+    account: dict[str, float] = field(default_factory=dict)
 
 
 class Stage:
@@ -78,6 +80,14 @@ class Stage:
                 self.say(f"WRONG {self.case.id}: {name}: {reason} ({where.name})")
         self._go_round()
         return self.outcome
+
+    def take_apart(self) -> None:
+        """Measure where our time goes, where the case has a limit."""
+        cost = self.outcome.cost
+        if cost is not None and not self.case.plain and self.outcome.seconds.get(FASTML):
+            peers.set_threads(self.cpus)
+            self._wait()
+            self.outcome.account = account.measure(self.case, cost, self.inputs)
 
     def _count_cost(self) -> None:
         cost = self.case.cost
@@ -179,6 +189,9 @@ def measure(
         gc.collect()  # the arrays of the case before, should a cycle hold them
     stage = Stage(case, size, say, wait)
     outcome = stage.measure()
+    if not case.scaling and size.name != "quick":  # nobody reads it there
+        say(f"{case.id}: where the time goes")
+        stage.take_apart()
     if case.reference is not None and FASTML in case.rows:
         inputs = stage.inputs.head(case.reference.n)
         small = replace(

@@ -11,6 +11,8 @@ from .results import Result
 #: Both rows are torch to whoever picks it.
 TORCH = ("torch", "torch compiled")
 SKLEARN = ("scikit-learn", "scikit-learn, Elkan")
+#: Of shapes drawn by lot: ours may take so much more time than the best peer before one is lost.
+WON = 0.97
 LIMIT, BEST = "of the limit", "the best peer"
 
 
@@ -43,6 +45,18 @@ class Account:
 
     group: str
     case: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Why some of the shapes drawn by lot are lost.
+
+    kind : of the shapes
+    why : where our time goes there, as measured
+    """
+
+    kind: str
     why: str
 
 

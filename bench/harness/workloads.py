@@ -19,6 +19,9 @@ class Points:
     X: Array
     centers: Array
 
+    def __len__(self) -> int:
+        return len(self.X)
+
     def head(self, n: int) -> Points:
         """Return the same with the first n samples."""
         return replace(self, X=self.X[:n].copy())
@@ -43,6 +46,9 @@ class Search:
     queries: Array
     k: int
 
+    def __len__(self) -> int:
+        return len(self.queries)
+
     def head(self, n: int) -> Search:
         """Return the same with the first n queries."""
         return replace(self, queries=self.queries[:n].copy())
@@ -54,6 +60,9 @@ class Labelled:
 
     X: Array
     y: Array
+
+    def __len__(self) -> int:
+        return len(self.y)
 
     def head(self, n: int) -> Labelled:
         """Return the first n samples."""
@@ -70,6 +79,9 @@ class Training:
     intercepts: list[Array]
     batch_size: int
     learning_rate: float = 0.1
+
+    def __len__(self) -> int:
+        return len(self.X)
 
     def head(self, n: int) -> Training:
         """Return the same with the first n samples."""
@@ -110,6 +122,9 @@ class Vector:
         self.out = np.empty_like(x)
         self.sample = slice(None, None, max(len(x) // 1_000_000, 1))
 
+    def __len__(self) -> int:
+        return len(self.x)
+
     def head(self, n: int) -> Vector:
         """Return the first n elements."""
         return Vector(self.x[:n].copy())
@@ -128,6 +143,9 @@ class Layer:
     delta: Array
     out: Array
     below: Array
+
+    def __len__(self) -> int:
+        return len(self.X)
 
     def head(self, n: int) -> Layer:
         """Return the same with the first n samples."""

@@ -16,4 +16,8 @@ def sigmoid(work: Vector) -> Row:
 def neighbors(work: Search) -> Row:
     """Find neighbours in a k-d tree, on all threads."""
     tree = module("scipy.spatial").cKDTree(work.X)
-    return Row(lambda: tree.query(work.queries, work.k, workers=-1), lambda found: found[1])
+    # Of one neighbour each SciPy answers a flat array.
+    shape = len(work.queries), work.k
+    return Row(
+        lambda: tree.query(work.queries, work.k, workers=-1), lambda found: found[1].reshape(shape)
+    )

@@ -11,6 +11,7 @@ from ..harness.results import ROOT, Result
 from . import pictures, tables
 from .curves import FEWEST_RESULTS
 from .losses import loss_lines
+from .lots import lot_lines
 from .readme import readme_table, with_table
 from .targets import account_lines, target_lines
 from .text import table
@@ -132,6 +133,8 @@ def results_markdown(result: Result) -> str:
         lines += ["", "## Targets", "", *verdicts]
     if result["size"] == "full" and (accounts := account_lines(result)):
         lines += ["", "## Under the machine's limit", "", *accounts]
+    if result["size"] == "full" and (lots := lot_lines(results.grids(result))):
+        lines += ["", "## Shapes drawn by lot", "", *lots]
     if result["size"] == "full":
         lines += _large_lines(results.newest_large(result))
     if len(results.comparable(result)) >= FEWEST_RESULTS:

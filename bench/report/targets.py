@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import cases
 from ..harness import targets
+from ..harness.case import FASTML
 from ..harness.results import Result
 from ..harness.targets import Account, Target
 from ..machine.limits import ARITHMETIC, MEMORY
@@ -56,17 +57,27 @@ def account_lines(result: Result, known: list[Account | Target] | None = None) -
         enough = _ENOUGH.get(case.get("bound", ""), 0.0)
         if case["group"] != "scaling" and case.get("share", 1.0) < enough:
             named = f"{case['group']}: {case['name']}"
-            rows.append([named, case["bound"], share(case["share"]), _why(case, known) or "—"])
-    head = ["", "bound by", "share of limit", "where the rest goes"]
+            parts = _parts(case)
+            rows.append([named, case["bound"], share(case["share"]), *parts, _why(case, known)])
+    head = ["", "bound by", "share of limit", "fixed", "computing", "waiting", "what is known"]
     return table(head, rows) if rows else []
 
 
+def _parts(case: dict[str, Any]) -> list[str]:
+    """Return the shares of our time that are fixed, computing and waiting, or dashes."""
+    if not (account := case.get("account")):
+        return ["—"] * 3
+    total = case["rows"][FASTML]["min"]
+    parts = [account["fixed"] / total, account["computing"] / total]
+    return [share(part) for part in (*parts, max(1.0 - sum(parts), 0.0))]
+
+
 def _why(case: dict[str, Any], known: list[Account | Target]) -> str:
-    """Return what is known about a case that stays under the limit."""
+    """Return what is known about a case that stays under the limit; a dash if nothing is."""
     said = [
         entry.why if isinstance(entry, Account) else entry.tried
         for entry in known
         if isinstance(entry, Account) or entry.rival == targets.LIMIT
         if entry.group == case["group"] and case["name"].startswith(entry.case)
     ]
-    return " ".join(dict.fromkeys(said)).strip()
+    return " ".join(dict.fromkeys(said)).strip() or "—"

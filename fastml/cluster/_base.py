@@ -22,6 +22,7 @@ from ..core.parameters import ParametersMixin
 from ..core.passes import tree_sum
 from ..core.sklearn_compat import check_sample_weight
 from ..core.threads import new_state, run_team, team_size
+from ..core.typed import Callbacks, Estimator, Transforms, Weighted
 from ..core.validation import Array, check_finite, is_finite, is_plain, is_sparse
 from ..data import as_table, is_blocks, sparse_samples
 from ..execution import begin_log, map_blocks
@@ -121,11 +122,15 @@ class FittedCenters(_Centers):
 
 class BaseKMeans(
     ResumableMixin,
-    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
-    TransformerMixin,  # type: ignore[misc]
-    ClusterMixin,  # type: ignore[misc]
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClusterMixin,
     ParametersMixin,
-    BaseEstimator,  # type: ignore[misc]
+    Estimator,
+    Transforms,
+    Weighted,
+    Callbacks,
+    BaseEstimator,
 ):
     """What estimators with centres share: assignment, distances, score, starts."""
 

@@ -28,7 +28,8 @@ from ._table_kmeans import TableFit
 #: Labels counted at once: NumPy makes each as wide as a pointer.
 _LABELS_AT_ONCE = 1 << 17
 
-
+#: Names of ways to choose the first centres.
+Start = Literal["k-means++", "k-means||", "random"]
 #: Bytes a row takes while the last labels are found: label, limit, and the label to be counted.
 _TEMPORARY = 16
 
@@ -112,6 +113,9 @@ class KMeans(BaseKMeans):
     [[1.0, 2.0], [10.0, 2.0]]
     """
 
+    n_decided_: int
+    n_scored_: int
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
         "init": [StrOptions({"k-means++", "k-means||", "random"}), callable, "array-like"],
@@ -130,7 +134,7 @@ class KMeans(BaseKMeans):
         self,
         n_clusters: int = 8,
         *,
-        init: str | ArrayLike | Callable[..., ArrayLike] = "k-means++",
+        init: Start | ArrayLike | Callable[..., ArrayLike] = "k-means++",
         n_init: Literal["auto"] | int = "auto",
         max_iter: int = 300,
         tol: float = 1e-4,

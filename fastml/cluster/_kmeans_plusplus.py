@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array
 
-from ..core.sklearn_compat import check_sample_weight
+from ..core.sklearn_compat import check_sample_weight, validate_params
 from ..core.validation import Array, check_sparse, is_sparse
 from ._plusplus import choose_rows
 from ._sparse import sparse_plusplus
@@ -27,7 +27,7 @@ from ._sparse import sparse_plusplus
         "n_local_trials": [Interval(Integral, 1, None, closed="left"), None],
     },
     prefer_skip_nested_validation=True,
-)  # type: ignore[untyped-decorator]
+)
 def kmeans_plusplus(
     X: ArrayLike,
     n_clusters: int,

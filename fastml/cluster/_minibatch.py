@@ -18,6 +18,7 @@ from ..core.callbacks import FitTask
 from ..core.checkpoint import Checkpoint, CheckpointFile, State
 from ..core.estimator import fitted_at_once, of_features
 from ..core.sklearn_compat import fit_context, with_callbacks
+from ..core.typed import InPieces
 from ..core.validation import Array, is_sparse
 from ..data import Blocks
 from ..execution import Plan, begin_log, table_of
@@ -41,7 +42,7 @@ class Resume(NamedTuple):
     deadline: float
 
 
-class MiniBatchKMeans(BaseKMeans):
+class MiniBatchKMeans(BaseKMeans, InPieces):
     """K-means clustering by small random batches of rows.
 
     Each step draws a batch, gives its rows to their nearest centres and moves every centre to
@@ -150,7 +151,7 @@ class MiniBatchKMeans(BaseKMeans):
         self,
         n_clusters: int = 8,
         *,
-        init: str | ArrayLike | Callable[..., ArrayLike] = "k-means++",
+        init: Literal["k-means++", "random"] | ArrayLike | Callable[..., ArrayLike] = "k-means++",
         max_iter: int = 100,
         batch_size: int = 1024,
         verbose: int = 0,

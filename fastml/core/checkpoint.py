@@ -167,7 +167,7 @@ class Checkpoint:
         """
 
 
-class ResumableMixin(CallbackSupportMixin):  # type: ignore[misc]
+class ResumableMixin(CallbackSupportMixin):
     """An estimator whose fit can be resumed; its clones have no checkpoint."""
 
     def __sklearn_clone__(self) -> Self:

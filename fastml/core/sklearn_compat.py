@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 from sklearn.base import _fit_context
+from sklearn.utils._param_validation import validate_params as _validate_params
 from sklearn.utils.metaestimators import available_if as _available_if
 from sklearn.utils.validation import _check_sample_weight
 
@@ -27,6 +28,7 @@ __all__ = [
     "available_if",
     "check_sample_weight",
     "fit_context",
+    "validate_params",
     "with_callbacks",
 ]
 
@@ -246,6 +248,16 @@ def check_sample_weight(
     if not (_REFUSES_ZEROS or allow_all_zero_weights or weights.any()):
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return weights
+
+
+def validate_params(
+    constraints: dict[str, Any], *, prefer_skip_nested_validation: bool
+) -> Callable[[Method], Method]:
+    """Return scikit-learn's decorator of a function: it looks at the parameters first."""
+    found: Callable[[Method], Method] = _validate_params(
+        constraints, prefer_skip_nested_validation=prefer_skip_nested_validation
+    )
+    return found
 
 
 def available_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]:

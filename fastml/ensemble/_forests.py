@@ -15,6 +15,7 @@ import joblib
 import numpy as np
 import sklearn.ensemble
 from joblib.parallel import get_active_backend
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
@@ -39,6 +40,7 @@ from ..tree._blocks import OF_A_FOREST, plan_of, rows_of
 from ..tree._documentation import PARAMETERS, RAISES
 from ..tree._estimator import EXACT, ExactTree, Shared
 from ..tree._predictor import Predictor, looked_up
+from ._signatures import RandomForestClassifierTypes, RandomForestRegressorTypes
 
 _MOST_SEED = (1 << 31) - 1
 
@@ -143,7 +145,7 @@ class ExactForest(ParametersMixin):
         return tree
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Grow the forest.
 
         Parameters
@@ -206,7 +208,7 @@ class ExactForest(ParametersMixin):
         return total, given.state.get("classes_")
 
     @over_blocks
-    def apply(self, X: Any) -> Array:
+    def apply(self, X: ArrayLike) -> Array:
         """Return the leaf each row ends in, tree by tree.
 
         Parameters
@@ -291,7 +293,9 @@ class ExactForest(ParametersMixin):
 
 
 @documented(PARAMETERS, raises=RAISES)
-class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifier):  # type: ignore[misc]
+class RandomForestClassifier(
+    ExactForest, RandomForestClassifierTypes, sklearn.ensemble.RandomForestClassifier
+):
     """A random forest for classes: :class:`sklearn.ensemble.RandomForestClassifier` of exact trees.
 
     Parameters, attributes and methods are scikit-learn's.  The forest is the same for any number of
@@ -321,7 +325,7 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
     _tree_type = DecisionTreeClassifier
 
     @over_blocks
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: ArrayLike) -> Array:
         """Return the mean of the trees' shares of each class.
 
         Parameters
@@ -337,7 +341,7 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
         return super().predict_proba(X) if found is None else found[0]
 
     @over_blocks
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: ArrayLike) -> Array:
         """Return the class with the largest mean of the trees' shares; of equal ones the first.
 
         Parameters
@@ -357,7 +361,9 @@ class RandomForestClassifier(ExactForest, sklearn.ensemble.RandomForestClassifie
 
 
 @documented(PARAMETERS, raises=RAISES)
-class RandomForestRegressor(ExactForest, sklearn.ensemble.RandomForestRegressor):  # type: ignore[misc]
+class RandomForestRegressor(
+    ExactForest, RandomForestRegressorTypes, sklearn.ensemble.RandomForestRegressor
+):
     """A random forest for numbers: :class:`sklearn.ensemble.RandomForestRegressor` of exact trees.
 
     Parameters, attributes and methods are scikit-learn's.  The forest is the same for any number of
@@ -387,7 +393,7 @@ class RandomForestRegressor(ExactForest, sklearn.ensemble.RandomForestRegressor)
     _tree_type = DecisionTreeRegressor
 
     @over_blocks
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: ArrayLike) -> Array:
         """Return the mean of the trees' predictions.
 
         Parameters

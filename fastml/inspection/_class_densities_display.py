@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,9 @@ from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
 from ..core.validation import Array
 from ._style import COLOURS, FAINT, INK, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _PANEL = (3.2, 2.4)
 _N_COLUMNS = 3
@@ -61,7 +64,7 @@ class ClassDensitiesDisplay:
     4
     """
 
-    figure_: Any
+    figure_: Figure
     axes_: Array
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +14,7 @@ from ._style import plain_log_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 #: What the axis of gradients spans at least.
 _LEAST_RATIO = 100.0
@@ -151,7 +152,7 @@ class GradientFlowDisplay:
         if name is not None:
             ax.legend()
         self.ax_ = ax
-        self.figure_ = ax.figure
+        self.figure_ = cast("Figure", ax.figure)
         return self
 
 
@@ -271,5 +272,5 @@ class LossCurveDisplay:
         plain_log_axis(ax)
         ax.legend()
         self.ax_ = ax
-        self.figure_ = ax.figure
+        self.figure_ = cast("Figure", ax.figure)
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +17,9 @@ from ..cluster._nearest import squared_distances, write_labels
 from ..core.validation import Array
 from ._plane import plane_of
 from ._style import COLOURS, FAINT, INK
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: Points of a panel; more would only cover each other.
 _MOST_POINTS = 4000
@@ -104,7 +107,7 @@ class KMeansStepsDisplay:
     Iteration 1: move to the mean
     """
 
-    figure_: Any
+    figure_: Figure
     axes_: Array
 
     def __init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,11 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from ..cluster._base import BaseKMeans
 from ..core.validation import Array
 from ._style import COLOURS, FAINT, INK, plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 #: Rows a silhouette is taken of, which takes the distances of all pairs.
 _MOST_ROWS = 2000
@@ -58,10 +63,10 @@ class KMeansElbowDisplay:
     True
     """
 
-    figure_: Any
-    ax_: Any
-    line_: Any
-    silhouette_line_: Any
+    figure_: Figure
+    ax_: Axes
+    line_: Line2D
+    silhouette_line_: Line2D | None
 
     def __init__(
         self,
@@ -87,7 +92,7 @@ class KMeansElbowDisplay:
         k_values: Iterable[int] = range(1, 11),
         sample_weight: ArrayLike | None = None,
         silhouette: bool = False,
-        ax: Any = None,
+        ax: Axes | None = None,
         **line_kw: Any,
     ) -> Self:
         """Fit for each number of clusters and draw the inertias.
@@ -146,7 +151,7 @@ class KMeansElbowDisplay:
         )
         return display.plot(ax, **line_kw)
 
-    def plot(self, ax: Any = None, **line_kw: Any) -> Self:
+    def plot(self, ax: Axes | None = None, **line_kw: Any) -> Self:
         """Draw the curve.
 
         Parameters
@@ -184,7 +189,7 @@ class KMeansElbowDisplay:
         ax.yaxis.set_major_formatter(lambda value, _: plain(value))
         ax.grid(axis="y", alpha=0.25)
         ax.spines[["top", "right"]].set_visible(False)
-        self.ax_, self.figure_ = ax, ax.figure
+        self.ax_, self.figure_ = ax, cast("Figure", ax.figure)
         return self
 
     def _plot_silhouettes(self, ax: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,10 @@ from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 from ..core.validation import Array
 from ..neighbors import KNeighborsClassifier
 from ._style import COLOURS, INK, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _MARGIN = 0.05
 #: How much of a class's colour its region has, at the fewest and at all of the votes.
@@ -74,8 +78,8 @@ class NeighborVotesDisplay:
     '7 neighbours: 7 of 7 votes for True'
     """
 
-    figure_: Any
-    ax_: Any
+    figure_: Figure
+    ax_: Axes
 
     def __init__(
         self,
@@ -112,7 +116,7 @@ class NeighborVotesDisplay:
         query: ArrayLike | None = None,
         grid_resolution: int = 200,
         feature_names: Sequence[str] | None = None,
-        ax: Any = None,
+        ax: Axes | None = None,
     ) -> Self:
         """Draw the regions of a fitted classifier.
 
@@ -191,7 +195,7 @@ class NeighborVotesDisplay:
         )
         return display.plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the regions, the rows and the query.
 
         Parameters
@@ -208,7 +212,7 @@ class NeighborVotesDisplay:
         from matplotlib.colors import to_rgb
 
         own_figure = ax is None
-        if own_figure:
+        if ax is None:
             _, ax = plt.subplots(figsize=(6, 5), layout="constrained")
         n_classes = len(self.classes)
         colours = [COLOURS[c % len(COLOURS)] for c in range(n_classes)]
@@ -239,7 +243,10 @@ class NeighborVotesDisplay:
                 linewidths=1.0, zorder=6,
             )  # fmt: skip
             # Below the rows that vote, which it would hide where they are near.
-            ax.scatter(*self.query, marker="*", s=150, color="white", edgecolors=INK, zorder=5)
+            ax.scatter(
+                self.query[0], self.query[1], marker="*", s=150, color="white", edgecolors=INK,
+                zorder=5,
+            )  # fmt: skip
         count = "" if self.n_neighbors is None else f"{self.n_neighbors} neighbour"
         count += "s" if count and self.n_neighbors != 1 else ""
         title = ": ".join(part for part in (count, self.decision) if part)
@@ -255,5 +262,5 @@ class NeighborVotesDisplay:
         else:
             ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
         ax.spines[["top", "right"]].set_visible(False)
-        self.ax_, self.figure_ = ax, ax.figure
+        self.ax_, self.figure_ = ax, cast("Figure", ax.figure)
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -13,6 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..core.validation import Array
 from ._style import COLOURS, FAINT, INK, plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 #: How much of its colour a card has, where the classes are even and where there is one.
 _FAINTEST, _FULLEST = 0.06, 0.5
@@ -72,8 +76,8 @@ class TreeDisplay:
     '3 leaves, up to 2 questions deep'
     """
 
-    figure_: Any
-    ax_: Any
+    figure_: Figure
+    ax_: Axes
 
     def __init__(
         self,
@@ -106,7 +110,7 @@ class TreeDisplay:
         feature_names: Sequence[str] | None = None,
         class_names: Sequence[str] | None = None,
         max_depth: int = 3,
-        ax: Any = None,
+        ax: Axes | None = None,
     ) -> Self:
         """Draw a fitted tree.
 
@@ -170,7 +174,7 @@ class TreeDisplay:
         )
         return display.plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the tree.
 
         Parameters
@@ -230,7 +234,7 @@ class TreeDisplay:
         if entries := self._legend(depths):
             patches = [Patch(facecolor=c, edgecolor=FAINT, label=name) for name, c in entries]
             ax.legend(handles=patches, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-        self.ax_, self.figure_ = ax, ax.figure
+        self.ax_, self.figure_ = ax, cast("Figure", ax.figure)
         _fit(ax, letters)
         return self
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,11 +21,14 @@ from ._documentation import ATTRIBUTES, FIT, LINEAR
 from ._least_squares import Solution
 from ._partial_fit import PartialFit
 from ._predicting import PredictsTargets
+from ._signatures import LinearRegressionTypes
 from ._table import plan_of, solve_table
 
 
 @documented(LINEAR, attributes=ATTRIBUTES)
-class LinearRegression(PartialFit, PredictsTargets, linear_model.LinearRegression):  # type: ignore[misc]
+class LinearRegression(
+    PartialFit, PredictsTargets, LinearRegressionTypes, linear_model.LinearRegression
+):
     """Ordinary least squares, right in any units.
 
     scikit-learn's class with another ``fit``: dense float32 and float64 rows are read once, their
@@ -64,7 +67,7 @@ class LinearRegression(PartialFit, PredictsTargets, linear_model.LinearRegressio
 
     @fit_context(prefer_skip_nested_validation=True)
     @filled(**FIT)
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> LinearRegression:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
         {rows}

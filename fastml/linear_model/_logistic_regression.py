@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from inspect import signature
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,6 +29,7 @@ from ._logistic_table import ONE_CLASS, plan_of, rows_of
 from ._objective import Rows
 from ._predict import labels, probabilities
 from ._predicting import predicted, targets
+from ._signatures import LogisticRegressionTypes
 
 _OVERFLOW = "numbers overflow"
 _SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky")
@@ -39,7 +40,7 @@ _NO_L1 = (0, signature(linear_model.LogisticRegression).parameters["l1_ratio"].d
 
 
 @documented(LOGISTIC, attributes=ATTRIBUTES)
-class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # type: ignore[misc]
+class LogisticRegression(ParametersMixin, LogisticRegressionTypes, linear_model.LogisticRegression):
     """Logistic regression, binary and multinomial, minimised to rounding in any units.
 
     scikit-learn's class with another ``fit`` for dense X, no penalty or the squared norm, and the
@@ -87,7 +88,7 @@ class LogisticRegression(ParametersMixin, linear_model.LogisticRegression):  # t
 
     @fit_context(prefer_skip_nested_validation=True)
     @filled(**FIT)
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> LogisticRegression:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
         {rows}

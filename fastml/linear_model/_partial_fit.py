@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -112,7 +112,9 @@ class PartialFit(ParametersMixin):
     def _penalties(self, n_targets: int) -> Array:
         raise NotImplementedError
 
-    def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Any:
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Fit the rows of all calls so far, as one ``fit`` of all of them would.
 
         However they are cut into calls, the result is the same bits.  It is that of ``fit`` where
@@ -140,11 +142,11 @@ class PartialFit(ParametersMixin):
             If X or y holds NaN or infinity, shapes do not match, X is sparse, ``positive`` is set
             or ``fit_intercept`` is not what it was.
         """
-        me: Any = self
-        reason = "positive=True" if me.positive else unsupported_input(X, y)
+        mine: Any = self
+        reason = "positive=True" if mine.positive else unsupported_input(X, y)
         if reason is not None:
             raise ValueError(f"partial_fit does not take {reason}.")
-        with fitted_at_once(me) as me:
+        with fitted_at_once(mine) as me:
             me._validate_params()
             kept = vars(me).get("_seen")
             rows, y_, weights = checked_rows(

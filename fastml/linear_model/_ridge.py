@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,13 +20,14 @@ from ._documentation import ATTRIBUTES, FIT, RIDGE
 from ._least_squares import Solution
 from ._partial_fit import PartialFit
 from ._predicting import PredictsTargets
+from ._signatures import RidgeTypes
 from ._table import plan_of, solve_table
 
 _SOLVERS = ("auto", "cholesky", "svd")
 
 
 @documented(RIDGE, attributes=ATTRIBUTES)
-class Ridge(PartialFit, PredictsTargets, linear_model.Ridge):  # type: ignore[misc]
+class Ridge(PartialFit, PredictsTargets, RidgeTypes, linear_model.Ridge):
     """Least squares with a penalty on the squared norm of the coefficients.
 
     scikit-learn's class with another ``fit``: see :class:`fastml.LinearRegression`.  Its own code
@@ -60,7 +61,7 @@ class Ridge(PartialFit, PredictsTargets, linear_model.Ridge):  # type: ignore[mi
 
     @fit_context(prefer_skip_nested_validation=True)
     @filled(**FIT)
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Ridge:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
         {rows}

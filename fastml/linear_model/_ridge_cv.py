@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,6 +28,7 @@ from ._least_squares import Solution, solve
 from ._moments import Moments, first_shift, moments
 from ._predict import decision
 from ._predicting import PredictsTargets
+from ._signatures import RidgeCVTypes
 from ._table import first_weighted, moments_of, plan_of, solution_of
 
 #: Eigenvalues are right to this share of the largest: penalties below have no say.
@@ -111,7 +112,7 @@ class LeftOutPass:
 
 
 @documented(RIDGE_CV, attributes=ATTRIBUTES)
-class RidgeCV(ParametersMixin, PredictsTargets, linear_model.RidgeCV):  # type: ignore[misc]
+class RidgeCV(ParametersMixin, PredictsTargets, RidgeCVTypes, linear_model.RidgeCV):
     """Ridge regression that chooses its penalty by leaving out rows, or folds of them.
 
     scikit-learn's class with another ``fit``: products of the rows are summed once, and serve every
@@ -164,7 +165,9 @@ class RidgeCV(ParametersMixin, PredictsTargets, linear_model.RidgeCV):  # type: 
 
     @fit_context(prefer_skip_nested_validation=True)
     @filled(**FIT)
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None, **params: Any) -> RidgeCV:
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
+    ) -> Self:
         """Choose a penalty and fit with it.
 
         {rows}

@@ -23,6 +23,7 @@ from ..kernels.naive_bayes import categories
 from ..kernels.tile import lanes_of
 from ._documentation import ATTRIBUTES, PARAMETERS, PREDICT
 from ._fitting import FitsInPieces
+from ._signatures import CategoricalNBTypes
 
 _ALL_ONES = np.empty(0)
 #: Numbers of a ticket.
@@ -30,7 +31,7 @@ _NUMBERS_A_TICKET = 1 << 16
 
 
 @documented(PARAMETERS, attributes=ATTRIBUTES)
-class CategoricalNB(FitsInPieces, sklearn.naive_bayes.CategoricalNB):  # type: ignore[misc]
+class CategoricalNB(FitsInPieces, CategoricalNBTypes, sklearn.naive_bayes.CategoricalNB):
     """Naive Bayes of categories, numbered 0, 1, 2, ... within each feature.
 
     A category that no fitted row had, and that ``min_categories`` does not foresee, has the

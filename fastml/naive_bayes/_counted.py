@@ -11,6 +11,7 @@ from ..core.documentation import documented
 from ..core.validation import Array
 from ._discrete import CountingNB
 from ._documentation import ATTRIBUTES, PARAMETERS
+from ._signatures import BernoulliNBTypes, ComplementNBTypes, MultinomialNBTypes
 
 _OF_COMPLEMENTS = {
     **PARAMETERS,
@@ -20,7 +21,7 @@ _OF_COMPLEMENTS = {
 
 
 @documented(PARAMETERS, attributes=ATTRIBUTES)
-class MultinomialNB(CountingNB, sklearn.naive_bayes.MultinomialNB):  # type: ignore[misc]
+class MultinomialNB(CountingNB, MultinomialNBTypes, sklearn.naive_bayes.MultinomialNB):
     """Multinomial naive Bayes: features are how often something occurs, words for instance.
 
     Counting takes one pass over the rows on several threads, for numbers of any type and for
@@ -56,7 +57,7 @@ class MultinomialNB(CountingNB, sklearn.naive_bayes.MultinomialNB):  # type: ign
 
 
 @documented(_OF_COMPLEMENTS, attributes=ATTRIBUTES)
-class ComplementNB(CountingNB, sklearn.naive_bayes.ComplementNB):  # type: ignore[misc]
+class ComplementNB(CountingNB, ComplementNBTypes, sklearn.naive_bayes.ComplementNB):
     """Complement naive Bayes: a class is told by what all other classes hold.
 
     Counted and labelled as :class:`MultinomialNB` does; better where classes differ in size.
@@ -111,7 +112,7 @@ class ComplementNB(CountingNB, sklearn.naive_bayes.ComplementNB):  # type: ignor
 
 
 @documented(PARAMETERS, attributes=ATTRIBUTES)
-class BernoulliNB(CountingNB, sklearn.naive_bayes.BernoulliNB):  # type: ignore[misc]
+class BernoulliNB(CountingNB, BernoulliNBTypes, sklearn.naive_bayes.BernoulliNB):
     """Bernoulli naive Bayes: features are there or not.
 
     Counted and labelled as :class:`MultinomialNB` does; rows are compared with the threshold on

@@ -32,12 +32,13 @@ from ._likelihood import (
 )
 from ._moments import RunningMoments, block_rows
 from ._passes import moments_of
+from ._signatures import GaussianNBTypes
 
 _ALL_ONES = np.empty(0)
 _FITTED = ("theta_", "var_", "class_prior_")
 
 
-class GaussianNB(FitsInPieces, sklearn.naive_bayes.GaussianNB):  # type: ignore[misc]
+class GaussianNB(FitsInPieces, GaussianNBTypes, sklearn.naive_bayes.GaussianNB):
     """Gaussian naive Bayes: every feature is normally distributed within a class.
 
     Means and variances come from one pass over the rows on several threads, in float64 also for

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -115,13 +115,35 @@ class FastNeighbors(FastSearch):
     weights: Any
     n_samples_fit_: int
 
+    @overload
+    def kneighbors(
+        self,
+        X: ArrayLike | None = ...,
+        n_neighbors: int | None = ...,
+        return_distance: Literal[True] = ...,
+    ) -> tuple[Array, Array]: ...
+    @overload
+    def kneighbors(
+        self,
+        X: ArrayLike | None = ...,
+        n_neighbors: int | None = ...,
+        *,
+        return_distance: Literal[False],
+    ) -> Array: ...
+    @overload
+    def kneighbors(
+        self,
+        X: ArrayLike | None,
+        n_neighbors: int | None,
+        return_distance: bool,
+    ) -> Array | tuple[Array, Array]: ...
     @over_blocks
     def kneighbors(
         self,
         X: ArrayLike | None = None,
         n_neighbors: int | None = None,
         return_distance: bool = True,
-    ) -> Any:
+    ) -> Array | tuple[Array, Array]:
         """Find the nearest rows of every query, the nearest first.
 
         Parameters
@@ -150,7 +172,8 @@ class FastNeighbors(FastSearch):
         check_fitted(self)
         search = self._search_for(X)
         if search is None:
-            return super().kneighbors(X, n_neighbors, return_distance)  # type: ignore[misc]
+            theirs: Any = super()
+            return theirs.kneighbors(X, n_neighbors, return_distance)  # type: ignore[no-any-return]
         if n_neighbors is None:
             n_neighbors = self.n_neighbors
         elif n_neighbors <= 0:
@@ -191,6 +214,31 @@ class FastRadius(FastSearch):
     weights: Any
     n_samples_fit_: int
 
+    @overload
+    def radius_neighbors(
+        self,
+        X: ArrayLike | None = ...,
+        radius: float | None = ...,
+        return_distance: Literal[True] = ...,
+        sort_results: bool = ...,
+    ) -> tuple[Array, Array]: ...
+    @overload
+    def radius_neighbors(
+        self,
+        X: ArrayLike | None = ...,
+        radius: float | None = ...,
+        *,
+        return_distance: Literal[False],
+        sort_results: bool = ...,
+    ) -> Array: ...
+    @overload
+    def radius_neighbors(
+        self,
+        X: ArrayLike | None,
+        radius: float | None,
+        return_distance: bool,
+        sort_results: bool = ...,
+    ) -> Array | tuple[Array, Array]: ...
     @over_blocks
     def radius_neighbors(
         self,
@@ -198,7 +246,7 @@ class FastRadius(FastSearch):
         radius: float | None = None,
         return_distance: bool = True,
         sort_results: bool = False,
-    ) -> Any:
+    ) -> Array | tuple[Array, Array]:
         """Find all rows within a radius of every query.
 
         Parameters
@@ -229,7 +277,8 @@ class FastRadius(FastSearch):
         check_fitted(self)
         search = self._search_for(X)
         if search is None:
-            return super().radius_neighbors(  # type: ignore[misc]
+            theirs: Any = super()
+            return theirs.radius_neighbors(  # type: ignore[no-any-return]
                 X, radius, return_distance=return_distance, sort_results=sort_results
             )
         if sort_results and not return_distance:

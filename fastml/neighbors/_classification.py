@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import sklearn.neighbors
@@ -17,10 +17,13 @@ from ..execution import over_blocks
 from ._base import FastNeighbors, FastRadius
 from ._documentation import FIT, PREDICT, documented
 from ._metrics import Metric
+from ._signatures import KNeighborsClassifierTypes, RadiusNeighborsClassifierTypes
 
 
 @documented
-class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier):  # type: ignore[misc]
+class KNeighborsClassifier(
+    FastNeighbors, KNeighborsClassifierTypes, sklearn.neighbors.KNeighborsClassifier
+):
     """Classify by the vote of the nearest rows.
 
     The neighbours are those of :class:`NearestNeighbors`: what float64 gives, the lower row first
@@ -41,7 +44,7 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
     """
 
     @filled(**FIT)
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Keep the rows and their classes.
 
         Parameters
@@ -81,7 +84,7 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
 
     @over_blocks
     @filled(**PREDICT)
-    def predict_proba(self, X: ArrayLike | None) -> Any:
+    def predict_proba(self, X: ArrayLike | None) -> Array:
         """Return the share of the votes of each class for each row.
 
         Parameters
@@ -94,9 +97,9 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
         """
         self = as_of_now(self)
         if getattr(self, "_search", None) is None:
-            return super().predict_proba(X)
+            return cast("Array", super().predict_proba(X))
         shares = [table for _, _, table in self._votes(X, True)]
-        return shares if self.outputs_2d_ else shares[0]
+        return cast("Array", shares if self.outputs_2d_ else shares[0])
 
     def _votes(self, X: ArrayLike | None, shares: bool) -> list[tuple[Array, Array, Array]]:
         """Return classes, the winners' numbers and the shares, output by output."""
@@ -113,7 +116,9 @@ class KNeighborsClassifier(FastNeighbors, sklearn.neighbors.KNeighborsClassifier
 
 
 @documented
-class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsClassifier):  # type: ignore[misc]
+class RadiusNeighborsClassifier(
+    FastRadius, RadiusNeighborsClassifierTypes, sklearn.neighbors.RadiusNeighborsClassifier
+):
     """Classify by the vote of all rows within a radius.
 
     A row is a neighbour if its distance, in float64, is at most the radius.  Votes are added in the
@@ -127,7 +132,7 @@ class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsCla
     array(['a'], dtype='<U1')
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Keep the rows and their classes.
 
         Parameters
@@ -183,7 +188,7 @@ class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsCla
 
     @over_blocks
     @filled(**PREDICT)
-    def predict_proba(self, X: ArrayLike | None) -> Any:
+    def predict_proba(self, X: ArrayLike | None) -> Array:
         """Return the share of the votes of each class for each row.
 
         Parameters
@@ -204,14 +209,14 @@ class RadiusNeighborsClassifier(FastRadius, sklearn.neighbors.RadiusNeighborsCla
         check_fitted(self)
         search = self._search_for(X)
         if search is None:
-            return super().predict_proba(X)
+            return cast("Array", super().predict_proba(X))
         shares = []
         for k, (classes, winners, table) in enumerate(self._votes(search, X, True)):
             outliers = winners < 0
             if outliers.any():
                 table[outliers] = classes == self.outlier_label_[k]
             shares.append(table)
-        return shares if self.outputs_2d_ else shares[0]
+        return cast("Array", shares if self.outputs_2d_ else shares[0])
 
     def _votes(
         self, search: Metric, X: ArrayLike | None, shares: bool

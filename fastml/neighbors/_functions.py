@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import csr_matrix
 from sklearn.neighbors import _graph as theirs
 from sklearn.neighbors._base import KNeighborsMixin, RadiusNeighborsMixin
 
@@ -66,7 +67,7 @@ def kneighbors(X: ArrayLike, queries: ArrayLike, n_neighbors: int) -> tuple[Arra
     return search.nearest(np.ascontiguousarray(wanted), int(n_neighbors))
 
 
-def kneighbors_graph(X: Any, n_neighbors: int, **parameters: Any) -> Any:
+def kneighbors_graph(X: Any, n_neighbors: int, **parameters: Any) -> csr_matrix:
     """Return the graph of the nearest neighbours of rows, as scikit-learn's function does.
 
     Parameters
@@ -101,7 +102,7 @@ def kneighbors_graph(X: Any, n_neighbors: int, **parameters: Any) -> Any:
     )
 
 
-def radius_neighbors_graph(X: Any, radius: float, **parameters: Any) -> Any:
+def radius_neighbors_graph(X: Any, radius: float, **parameters: Any) -> csr_matrix:
     """Return the graph of the neighbours within a radius, as scikit-learn's function does.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import sklearn.neighbors
@@ -15,10 +15,13 @@ from ..core.validation import Array
 from ..execution import over_blocks
 from ._base import FastNeighbors, FastRadius
 from ._documentation import FIT, PREDICT, documented
+from ._signatures import KNeighborsRegressorTypes, RadiusNeighborsRegressorTypes
 
 
 @documented
-class KNeighborsRegressor(FastNeighbors, sklearn.neighbors.KNeighborsRegressor):  # type: ignore[misc]
+class KNeighborsRegressor(
+    FastNeighbors, KNeighborsRegressorTypes, sklearn.neighbors.KNeighborsRegressor
+):
     """Predict the mean of the targets of the nearest rows.
 
     The neighbours are those of :class:`NearestNeighbors`: what float64 gives, the lower row first
@@ -37,7 +40,7 @@ class KNeighborsRegressor(FastNeighbors, sklearn.neighbors.KNeighborsRegressor):
     """
 
     @filled(**FIT)
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Keep the rows and their targets.
 
         Parameters
@@ -72,7 +75,9 @@ class KNeighborsRegressor(FastNeighbors, sklearn.neighbors.KNeighborsRegressor):
 
 
 @documented
-class RadiusNeighborsRegressor(FastRadius, sklearn.neighbors.RadiusNeighborsRegressor):  # type: ignore[misc]
+class RadiusNeighborsRegressor(
+    FastRadius, RadiusNeighborsRegressorTypes, sklearn.neighbors.RadiusNeighborsRegressor
+):
     """Predict the mean of the targets of all rows within a radius.
 
     A row is a neighbour if its distance, in float64, is at most the radius.
@@ -86,7 +91,7 @@ class RadiusNeighborsRegressor(FastRadius, sklearn.neighbors.RadiusNeighborsRegr
     """
 
     @filled(**FIT)
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Keep the rows and their targets.
 
         Parameters

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any, Self
 
 import sklearn.neighbors
+from numpy.typing import ArrayLike
 
 from ..core.documentation import filled
 from ._base import FastNeighbors, FastRadius
 from ._documentation import FIT, documented
+from ._signatures import NearestNeighborsTypes
 
 
 @documented
-class NearestNeighbors(FastNeighbors, FastRadius, sklearn.neighbors.NearestNeighbors):  # type: ignore[misc]
+class NearestNeighbors(  # type: ignore[misc]  # both weigh, in their own way
+    FastNeighbors, FastRadius, NearestNeighborsTypes, sklearn.neighbors.NearestNeighbors
+):
     """Find the nearest of many rows, or all within a radius.
 
     Neighbours, their order and their distances are those float64 gives, for float32 and float64
@@ -37,7 +41,7 @@ class NearestNeighbors(FastNeighbors, FastRadius, sklearn.neighbors.NearestNeigh
     """
 
     @filled(**FIT)
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Keep the rows.
 
         Parameters

@@ -33,7 +33,7 @@ from ._targets import Classes
 
 
 @documented(PARAMETERS, attributes=ATTRIBUTES, references=REFERENCES)
-class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
+class MLPClassifier(ClassifierMixin, BasePerceptron):
     """Multi-layer perceptron for two classes, many classes or many labels.
 
     z = aW + b and a = activation(z) in every hidden layer; on top a sigmoid trained on the
@@ -90,7 +90,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):  # type: ignore[misc]
         learning_rate_init: float = 1e-3,
         power_t: float = 0.5,
         max_iter: int = 200,
-        shuffle: bool | str = True,
+        shuffle: bool | Literal["blocks"] = True,
         random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
         verbose: bool = False,

@@ -29,7 +29,7 @@ from ._targets import Numbers
 
 
 @documented(PARAMETERS, attributes=ATTRIBUTES, references=REFERENCES)
-class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
+class MLPRegressor(RegressorMixin, BasePerceptron):
     """Multi-layer perceptron for one real output or several.
 
     z = aW + b and a = activation(z) in every hidden layer; on top the identity trained on the
@@ -85,7 +85,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):  # type: ignore[misc]
         learning_rate_init: float = 1e-3,
         power_t: float = 0.5,
         max_iter: int = 200,
-        shuffle: bool | str = True,
+        shuffle: bool | Literal["blocks"] = True,
         random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
         verbose: bool = False,

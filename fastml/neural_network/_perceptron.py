@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..core.checkpoint import Checkpoint, CheckpointFile, ResumableMixin, open_checkpoint
 from ..core.estimator import as_of_now, of_features
 from ..core.parameters import ParametersMixin
+from ..core.typed import Callbacks, Estimator, InPieces, Scored, Weighted
 from ..core.validation import Array, check_finite, is_plain, is_sparse
 from ..data import Blocks, Table, is_blocks
 from ..execution import Plan, last_pass, on_cluster, table_of
@@ -69,7 +70,17 @@ def require_perceptron(estimator: Any) -> None:
     check_is_fitted(estimator)
 
 
-class BasePerceptron(ResumableMixin, ParametersMixin, BaseEstimator, ABC):  # type: ignore[misc]
+class BasePerceptron(
+    ResumableMixin,
+    ParametersMixin,
+    Estimator,
+    Scored,
+    Weighted,
+    InPieces,
+    Callbacks,
+    BaseEstimator,
+    ABC,
+):
     """A multi-layer perceptron, trained in compiled code.
 
     All that kernels read of a fitted estimator is one :class:`Network`, ``_network``: a call

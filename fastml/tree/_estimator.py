@@ -8,9 +8,10 @@ from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.base import clone, is_classifier
-from sklearn.tree._tree import ccp_pruning_path
+from sklearn.tree._tree import Tree, ccp_pruning_path
 from sklearn.utils import Bunch, check_random_state, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
@@ -129,7 +130,7 @@ class ExactTree(TreePrediction, ParametersMixin):
     grown: dict[str, int] = {EXACT: 0, "scikit-learn": 0}  # noqa: RUF012
 
     @property
-    def tree_(self) -> Any:
+    def tree_(self) -> Tree:
         """The tree as scikit-learn's ``Tree``, made when first asked for."""
         fitted = vars(self).get("_fitted")
         if fitted is None:
@@ -137,7 +138,7 @@ class ExactTree(TreePrediction, ParametersMixin):
         return fitted.tree
 
     @tree_.setter
-    def tree_(self, tree: Any) -> None:
+    def tree_(self, tree: Tree) -> None:
         vars(self)["_fitted"] = Fitted(tree.n_features, tree=tree)
 
     def _reason(self, X: Any, y: Any) -> str | None:
@@ -157,7 +158,13 @@ class ExactTree(TreePrediction, ParametersMixin):
         return None
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, check_input: bool = True) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        check_input: bool = True,
+    ) -> Self:
         """Grow the tree.
 
         Parameters
@@ -355,7 +362,9 @@ class ExactTree(TreePrediction, ParametersMixin):
             gain,
         )
 
-    def cost_complexity_pruning_path(self, X: Any, y: Any, sample_weight: Any = None) -> Bunch:
+    def cost_complexity_pruning_path(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Bunch:
         """Return what each step of pruning costs, from the whole tree to its root.
 
         Parameters

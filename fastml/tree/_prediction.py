@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
+from numpy.typing import ArrayLike
+from scipy.sparse import csr_matrix, issparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 
@@ -166,7 +167,7 @@ class TreePrediction:
         return found, fitted
 
     @over_blocks
-    def apply(self, X: Any, check_input: bool = True) -> Array:
+    def apply(self, X: ArrayLike, check_input: bool = True) -> Array:
         """Return the leaf each row ends in.
 
         Parameters
@@ -185,7 +186,7 @@ class TreePrediction:
         return base.apply(X, check_input) if found is None else found[0]
 
     @over_blocks
-    def predict(self, X: Any, check_input: bool = True) -> Array:
+    def predict(self, X: ArrayLike, check_input: bool = True) -> Array:
         """Return the class or the mean of the leaf each row ends in.
 
         Parameters
@@ -217,7 +218,7 @@ class TreePrediction:
         missing = np.any([np.isnan(rows).any(axis=0) for rows in blocks], axis=0)
         return missing if missing.any() else None
 
-    def decision_path(self, X: Any, check_input: bool = True) -> Any:
+    def decision_path(self, X: ArrayLike, check_input: bool = True) -> csr_matrix:
         """Return which nodes each row passes.
 
         Parameters

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sklearn.tree
+from numpy.typing import ArrayLike
 
 from ..core.documentation import documented
 from ..core.validation import Array
 from ..execution import over_blocks
 from ._documentation import ATTRIBUTES, PARAMETERS, PROMISES, RAISES
 from ._estimator import ExactTree
+from ._signatures import DecisionTreeClassifierTypes, DecisionTreeRegressorTypes
 
 
 @documented(PARAMETERS, promises=PROMISES, attributes=ATTRIBUTES, raises=RAISES)
-class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  # type: ignore[misc]
+class DecisionTreeClassifier(
+    ExactTree, DecisionTreeClassifierTypes, sklearn.tree.DecisionTreeClassifier
+):
     """A decision tree for classes: :class:`sklearn.tree.DecisionTreeClassifier`, exact and fast.
 
     {promises}
@@ -40,7 +42,7 @@ class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  #
     """
 
     @over_blocks
-    def predict_proba(self, X: Any, check_input: bool = True) -> Array:
+    def predict_proba(self, X: ArrayLike, check_input: bool = True) -> Array:
         """Return the share of each class in the leaf a row ends in.
 
         Parameters
@@ -59,7 +61,9 @@ class DecisionTreeClassifier(ExactTree, sklearn.tree.DecisionTreeClassifier):  #
 
 
 @documented(PARAMETERS, promises=PROMISES, attributes=ATTRIBUTES, raises=RAISES)
-class DecisionTreeRegressor(ExactTree, sklearn.tree.DecisionTreeRegressor):  # type: ignore[misc]
+class DecisionTreeRegressor(
+    ExactTree, DecisionTreeRegressorTypes, sklearn.tree.DecisionTreeRegressor
+):
     """A decision tree for numbers: :class:`sklearn.tree.DecisionTreeRegressor`, exact and fast.
 
     {promises}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from bench import grid
 from bench.cases.neural_network import elementwise
-from bench.harness import sizes
+from bench.harness import results, sizes
 from bench.harness.case import FASTML
 from bench.harness.lot import Lot
+from bench.harness.targets import Loss
+from bench.report.lots import lot_lines
 
 
 def test_lots_are_drawn_again_from_the_same_seed_and_lie_within_their_bounds():
@@ -59,3 +61,31 @@ def test_races_are_run(monkeypatch):
     assert race.ratio > 0
     assert race.peer
     assert not race.wrong
+
+
+def test_races_are_kept_for_the_report(monkeypatch, tmp_path):
+    monkeypatch.setattr(grid, "_SIZE", sizes.SIZES["tiny"])
+    monkeypatch.setattr(results, "HISTORY", tmp_path)
+    kind = {"sigmoid": (1, lambda lot: elementwise.case("sigmoid", 1_000, "float32"))}
+    monkeypatch.setattr(grid, "kinds", lambda: kind)
+    monkeypatch.setattr(grid.host, "refusal", lambda: "")
+    monkeypatch.setattr("sys.argv", ["grid", "--seed", "5", "--store"])
+    assert grid.main() == 0
+    kept = results.grids({"machine": results.machine()})
+    assert [(each["seed"], len(each["races"])) for each in kept] == [(5, 1)]
+    assert results.grids({"machine": {"cpu": "another"}}) == []
+    assert any(line.startswith("| sigmoid | 1 |") for line in lot_lines(kept))
+
+
+def test_the_report_shows_every_shape_lost_and_why():
+    def race(kind, name, ratio):
+        return {"kind": kind, "name": name, "peer": "torch", "ratio": ratio, "seconds": 0.002}
+
+    races = [race("a", "x", 0.5), race("a", "y", 0.9), race("a", "z", 8.0), race("b", "w", 2.0)]
+    kept = {"seed": 3, "commit": "abc", "races": races}
+    lines = lot_lines([kept], [Loss("a", "Few rows."), Loss("b", "Never said.")])
+    assert "| a | 3 | 33 % | 1 | **0.5×** | **0.9×** | **missed** |" in lines
+    assert "| b | 1 | 100 % | 0 | 2× | 2× | kept |" in lines
+    assert "| a: x | torch | **0.5×** | 2.00 ms |" in lines
+    assert lines[-1] == "- a: Few rows."
+    assert lot_lines([], []) == []

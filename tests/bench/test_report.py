@@ -39,8 +39,10 @@ def test_what_stays_under_the_limit_is_accounted_for():
     def case(name, bound, share, group="sigmoid"):
         return {"group": group, "name": name, "bound": bound, "share": share}
 
+    parts = {"rows": {"fastml": {"min": 2.0}}, "account": {"fixed": 0.2, "computing": 1.3}}
+    accounted = {**case("a, 1", "arithmetic", 0.84), **parts}
     entries = [
-        case("a, 1", "arithmetic", 0.84), case("b", "arithmetic", 0.86), case("c", "memory", 0.64),
+        accounted, case("b", "arithmetic", 0.86), case("c", "memory", 0.64),
         case("d", "memory", 0.66), case("e", "memory", 0.1, "scaling"), {"group": "g", "name": "f"},
     ]  # fmt: skip
     known = [
@@ -50,8 +52,8 @@ def test_what_stays_under_the_limit_is_accounted_for():
     ]
     lines = account_lines({"cases": entries}, known)
     assert lines[2:] == [
-        "| sigmoid: a, 1 | arithmetic | 84 % | Divisions wait. |",
-        "| sigmoid: c | memory | 64 % | Pages are missed. |",
+        "| sigmoid: a, 1 | arithmetic | 84 % | 10 % | 65 % | 25 % | Divisions wait. |",
+        "| sigmoid: c | memory | 64 % | — | — | — | Pages are missed. |",
     ]
     assert account_lines({"cases": entries[-2:]}, known) == []
 

@@ -1,0 +1,54 @@
+"""Where a call's time goes, measured: what does not grow with the rows, computing, the rest.
+
+The same call is timed on two small tables whose rows lie in the caches.  What their difference
+says of a row, times all rows, is *computing*; what is left of the smaller is *fixed*: the checks,
+the waking of threads, what is set up.  A whole call takes longer than both by what it waits for
+memory, and by threads that wait for each other at the end.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .case import FASTML, Case, Cost
+from .timer import least
+
+#: Bytes of the larger of the two tables: the second-level caches of two cores and a little more.
+_CACHED = 4 << 20
+#: Rows of the larger table over those of the smaller.
+_TIMES = 4
+#: A whole table has so many times the rows of the larger one, or it lies in the caches too.
+_LARGER = 4
+#: Seconds each of the two is repeated for.
+_SECONDS = 0.1
+
+
+def measure(case: Case, cost: Cost, inputs: Any, seconds: float = _SECONDS) -> dict[str, float]:
+    """Return the seconds that are fixed, and those of computing all rows as if they were cached.
+
+    Empty where the whole table is about as small, or nothing says what its first rows are.
+
+    Parameters
+    ----------
+    case : Case, whose row FASTML is timed, on all threads as they are set
+    cost : Cost, of the whole
+    inputs : the whole inputs
+    seconds : float, how long each of two calls is repeated
+    """
+    if not hasattr(inputs, "head"):
+        return {}
+    n = len(inputs)
+    many = int(_CACHED // max((cost.read + cost.written) / n, 1.0))
+    few = many // _TIMES
+    if few < 1 or n < _LARGER * many:
+        return {}
+    small, large = (_least(case, inputs.head(rows), seconds) for rows in (few, many))
+    each = max(large - small, 0.0) / (many - few)
+    return {"fixed": max(small - few * each, 0.0), "computing": n * each}
+
+
+def _least(case: Case, inputs: Any, seconds: float) -> float:
+    row = case.rows[FASTML](inputs)
+    row.before()
+    row.call()
+    return least(row.call, seconds)
