@@ -348,11 +348,13 @@ TRIED = {
         "computes a little, on other threads while one reads, nearly as long as both one after "
         "the other. One thread more that reads, one at a time, smaller and larger pieces, and "
         "what the system can be advised to read ahead were measured: a few hundredths at most, "
-        "or slower."
+        "or slower. Reading past the page cache would leave the processors alone, but every "
+        "later pass would read from the disk again."
     ),
     "LogisticRegression": (
         "From the disk: the first pass draws a sample from all of the file, and nothing can be "
-        "computed before it is there, so reading and computing follow each other."
+        "computed before it is there, so reading and computing follow each other. The rest of the "
+        "fit takes as long as from the page cache, which is near the bound already."
     ),
 }
 #: A fit of a file takes no longer than 1.25 times what is longest: the array's fit, reading, or

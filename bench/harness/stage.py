@@ -85,7 +85,6 @@ class Stage:
         """Measure where our time goes, where the case has a limit."""
         cost = self.outcome.cost
         if cost is not None and not self.case.plain and self.outcome.seconds.get(FASTML):
-            peers.set_threads(self.cpus)
             self._wait()
             self.outcome.account = account.measure(self.case, cost, self.inputs)
 

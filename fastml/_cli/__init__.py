@@ -17,6 +17,13 @@ from .families import FAMILIES
 _DEMO_MODULES = ("matplotlib", "PIL", "rich")
 
 
+def _folder(text: str) -> Path:
+    """Return the path of a folder: no name at all, as of an unset variable, is none."""
+    if not text:
+        raise argparse.ArgumentTypeError("a folder must have a name")
+    return Path(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fastml", description="Machine learning on large tables with ordinary CPUs."
@@ -28,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument(
         "--output",
-        type=Path,
+        type=_folder,
         default=Path("fastml-demo"),
         help="folder for the pictures (default: ./fastml-demo)",
     )
@@ -43,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     warmup.add_argument(
         "--output",
-        type=Path,
+        type=_folder,
         help="folder to keep the kernels in, as FASTML_CACHE_DIR names it",
     )
     warmup.add_argument(

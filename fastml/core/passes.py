@@ -51,22 +51,26 @@ class Grid(NamedTuple):
         """Return the number of blocks, the last one perhaps short."""
         return -(-n_rows // self.block_rows)
 
-    def pieces(self, n_rows: int, most_blocks: int = 1 << 62) -> Iterator[Piece]:
-        """Cut all rows into pieces of at most so many blocks, in order.
+    def pieces(
+        self, n_rows: int, most_blocks: int = 1 << 62, first: int = 0, end: int | None = None
+    ) -> Iterator[Piece]:
+        """Cut all rows, or blocks [first, end), into pieces of at most so many blocks, in order.
 
-        The pieces are the widest that are aligned, so of equally many blocks but for the last ones.
+        The pieces are the widest that are aligned, so of equally many blocks but for the first and
+        last ones.
 
         Parameters
         ----------
         n_rows : int
         most_blocks : int, default: no limit
+        first, end : int, default: all blocks
 
         Examples
         --------
         >>> [piece[:2] for piece in Grid(10).pieces(65, most_blocks=4)]
         [(0, 4), (4, 2), (6, 1)]
         """
-        first, n_blocks = 0, self.n_blocks(n_rows)
+        n_blocks = self.n_blocks(n_rows) if end is None else end
         while first < n_blocks:
             count = 1 << (min(most_blocks, n_blocks - first).bit_length() - 1)
             if first:

@@ -55,12 +55,21 @@ def check_features(estimator: Any, X: Blocks) -> None:
         )
 
 
-def room(shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return an array for results: in a file without a name where it would break the limit."""
+def room(shape: tuple[int, ...], dtype: Any, *, brief: bool = False) -> Array:
+    """Return an array for results: in a file without a name where it would break the limit.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : dtype, of numbers where ``brief``
+    brief : bool
+        Whether it is dropped before the fit ends: its memory then goes back to the system at once,
+        where NumPy's might stay with the process.
+    """
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     limit = memory_limit()
     if limit is None or size <= limit // 8 or np.dtype(dtype).hasobject:
-        return np.empty(shape, dtype)
+        return ring(1, size)[0].view(dtype).reshape(shape) if brief else np.empty(shape, dtype)
     return in_file(shape, dtype)
 
 

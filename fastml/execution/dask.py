@@ -35,6 +35,8 @@ _LOOK, _PATIENCE = 0.5, 60.0
 _ATTEMPTS = 4
 #: Seconds for workers to say what they are.
 _ANSWER = 5.0
+#: Shares of rows begin and end at so many places within a piece.
+_CUTS = 8
 #: Fits of which a worker keeps what it opened.
 _KEPT_FITS = 3
 
@@ -84,6 +86,8 @@ class DaskEngine:
         #: Tasks that were sent again in all passes so far, and workers seen to be gone.
         self._sent_again = 0
         self._lost: set[str] = set()
+        #: Tasks of the step before.
+        self._old: list[Any] = []
         self._compare_workers()
 
     def workers(self) -> dict[str, int]:
@@ -125,19 +129,20 @@ class DaskEngine:
             check_sendable(part)
         workers = self.workers()
         most = most_blocks(table, grid)
-        pieces = table.pieces(grid, most)
-        starts = np.array([piece.start for piece in pieces] + [table.n_rows])
-        total, at, sharers = sum(workers.values()), 0, []
+        n_blocks, total, at, sharers = grid.n_blocks(table.n_rows), sum(workers.values()), 0, []
+        finest = max(1, most // _CUTS)  # shares of whole pieces would not be equal
         done = 0
         for address, threads in workers.items():
             done += threads
-            end = max(at, int(np.abs(starts - table.n_rows * done / total).argmin()))
+            end = n_blocks
+            if done < total:
+                end = max(at, min(n_blocks, round(n_blocks * done / total / finest) * finest))
             if end > at:
-                mine = pieces[at:end]
+                mine = list(grid.pieces(table.n_rows, most, at, end))
                 sharers.append(Share(address, mine, table.cut(mine[0].start, mine[-1].stop)))
             at = end
         if not sharers:  # nobody is there yet: whoever comes
-            sharers = [Share("", pieces, table.cut(0, table.n_rows))]
+            sharers = [Share("", table.pieces(grid, most), table.cut(0, table.n_rows))]
         seen = None if table.seen else check
         self._names.append(uuid.uuid4().hex)
         before = None if earlier is None else earlier.name
@@ -148,10 +153,8 @@ class DaskEngine:
         name, grid, shares, check, table, steps, earlier = placement
         steps[0] += 1
         order = packed((name, grid, fit, model, check, earlier))
-        futures = [
-            self._submit(f"{name}-{steps[0]}-{number}", share, order)
-            for number, share in enumerate(shares)
-        ]
+        keys = [f"{name}-{steps[0]}-{number}" for number in range(len(shares))]
+        futures = self._submit_at_once(keys, shares, order)
         tree: TreeSum[S] = TreeSum(fit.merge)
         skipped, before, moved = 0, self._sent_again + len(self._lost), set[str]()
         try:
@@ -165,8 +168,10 @@ class DaskEngine:
                     tree.add(first, count, statistics)
             if moved:  # the scheduler had it done anew before anybody looked
                 self._lost |= moved - self.workers().keys()
-        finally:
+        except BaseException:
             self._client.cancel(futures)
+            raise
+        self._old = futures
         if check is not None:
             table.seen = True
         restarts = self._sent_again + len(self._lost) - before
@@ -178,9 +183,27 @@ class DaskEngine:
 
         if not self._names or self._client.status != "running":
             return
+        self._client.cancel(self._old)
         for address in self.workers():
             task = self._client.submit(forget, self._names, workers=[address], pure=False)
             fire_and_forget(task)  # type: ignore[no-untyped-call]
+
+    def _submit_at_once(self, keys: list[str], shares: list[Share], order: Any) -> list[Any]:
+        """Send the tasks of a step, and let go of those of the step before.
+
+        A client sends what it has to say every ten milliseconds: tasks one by one would wait for
+        each other, and all for the end of what came before.
+        """
+
+        async def submit() -> list[Any]:
+            pairs = zip(keys, shares, strict=True)
+            return [self._submit(key, share, order) for key, share in pairs]
+
+        futures: list[Any] = self._client.sync(submit)
+        if self._old:
+            self._client.cancel(self._old)
+            self._old = []
+        return futures
 
     def _submit(self, key: str, share: Share, order: Any) -> Any:
         pinned = {"workers": [share.worker], "allow_other_workers": True} if share.worker else {}

@@ -84,8 +84,9 @@ class TableRows:
         count = -(-self.shape[0] // step)
         weights = np.empty(0)
         if self._weighted:
-            weights = room((count,), np.float64)
-        out = Sample(room((count, self.shape[1]), self.dtype), room((count,), np.int32), weights)
+            weights = room((count,), np.float64, brief=True)
+        X = room((count, self.shape[1]), self.dtype, brief=True)
+        out = Sample(X, room((count,), np.int32, brief=True), weights)
         return Samples(*self.total(SamplePass(step, out)))
 
 

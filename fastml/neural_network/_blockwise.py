@@ -1,10 +1,11 @@
 """Epochs over blocks of rows: what ``shuffle='blocks'`` means, and epochs of a table.
 
-Rows are cut into blocks, of which the order is drawn anew in every epoch.  A tenth of them at a
-time are a buffer whose rows are shuffled (Xu et al., "In-database machine learning with CorgiPile",
-SIGMOD 2022): a file is read in long stretches, and rows that stood together are trained on far
-apart.  Block sizes follow the shape of X alone, so an array, a file and any limit give the same
-order.
+Rows are cut into blocks, a tenth of which at a time are a buffer whose rows are shuffled (Xu et
+al., "In-database machine learning with CorgiPile", SIGMOD 2022): a file is read in long stretches,
+and rows that stood together are trained on far apart.  Which blocks, is drawn anew in every epoch,
+one out of every ten that follow each other: were any blocks drawn, a buffer of sorted rows would
+hold more of one class and less of another.  Block sizes follow the shape of X alone, so an array, a
+file and any limit give the same order.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ._optimizer import Optimizer
 from ._table import TableSamples
 
 #: Blocks of X, about, but of so many numbers; blocks of a buffer are a tenth of all.
-_BLOCKS, _FEWEST_NUMBERS, _MOST_NUMBERS = 1000, 1 << 12, 1 << 18
+_BLOCKS, _FEWEST_NUMBERS, _MOST_NUMBERS = 1000, 1 << 11, 1 << 18
 _BUFFERS_AN_EPOCH = 10
 
 
@@ -64,14 +65,23 @@ def buffers(
     """Yield the buffers of an epoch; without a generator, rows as they come."""
     block = rows_shuffled(n_rows, n_features)
     n_blocks = -(-n_rows // block)
-    order = np.arange(n_blocks) if random_state is None else random_state.permutation(n_blocks)
-    width = -(-n_blocks // _BUFFERS_AN_EPOCH)
-    for at in range(0, n_blocks, width):
-        starts = order[at : at + width] * block
+    for blocks in _blocks_of_buffers(n_blocks, random_state):
+        starts = blocks * block
         stops = np.minimum(starts + block, n_rows)
         count = int((stops - starts).sum())
         inner = np.arange(count) if random_state is None else random_state.permutation(count)
         yield Buffer(starts, stops, inner)
+
+
+def _blocks_of_buffers(n_blocks: int, random_state: np.random.RandomState | None) -> list[Array]:
+    """Return the blocks of each buffer, in order: of as many neighbours each has one."""
+    width = -(-n_blocks // _BUFFERS_AN_EPOCH)
+    if random_state is None:
+        return [np.arange(at, min(at + width, n_blocks)) for at in range(0, n_blocks, width)]
+    n_buffers = -(-n_blocks // width)
+    firsts = np.arange(0, n_blocks, n_buffers)
+    drawn = random_state.random_sample((len(firsts), n_buffers)).argsort(axis=1, kind="stable")
+    return [found[found < n_blocks] for found in (firsts[:, None] + drawn).T]
 
 
 def epoch_order(n_rows: int, n_features: int, random_state: np.random.RandomState) -> Array:

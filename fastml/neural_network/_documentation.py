@@ -47,8 +47,8 @@ PARAMETERS = {
         "bool or 'blocks'",
         (
             "Whether rows are visited in a new order in each epoch; X is never copied for it.  "
-            "'blocks' draws an order of blocks of rows, and shuffles the rows of a tenth of the "
-            "blocks at a time: nearly as good, and what lets the rows come from a file."
+            "'blocks' draws one of every ten blocks of rows that follow each other, and shuffles "
+            "the rows of these together: nearly as good, and lets the rows come from a file."
         ),
     ),
     "random_state": (

@@ -283,8 +283,6 @@ class Grower:
 
     def _grow_small(self) -> Grown:
         """Grow the trees below the small nodes, the largest first."""
-        from ..kernels.tree.subtree import grow_subtrees
-
         ended, size = self.ended, self.targets.size
         ended.sort(key=lambda root: (root[0] - root[1], root[0]))
         for number, root in enumerate(ended):
@@ -311,8 +309,12 @@ class Grower:
         if ended:
             rows = sum(root[1] - root[0] for root in ended)
             cost = 30.0 * rows * self.d
+            if self.drawing:
+                from ..kernels.tree.drawn_subtree import grow_drawn_subtrees as grow
+            else:
+                from ..kernels.tree.subtree import grow_subtrees as grow
             _run(
-                grow_subtrees, cost, len(ended),
+                grow, cost, len(ended),
                 self.table, self.targets, self.limits, roots, grown,
             )  # fmt: skip
         return grown

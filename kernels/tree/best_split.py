@@ -142,6 +142,6 @@ def find_split(targets, limits, rows, node, work):
     for j in range(node.features.size):
         if work.tops[j] >= least:
             items = work.lists[np.int64(node.features[j]), node.start : node.stop]
-            keys = work.drawing.keys[0, :0]
+            keys = work.spare[:0]
             best = settle(targets, limits, rows, items, keys, node, j, least, best, work)
     return best

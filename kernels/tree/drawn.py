@@ -61,10 +61,9 @@ class Drawing(NamedTuple):
 
 
 @allocating_kernel
-def new_drawing(table, most, drawing):
-    """Return a member's memory for roots of ``most`` rows at most; next to none if not drawing."""
-    d = table.codes.shape[1] if drawing else 1
-    most = most if drawing else 1
+def new_drawing(table, most):
+    """Return a member's memory for roots of ``most`` rows at most."""
+    d = table.codes.shape[1]
     n_ranked = max(table.ranks.shape[0], table.narrow_ranks.shape[0])
     ranked = n_ranked > 0
     n_ids = n_ranked if ranked else most

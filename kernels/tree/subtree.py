@@ -4,7 +4,8 @@ Every feature is sorted once; a split then parts all lists, each half in the ord
 every split of every node is tried in one walk over a list (Shafer, Agrawal and Mehta, "SPRINT",
 1996).  A feature that is constant in a node is dropped below it.
 
-Where nodes draw a few features, nothing is sorted beforehand: see :mod:`.drawn`.
+Where nodes draw a few features, nothing is sorted beforehand: see :mod:`.drawn_subtree`, which is
+compiled only where that is asked for.
 """
 
 from __future__ import annotations
@@ -15,20 +16,14 @@ import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
-from .best_drawn import DrawnNode, find_drawn_split
-from .best_split import Best, Node, find_split
-from .counted import NOT_COUNTED, CountedNode, find_counted_split, part_of
+from .best_split import Node, find_split
 from .criterion import own_score, rows_in, weight_in
-from .drawn import Ranks
-from .draws import child_key, draw_order
-from .order import NO_RANK
-from .parting import part_drawn, part_lists, set_thresholds, varying
+from .draws import child_key
+from .parting import part_lists, varying
 from .problem import POISSON
-from .scans import TWO_WEIGHTED, take_amounts, walk_of
-from .sorted_lists import MISSING, PACKED_CLASSES, RANK_SHIFT, sort_feature
+from .scans import take_amounts, walk_of
+from .sorted_lists import PACKED_CLASSES, sort_feature
 from .workspace import new_workspace, push
-
-_ID_BITS = np.uint32(0xFFF)
 
 
 class Roots(NamedTuple):
@@ -112,33 +107,6 @@ def begin_tree(table, targets, rows, mixed, work):
             stack.active[0, count] = f
             count += 1
     stack.n_active[0] = count
-
-
-@inner_kernel
-def begin_drawing(table, targets, rows, mixed, walk, total, work):
-    """Have ready what nodes that draw features gather."""
-    drawing, scan = work.drawing, work.scan
-    work.stack.n_active[0] = table.codes.shape[1]
-    ranked = max(table.ranks.shape[0], table.narrow_ranks.shape[0]) > 0
-    take_amounts(targets, walk, rows, total, scan)
-    for i in range(rows.size):
-        number = np.uint64(rows[i]) if ranked else np.uint64(i)
-        drawing.ids[i] = number
-        drawing.rows[number] = rows[i]
-        drawing.amounts[number] = scan.amounts[i]
-        drawing.weights[number] = scan.row_weights[i]
-        if walk == TWO_WEIGHTED:
-            part = part_of(scan.row_weights[i], targets.classes[rows[i]] == 1)
-            work.counting.amounts[number] = part
-    if ranked:
-        return
-    items = work.lists[0, : rows.size]
-    for f in range(table.codes.shape[1]):
-        sort_feature(table, f, rows, mixed[f] != 0, work.classes, work.sorting, items)
-        for i in range(items.size):
-            rank = items[i] >> RANK_SHIFT
-            number = np.uint64(items[i] & _ID_BITS)
-            drawing.own[number, f] = NO_RANK if rank == MISSING else rank
 
 
 class Root(NamedTuple):
@@ -261,54 +229,21 @@ def grow_listed(table, targets, limits, rows, root, work, grown):
 
 
 @inner_kernel
-def grow_drawn(table, targets, limits, ranks, root, work, grown):
-    """Do what :func:`grow_listed` does, if features are drawn.
+def largest(roots):
+    """Return how many rows the largest root has, one at least."""
+    most = np.int64(1)
+    for i in range(roots.starts.size):
+        most = max(most, roots.stops[i] - roots.starts[i])
+    return most
 
-    A call copies every word of what it is handed, seven an array: all of a workspace is handed on
-    only where features have to be sorted.
-    """
-    stack, total, scratch, drawing = work.stack, work.total, work.scratch, work.drawing
-    counting, spare, features = work.counting, work.spare, work.stack.active[0]
-    counted = root.walk == TWO_WEIGHTED
-    count, deepest, pending = np.int64(0), np.int64(0), 1
-    while pending > 0:
-        pending -= 1
-        start, stop, depth, key = take_node(root, pending, count, stack, total, grown)
-        deepest = max(deepest, depth)
-        count += 1
-        ids = drawing.ids[start:stop]
-        if is_leaf(targets, limits, total, root.depth + depth):
-            continue
-        if targets.n_classes == 0 and same_targets(targets, drawing.rows, ids, NO_RANK):
-            continue
-        draw_order(key, features, limits.max_features)
-        split = Best(-np.inf, np.int64(NOT_COUNTED), np.int64(-1), np.int64(-1), np.int64(0))
-        if counted:
-            node = CountedNode(total, features, limits.max_features, key)
-            split = find_counted_split(
-                targets, limits, node, ranks, ids, drawing.keys, counting, scratch
-            )  # fmt: skip
-        if split.feature == NOT_COUNTED:
-            draw_order(key, features, limits.max_features)
-            split = find_drawn_split(
-                targets, limits, ranks,
-                DrawnNode(start, stop, root.walk, total, features, limits.max_features, key), work,
-            )  # fmt: skip
-        if not worth_it(targets, limits, total, split):
-            continue
-        pair, side, n_left = part_drawn(ids, drawing.keys[split.slot, : ids.size], split, spare)
-        at = root.base + count - 1
-        grown.thresholds.view(np.int64)[at] = pair
-        parting = (grown.thresholds[at], side, n_left)
-        taken = (count - 1, start, stop, depth, key)
-        pending += write_split(
-            root, taken, pending, split, parting, stack, total, scratch, grown
-        )  # fmt: skip
-    end = root.base + count
-    set_thresholds(
-        table, drawing.rows, grown.features[root.base : end], grown.thresholds[root.base : end]
-    )  # fmt: skip
-    return count, deepest
+
+@inner_kernel
+def push_root(work, n_rows, key, total):
+    """Put the root of a small tree on the empty stack."""
+    for k in range(work.scratch.inside.size):
+        work.scratch.inside[k] = 0
+    frame = (np.int64(0), n_rows, np.int64(0), np.int64(-1))
+    push(work.stack, 0, frame, key, total, work.scratch.inside)
 
 
 @allocating_kernel
@@ -325,7 +260,7 @@ def mixed_features(table):
 
 @allocating_kernel
 def grow_subtrees(state, table, targets, limits, roots, grown):
-    """Grow the trees below small nodes, as a member of a team.
+    """Grow the trees below small nodes that look at every feature, as a member of a team.
 
     Parameters
     ----------
@@ -334,38 +269,20 @@ def grow_subtrees(state, table, targets, limits, roots, grown):
     roots : Roots, one a ticket
     grown : Grown, OUT
     """
-    drawing = limits.max_features < table.codes.shape[1]
-    most = np.int64(1)
-    for i in range(roots.starts.size):
-        most = max(most, roots.stops[i] - roots.starts[i])
-    work = new_workspace(table, targets, most, drawing)
+    work = new_workspace(table, targets, largest(roots))
     mixed = mixed_features(table)
-    wide = table.ranks if table.ranks.shape[0] > 0 else work.drawing.own
-    ranks = Ranks(wide, table.narrow_ranks)
-    nothing = np.zeros(targets.size, np.int64)
     while True:
         ticket = take_ticket(state)
         if ticket >= roots.starts.size:
             return
         rows = roots.rows[roots.starts[ticket] : roots.stops[ticket]]
-        total = roots.totals[ticket]
-        depth = roots.depths[ticket]
-        walk = walk_of(targets, limits, total, drawing)
+        total, depth = roots.totals[ticket], roots.depths[ticket]
+        walk = walk_of(targets, limits, total, False)
         work.stack.n_active[0] = 0
         if not is_leaf(targets, limits, total, depth):
-            if drawing:
-                begin_drawing(table, targets, rows, mixed, walk, total, work)
-            else:
-                begin_tree(table, targets, rows, mixed, work)
-                take_amounts(targets, walk, rows, total, work.scan)
-        frame = (np.int64(0), rows.size, np.int64(0), np.int64(-1))
-        push(work.stack, 0, frame, roots.keys[ticket], total, nothing)
+            begin_tree(table, targets, rows, mixed, work)
+            take_amounts(targets, walk, rows, total, work.scan)
+        push_root(work, rows.size, roots.keys[ticket], total)
         root = Root(roots.at[ticket], depth, walk)
-        if drawing:
-            count, deepest = grow_drawn(
-                table, targets, limits, ranks, root, work, grown
-            )  # fmt: skip
-        else:
-            count, deepest = grow_listed(table, targets, limits, rows, root, work, grown)
-        grown.counts[ticket] = count
-        grown.deepest[ticket] = depth + deepest
+        count, deepest = grow_listed(table, targets, limits, rows, root, work, grown)
+        grown.counts[ticket], grown.deepest[ticket] = count, depth + deepest

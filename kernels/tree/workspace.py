@@ -32,24 +32,41 @@ class Stack(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Memory of one member.
+    """Memory of one member that sorts every feature.
 
-    lists : (n_features, most) uint32; if features are drawn, by slot, those of the node at hand
+    lists : (n_features, most) uint32
     classes : (most,) int32, of the rows of a small node, by their ids
-    rows : (most,) int32, if features are drawn, of the node at hand
     goes_left : (most,) uint8, by ids
     spare : (most,) uint32
     sorting : SortMemory
     tops : (n_features,) float64, the best score of each feature of a node
     total : (size,) int64, statistics of the node at hand
-    scan : ScanMemory; scratch : Scratch; stack : Stack; drawing : Drawing
-    counting : Counting
+    scan : ScanMemory; scratch : Scratch; stack : Stack
+    """
+
+    lists: Any
+    classes: Any
+    goes_left: Any
+    spare: Any
+    sorting: SortMemory
+    tops: Any
+    total: Any
+    scan: ScanMemory
+    scratch: Scratch
+    stack: Stack
+
+
+class DrawnWorkspace(NamedTuple):
+    """Memory of one member whose nodes draw features.
+
+    lists : (n_features, most) uint32, by slot, those of the node at hand
+    rows : (most,) int32, of the node at hand
+    drawing : Drawing; counting : Counting; the rest as :class:`Workspace` has it
     """
 
     lists: Any
     classes: Any
     rows: Any
-    goes_left: Any
     spare: Any
     sorting: SortMemory
     tops: Any
@@ -62,39 +79,55 @@ class Workspace(NamedTuple):
 
 
 @allocating_kernel
-def new_workspace(table, targets, most, drawing):
-    """Return a member's memory.
-
-    Parameters
-    ----------
-    most : int, rows of its largest root
-    drawing : bool, whether nodes draw features
-    """
-    d, size = table.codes.shape[1], targets.size
-    n_ids = max(table.ranks.shape[0], table.narrow_ranks.shape[0], most)
-    scratch = new_scratch(size)
-    sorting = SortMemory(
+def _new_sorting(table, most):
+    return SortMemory(
         np.empty(most, np.uint32), np.empty(most, table.values.dtype),
         np.empty(most, table.values.dtype), np.empty(512, np.uint32),
     )  # fmt: skip
-    scan = ScanMemory(
+
+
+@allocating_kernel
+def _new_scan(scratch, most, id_mask):
+    return ScanMemory(
         np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64),
         np.empty(most, np.float64), np.empty(most, np.int64), np.empty(most, np.int64),
-        np.zeros(PACKED_CLASSES, np.int64), scratch.left, scratch.lacking, scratch.work,
-        PLACE_MASK if drawing else ID_MASK,
+        np.zeros(PACKED_CLASSES, np.int64), scratch.left, scratch.lacking, scratch.work, id_mask,
     )  # fmt: skip
-    stack = Stack(
+
+
+@allocating_kernel
+def _new_stack(size, most, n_depths, n_features):
+    return Stack(
         np.empty((most + 1, 4), np.int64), np.empty((most + 1, size), np.int64),
-        np.empty(most + 1, np.uint64), np.empty((1 if drawing else most + 1, d), np.int32),
+        np.empty(most + 1, np.uint64), np.empty((n_depths, n_features), np.int32),
         np.empty(most + 1, np.int64),
     )  # fmt: skip
+
+
+@allocating_kernel
+def new_workspace(table, targets, most):
+    """Return the memory of a member whose largest root has ``most`` rows."""
+    d, size = table.codes.shape[1], targets.size
+    scratch = new_scratch(size)
     return Workspace(
-        np.empty((d, most), np.uint32), np.zeros(most, np.int32),
-        np.empty(most if drawing else 1, np.int32), np.empty(most, np.uint8),
-        np.empty(most, np.uint32), sorting, np.empty(d, np.float64), np.empty(size, np.int64), scan,
-        scratch, stack,
-        new_drawing(table, most, drawing),
-        new_counting(d if drawing else 1, most if drawing else 1, n_ids if drawing else 1),
+        np.empty((d, most), np.uint32), np.zeros(most, np.int32), np.empty(most, np.uint8),
+        np.empty(most, np.uint32), _new_sorting(table, most), np.empty(d, np.float64),
+        np.empty(size, np.int64), _new_scan(scratch, most, ID_MASK), scratch,
+        _new_stack(size, most, most + 1, d),
+    )  # fmt: skip
+
+
+@allocating_kernel
+def new_drawn_workspace(table, targets, most):
+    """Return the memory of a member whose nodes draw features: see :func:`new_workspace`."""
+    d, size = table.codes.shape[1], targets.size
+    n_ids = max(table.ranks.shape[0], table.narrow_ranks.shape[0], most)
+    scratch = new_scratch(size)
+    return DrawnWorkspace(
+        np.empty((d, most), np.uint32), np.zeros(most, np.int32), np.empty(most, np.int32),
+        np.empty(most, np.uint32), _new_sorting(table, most), np.empty(d, np.float64),
+        np.empty(size, np.int64), _new_scan(scratch, most, PLACE_MASK), scratch,
+        _new_stack(size, most, 1, d), new_drawing(table, most), new_counting(d, most, n_ids),
     )  # fmt: skip
 
 

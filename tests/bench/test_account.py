@@ -22,9 +22,10 @@ def _case(row=_row):
 
 def test_what_is_fixed_and_what_grows_are_told_apart(monkeypatch):
     monkeypatch.setattr(account, "least", lambda call, seconds: call())
+    monkeypatch.setattr(account.peers, "cpus", lambda: 4)
     n = 8 << 20
     found = account.measure(_case(), Cost(read=4.0 * n), vector(n, "float32"))
-    assert found == pytest.approx({"fixed": _FIXED, "computing": n * _ROW})
+    assert found == pytest.approx({"fixed": _FIXED, "computing": n * _ROW / 4})
 
 
 def test_rows_timed_are_the_first_ones():
@@ -37,8 +38,8 @@ def test_rows_timed_are_the_first_ones():
     n = 8 << 20
     whole = vector(n, "float32")
     account.measure(_case(row), Cost(read=4.0 * n), whole, seconds=0.0)
-    assert [len(inputs) for inputs in seen] == [1 << 18, 1 << 20]
-    assert (seen[1].x == whole.x[: 1 << 20]).all()
+    assert [len(inputs) for inputs in seen] == [3 << 14, 3 << 16]
+    assert (seen[1].x == whole.x[: 3 << 16]).all()
 
 
 @pytest.mark.parametrize("inputs", [vector(1000, "float32"), SimpleNamespace(x=1)])

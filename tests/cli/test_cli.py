@@ -320,6 +320,13 @@ def test_an_output_that_cannot_be_written_is_named(below, tmp_path, capsys):
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["demo", "warmup"])
+def test_an_output_without_a_name_is_refused(command, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--output", ""])
+    assert "a folder must have a name" in capsys.readouterr().err
+
+
 # --- the demo ----------------------------------------------------------------------------
 
 

@@ -90,7 +90,11 @@ def test_a_kept_tree_finds_where_a_running_total_is_reached(numbers, share):
 def test_pieces_in_any_order_give_the_same_bits(case, most, random):
     blocks, _ = case
     every = np.ones(len(blocks), bool)
-    pieces = list(Grid(3).pieces(3 * len(blocks) - 1, most))
+    grid, n_rows, cut = Grid(3), 3 * len(blocks) - 1, random.randrange(len(blocks) + 1)
+    pieces = list(grid.pieces(n_rows, most))
+    if random.random() < 0.5:  # some are another's
+        pieces = [*grid.pieces(n_rows, most, 0, cut), *grid.pieces(n_rows, most, cut)]
+        assert not cut or sum(piece.n_blocks for piece in pieces if piece.first < cut) == cut
     assert [piece.start for piece in pieces[1:]] == [piece.stop for piece in pieces[:-1]]
     assert all(piece.n_blocks <= most for piece in pieces)
     random.shuffle(pieces)

@@ -103,6 +103,19 @@ def test_rows_that_stood_together_are_trained_on_far_apart():
     assert np.median(np.abs(np.diff(order))) > n / 10
 
 
+@pytest.mark.parametrize("n", [20_000, 100_000, 1_000_003])
+def test_a_buffer_has_rows_of_everywhere(n):
+    """One block of every ten: of rows that are sorted, as many of each kind as all have."""
+    block, found = rows_shuffled(n, 10), list(buffers(n, 10, np.random.RandomState(0)))
+    assert len(found) == 10
+    for buffer in found:
+        tenths = buffer.starts // block // 10
+        np.testing.assert_array_equal(tenths, np.arange(len(tenths)))
+    whole = np.array([buffer.starts[: n // block // 10] // block % 10 for buffer in found])
+    np.testing.assert_array_equal(np.sort(whole, axis=0), np.arange(10)[:, None] + 0 * whole)
+    assert len({tuple(column) for column in whole.T}) > 1
+
+
 @pytest.mark.long
 def test_sorted_labels_cost_no_accuracy():
     """In the mean of ten seeds within 0.2 points of shuffling all rows."""
