@@ -29,6 +29,10 @@ _BATCH_SIZE = 16
 
 def _seeding(X: Any) -> None:
     fastml.kmeans_plusplus(X, 2, random_state=0)
+    many = np.tile(X, (17, 7))  # centres and features enough for bytes to rule rows out
+    many += np.arange(len(many), dtype=X.dtype)[:, None] % 101
+    rows = np.asfortranarray(many) if X.flags.f_contiguous else many
+    fastml.kmeans_plusplus(rows, 96, random_state=0)
 
 
 def _k_means(X: Any) -> None:

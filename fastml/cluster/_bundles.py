@@ -244,8 +244,8 @@ def seeding_draw(X: Array, n_clusters: int, n_candidates: int, first: int, rows:
     )
 
 
-def seeding_screen(X: Array, n_clusters: int, n_columns: int) -> Screen:
-    """Return room for rows as bytes, which tell what rows seeding must look at; or without rows.
+def seeding_screen(X: Array, n_clusters: int, n_columns: int) -> Screen | None:
+    """Return room for rows as bytes, which tell what rows seeding must look at; None for all rows.
 
     Parameters
     ----------
@@ -255,19 +255,19 @@ def seeding_screen(X: Array, n_clusters: int, n_columns: int) -> Screen:
     n_samples, n_features = X.shape
     rows = VECTORS * lanes_of(np.int32)
     padded, quads = -(-n_samples // rows) * rows, -(-n_features // 4)
-    middle, step = np.zeros(n_features, X.dtype), 0.0
-    if (
+    if not (
         host().byte_products
         and n_clusters >= _CENTERS_SCREENED
         and n_samples >= _ROWS_SCREENED
         and _FEATURES_SCREENED <= n_features <= _FEATURES_IN_BYTES
         and 4 * padded * (quads + 2) <= _SCREEN_BYTES
     ):
-        some = X[:: -(-n_samples // _ROWS_OF_SPREAD)].astype(np.float64)
-        middle = some.mean(axis=0).astype(X.dtype)
-        step = _SPREADS / 127 * float(np.abs(some - middle).mean(axis=0).max())
+        return None
+    some = X[:: -(-n_samples // _ROWS_OF_SPREAD)].astype(np.float64)
+    middle = some.mean(axis=0).astype(X.dtype)
+    step = _SPREADS / 127 * float(np.abs(some - middle).mean(axis=0).max())
     if not step > _LEAST_STEP:
-        padded, step = 0, 1.0
+        return None
     unit = float(np.finfo(X.dtype).eps) / 2
     return Screen(
         np.zeros(padded * quads, np.int32),

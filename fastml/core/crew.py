@@ -22,7 +22,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from _thread import allocate_lock, get_ident, start_new_thread
+from _thread import allocate_lock, get_ident, get_native_id, start_new_thread
 from collections.abc import Callable
 from functools import cache
 from inspect import signature
@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .placement import current_cpu, keep_off
 from .thread_count import get_num_threads
 
 #: No call of a kernel lasts longer, or signal handlers would wait; less than a hundredth of it
@@ -160,6 +161,9 @@ class _Crew:
         self.bell: NDArray[np.int64] = np.zeros(16, np.int64)  # a cache line of its own
         self.bell_address = int(self.bell.ctypes.data)
         self.helpers: set[int] = set()
+        #: Their numbers in the operating system, and the processor they are kept off.
+        self.threads: set[int] = set()
+        self.avoided = -1
         #: The thread of every call being helped, or that would be.
         self.callers: dict[int, _Job] = {}
         self.size = 0
@@ -175,6 +179,10 @@ class _Crew:
         for _ in range(wanted - len(self.helpers)):
             if time.monotonic() < self.refused + _PATIENCE or not self.start_helper():
                 break
+            self.avoided = -1
+        if wanted > 0 and (cpu := current_cpu()) != self.avoided:
+            self.avoided = cpu
+            keep_off(cpu, self.threads)
         # More than there are helpers would only find their gates shut.
         for _ in range(min(wanted, len(self.helpers) - self.board.qsize())):
             self.board.put(job)
@@ -199,6 +207,7 @@ class _Crew:
         """Be a helper: take jobs off the board for ever."""
         needed = len(self.helpers) < self.size  # two callers may have started the same
         if needed:
+            self.threads.add(get_native_id())
             self.helpers.add(get_ident())
         counted.release()
         while needed:
