@@ -179,6 +179,8 @@ class _Crew:
         others = len(self.callers) - 1
         if others > 0:  # they work, too
             wanted = min(wanted, get_num_threads() - 1 - others)
+        else:
+            self._clear_board()
         self.size = max(self.size, wanted)
         for _ in range(wanted - len(self.helpers)):
             if time.monotonic() < self.refused + _PATIENCE or not self.start_helper():
@@ -188,6 +190,14 @@ class _Crew:
         # More than there are helpers would only find their gates shut.
         for _ in range(min(wanted, len(self.helpers) - self.board.qsize())):
             self.board.put(job)
+
+    def _clear_board(self) -> None:
+        """Take down jobs that are over: a helper would read one, and miss the one at work."""
+        try:
+            while not self.board.empty():
+                self.board.get_nowait()
+        except Empty:  # a helper was quicker
+            pass
 
     def listening(self) -> tuple[NDArray[np.int64], int, int]:
         """Return the bell, what was heard of it, and for how long to listen."""
