@@ -18,8 +18,8 @@ class Size:
     seconds : the rounds of all rows of a case are to take together, if two take less
     turns : how often the rows of a case are gone through, one after another, at most
     rounds : of a row in one turn, at most
-    settle : seconds to wait before a row: other libraries' threads spin on after their work, those
-        of OpenBLAS for some 30 ms on idle cores
+    settle : seconds to wait before a row, and then until other libraries' threads, which spin on
+        after their work, sleep; 0 not to wait
     once : whether a peer's call that takes long is not repeated: the checked one counts
     """
 

@@ -27,6 +27,9 @@ _TRIAL = 0.03
 _LONG = 0.5
 #: One of so long is not tried on one thread.
 _TOO_LONG = 1.0
+#: Seconds between two looks whether threads of the rows before still run, the share of them that
+#: is nobody's, and how often to look at most.
+_LOOK, _IDLE, _LOOKS = 0.005, 0.2, 60
 #: A call shorter than this has a warm-up call before each turn: the rows before have filled
 #: the caches with other things and sent threads to sleep.  To a longer one it does not matter.
 _WARM_UP = 0.2
@@ -163,12 +166,26 @@ class Stage:
             for name in names:
                 self.say(f"{self.case.id}: {name}, turn {turn + 1} of {turns}")
                 row, estimate = self._on_its_threads(name), self._estimates[name]
-                time.sleep(self.size.settle)
+                self._settle()
                 if estimate < _WARM_UP:
                     row.call()
                 calls = max(1, round(_SHORTEST_ROUND / max(estimate, 1e-9)))
                 for _ in range(rounds):
                     self.outcome.seconds[name].append(seconds_of(row.call, calls))
+
+    def _settle(self) -> None:
+        """Wait for the threads of the rows before, which spin on after their work, to go to sleep.
+
+        OpenBLAS's do for 120 ms, on a processor a helper of ours would have needed.
+        """
+        if self.size.settle == 0:
+            return
+        time.sleep(self.size.settle)
+        for _ in range(_LOOKS):
+            before = time.process_time()
+            time.sleep(_LOOK)
+            if time.process_time() - before < _IDLE * _LOOK:
+                return
 
 
 def measure(

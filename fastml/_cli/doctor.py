@@ -86,6 +86,7 @@ def report() -> str:
         "processor": f"{host().cpu} ({platform.machine()})",
         "features": " ".join(present) or "none beyond the baseline",
         "vectors": _vectors(host()),
+        "tile shapes": f"as the table has them for {host().instructions}",
         "cache memory": f"{last_level_cache() / 2**20:.0f} MiB at the last level",
         "float32": _tile(host(), 4),
         "float64": _tile(host(), 8),

@@ -25,16 +25,23 @@ from .families import steps_of
 
 _N_SAMPLES = 64
 _BATCH_SIZE = 16
+#: So often rows are too many for the reference's way, and too few to be shared.
+_TIMES = 8
 
 
 def _seeding(X: Any) -> None:
     fastml.kmeans_plusplus(X, 2, random_state=0)
+    many = np.tile(X, (17, 7))  # centres and features enough for bytes to rule rows out
+    many += np.arange(len(many), dtype=X.dtype)[:, None] % 101
+    rows = np.asfortranarray(many) if X.flags.f_contiguous else many
+    fastml.kmeans_plusplus(rows, 96, random_state=0)
 
 
 def _k_means(X: Any) -> None:
     model = fastml.KMeans(n_clusters=2, n_init=1, max_iter=5, random_state=0).fit(X)
     model.predict(X)
     model.predict(X[:1])
+    model.predict(np.tile(X, (_TIMES, 1)))
     model.predict(scipy.sparse.csr_array(X))
     model.transform(X)
     model.score(X)
@@ -60,6 +67,7 @@ def _layer(X: Any) -> None:
 
 
 def _centroids(X: Any) -> None:
+    fastml.nearest_centroid(np.tile(X, (_TIMES, 1)), X[:3])
     fastml.nearest_centroid(X, X[:3], return_distance=True)
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from ..core.callbacks import FitTask
 from ..core.estimator import of_features, samples
-from ..core.validation import Array
+from ..core.validation import Array, check_finite
 from ._base import as_given, checked_weights, mean_variance
 from ._lloyd import Clustering, LloydRun, Reason, advance_until
 from ._plusplus import moderate_weights
@@ -42,7 +45,10 @@ class ArrayFit:
         self, estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None, deadline: float
     ) -> None:
         self._estimator, self._deadline = estimator, deadline
-        data = samples(estimator, X, reset=True)
+        # With given centres nothing looks at X before the kernel, which finds out as it reads.
+        given = isinstance(estimator.init, np.ndarray) and not estimator._spherical
+        self._looked = not given or hasattr(estimator, "_skl_callbacks")
+        data = samples(estimator, X, reset=True, finite=self._looked)
         k = estimator.n_clusters
         if len(data) < k:
             raise ValueError(f"n_samples={len(data)} should be >= n_clusters={k}.")
@@ -79,7 +85,7 @@ class ArrayFit:
         file = estimator._checkpoint(self._given, self._weights, self._random)
         runs = Runs(file, self._random)
         watched = estimator.verbose or task.watched
-        with task.running():
+        with task.running(), self._naming_what_is_not_finite():
             for number in range(runs.number, self.n_runs):
                 run = self._run = self._run_from(runs.centers())
                 runs.begin(number, run)
@@ -96,6 +102,16 @@ class ArrayFit:
         estimator._warn_of_fewer_clusters(runs.best)
         runs.forget()
         return runs.best
+
+    @contextmanager
+    def _naming_what_is_not_finite(self) -> Iterator[None]:
+        """Say of X, if nobody has looked before, what scikit-learn's check says."""
+        try:
+            yield
+        except ValueError:
+            if not self._looked:
+                check_finite(self._given, "X", type(self._estimator).__name__)
+            raise
 
     def _run_from(self, centers: Array | None) -> LloydRun:
         """Return a run from these centres, or from those of a new start."""

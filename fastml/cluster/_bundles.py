@@ -87,6 +87,13 @@ def _aligned_zeros(size: int, dtype: Any) -> Array:
     return memory[first : first + size]
 
 
+def pitch_for(points: Array, X: Array | None) -> int:
+    """Return the elements from one centre to the next for rows like these, see ``scores``."""
+    if X is None or X.strides[1] != X.itemsize:
+        return 0
+    return scores.pitch_of(points.shape[1], len(points), lanes_of(points.dtype))
+
+
 def prepared_centers(points: Array, X: Array | None = None) -> Centers:
     """Return centres with all that follows from them.
 
@@ -102,9 +109,7 @@ def prepared_centers(points: Array, X: Array | None = None) -> Centers:
     k, d = points.shape
     padded, dtype = padded_clusters(k), points.dtype
     lanes = lanes_of(dtype)
-    pitch = 0
-    if X is not None and X.strides[1] == X.itemsize:
-        pitch = scores.pitch_of(d, k, lanes)
+    pitch = pitch_for(points, X)
     half_norms = np.empty(padded, dtype)
     half_norms.fill(-np.inf)  # in half the time of np.full
     centers = Centers(
@@ -166,6 +171,7 @@ def lloyd_rows(
     """
     check_samples(X, points.shape[1], points.dtype)
     n_samples = len(X)
+    given = labels is not None
     if labels is None:
         labels = np.zeros(n_samples, np.int32)
     check_array("labels", labels, (n_samples,), np.int32)
@@ -174,7 +180,8 @@ def lloyd_rows(
     check_array("limits", limits, (n_samples,), np.float32)
     if sample_weight.size:
         check_array("sample_weight", sample_weight, (n_samples,), np.float64)
-    if n_samples and not labels.view(np.uint32).max() < len(points):  # the negative are larger
+    # As unsigned numbers the negative are larger.
+    if given and n_samples and not labels.view(np.uint32).max() < len(points):
         raise ValueError(f"labels must be from 0 to {len(points) - 1}.")
     return Rows(X, sample_weight, labels, limits)
 
@@ -244,8 +251,8 @@ def seeding_draw(X: Array, n_clusters: int, n_candidates: int, first: int, rows:
     )
 
 
-def seeding_screen(X: Array, n_clusters: int, n_columns: int) -> Screen:
-    """Return room for rows as bytes, which tell what rows seeding must look at; or without rows.
+def seeding_screen(X: Array, n_clusters: int, n_columns: int) -> Screen | None:
+    """Return room for rows as bytes, which tell what rows seeding must look at; None for all rows.
 
     Parameters
     ----------
@@ -255,19 +262,19 @@ def seeding_screen(X: Array, n_clusters: int, n_columns: int) -> Screen:
     n_samples, n_features = X.shape
     rows = VECTORS * lanes_of(np.int32)
     padded, quads = -(-n_samples // rows) * rows, -(-n_features // 4)
-    middle, step = np.zeros(n_features, X.dtype), 0.0
-    if (
+    if not (
         host().byte_products
         and n_clusters >= _CENTERS_SCREENED
         and n_samples >= _ROWS_SCREENED
         and _FEATURES_SCREENED <= n_features <= _FEATURES_IN_BYTES
         and 4 * padded * (quads + 2) <= _SCREEN_BYTES
     ):
-        some = X[:: -(-n_samples // _ROWS_OF_SPREAD)].astype(np.float64)
-        middle = some.mean(axis=0).astype(X.dtype)
-        step = _SPREADS / 127 * float(np.abs(some - middle).mean(axis=0).max())
+        return None
+    some = X[:: -(-n_samples // _ROWS_OF_SPREAD)].astype(np.float64)
+    middle = some.mean(axis=0).astype(X.dtype)
+    step = _SPREADS / 127 * float(np.abs(some - middle).mean(axis=0).max())
     if not step > _LEAST_STEP:
-        padded, step = 0, 1.0
+        return None
     unit = float(np.finfo(X.dtype).eps) / 2
     return Screen(
         np.zeros(padded * quads, np.int32),

@@ -18,8 +18,11 @@ from ..kernels.cluster.centers import Centers
 from ._bundles import lloyd_moves, lloyd_plan, lloyd_rows, lloyd_sums, prepared_centers
 from ._nearest import squared_distances, weighted_inertia
 
-#: Return to the interpreter about this often, for interrupts, callbacks and budgets of time.
-_CALL_SECONDS = 0.3
+#: Return to the interpreter about this often where there is a budget of time; and so many
+#: iterations go to a call where there is none: teams see to it that interrupts are seen.
+_CALL_SECONDS, _MANY_STEPS = 0.3, 1000
+#: Runs have so many passes over the rows at least, nearly always: the work that may be shared.
+_PASSES = 4
 #: Work of less nanoseconds that nobody shares is one ticket: it could be interrupted after all.
 _SHORT = 50_000_000
 
@@ -134,7 +137,7 @@ class LloydRun:
         points = centers.points
         (n_samples, n_features), n_clusters = X.shape, len(points)
         nanoseconds = n_samples * n_features * (n_clusters + 8) / 30
-        members = team_size(nanoseconds)
+        members = team_size(_PASSES * nanoseconds)
         self._plan = lloyd_plan(
             X, n_clusters, max_iter=max_iter, tol=tol, bounded=bounded, spherical=spherical,
             one_ticket=members == 1 and nanoseconds < _SHORT,
@@ -272,7 +275,8 @@ def advance_until(
         Called after every single iteration; a true result stops.  Without it, several
         iterations go to a call of the kernel.
     """
-    n_steps = 1
+    endless = after is None and deadline == np.inf
+    n_steps = _MANY_STEPS if endless else 1
     while run.reason is Reason.GOING:
         started, before = time.monotonic(), run.n_iter
         reason = run.advance(n_steps)
@@ -287,7 +291,7 @@ def advance_until(
             return stop
         if stop or time.monotonic() >= deadline:
             return True
-        if after is None:
+        if after is None and not endless:
             left = min(_CALL_SECONDS, deadline - time.monotonic())
-            n_steps = int(np.clip(left / max(seconds, 1e-6), 1, 1000))
+            n_steps = max(1, min(int(left / max(seconds, 1e-6)), _MANY_STEPS))
     return False  # it had stopped before

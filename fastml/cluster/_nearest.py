@@ -9,17 +9,19 @@ import numpy as np
 from ..core.passes import tree_sum
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
-from ..kernels.cluster import line, nearest
+from ..kernels.cluster import assigned, line, nearest
 from ..kernels.cluster.centers import Centers
-from ._bundles import check_array, check_samples, prepared_centers
+from ._bundles import check_array, check_samples, pitch_for, prepared_centers
 
 #: Work of a ticket: enough to outweigh taking it, little enough to share evenly.
 _WORK_PER_TICKET = 400_000
 #: So many rows, or rows times centres times features, of which there are four more for what a
 #: comparison takes besides, take less than preparing the centres.
-_FEW_ROWS, _LITTLE_WORK = 3, 25_000
+_FEW_ROWS, _LITTLE_WORK = 3, 8_000
 #: The same where the centres have been prepared before.
-_LITTLE_WHERE_PREPARED = 12_000
+_LITTLE_WHERE_PREPARED = 5_000
+#: Work of less nanoseconds is nobody's but the calling thread's: no tickets, nothing to share.
+_ALONE = 50_000
 #: Centres of more bytes are prepared anew for every call, which then takes longer by far.
 _BYTES_PREPARED = 1 << 18
 #: Centres of one feature from where on a search is faster than comparing all.
@@ -92,9 +94,25 @@ def nearest_labels(
         if X.shape[1] != points.shape[1]:
             raise ValueError(f"X has shape {X.shape}, expected (n_samples, {points.shape[1]}).")
         decided = nearest.nearest_of_few(X, points, labels)
+    elif distances is None and _nanoseconds(X, len(points)) < _ALONE:
+        decided = _label_alone(X, points, labels, prepared)
     else:
         decided = write_labels(X, points, labels, distances, prepared=prepared)
     return labels if decided >= 0 else None
+
+
+def _nanoseconds(X: Array, n_clusters: int) -> float:
+    """Return about how long labelling rows takes on one thread."""
+    return X.size * X.itemsize * (n_clusters + 8) / 120
+
+
+def _label_alone(X: Array, points: Array, labels: Array, prepared: PreparedCenters | None) -> int:
+    """Label rows on the calling thread, as :func:`write_labels` does on some."""
+    check_samples(X, points.shape[1], points.dtype)
+    check_array("centers", points, points.shape, X.dtype)
+    if prepared is not None:
+        return int(nearest.label_alone(X, prepared.for_rows(X), labels))
+    return int(nearest.label_by_points(X, points, pitch_for(points, X), labels))
 
 
 def write_labels(
@@ -133,7 +151,7 @@ def write_labels(
         return _write_labels_on_line(X, points, rows, labels, wanted, decisions)
     if centers is None:
         centers = prepared.for_rows(X) if prepared is not None else prepared_centers(points, X)
-    nanoseconds = n_samples * n_features * (n_clusters + 8) / 30
+    nanoseconds = _nanoseconds(X, n_clusters)
     run_team(
         nearest.nearest_centroid,
         min(team_size(nanoseconds), len(decisions)),
@@ -172,11 +190,11 @@ def _measure(X: Array, points: Array, labels: Array, weights: Array, distances: 
     rows = rows_measured(n_features)
     inertias = np.empty(-(-n_samples // rows))
     run_team(
-        nearest.squared_distances,
+        assigned.squared_distances,
         min(team_size(n_samples * n_features), len(inertias)),
         X, weights, points, labels, rows, new_state(), distances, inertias,
     )  # fmt: skip
-    if np.isneginf(inertias).any():
+    if -np.inf in inertias.tolist():
         raise ValueError(f"labels must be from 0 to {len(points) - 1}.")
     return inertias
 

@@ -91,7 +91,7 @@ def choose_rows(
     draw = seeding_draw(X, n_clusters, n_candidates, int(chosen[0]), BLOCK_ROWS)
     n_columns = draw.points.size // n_features
     screen = seeding_screen(X, n_clusters, n_columns)
-    kept = seeding_panels(X, 0 if screen.words.size else n_clusters)
+    kept = seeding_panels(X, n_clusters if screen is None else 0)
     n_blocks = -(-n_samples // BLOCK_ROWS)
     ticket_blocks = min(max(1, n_blocks // _TICKETS), _TICKET_BLOCKS)
     nanoseconds = n_samples * (n_features * n_columns / 30 + 10)

@@ -39,13 +39,18 @@ class FitTask:
         self._arguments = {"estimator": estimator, **data}
         self._attributes = attributes
         self._subtask = subtask
-        self._context = estimator._init_callback_context(max_subtasks=max_epochs)
         #: Whether there is anybody to tell.
         self.watched = hasattr(estimator, "_skl_callbacks")
+        self._context: Any = None  # whose identifiers take longer than an epoch of some rows
+        if self.watched:
+            self._context = estimator._init_callback_context(max_subtasks=max_epochs)
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Tell the callbacks that the fit begins and, if it succeeds, that it ends."""
+        if not self.watched:
+            yield
+            return
         self._context.call_on_fit_task_begin(**self._arguments)
         yield
         self._context.call_on_fit_task_end(

@@ -39,7 +39,7 @@ from .sklearn_compat import CallbackSupportMixin
 from .validation import Array
 
 #: Raise the number with every change of the layout or of what a state holds.
-_MAGIC = b"fastml checkpoint 2\n"
+_MAGIC = b"fastml checkpoint 3\n"
 #: Rows of the data that its digest looks at.
 _ROWS_LOOKED_AT = 1024
 

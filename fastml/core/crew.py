@@ -22,7 +22,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from _thread import allocate_lock, get_ident, start_new_thread
+from _thread import allocate_lock, get_ident, get_native_id, start_new_thread
 from collections.abc import Callable
 from functools import cache
 from inspect import signature
@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .placement import current_cpu, keep_off, let_go
 from .thread_count import get_num_threads
 
 #: No call of a kernel lasts longer, or signal handlers would wait; less than a hundredth of it
@@ -82,7 +83,8 @@ class _Job:
     """One call of a kernel that helpers may join."""
 
     __slots__ = (
-        "arguments", "caller", "closed", "counters", "crew", "done", "errors", "kernel", "over",
+        "allowed", "arguments", "caller", "closed", "counters", "crew", "done", "errors", "kernel",
+        "over",
     )  # fmt: skip
 
     def __init__(
@@ -97,6 +99,7 @@ class _Job:
         self.arguments: tuple[Any, ...] | None = arguments
         self.counters = counters
         self.errors: list[BaseException] = []
+        self.allowed: set[int] = set()  # where helpers may run that were kept off a processor
         #: The caller's kernel has returned; somebody's has; the gate is shut, nobody inside.
         self.done = self.over = self.closed = False
 
@@ -122,6 +125,7 @@ class _Job:
         assert self.kernel is not None
         assert self.arguments is not None
         try:
+            let_go(self.allowed)
             self.kernel(*self.arguments)
         except BaseException as error:
             error.__traceback__ = None  # it would hold the arrays
@@ -140,6 +144,7 @@ class _Job:
                 _team().close_team(self.counters, not self.done)
                 self.kernel = self.arguments = None
                 self.crew.callers.pop(self.caller, None)
+                self.crew.ended = time.monotonic()
                 self.closed = True
             except _ForkedError:
                 raise
@@ -160,6 +165,9 @@ class _Crew:
         self.bell: NDArray[np.int64] = np.zeros(16, np.int64)  # a cache line of its own
         self.bell_address = int(self.bell.ctypes.data)
         self.helpers: set[int] = set()
+        #: Their numbers in the operating system, and when a call last ended: they listen a while.
+        self.threads: set[int] = set()
+        self.ended = -np.inf
         #: The thread of every call being helped, or that would be.
         self.callers: dict[int, _Job] = {}
         self.size = 0
@@ -171,13 +179,25 @@ class _Crew:
         others = len(self.callers) - 1
         if others > 0:  # they work, too
             wanted = min(wanted, get_num_threads() - 1 - others)
+        else:
+            self._clear_board()
         self.size = max(self.size, wanted)
         for _ in range(wanted - len(self.helpers)):
             if time.monotonic() < self.refused + _PATIENCE or not self.start_helper():
                 break
+        if wanted > 0 and time.monotonic() - self.ended > _LISTEN_NANOSECONDS / 1e9:
+            job.allowed = keep_off(current_cpu(), self.threads)
         # More than there are helpers would only find their gates shut.
         for _ in range(min(wanted, len(self.helpers) - self.board.qsize())):
             self.board.put(job)
+
+    def _clear_board(self) -> None:
+        """Take down jobs that are over: a helper would read one, and miss the one at work."""
+        try:
+            while not self.board.empty():
+                self.board.get_nowait()
+        except Empty:  # a helper was quicker
+            pass
 
     def listening(self) -> tuple[NDArray[np.int64], int, int]:
         """Return the bell, what was heard of it, and for how long to listen."""
@@ -199,6 +219,7 @@ class _Crew:
         """Be a helper: take jobs off the board for ever."""
         needed = len(self.helpers) < self.size  # two callers may have started the same
         if needed:
+            self.threads.add(get_native_id())
             self.helpers.add(get_ident())
         counted.release()
         while needed:

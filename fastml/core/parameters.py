@@ -19,12 +19,18 @@ class _Known(NamedTuple):
     init, constraints : what it was read from
     names : list of str
     tests : for each parameter that is constrained its name, and of every constraint the test
+    passed : by name the last plain value that passed
     """
 
     init: Any
     constraints: Any
     names: list[str]
     tests: list[tuple[str, list[Callable[[Any], bool]]]]
+    passed: dict[str, Any]
+
+
+#: Types of values that never change: what has passed once, passes again.
+_PLAIN = frozenset((int, float, bool, str, type(None)))
 
 
 _known: WeakKeyDictionary[type, _Known] = WeakKeyDictionary()
@@ -41,10 +47,17 @@ class ParametersMixin:
     def _validate_params(self) -> None:
         """Raise InvalidParameterError, in scikit-learn's words, for a parameter out of bounds."""
         base: Any = super()
-        for name, tests in _known_of(type(self), base._get_param_names).tests:
+        known = _known_of(type(self), base._get_param_names)
+        for name, tests in known.tests:
             value = getattr(self, name)
+            kind = type(value)
+            passed = known.passed.get(name, known)
+            if kind in _PLAIN and type(passed) is kind and passed == value:
+                continue
             for is_satisfied_by in tests:
                 if is_satisfied_by(value):
+                    if kind in _PLAIN:
+                        known.passed[name] = value
                     break
             else:
                 base._validate_params()  # which raises, and knows how to say it
@@ -62,5 +75,5 @@ def _known_of(cls: Any, read_names: Callable[[], list[str]]) -> _Known:
             for name in names
             if constraints.get(name, "no_validation") != "no_validation"
         ]
-        known = _known[cls] = _Known(init, constraints, names, tests)
+        known = _known[cls] = _Known(init, constraints, names, tests, {})
     return known

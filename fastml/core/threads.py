@@ -5,7 +5,13 @@ from __future__ import annotations
 import time
 
 from .crew import new_state, run_team
-from .thread_count import get_num_threads, num_threads, set_num_threads, thread_source
+from .thread_count import (
+    get_num_threads,
+    num_threads,
+    number_at,
+    set_num_threads,
+    thread_source,
+)
 
 __all__ = [
     "get_num_threads",
@@ -40,4 +46,4 @@ def team_size(nanoseconds: float) -> int:
     _expected_end = now + nanoseconds
     if nanoseconds < enough:
         return 1
-    return min(get_num_threads(), 1 + int(2 * nanoseconds / enough))
+    return min(number_at(now), 1 + int(2 * nanoseconds / enough))

@@ -159,7 +159,8 @@ def _open(source: Any, wanted: _Wanted) -> list[Blocks]:
         return _picked(_once(source, wanted), wanted)
     if hasattr(source, "__len__") and hasattr(source, "__getitem__"):
         return _picked(SequenceBlocks(source, type(source).__name__), wanted)
-    raise TypeError(f"blocks cannot read from a {type(source).__name__}.")
+    first = ": collect() it first" if hasattr(source, "collect") else ""
+    raise TypeError(f"blocks cannot read from a {type(source).__name__}{first}.")
 
 
 def _picked(base: Blocks, wanted: _Wanted) -> list[Blocks]:

@@ -13,12 +13,13 @@ from ..core.validation import Array, common_dtype
 from ..data import SparseRows, as_table
 from ..execution import in_chunks
 from ..kernels.neural_network import bundles, network
+from ..kernels.tile import lanes_of
 from ._architecture import Architecture
 from ._dense import dense_forward
 from ._initial import hidden_activations
 
 #: Work of a ticket: enough to outweigh taking it, little enough to share some hundred rows.
-_TICKET_NANOSECONDS = 25_000
+_TICKET_NANOSECONDS = 12_000
 
 
 class Network:
@@ -50,7 +51,11 @@ class Network:
         height = architecture.height
         rows = int(_TICKET_NANOSECONDS / architecture.nanoseconds_a_row) // height * height
         self._block_rows = min(max(rows, height), 16384)
-        self._workspace = architecture.forward_size + architecture.height
+        # Room for both sides of one output, and for rows as they lie: see the kernel.
+        lanes = lanes_of(architecture.dtype)
+        aside = 1 + lanes + max(lanes, *architecture.widths[1:])
+        self._workspace = architecture.forward_size + aside * architecture.height
+        self._nothing = np.empty(0, architecture.dtype)
         self.n_features, self.n_outputs = architecture.widths[0], architecture.widths[-1]
         self.dtype = architecture.dtype
 
@@ -132,7 +137,8 @@ class Network:
         members = team_size(self.architecture.nanoseconds(n_samples))
         finite = run_team(
             network.predict, min(members, -(-n_samples // self._block_rows)),
-            X, self.architecture.table, self.parameters, wanted, self._block_rows,
+            X, X.reshape(-1) if X.flags.c_contiguous else self._nothing,
+            self.architecture.table, self.parameters, wanted, self._block_rows,
             self._workspace, new_state(), out.reshape(-1),
         )  # fmt: skip
         return out, finite

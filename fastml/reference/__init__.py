@@ -1,9 +1,9 @@
 """The truth: every operation of the library in plain NumPy, written as the mathematics is.
 
-One file a family.  Every kernel is tested against the function of the same name here.  The
-element type of the arguments is kept, except where a docstring says float64.  These functions
-are there to be read and to be tested against: for speed a competent person writes NumPy
-differently.
+One file a family, and one of functions of one number.  Every kernel is tested against the function
+of the same name here.  The element type of the arguments is kept, except where a docstring says
+float64.  These functions are there to be read and to be tested against: for speed a competent
+person writes NumPy differently.
 """
 
 from __future__ import annotations
@@ -13,6 +13,12 @@ from .cluster import (
     kmeans,
     nearest_centroid,
     update_centers,
+)
+from .elementwise import (
+    sigmoid,
+    sigmoid_derivative,
+    softmax,
+    softplus,
 )
 from .neighbors import (
     cosine_distances,
@@ -36,10 +42,6 @@ from .neural_network import (
     loss_and_gradients,
     output_delta,
     poisson_deviance,
-    sigmoid,
-    sigmoid_derivative,
-    softmax,
-    softplus,
     squared_error,
     train_epoch,
 )

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..machine.jit import inner_kernel, kernel
-from ..ops.certify import score_margin
+from ..machine.jit import allocating_kernel, inner_kernel, kernel
+from ..ops.certify import MARGIN_SIZE, score_margin
 from ..ops.product import NARROW
-from ..tile import COLUMNS
+from ..ops.scratch import aligned_zeros
+from ..tile import COLUMNS, lanes
 from .scores import roundings
 
 #: The shift is the mean of about so many centres; and so many features are transposed at once,
@@ -143,3 +144,27 @@ def prepare_centers(centers):
     """
     transpose_centers(centers.points, 0, centers.points.shape[0], centers.transposed)
     shift_centers(centers)
+
+
+@allocating_kernel
+def centers_of(points, pitch):
+    """Return centres with all that follows from them, in memory of their own.
+
+    Parameters
+    ----------
+    points : IN (n_clusters, n_features)
+    pitch : int, see ``scores.pitch_of``
+    """
+    n_clusters, n_features = points.shape
+    padded, width = padded_clusters(n_clusters), lanes(points)
+    centers = Centers(
+        points,
+        aligned_zeros(points, (n_features + width - 1) // width * width),
+        aligned_zeros(points, padded * (pitch if pitch > 0 else n_features)),
+        np.empty((n_features, n_clusters), points.dtype),
+        np.full(padded, -np.inf, points.dtype),
+        np.empty(MARGIN_SIZE),
+        pitch,
+    )
+    prepare_centers(centers)
+    return centers

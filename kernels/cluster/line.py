@@ -7,12 +7,14 @@ a row, and centres that tie with it follow one another outwards.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..machine.jit import inner_kernel, kernel
 from ..machine.team import finish_ticket, take_ticket
 from ..ops.certify import NOT_FINITE
-from .nearest import write_distances
+from ..ops.exact import squared_distance
 
 
 @inner_kernel
@@ -87,5 +89,6 @@ def nearest_on_line(X, points, values, numbers, block_rows, state, labels, dista
             labels[i] = _nearest_on_line(x, values, numbers)
         decisions[block] = stop - start if finite else NOT_FINITE
         if distances.size > 0 and finite:
-            write_distances(X, start, stop, points, labels, distances)
+            for i in range(start, stop):
+                distances[i] = math.sqrt(squared_distance(X, i, points, labels[i]))
         finish_ticket(state)

@@ -35,9 +35,10 @@ from .gains import CHANGED_ROWS, DECIDED_ROWS, SCORED_ROWS, gain_of_ticket, gain
 #: STOP: whether to stop and why; ITERATIONS: how many are done; CHANGED: rows whose label changed
 #: in the iteration at work; SCORED, DECIDED: rows compared with all centres, and decided in
 #: float64, in all; EVERY_ROW: sum all rows next, not only those that change; KEEP_LABELS: score
-#: no row next; ALLOW_EMPTY: clusters may stay empty in this iteration.
-STOP, ITERATIONS, CHANGED, SCORED, DECIDED, EVERY_ROW, KEEP_LABELS, ALLOW_EMPTY = range(8)
-CONTROL_SIZE = 8
+#: no row next; ALLOW_EMPTY: clusters may stay empty in this iteration; SUMMED: the totals are
+#: those of all rows with the labels they have, none of which was added to an earlier total.
+STOP, ITERATIONS, CHANGED, SCORED, DECIDED, EVERY_ROW, KEEP_LABELS, ALLOW_EMPTY, SUMMED = range(9)
+CONTROL_SIZE = 9
 #: Reasons to stop.
 (
     GOING,
@@ -185,14 +186,17 @@ def finish_iteration(centers, sums, moves, control, plan):
     follow_centers(centers, largest)
     add_moves(moves.moves, moves.spent)
     unchanged = control[CHANGED] == 0
-    verified = unchanged and farthest == 0.0 and every_row
+    summed = every_row or (unchanged and control[SUMMED] != 0)
+    verified = unchanged and farthest == 0.0 and summed
+    control[SUMMED] = np.int64(summed)
     control[EVERY_ROW] = 0
     control[KEEP_LABELS] = 0
     control[CHANGED] = 0
     if unchanged and control[ITERATIONS] > 0 and not verified:
         # Believe the labels' standing still once the sums of all rows leave the centres where
-        # they are.  That is no iteration of its own.
-        control[EVERY_ROW] = 1
+        # they are.  That is no iteration of its own; and sums just made of all rows are theirs
+        # again where no label changes.
+        control[EVERY_ROW] = np.int64(not summed)
         return
     control[ALLOW_EMPTY] = 0
     control[ITERATIONS] += 1

@@ -15,18 +15,17 @@ same place; there is no second pass over the data to look for them.
 
 from __future__ import annotations
 
-import math
 from typing import Any
-
-import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import finish_ticket, take_ticket
 from ..ops.certify import NOT_FINITE, decide_again, needed_lead
-from ..ops.exact import nearest_point, squared_distance
+from ..ops.exact import nearest_point
 from ..ops.pack import FEW_FEATURES, consecutive_rows, rows_per_block
 from ..ops.scratch import copy_elements
 from ..tile import any_not_greater, store, store_indices
+from .assigned import assigned_work, write_distances
+from .centers import centers_of
 from .scores import panel_work, score_consecutive, score_few_features
 
 
@@ -104,6 +103,46 @@ def _label_rows_by(score: Any) -> Any:
 _label_rows, _label_few_features = map(_label_rows_by, (score_consecutive, score_few_features))
 
 
+@inner_kernel
+def _label_some(X, start, stop, centers, work, labels):
+    """Label rows [start, stop), as ``label_rows`` does, by the way their width asks for."""
+    if centers.pitch == 0 and X.shape[1] <= FEW_FEATURES:
+        return _label_few_features(X, start, stop, centers, work, labels)
+    return _label_rows(X, start, stop, centers, work, labels)
+
+
+@allocating_kernel
+def label_alone(X, centers, labels):
+    """Label every row with its nearest centre on the calling thread: too few to be shared.
+
+    Parameters
+    ----------
+    X : IN (n_samples, n_features)
+    centers : IN Centers
+    labels : OUT (n_samples,) int32
+
+    Returns
+    -------
+    int : rows decided in float64, or NOT_FINITE if one holds NaN or infinity
+    """
+    work = panel_work(X, centers.transposed.shape[1])
+    return _label_some(X, 0, X.shape[0], centers, work, labels)
+
+
+@allocating_kernel
+def label_by_points(X, points, pitch, labels):
+    """Do as :func:`label_alone`, with centres that were not prepared: they are here.
+
+    Parameters
+    ----------
+    points : IN (n_clusters, n_features)
+    pitch : int, see ``scores.pitch_of``
+    """
+    centers = centers_of(points, pitch)
+    work = panel_work(X, centers.transposed.shape[1])
+    return _label_some(X, 0, X.shape[0], centers, work, labels)
+
+
 @allocating_kernel
 def nearest_centroid(X, centers, block_rows, state, labels, distances, decisions):
     """Label every row with its nearest centre, as a member of a team.
@@ -119,7 +158,6 @@ def nearest_centroid(X, centers, block_rows, state, labels, distances, decisions
     decisions : OUT (n_blocks,) int64, rows decided in float64, or NOT_FINITE
     """
     n_samples = X.shape[0]
-    few = centers.pitch == 0 and X.shape[1] <= FEW_FEATURES
     work = panel_work(X, centers.transposed.shape[1])
     while True:
         block = take_ticket(state)
@@ -127,51 +165,7 @@ def nearest_centroid(X, centers, block_rows, state, labels, distances, decisions
         if start >= n_samples:
             return
         stop = min(start + block_rows, n_samples)
-        if few:
-            decisions[block] = _label_few_features(X, start, stop, centers, work, labels)
-        else:
-            decisions[block] = _label_rows(X, start, stop, centers, work, labels)
+        decisions[block] = _label_some(X, start, stop, centers, work, labels)
         if distances.size > 0 and decisions[block] >= 0:
-            write_distances(X, start, stop, centers.points, labels, distances)
+            write_distances(X, start, stop, centers.points, labels, assigned_work(X), distances)
         finish_ticket(state)
-
-
-@inner_kernel
-def write_distances(X, start, stop, points, labels, distances):
-    """Write the distance of rows [start, stop) to the centre they are labelled with."""
-    for i in range(start, stop):
-        distances[i] = math.sqrt(squared_distance(X, i, points, labels[i]))
-
-
-@kernel
-def squared_distances(X, sample_weight, points, labels, block_rows, state, distances, inertias):
-    """Measure every row's squared distance to its centre, as a member of a team.
-
-    Parameters
-    ----------
-    X : IN (n_samples, n_features)
-    sample_weight : IN (n_samples,) float64, or (0,) for weights of one
-    points : IN (n_clusters, n_features)
-    labels : IN (n_samples,) int32
-    block_rows : int, rows of a block
-    state : IN/OUT the team's state, zero at the start
-    distances : OUT (n_samples,) float64, or (0,) where only sums are wanted
-    inertias : OUT (n_blocks,) float64, the blocks' weighted sums; -inf for a block with a label
-        that is none
-    """
-    n_samples = X.shape[0]
-    while True:
-        block = take_ticket(state)
-        start = block * block_rows
-        if start >= n_samples:
-            return
-        total = 0.0
-        for i in range(start, min(start + block_rows, n_samples)):
-            if labels[i] < 0 or labels[i] >= points.shape[0]:
-                total = -np.inf
-                break
-            distance = squared_distance(X, i, points, labels[i])
-            total += distance * sample_weight[i] if sample_weight.size > 0 else distance
-            if distances.size > 0:
-                distances[i] = distance
-        inertias[block] = total

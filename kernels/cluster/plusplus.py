@@ -91,7 +91,7 @@ def draw_candidates(samples, center, block_rows, column, uniforms, draw, screen,
     column : int, which column of the potentials has ``center`` counted in
     uniforms : IN (n_candidates,) from [0, 1)
     draw : Draw; ``candidates`` and ``points`` are OUT, the potentials a whole tree
-    screen : Screen, whose points are OUT
+    screen : Screen, whose points are OUT, or None
     work : OUT DrawWork
     """
     X, points, nodes = samples.X, draw.points, draw.potentials
@@ -101,14 +101,13 @@ def draw_candidates(samples, center, block_rows, column, uniforms, draw, screen,
     whole = nodes[nodes.shape[0] - 1, column]
     for p in range(n_features):
         points[p * n_columns] = X[center, p]
-    screened = screen.words.size > 0
-    if screened:
+    if screen is not None:
         encode_point(center, 0, screen)
     for j in range(draw.candidates.size):
         block, remainder = descend(nodes, n_blocks, column, uniforms[j] * whole)
         start = block * block_rows
         stop = min(start + block_rows, n_samples)
-        if screened:
+        if screen is not None:
             row = draw_screened_row(
                 samples, draw.closest, center, start, stop, remainder, screen, work
             )
@@ -117,7 +116,7 @@ def draw_candidates(samples, center, block_rows, column, uniforms, draw, screen,
         draw.candidates[j] = row
         for p in range(n_features):
             points[p * n_columns + 1 + j] = X[row, p]
-        if screened:
+        if screen is not None:
             encode_point(row, 1 + j, screen)
 
 
@@ -157,7 +156,8 @@ def choose_rows(
     draw : IN/OUT Draw
     kept : IN/OUT flat array of X's type: panels of the first rows, packed with the first centre.
         To pack them anew for every centre takes as long as to measure distances
-    screen : IN/OUT Screen, written with the first centre; empty where all rows are looked at
+    screen : IN/OUT Screen, written with the first centre; None where all rows are looked at, and
+        then nothing of screens is compiled
     state : IN/OUT the team's state, zero at the start
     """
     X = samples.X
@@ -165,7 +165,6 @@ def choose_rows(
     n_blocks = (n_samples + block_rows - 1) // block_rows
     n_tickets = (n_blocks + ticket_blocks - 1) // ticket_blocks
     work = draw_work(X, draw, block_rows)
-    screened = screen.words.size > 0
     while True:
         ticket = take_phased_ticket(state, (n_tickets, 1))
         cluster = first + ticket.step
@@ -178,11 +177,11 @@ def choose_rows(
                 start = block * block_rows
                 stop = min(start + block_rows, n_samples)
                 potentials = draw.potentials[block]
-                if screened and cluster > 0:
+                if screen is not None and cluster > 0:
                     weigh_screened(samples, start, stop, draw, potentials, work, screen)
                     continue
                 weigh_block(samples, start, stop, draw, potentials, work, kept, cluster > 0)
-                if screened:
+                if screen is not None:
                     encode_block(X, start, stop, screen, work.rows, work.panel)
                     for row in range(start, stop):
                         screen.limits[row] = limit_of(screen, row, draw.closest[row])

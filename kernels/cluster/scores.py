@@ -206,13 +206,10 @@ _wide, _narrow = _scores_of_width(COLUMNS), _scores_of_width(NARROW)
 
 
 @inner_kernel
-def _ask_for_part(X, rows, soon, last, part, n_parts):
-    """Ask for the memory of one of ``n_parts`` parts of ``rows[soon:last]``."""
-    count = last - soon
-    if count == 0:  # two divisions take as long as scoring a few centres of two features
-        return
+def _ask_for_rows(X, rows, first, last):
+    """Ask for the memory of ``rows[first:last]``."""
     line = 64 // X.itemsize
-    for i in range(soon + part * count // n_parts, soon + (part + 1) * count // n_parts):
+    for i in range(first, last):
         for p in range(0, X.shape[1], line):
             prefetch(X, rows[i], p)
 
@@ -235,18 +232,21 @@ def score_panel(panel, centers, X, rows, soon, last):
     n_tiles = (half_norms.size + COLUMNS - 1) // COLUMNS
     if X.strides[1] != X.itemsize or n_features * X.itemsize > LONG_ROW:
         last = soon
+    # A part's rows are found by adding: a division a tile would take as long as its scores.
+    part = (last - soon + n_tiles - 1) // n_tiles if last > soon else 0
     norms = _shift_panel(panel, n_features, centers.shift)
     best = fill(panel, -np.inf, VECTORS, 1)
     second = fill(panel, -np.inf, VECTORS, 1)
     index = indices(panel, 0, VECTORS)
     j = 0
     while j + COLUMNS <= half_norms.size:
-        _ask_for_part(X, rows, soon, last, j // COLUMNS, n_tiles)
+        _ask_for_rows(X, rows, soon, min(soon + part, last))
+        soon += part
         wide = _wide(panel, n_features, centers, j)
         best, index, second = largest_column(wide, j, best, index, second)
         j += COLUMNS
     if j < half_norms.size:
-        _ask_for_part(X, rows, soon, last, n_tiles - 1, n_tiles)
+        _ask_for_rows(X, rows, soon, min(soon + part, last))
         narrow = _narrow(panel, n_features, centers, j)
         best, index, second = largest_column(narrow, j, best, index, second)
     return norms, best, index, second

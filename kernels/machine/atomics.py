@@ -58,13 +58,13 @@ def pause(typing_context: Any) -> Any:
     """Tell the processor that this is a waiting loop, where it has a word for that."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        if builder.module.triple.startswith(("x86_64", "i686", "i386")):
-            declared = ir.FunctionType(ir.VoidType(), [])
-            name = "llvm.x86.sse2.pause"
-            declared_pause = builder.module.globals.get(name) or ir.Function(
-                builder.module, declared, name
-            )
-            builder.call(declared_pause, [])
+        triple = builder.module.triple
+        if triple.startswith(("x86_64", "i686", "i386")):
+            _call(builder, "llvm.x86.sse2.pause", ir.VoidType())
+        elif triple.startswith(("aarch64", "arm64")):
+            # A barrier for instructions takes about as long as the pause above; the hint made for
+            # waiting loops (yield) does nothing on most of these processors.
+            _call(builder, "llvm.aarch64.isb", ir.VoidType(), ir.IntType(32)(15))
         return context.get_dummy_value()
 
     return types.none(), codegen

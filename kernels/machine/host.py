@@ -18,14 +18,23 @@ from numba import config
 
 @dataclass(frozen=True)
 class Host:
-    """The facts about the target that decide the shape of a tile."""
+    """The facts about the target that decide how tiles are made.
+
+    instructions : the row of the table of shapes, see ``tile.shape``
+    by_element : whether a multiply-add may take one lane of a vector for every lane
+    masked_moves : whether some lanes are loaded and stored by a mask; with NEON a mask would be
+        taken apart again, lane by lane
+    """
 
     cpu: str
     features: frozenset[str]
+    instructions: str
     vector_bytes: int
     vector_registers: int
     fused_multiply_add: bool
     byte_products: bool = False
+    by_element: bool = False
+    masked_moves: bool = True
 
 
 def _target_features() -> frozenset[str]:
@@ -48,12 +57,12 @@ def host() -> Host:
     features = _target_features()
     cpu = config.CPU_NAME or llvm.get_host_cpu_name()
     if platform.machine().lower() in ("aarch64", "arm64"):
-        return Host(cpu, features, 16, 32, True)
+        return Host(cpu, features, "NEON", 16, 32, True, by_element=True, masked_moves=False)
     if "avx512f" in features and "avx512dq" in features and "avx512vl" in features:
-        return Host(cpu, features, 64, 32, True, "avx512vnni" in features)
+        return Host(cpu, features, "AVX-512", 64, 32, True, "avx512vnni" in features)
     if "avx2" in features:
-        return Host(cpu, features, 32, 16, "fma" in features, "avxvnni" in features)
-    return Host(cpu, features, 16, 16, "fma" in features)
+        return Host(cpu, features, "AVX2", 32, 16, "fma" in features, "avxvnni" in features)
+    return Host(cpu, features, "SSE2", 16, 16, "fma" in features)
 
 
 #: Bytes the last-level cache is taken to have where the system does not say.

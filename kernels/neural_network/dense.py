@@ -10,7 +10,15 @@ from typing import Any, NamedTuple
 from ..machine.jit import inner_kernel
 from ..ops.flat import load_up_to, store_up_to
 from ..ops.pack import rows_per_block, strip_width
-from ..ops.product import NOTHING, ROW, THERE, Matrix, panel_product
+from ..ops.product import (
+    NOTHING,
+    ROW,
+    THERE,
+    Matrix,
+    add_products,
+    add_thin_products,
+    panel_product,
+)
 from ..tile import (
     COLUMNS,
     SIDE,
@@ -22,7 +30,6 @@ from ..tile import (
     load,
     load_part,
     outer,
-    rank1,
     store,
     store_part,
 )
@@ -103,6 +110,7 @@ def sums_by_output(n_in: int, n_out: int, n_blocks: int, lanes_: int) -> bool:
 
 def _strips_of(vectors: int) -> Any:
     """Make the function that sums the gradient of one strip of ``vectors`` vectors of outputs."""
+    add = add_products if vectors == VECTORS else add_thin_products
 
     @inner_kernel
     def sum_strip(blocks, input_at, strip_at, first_row, last_row, n_out, j, added, gradient):
@@ -124,9 +132,7 @@ def _strips_of(vectors: int) -> Any:
                 block_at = blocks.first + block * blocks.size
                 left = block_at + strip_at
                 right = block_at + input_at + p * height
-                for i in range(height):
-                    column = load(panels, left + i * pitch, 0, vectors, 1)
-                    tile = rank1(tile, column, panels, right + i, height)
+                tile = add(tile, panels, left, pitch, height, panels, right, 1, height)
             if whole:
                 store(gradient.numbers, at, n_out, tile)
             else:

@@ -15,9 +15,11 @@ from ..ops.finite import finite_panel
 from ..ops.pack import pack_panel, rows_per_block, transpose_panel, unpack_rows
 from ..ops.product import Matrix
 from ..ops.scratch import aligned_zeros
-from .bundles import INPUT, Network, layer_of
+from ..tile import lanes
+from .bundles import INPUT, N_OUT, OUTPUT, Network, layer_of
 from .dense import delta_panel, dense_panel
 from .loss import both_sides, output_activation
+from .rowwise import carry_rows, layers_by_row
 
 #: What is wanted of the output layer: z, its activation, or the probabilities of both classes.
 SCORES, ACTIVATIONS, BOTH_SIDES = range(3)
@@ -32,16 +34,29 @@ def forward_block(network, panels, block_at):
     network : Network, IN
     panels : IN/OUT flat array; the block's workspace begins at element ``block_at``
     """
-    n_layers = network.layers.shape[0]
+    _multiply(network, 0, panels, block_at)
+    _forward_from(network, 0, panels, block_at)
+
+
+@inner_kernel
+def _multiply(network, i, panels, block_at):
+    """Find z = aW + b of layer i."""
+    layer = layer_of(network, i)
+    W = Matrix(network.parameters, layer.weights, layer.n_out, 1)
+    b = Matrix(network.parameters, layer.biases, layer.n_out, 1)
+    from_, to = block_at + layer.input, block_at + layer.output
+    dense_panel(W, b, layer.n_in, layer.n_out, panels, from_, to)
+
+
+@inner_kernel
+def _forward_from(network, first, panels, block_at):
+    """Carry one block from the z of layer ``first`` to that of the output layer."""
     height = rows_per_block(panels)
-    for i in range(n_layers):
+    for i in range(first, network.layers.shape[0] - 1):
         layer = layer_of(network, i)
-        W = Matrix(network.parameters, layer.weights, layer.n_out, 1)
-        b = Matrix(network.parameters, layer.biases, layer.n_out, 1)
         z_at = block_at + layer.output
-        dense_panel(W, b, layer.n_in, layer.n_out, panels, block_at + layer.input, z_at)
-        if i + 1 < n_layers:
-            activate(layer.activation, panels, z_at, z_at + layer.n_out * height)
+        activate(layer.activation, panels, z_at, z_at + layer.n_out * height)
+        _multiply(network, i + 1, panels, block_at)
 
 
 @inner_kernel
@@ -74,18 +89,35 @@ def backward_block(network, panels, block_at):
 
 
 @inner_kernel
-def _predict_rows(X, network, wanted, first, stop, rows, panels, out):
+def _scores(X, lying, network, row, rows, panels, aside):
+    """Find the output layer's z of one panel of rows; say if the rows are finite.
+
+    z is finite in the first layer only where all of a row is.  It may be too large as well.
+    """
+    count = min(rows_per_block(X), X.shape[0] - row)
+    by_row = layers_by_row(network, count, panels) if lying.size > 0 else 0
+    if by_row > 0:
+        finite = carry_rows(lying, row, count, by_row, network, panels, aside)
+        _forward_from(network, by_row - 1, panels, 0)
+        return finite
+    pack_panel(X, row, X.shape[0] - 1, rows, panels, network.layers[0, INPUT])
+    _multiply(network, 0, panels, 0)
+    finite = finite_panel(panels, network.layers[0, OUTPUT], rows_per_block(X))
+    _forward_from(network, 0, panels, 0)
+    return finite
+
+
+@inner_kernel
+def _predict_rows(X, lying, network, wanted, first, stop, rows, panels, out):
     """Write what is wanted of the output layer for rows [first, stop) of X; say if X is finite."""
     finite = True
     height = rows_per_block(X)
     n_samples = X.shape[0]
     last = layer_of(network, network.layers.shape[0] - 1)
     n_out = 2 if wanted == BOTH_SIDES else last.n_out
-    input_at = network.layers[0, INPUT]
+    aside = panels.size - max(_widest(network), lanes(X)) * height
     for row in range(first, stop, height):
-        pack_panel(X, row, n_samples - 1, rows, panels, input_at)
-        finite = finite_panel(panels, input_at, X.shape[1] * height) and finite
-        forward_block(network, panels, 0)
+        finite = _scores(X, lying, network, row, rows, panels, aside) and finite
         if wanted == ACTIVATIONS:
             output_activation(last.activation, n_out, panels, last.output)
         elif wanted == BOTH_SIDES:
@@ -94,8 +126,17 @@ def _predict_rows(X, network, wanted, first, stop, rows, panels, out):
     return finite
 
 
+@inner_kernel
+def _widest(network):
+    """Return the outputs of the widest layer."""
+    widest = 0
+    for i in range(network.layers.shape[0]):
+        widest = max(widest, network.layers[i, N_OUT])
+    return widest
+
+
 @allocating_kernel
-def predict(X, layers, parameters, wanted, block_rows, workspace, state, out):
+def predict(X, lying, layers, parameters, wanted, block_rows, workspace, state, out):
     """Write what is wanted of the output layer for all rows of X, as a member of a team.
 
     X is refused where it is not finite: a pass over it before would cost as much as few layers.
@@ -106,10 +147,12 @@ def predict(X, layers, parameters, wanted, block_rows, workspace, state, out):
     Parameters
     ----------
     X : IN (n_samples, n_features)
+    lying : IN flat, the same numbers where they lie row by row; empty where they do not
     layers, parameters : IN, of a Network
     wanted : int, SCORES, ACTIVATIONS or BOTH_SIDES
     block_rows : int, rows a ticket
-    workspace : int, elements of one block's panels, with room for what is wanted
+    workspace : int, elements of one block's panels, with room for what is wanted, and for two
+        more panels: of a vector's lanes, and of the widest layer or as many
     state : IN/OUT the team's state, zero at the start
     out : OUT (n_samples * n_out,) flat; n_out is 2 for BOTH_SIDES
     """
@@ -121,5 +164,5 @@ def predict(X, layers, parameters, wanted, block_rows, workspace, state, out):
         if first >= X.shape[0]:
             return
         stop = min(first + block_rows, X.shape[0])
-        if not _predict_rows(X, network, wanted, first, stop, rows, panels, out):
+        if not _predict_rows(X, lying, network, wanted, first, stop, rows, panels, out):
             refuse(state)

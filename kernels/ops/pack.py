@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from ..machine.jit import inlined_kernel, inner_kernel
 from ..tile import (
+    OVERLAP,
     VECTORS,
+    fill,
     lanes,
     load_narrow_rows,
     load_rows,
@@ -64,16 +66,21 @@ def pack_rows(X, rows, first, ahead, panel, panel_at):
         for i in range(0, height, width):
             store(panel, panel_at + i, height, load_narrow_rows(X, rows, first + i, 8))
     elif X.strides[1] == X.itemsize:
+        if OVERLAP:
+            _clear_padding(n_features, panel, panel_at)
         for i in range(0, height, width):  # of long rows, a few at once: the processor follows them
             for p in range(0, n_features, width):
                 if ahead > 0:
                     for j in range(width):
                         prefetch(X, rows[first + i + j] + ahead, p)
+                column = p
+                if OVERLAP and p + width > n_features >= width:
+                    column = n_features - width
                 store(
                     panel,
-                    panel_at + p * height + i,
+                    panel_at + column * height + i,
                     height,
-                    transpose(load_rows(X, rows, first + i, p)),
+                    transpose(load_rows(X, rows, first + i, column)),
                 )
     else:
         for p in range(n_features):
@@ -81,6 +88,14 @@ def pack_rows(X, rows, first, ahead, panel, panel_at):
                 panel[panel_at + p * height + i] = X[rows[first + i], p]
         padded = (n_features + width - 1) // width * width
         panel[panel_at + n_features * height : panel_at + padded * height] = 0
+
+
+@inner_kernel
+def _clear_padding(n_features, panel, panel_at):
+    """Write the zeros that pad features to whole vectors."""
+    height, width = rows_per_block(panel), lanes(panel)
+    for p in range(n_features, (n_features + width - 1) // width * width):
+        store(panel, panel_at + p * height, 0, fill(panel, 0.0, VECTORS, 1))
 
 
 @inner_kernel

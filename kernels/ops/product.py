@@ -10,7 +10,18 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..machine.jit import inner_kernel
-from ..tile import COLUMNS, VECTORS, broadcast, fill, load, rank1, store
+from ..tile import (
+    BY_ELEMENT,
+    COLUMNS,
+    VECTORS,
+    broadcast,
+    fill,
+    lanes,
+    load,
+    rank1,
+    rank1_by_lanes,
+    store,
+)
 from .pack import rows_per_block
 
 #: Columns of the tile for the last outputs, where they do not fill a wide one.
@@ -31,17 +42,49 @@ class Matrix(NamedTuple):
     by_column: int
 
 
-@inner_kernel
-def add_products(tile, panel, panel_at, pitch, n_inputs, numbers, first, by_row, by_column):
-    """Return tile + the sum over inputs p of a column of the panel times a row of a matrix.
+def _sum_of_height(vectors: int) -> Any:
+    """Make the function that adds products to a tile ``vectors`` vectors high."""
 
-    Column p of the panel is at ``panel_at + p * pitch``; entry (p, j) of the matrix is
-    ``numbers[first + p * by_row + j * by_column]``.
-    """
-    for p in range(n_inputs):
-        column = load(panel, panel_at + p * pitch, 0, VECTORS, 1)
-        tile = rank1(tile, column, numbers, first + p * by_row, by_column)
-    return tile
+    @inner_kernel
+    def add_by_element(tile, panel, panel_at, pitch, n_inputs, numbers, first, by_row, by_column):
+        if by_column == 1:
+            for p in range(n_inputs):
+                column = load(panel, panel_at + p * pitch, 0, vectors, 1)
+                tile = rank1(tile, column, numbers, first + p * by_row, 1)
+            return tile
+        p = 0
+        if by_row == 1:
+            while p + lanes(panel) <= n_inputs:
+                at = panel_at + p * pitch
+                tile = rank1_by_lanes(tile, panel, at, pitch, numbers, first + p, by_column)
+                p += lanes(panel)
+        while p < n_inputs:
+            column = load(panel, panel_at + p * pitch, 0, vectors, 1)
+            tile = rank1(tile, column, numbers, first + p * by_row, by_column)
+            p += 1
+        return tile
+
+    @inner_kernel
+    def add_products(tile, panel, panel_at, pitch, n_inputs, numbers, first, by_row, by_column):
+        """Return tile + the sum over inputs p of a column of the panel times a row of a matrix.
+
+        Column p of the panel is at ``panel_at + p * pitch``; entry (p, j) of the matrix is
+        ``numbers[first + p * by_row + j * by_column]``.
+        """
+        if BY_ELEMENT:  # in the same order, with fewer loads
+            return add_by_element(
+                tile, panel, panel_at, pitch, n_inputs, numbers, first, by_row, by_column
+            )
+        for p in range(n_inputs):
+            column = load(panel, panel_at + p * pitch, 0, vectors, 1)
+            tile = rank1(tile, column, numbers, first + p * by_row, by_column)
+        return tile
+
+    return add_products
+
+
+#: Of whole panels, and of one vector.
+add_products, add_thin_products = _sum_of_height(VECTORS), _sum_of_height(1)
 
 
 def _outputs_of_width(width: int) -> Any:

@@ -53,6 +53,7 @@ from .arithmetic import (
     outer,
     outer_with,
     rank1,
+    rank1_by_lanes,
     round_to_whole,
     square_root,
     squared_differences,
@@ -131,7 +132,9 @@ from .rows import (
     transpose,
 )
 from .shape import (
+    BY_ELEMENT,
     COLUMNS,
+    OVERLAP,
     SIDE,
     VECTORS,
     lanes_of,
@@ -147,7 +150,9 @@ from .type import (
 )
 
 __all__ = [
+    "BY_ELEMENT",
     "COLUMNS",
+    "OVERLAP",
     "SIDE",
     "VECTORS",
     "MaskType",
@@ -205,6 +210,7 @@ __all__ = [
     "prefetch",
     "prefetch_far",
     "rank1",
+    "rank1_by_lanes",
     "round_to_whole",
     "rows_below",
     "scale_by_power_of_two",

@@ -16,9 +16,11 @@ from numba.core import types
 from numba.core.errors import TypingError
 from numba.extending import lower_builtin, type_callable
 
+from ..machine.host import host
 from .ir import (
     I64,
     address,
+    beyond,
     call,
     choose,
     compare,
@@ -27,6 +29,7 @@ from .ir import (
     load_vector,
     operand,
     pack,
+    shuffle,
     splat,
     suffix,
     unpack,
@@ -36,6 +39,7 @@ from .operation import (
     FLOATS,
     INDEX,
     OPERAND,
+    STRIDE,
     TILE,
     expect,
     expect_elements,
@@ -43,7 +47,7 @@ from .operation import (
     expect_tile,
     operation,
 )
-from .type import MaskType, TileType, mask_of
+from .type import MaskType, TileType, element_type, mask_of
 
 # --- operators --------------------------------------------------------------------------------
 
@@ -152,10 +156,42 @@ def _lower_invert(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
 # --- sums of products -------------------------------------------------------------------------
 
 
+def _apart(context: Any, builder: Any, tile: TileType, kind: Any, places: Any) -> Any:
+    """Yield n numbers of an array, the j-th at ``start + j * stride``, each in every lane."""
+    value, start, stride = places
+    for j in range(tile.n):
+        at = builder.add(start, builder.mul(stride, I64(j)))
+        number = builder.load(address(context, builder, kind, value, at, I64(1)))
+        if kind.dtype != tile.dtype:
+            number = builder.fpext(number, element_type(tile.dtype))
+        yield splat(builder, number, tile.lanes)
+
+
+def _adjacent(context: Any, builder: Any, tile: TileType, kind: Any, places: Any) -> Any:
+    """Yield n numbers that lie side by side, each in every lane: lanes of as few vectors as may be.
+
+    For processors that multiply by one lane of a vector: a number on its own is a load there.
+    """
+    value, start = places
+    pointer = address(context, builder, kind, value, start, I64(tile.n))
+    j = 0
+    while j < tile.n:
+        width = min(tile.lanes, 1 << ((tile.n - j).bit_length() - 1))
+        vector = ir.VectorType(element_type(kind.dtype), width)
+        numbers = load_vector(
+            builder, beyond(builder, pointer, j), vector, kind.dtype.bitwidth // 8
+        )
+        if kind.dtype != tile.dtype:
+            numbers = builder.fpext(numbers, ir.VectorType(element_type(tile.dtype), width))
+        for lane in range(width):
+            yield shuffle(builder, numbers, numbers, [lane] * tile.lanes)
+        j += width
+
+
 def _with_row(name: str, build: Callable[[Any, Any, Any, Any], Any], doc: str) -> Any:
     """Make an operation on a tile, a column of vectors and a row of n numbers in memory."""
 
-    def declare(tile: TileType, column: TileType, array: Any, offset: Any, stride: Any) -> Any:
+    def declare(tile: TileType, column: TileType, array: Any, offset: Any, adjacent: bool) -> Any:
         expect_tile("column", column, tile.dtype, tile.m, 1)
         widened = (tile.dtype, array.dtype) == (types.float64, types.float32)
         if not widened:
@@ -164,14 +200,15 @@ def _with_row(name: str, build: Callable[[Any, Any, Any, Any], Any], doc: str) -
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             accumulators = unpack(builder, tile, arguments[0])
             left = unpack(builder, column, arguments[1])
+            value, start, stride = arguments[2:]
+            kind = signature.args[2]
+            if adjacent and host().by_element:
+                row = _adjacent(context, builder, tile, kind, (value, start))
+            else:
+                places = (value, start, I64(1) if adjacent else stride)
+                row = _apart(context, builder, tile, kind, places)
             result = []
-            for j in range(tile.n):
-                at = builder.add(arguments[3], builder.mul(arguments[4], I64(j)))
-                kind, value = signature.args[2], arguments[2]
-                number = builder.load(address(context, builder, kind, value, at, I64(1)))
-                if widened:
-                    number = builder.fpext(number, ir.DoubleType())
-                number = splat(builder, number, tile.lanes)
+            for j, number in enumerate(row):
                 for i in range(tile.m):
                     result.append(build(builder, left[i], number, accumulators[j * tile.m + i]))
             return pack(builder, tile, result)
@@ -184,7 +221,7 @@ def _with_row(name: str, build: Callable[[Any, Any, Any, Any], Any], doc: str) -
     The row's n numbers are ``array[offset + j * stride]``, column j's; ``column`` is m x 1.  An
     array of float32 beside a tile of float64 is taken as float64.
     """
-    return operation(tile=FLOATS, column=FLOATS, array=ARRAY, offset=INDEX, stride=INDEX)(declare)
+    return operation(tile=FLOATS, column=FLOATS, array=ARRAY, offset=INDEX, stride=STRIDE)(declare)
 
 
 def _add_squared_difference(builder: Any, a: Any, b: Any, c: Any) -> Any:
@@ -205,6 +242,33 @@ squared_differences = _with_row(
 absolute_differences = _with_row(
     "absolute_differences", _add_difference, "Return tile + abs(column - row)."
 )
+
+
+@operation(tile=FLOATS, panel=ARRAY, at=INDEX, pitch=INDEX, array=ARRAY, offset=INDEX, stride=INDEX)
+def rank1_by_lanes(
+    tile: TileType, panel: Any, at: Any, pitch: Any, array: Any, offset: Any, stride: Any
+) -> Any:
+    """Return tile after ``lanes`` of :func:`rank1`, one after the other.
+
+    The i-th column is at ``at + i * pitch`` of ``panel``, the j-th number of the i-th row is
+    ``array[offset + i + j * stride]``: one vector a column of the tile, whose lanes the rows are.
+    """
+    expect_elements(tile, "panel", panel)
+    expect_elements(tile, "array", array)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        held, columns, first, step, value, start, apart = arguments
+        places = (value, start, apart)
+        rows = _vectors(context, builder, tile, signature.args[4], places, tile.n)
+        for i in range(tile.lanes):
+            where = builder.add(first, builder.mul(step, I64(i)))
+            column = (columns, where, I64(tile.lanes))
+            left = _vectors(context, builder, tile, signature.args[1], column, tile.m)
+            right = [shuffle(builder, row, row, [i] * tile.lanes) for row in rows]
+            held = _add_outer(builder, tile, held, left, right)
+        return held
+
+    return tile, codegen
 
 
 def _vectors(context: Any, builder: Any, tile: TileType, kind: Any, places: Any, n: int) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from llvmlite import ir
@@ -168,6 +170,58 @@ def first_lanes(builder: Any, count: Any, lanes: int) -> Any:
     limit = splat(builder, builder.trunc(count, I32), lanes)
     numbers = ir.Constant(ir.VectorType(I32, lanes), list(range(lanes)))
     return builder.icmp_signed("<", numbers, limit)
+
+
+def load_first_lanes(builder: Any, pointer: Any, vector: ir.Type, itemsize: int, count: Any) -> Any:
+    """Load the first ``count`` lanes, or all; the others are zero, and are not touched."""
+    if host().masked_moves:
+        mask = first_lanes(builder, count, vector.count)
+        return masked_load(builder, pointer, vector, itemsize, mask)
+    zero = constant(vector, 0 if isinstance(vector.element, ir.IntType) else 0.0)
+    result = cgutils.alloca_once_value(builder, zero)
+
+    def load_lane(i: int) -> None:
+        number = builder.load(beyond(builder, pointer, i))
+        builder.store(builder.insert_element(builder.load(result), number, I32(i)), result)
+
+    def load_whole() -> None:
+        builder.store(load_vector(builder, pointer, vector, itemsize), result)
+
+    _whole_or_by_lane(builder, vector.count, count, load_whole, load_lane)
+    return builder.load(result)
+
+
+def store_first_lanes(builder: Any, vector: Any, pointer: Any, itemsize: int, count: Any) -> None:
+    """Store the first ``count`` lanes, or all; the memory of the others is not touched."""
+    lanes = vector.type.count
+    if host().masked_moves:
+        masked_store(builder, vector, pointer, itemsize, first_lanes(builder, count, lanes))
+        return
+
+    def store_lane(i: int) -> None:
+        builder.store(builder.extract_element(vector, I32(i)), beyond(builder, pointer, i))
+
+    def store_whole() -> None:
+        store_vector(builder, vector, pointer, itemsize)
+
+    _whole_or_by_lane(builder, lanes, count, store_whole, store_lane)
+
+
+def _whole_or_by_lane(
+    builder: Any,
+    lanes: int,
+    count: Any,
+    move_whole: Callable[[], None],
+    move_lane: Callable[[int], None],
+) -> None:
+    """Move a whole vector, or lane after lane up to the last that is wanted."""
+    with builder.if_else(builder.icmp_signed(">=", count, I64(lanes))) as (whole, part):
+        with whole:
+            move_whole()
+        with part, ExitStack() as nested:
+            for i in range(lanes - 1):
+                nested.enter_context(builder.if_then(builder.icmp_signed(">", count, I64(i))))
+                move_lane(i)
 
 
 def masked_load(builder: Any, pointer: Any, vector: ir.Type, itemsize: int, mask: Any) -> Any:

@@ -22,12 +22,13 @@ from .ir import (
     beyond,
     call,
     check_offset,
-    first_lanes,
+    load_first_lanes,
     load_vector,
     masked_load,
     masked_store,
     pack,
     splat,
+    store_first_lanes,
     store_vector,
     suffix,
     unpack,
@@ -174,8 +175,7 @@ def load_part(
                 for i in range(m):
                     at = beyond(builder, pointer, i * tile.lanes)
                     left = builder.sub(width, I64(i * tile.lanes))
-                    mask = first_lanes(builder, left, tile.lanes)
-                    loaded = masked_load(builder, at, tile.vector, tile.itemsize, mask)
+                    loaded = load_first_lanes(builder, at, tile.vector, tile.itemsize, left)
                     builder.store(loaded, builder.gep(result, [I64(0), I64(j * m + i)]))
         return builder.load(result)
 
@@ -199,8 +199,8 @@ def store_part(
                 for i in range(tile.m):
                     at = beyond(builder, pointer, i * tile.lanes)
                     left = builder.sub(width, I64(i * tile.lanes))
-                    mask = first_lanes(builder, left, tile.lanes)
-                    masked_store(builder, vectors[j * tile.m + i], at, tile.itemsize, mask)
+                    vector = vectors[j * tile.m + i]
+                    store_first_lanes(builder, vector, at, tile.itemsize, left)
         return context.get_dummy_value()
 
     return types.none, codegen
@@ -214,8 +214,7 @@ def load_first(array: Any, offset: Any, count: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value, start, number = arguments
         pointer = address(context, builder, signature.args[0], value, start, number)
-        mask = first_lanes(builder, number, tile.lanes)
-        vector = masked_load(builder, pointer, tile.vector, tile.itemsize, mask)
+        vector = load_first_lanes(builder, pointer, tile.vector, tile.itemsize, number)
         return pack(builder, tile, [vector])
 
     return tile, codegen
@@ -230,8 +229,7 @@ def store_first(array: Any, offset: Any, count: Any, tile: TileType) -> Any:
         value, start, number, held = arguments
         pointer = address(context, builder, signature.args[0], value, start, number)
         (vector,) = unpack(builder, tile, held)
-        mask = first_lanes(builder, number, tile.lanes)
-        masked_store(builder, vector, pointer, tile.itemsize, mask)
+        store_first_lanes(builder, vector, pointer, tile.itemsize, number)
         return context.get_dummy_value()
 
     return types.none, codegen

@@ -92,6 +92,13 @@ def COUNT(name: str, kind: Any) -> tuple[Any, Any]:  # noqa: N802
     return int(kind.literal_value), kind
 
 
+def STRIDE(name: str, kind: Any) -> tuple[Any, Any]:  # noqa: N802
+    """Require an integer, taken as int64; whether it is the constant 1 is given."""
+    if isinstance(kind, types.IntegerLiteral) and kind.literal_value == 1:
+        return True, kind
+    return False, INDEX(name, kind)[1]
+
+
 TILE = _of_type(TileType, "a tile")
 MASK = _of_type(MaskType, "a mask")
 NUMBER = _of_type(types.Number, "a number")
@@ -144,7 +151,7 @@ def operation(**kinds: Kind) -> Callable[[Callable[..., Any]], Any]:
         typer.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
             setattr(typer, attribute, getattr(declare, attribute))
-        literal = bool({LITERAL, COUNT} & set(kinds.values()))
+        literal = bool({LITERAL, COUNT, STRIDE} & set(kinds.values()))
         return intrinsic(prefer_literal=literal)(typer)
 
     return decorate

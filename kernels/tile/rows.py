@@ -13,9 +13,8 @@ from .ir import (
     address,
     beyond,
     check_offset,
-    first_lanes,
+    load_first_lanes,
     load_vector,
-    masked_load,
     pack,
     shuffle,
     unpack,
@@ -72,8 +71,7 @@ def _loaded_rows(tile: TileType) -> Any:
                 vectors = [load_vector(builder, p, vector, size) for p in pointers]
                 builder.store(pack(builder, tile, vectors), result)
             with partial:
-                mask = first_lanes(builder, left, tile.lanes)
-                vectors = [masked_load(builder, p, vector, size, mask) for p in pointers]
+                vectors = [load_first_lanes(builder, p, vector, size, left) for p in pointers]
                 builder.store(pack(builder, tile, vectors), result)
         return builder.load(result)
 
@@ -122,7 +120,6 @@ def load_narrow_rows(array: Any, rows: Any, first: Any, width: int) -> Any:
         )
         part = ir.VectorType(element_type(tile.dtype), tile.n)
         size = tile.itemsize
-        mask = first_lanes(builder, n_columns, tile.n)
         whole = builder.icmp_signed("==", n_columns, I64(tile.n))
         result = cgutils.alloca_once(builder, ir.ArrayType(tile.vector, tile.n))
         with builder.if_else(whole) as (full, partial):
@@ -130,7 +127,7 @@ def load_narrow_rows(array: Any, rows: Any, first: Any, width: int) -> Any:
                 parts = [load_vector(builder, p, part, size) for p in pointers]
                 builder.store(pack(builder, tile, _taken_apart(builder, tile.n, parts)), result)
             with partial:
-                parts = [masked_load(builder, p, part, size, mask) for p in pointers]
+                parts = [load_first_lanes(builder, p, part, size, n_columns) for p in pointers]
                 builder.store(pack(builder, tile, _taken_apart(builder, tile.n, parts)), result)
         return builder.load(result)
 

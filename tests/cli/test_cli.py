@@ -291,6 +291,10 @@ def test_a_closed_terminal_is_no_error(monkeypatch):
     closed.close()
     monkeypatch.setattr(sys, "stderr", closed)
     notice.begin("lloyd")
+    notice.end()
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    notice.begin("lloyd")  # one that opens later is told
+    assert "compiling lloyd" in sys.stderr.getvalue()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes break otherwise on Windows")

@@ -35,6 +35,42 @@ def assert_labels(X, centers):
     np.testing.assert_array_equal(labels, expected)
     assert labels.dtype == np.int32
     assert_close("distance", distances, nearest, distances.dtype)
+    if X.dtype.isnative and X.flags.carray and centers.flags.carray:
+        alone = np.empty(len(X), np.int32)  # few rows are labelled without tickets
+        for prepared in (None, _nearest.PreparedCenters(centers)):
+            alone[:] = -1
+            assert _nearest._label_alone(X, centers, alone, prepared) >= 0
+            np.testing.assert_array_equal(alone, expected)
+
+
+def summed_in_order(X, centers, labels):
+    """Return squared distances in float64, added feature by feature."""
+    total = np.zeros(len(X))
+    for p in range(X.shape[1]):
+        gap = X[:, p].astype(np.float64) - centers[labels, p].astype(np.float64)
+        total += gap * gap
+    return total
+
+
+@pytest.mark.checked
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_features", [1, 2, 4, 7, 8, 17, 64, 131])
+def test_distances_to_given_centers_have_the_bits_of_one_sum(dtype, n_features):
+    random = np.random.default_rng(n_features)
+    for n_samples, n_clusters, offset in [(1, 1, 0.0), (31, 3, 1e6), (33, 5, 1e8), (3001, 40, 0.0)]:
+        wide = (random.normal(size=(n_samples, n_features + 1)) + offset).astype(dtype)
+        centers = (random.normal(size=(n_clusters, n_features)) + offset).astype(dtype)
+        labels = random.integers(0, n_clusters, n_samples).astype(np.int32)
+        for X in (wide[:, 1:].copy(), wide[:, 1:], np.asfortranarray(wide[:, 1:])):
+            expected = summed_in_order(X, centers, labels)
+            for n in (1, 7):
+                with fastml.num_threads(n):
+                    found = _nearest.squared_distances(X, centers, labels)
+                np.testing.assert_array_equal(found, expected)
+        for wrong in (-1, n_clusters):
+            labels[-1] = wrong
+            with pytest.raises(ValueError, match="labels must be from 0 to"):
+                _nearest.squared_distances(wide[:, 1:], centers, labels)
 
 
 @st.composite

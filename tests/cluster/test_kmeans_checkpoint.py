@@ -224,7 +224,7 @@ def test_a_damaged_checkpoint_is_refused(unfinished):
     rest = json.dumps(header).encode() + b"\n" + lines[3]
     digest = checkpoints.hashlib.sha256(rest).hexdigest().encode()
     wrong = {
-        content.replace(b"checkpoint 2", b"checkpoint 9"): "another version of the format",
+        content.replace(b"checkpoint 3", b"checkpoint 9"): "another version of the format",
         b"\n".join((lines[0], digest, rest)): "another fastml version",
         b"": "is not a checkpoint",
         b"PK" + content: "is not a checkpoint",
@@ -244,7 +244,7 @@ def test_a_damaged_checkpoint_is_refused(unfinished):
 def test_nothing_is_pickled(unfinished):
     content = unfinished.read_bytes()
     lines = content.split(b"\n", 3)
-    assert lines[0] == b"fastml checkpoint 2"
+    assert lines[0] == b"fastml checkpoint 3"
     packed = checkpoints.io.BytesIO()
     np.savez(packed, key=np.array([{}], object))
     rest = lines[2] + b"\n" + packed.getvalue()

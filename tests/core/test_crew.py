@@ -294,3 +294,15 @@ def test_helpers_join_calls_that_follow_one_another(shared_work):
         for _ in range(300):
             np.testing.assert_array_equal(fastml.sigmoid(x), expected)
     assert crew._crew.board.qsize() <= len(crew._crew.helpers)
+
+
+def test_a_call_is_not_missed_for_one_that_is_over():
+    """Jobs nobody came for are taken down: a helper would read them, and miss the next."""
+    board = crew._crew.board
+    over = crew._Job(crew._crew, team_kernels.count, (), new_state())
+    over.close()
+    board.put(over)
+    with fastml.num_threads(2):
+        counts = np.zeros(10, np.int64)
+        run_team(team_kernels.count, 2, 10, new_state(), counts, np.zeros(10))
+    assert over not in [board.get_nowait() for _ in range(board.qsize())]

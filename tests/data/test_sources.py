@@ -138,6 +138,25 @@ def test_a_table_that_is_asked_only_once_is_asked_only_once():
     np.testing.assert_array_equal(found[0:100], rows(100))
 
 
+def test_frames_of_polars():
+    polars = pytest.importorskip("polars")
+    X, words = rows(90, 3), ["a", "b", "c"] * 30
+    frame = polars.DataFrame({f"x{j}": X[:, j] for j in range(3)} | {"y": words, "w": X[:, 0] ** 2})
+    frame = frame[:7].vstack(frame[7:])  # chunks that do not agree with anything
+    names = ["x0", "x1", "x2"]
+    found, y, w = fastml.blocks(frame, columns=names, target="y", sample_weight="w")
+    np.testing.assert_array_equal(found[0:90], X)
+    np.testing.assert_array_equal(w[0:90], X[:, 0].astype(np.float32) ** 2)
+    assert (found.columns, list(y[0:90])) == (names, words)
+    with pytest.raises(ValueError, match="column 'y' of"):
+        fastml.blocks(frame)
+    gaps = frame.with_columns(polars.Series("x1", [1.0, None, *X[2:, 1].tolist()]))
+    with pytest.raises(ValueError, match=r"column 'x1' of .* 1 missing values, the first in row 1"):
+        fastml.blocks(gaps, columns=names)[0:90]
+    with pytest.raises(TypeError, match="LazyFrame: collect"):
+        fastml.blocks(frame.lazy())
+
+
 def test_what_has_no_blocks_is_told_from_what_has(tmp_path):
     X = rows(20)
     with h5py.File(tmp_path / "a.h5", "w") as file:

@@ -63,7 +63,9 @@ def test_trees_grow_side_by_side_unless_told_otherwise(monkeypatch):
 
     monkeypatch.setattr(Grower, "grow", grow_in_company)
     with fastml.num_threads(2):
-        RandomForestClassifier(4).fit(X, signal > 0)
+        model = RandomForestClassifier(4).fit(X, signal > 0)
+    assert not both_are_there.broken  # a tree alone would have waited in vain
+    assert len(model.estimators_) == 4
 
 
 @pytest.mark.parametrize(("n", "lacking"), [(9000, True), (9000, False), (70_000, False)])

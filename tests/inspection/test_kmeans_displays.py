@@ -179,9 +179,12 @@ def test_odd_data_draw_without_a_word():
     one = fastml.KMeansStepsDisplay.from_estimator(random_model(n_clusters=1), X[:3])
     one.figure_.canvas.draw()
     flat = points(20_000) * [100.0, 0.01]
-    fastml.KMeansStepsDisplay.from_estimator(
+    wide = fastml.KMeansStepsDisplay.from_estimator(
         random_model(max_iter=5), flat.astype("float32")
-    ).figure_.canvas.draw()
+    )
+    wide.figure_.canvas.draw()
+    for drawn in (display, one, wide):  # a warning would have been an error
+        assert all(panel.has_data() for panel in drawn.axes_.flat if panel.get_visible())
 
 
 def test_the_estimator_is_left_alone():

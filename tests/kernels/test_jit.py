@@ -187,7 +187,7 @@ def test_read_only_cache_folder_is_survived(tree, cache):
     for folder in folders:
         folder.chmod(0o500)
     try:
-        run(tree, cache)
+        assert run(tree, cache)["out"] == pytest.approx(RIGHT)
     finally:
         for folder in folders:
             folder.chmod(0o700)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from tiles import SPARE, compiled, lane_count, whole_numbers
 
+from fastml._cli.doctor import report
 from fastml.kernels.machine.host import host
 from fastml.kernels.tile import (
     COLUMNS,
@@ -34,6 +35,7 @@ from fastml.kernels.tile import (
     outer,
     outer_with,
     rank1,
+    shape,
     store,
     store_first,
     store_part,
@@ -50,6 +52,20 @@ def dtype(request):
 def describe(x, out):
     out[0] = lanes(x)
     out[1] = 1 if is_single(x) else 0
+
+
+@pytest.mark.parametrize("instructions", shape.TABLE)
+def test_every_tile_of_the_table_fits_the_registers(instructions):
+    vectors, columns, side = shape.TABLE[instructions]
+    registers = 32 if instructions in ("AVX-512", "NEON") else 16
+    assert vectors * columns + vectors + 1 <= registers
+    assert side * side + side + 1 <= registers
+    assert columns % 2 == 0  # products of the last outputs take half a tile
+
+
+def test_the_row_of_this_processor_decides():
+    assert shape.TABLE[host().instructions] == (VECTORS, COLUMNS, SIDE)
+    assert f"as the table has them for {host().instructions}" in report()
 
 
 def test_lanes_fill_a_register(dtype):

@@ -32,6 +32,7 @@ from fastml.kernels.tile import (
     outer,
     outer_with,
     rank1,
+    rank1_by_lanes,
     rows_below,
     squared_differences,
     store,
@@ -76,6 +77,16 @@ def run_broadcast(x, at):
 @compiled
 def run_rank1(x, at):
     rank1(fill(x, 0.0, 1, 2), load(x, 0, 0, 1, 1), x, at + lanes(x) - 2, 1)
+
+
+@compiled
+def run_rank1_by_lanes_column(x, at):
+    rank1_by_lanes(fill(x, 0.0, 1, 1), x, at, 0, x, 0, 0)
+
+
+@compiled
+def run_rank1_by_lanes_row(x, at):
+    rank1_by_lanes(fill(x, 0.0, 1, 2), x, 0, 0, x, 0, at)
 
 
 @compiled
