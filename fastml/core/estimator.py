@@ -147,7 +147,7 @@ def samples_and_targets(
             )
         else:
             check_finite(targets, "y", type(estimator).__name__)
-        if len(X) != len(targets):
+        if len(X) != targets.shape[0]:  # they may be sparse
             check_consistent_length(X, targets)  # which says so
         return X, targets
     found: tuple[Array, Array] = validate_data(

@@ -14,6 +14,7 @@ from typing import Any
 import numba
 from numba import config
 
+from .identity import name_apart
 from .plain import compile_plainly
 from .settings import CHECK_TILES, PLAIN_NUMBA
 from .store import cache_directory, cache_refusal, source_digest
@@ -53,6 +54,7 @@ def _compiled(
 ) -> Any:
     if config.DISABLE_JIT:
         return numba.njit(function)
+    name_apart(function)
     if plain_reason():
         return compile_plainly(function)
     from . import numba_private as private

@@ -26,6 +26,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.runtime import rtsys
 
 from . import notice
+from .identity import identity
 from .store import KERNELS, Store, cache_directory
 
 #: New objects after which garbage is looked for, while compiling: Python's own number is 700 or so.
@@ -34,7 +35,8 @@ _OBJECTS = 50_000
 _USED: list[tuple[Any, str, str]] = [
     (caching.CompileResultCacheImpl, "reduce", "takes a compiled function apart for pickling"),
     (caching.CompileResultCacheImpl, "rebuild", "puts it together"),
-    (caching.FunctionCache, "_index_key", "signature, processor and features as a key"),
+    (caching.FunctionCache, "_index_key", "replaced: the key of a signature on a processor"),
+    (codegen.JITCPUCodegen, "magic_tuple", "processor and features, in a key"),
     (caching.FunctionCache, "_load_overload", "replaced: looks into our store"),
     (caching.FunctionCache, "_save_overload", "replaced: saves to our store"),
     (caching.FunctionCache, "load_overload", "replaced: nothing but the code is loaded"),
@@ -135,6 +137,13 @@ class KernelCache(caching.FunctionCache):  # type: ignore[misc]
                 directory = None
         self._cache_file = Store(directory, name)
         self.enable()
+
+    def _index_key(self, signature: object, codegen: Any) -> object:
+        """Return the same key in every process.
+
+        Numba's own has a number of the process in it where a kernel encloses another.
+        """
+        return signature, codegen.magic_tuple(), identity(self._py_func)
 
     def load_overload(self, signature: object, target_context: Any) -> Any:
         """Load the code of a signature without what only compiling needs.
