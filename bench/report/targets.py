@@ -52,15 +52,22 @@ def account_lines(result: Result, known: list[Account | Target] | None = None) -
     """Return a table of the cases under the limit, and where their time goes."""
     if known is None:
         known = [*cases.collected("ACCOUNTS"), *cases.collected("TARGETS")]
+    under = [
+        case
+        for case in result["cases"]
+        if case["group"] != "scaling"
+        if case.get("share", 1.0) < _ENOUGH.get(case.get("bound", ""), 0.0)
+    ]
+    if not under:
+        return []
+    measured = any(case.get("account") for case in under)
+    head = ["", "bound by", "share of limit"]
+    head += ["fixed", "computing", "waiting"] if measured else []
     rows = []
-    for case in result["cases"]:
-        enough = _ENOUGH.get(case.get("bound", ""), 0.0)
-        if case["group"] != "scaling" and case.get("share", 1.0) < enough:
-            named = f"{case['group']}: {case['name']}"
-            parts = _parts(case)
-            rows.append([named, case["bound"], share(case["share"]), *parts, _why(case, known)])
-    head = ["", "bound by", "share of limit", "fixed", "computing", "waiting", "what is known"]
-    return table(head, rows) if rows else []
+    for case in under:
+        about = [f"{case['group']}: {case['name']}", case["bound"], share(case["share"])]
+        rows.append([*about, *(_parts(case) if measured else []), _why(case, known)])
+    return table([*head, "what is known"], rows)
 
 
 def _parts(case: dict[str, Any]) -> list[str]:

@@ -56,6 +56,8 @@ def test_what_stays_under_the_limit_is_accounted_for():
         "| sigmoid: c | memory | 64 % | — | — | — | Pages are missed. |",
     ]
     assert account_lines({"cases": entries[-2:]}, known) == []
+    alone = account_lines({"cases": entries[2:3]}, known)  # nothing was taken apart
+    assert alone[2:] == ["| sigmoid: c | memory | 64 % | Pages are missed. |"]
 
 
 def test_no_case_is_drawn_above_the_roof():
