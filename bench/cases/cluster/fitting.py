@@ -12,7 +12,7 @@ from ...harness import checks
 from ...harness.case import FASTML, NUMPY, Case, Cost, Reference, Row
 from ...harness.lot import Lot
 from ...harness.sizes import Size
-from ...harness.targets import SKLEARN, Target
+from ...harness.targets import SKLEARN, Loss, Target
 from ...harness.truths import inertia
 from ...harness.workloads import Fit, Problem, blobs
 from ...peers import faiss, fastml, reference, sklearn, sklearnex
@@ -107,6 +107,13 @@ def drawn(lot: Lot) -> Case:
 
 
 DRAWN = {"k-means fit": (24, drawn)}
+LOSSES = [
+    Loss(
+        "k-means fit",
+        "Of some hundred or thousand rows two fifths of our time are kernels, about half is "
+        "Python. Blocks have 2,048 rows, so fewer are nobody's but the calling thread's.",
+    )
+]
 
 
 def cases(size: Size) -> list[Case]:

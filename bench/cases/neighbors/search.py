@@ -9,7 +9,7 @@ import numpy as np
 from ...harness.case import FASTML, Case, Cost
 from ...harness.lot import Lot
 from ...harness.sizes import Size
-from ...harness.targets import BEST, SKLEARN, Target
+from ...harness.targets import BEST, SKLEARN, Loss, Target
 from ...harness.workloads import Search
 from ...peers import faiss, fastml, scipy, sklearn, sklearnex
 
@@ -108,6 +108,12 @@ def drawn(lot: Lot) -> Case:
 
 
 DRAWN = {"nearest neighbours": (20, drawn)}
+LOSSES = [
+    Loss(
+        "nearest neighbours",
+        "Two queries fill 2 of the 32 lanes in which bytes are compared.",
+    )
+]
 
 
 def cases(size: Size) -> list[Case]:

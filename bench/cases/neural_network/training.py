@@ -10,7 +10,7 @@ from ...harness import checks
 from ...harness.case import FASTML, NUMPY, Case, Cost, Reference
 from ...harness.lot import Lot
 from ...harness.sizes import Size
-from ...harness.targets import LIMIT, SKLEARN, TORCH, Target
+from ...harness.targets import LIMIT, SKLEARN, TORCH, Loss, Target
 from ...harness.truths import trained
 from ...harness.workloads import (
     Array,
@@ -76,6 +76,13 @@ def drawn(lot: Lot) -> Case:
 
 
 DRAWN = {"one training epoch": (24, drawn)}
+LOSSES = [
+    Loss(
+        "one training epoch",
+        "A fit of one epoch takes 2 ms or so besides its steps: the look for NaN, checks of "
+        "parameters and of random states, and Python.",
+    )
+]
 
 
 def _epochs(size: Size) -> list[Case]:

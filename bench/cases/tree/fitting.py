@@ -9,7 +9,7 @@ import numpy as np
 from ...harness.case import FASTML, Case
 from ...harness.lot import Lot
 from ...harness.sizes import Size
-from ...harness.targets import SKLEARN, Target
+from ...harness.targets import SKLEARN, Loss, Target
 from ...harness.workloads import Labelled
 from ...peers import trees
 
@@ -103,6 +103,12 @@ def drawn(lot: Lot) -> Case:
 
 
 DRAWN = {"decision tree": (20, drawn)}
+LOSSES = [
+    Loss(
+        "decision tree",
+        "LightGBM's round sorts features into bins and is not exact.",
+    )
+]
 
 
 def large_cases(size: Size) -> list[Case]:
