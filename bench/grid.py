@@ -92,7 +92,8 @@ def summary(races: list[Race]) -> list[str]:
             lines.append(
                 f"{kind:26s} {len(ratios):6d} {won:4.0f} % {min(ratios):5.2f} {middle:7.2f}"
             )
-    lost = sorted((race for race in races if race.ratio < WON), key=lambda race: race.ratio)
+    raced = [race for race in races if race.peer]
+    lost = sorted((race for race in raced if race.ratio < WON), key=lambda race: race.ratio)
     lines += ["", "lost:" if lost else "none lost"]
     lines += [
         f"  {race.ratio:5.2f} ({race.median_ratio:.2f})  {race.kind}: {race.name}  {race.peer}"

@@ -52,6 +52,7 @@ def test_a_grid_names_what_it_lost_and_what_was_wrong():
     assert "50 %  0.50    1.25" in text
     assert "0.50 (0.60)  a: lost  faiss" in text
     assert "WRONG b: bad: fastml: other labels" in text
+    assert "0.00" not in text  # nobody to lose to
 
 
 def test_races_are_run(monkeypatch):
