@@ -79,8 +79,9 @@ DRAWN = {"one training epoch": (24, drawn)}
 LOSSES = [
     Loss(
         "one training epoch",
-        "A fit of one epoch takes 2 ms or so besides its steps: the look for NaN, checks of "
-        "parameters and of random states, and Python.",
+        "A fit of one epoch is more than its steps: two thirds of it at 4,063 rows of "
+        "405-32-44-11-1, less at fewer rows. The rest is the look for NaN, checks of parameters "
+        "and of random states, and Python.",
     )
 ]
 
