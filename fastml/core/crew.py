@@ -105,6 +105,7 @@ class _Job:
 
     def help(self) -> None:
         """Run the kernel as a helper, if the gate is open; then listen for another job."""
+        let_go(self.allowed)  # also where the gate is shut: it may run the next job at once
         team = _team()
         pause = 0.0005
         while (entered := team.enter_team(self.counters)) == 0:
@@ -125,7 +126,6 @@ class _Job:
         assert self.kernel is not None
         assert self.arguments is not None
         try:
-            let_go(self.allowed)
             self.kernel(*self.arguments)
         except BaseException as error:
             error.__traceback__ = None  # it would hold the arrays
