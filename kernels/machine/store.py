@@ -13,10 +13,10 @@ unpickled.  Anything unreadable counts as absent.
 The checksum in front of an entry protects from *damage*, a full disk or a flipped bit; it is no
 signature, and whoever can write a file can write its checksum, so it does not protect from
 *forgery*.  From that protects only who can write there: the root, no link, and what is in it must
-be yours or the system's root's, and writable by nobody else; every folder above it must belong to
-one of the two, too, and be writable by no others unless it is sticky, as /tmp is, so that nobody can
-put another folder in its place.  Root's is trusted as its Python is: an image made by root is run by
-others.
+be yours or the superuser's, and writable by nobody else; every folder above it must belong to one
+of the two, too, and be writable by no others unless it is sticky, as /tmp is, so that nobody can
+put another folder in its place.  What the superuser owns is trusted as Python itself is: an image
+built by one user is run by another.
 Entries are opened relative to the folder that has been checked, never through a link, where the
 system has the means (not on Windows, where folders inherit the rights of the user's profile).
 Where no folder will do there is none: no shared place stands in for it.
