@@ -141,6 +141,10 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
     if base.codes is not None:
         propose = _by_codes
     base = _readable_base(base, packed=propose is not _by_reading)
+    if few_queries and n_queries:  # most of the time of one is what is done besides
+        if not all(propose(base, queries, n_candidates, squares, indices).tolist()):
+            return by_definition(base, queries, n_neighbors)
+        return squares, indices
     step = max(height, _KEPT // n_candidates // height * height)
     for start in range(0, n_queries, step):
         rows = slice(start, start + step)
@@ -154,7 +158,8 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
 
 def _readable_base(base: Base, *, packed: bool) -> Base:
     """Return a base as kernels take it: the rows, and how they are packed only where wanted."""
-    base = base._replace(X=readable(base.X), shift=readable(base.shift))
+    if not (base.X.flags.carray and base.shift.flags.carray):
+        base = base._replace(X=readable(base.X), shift=readable(base.shift))
     if not packed:
         return base
     codes = base.codes and Codes._make((*map(readable, base.codes[:-1]), base.codes.unit))
