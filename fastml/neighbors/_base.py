@@ -74,6 +74,8 @@ class FastSearch(ParametersMixin):
 
     computed_by_: str
     metric: str
+    metric_params: Any
+    p: Any
     algorithm: str
     _search: Metric | None
 
