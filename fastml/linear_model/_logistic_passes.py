@@ -108,7 +108,7 @@ def pass_over(
             rows, target, weights, packed, work, tickets, new_state(), partials,
         )  # fmt: skip
 
-    total = run_tickets(run, -(-n_samples // BLOCK_ROWS), size, nanoseconds)
+    total = run_tickets(run, -(-n_samples // work.block_rows), size, nanoseconds)
     gradient = total[1 : 1 + K * n_columns].reshape(K, n_columns)[:, :width]
     H = total[1 + K * n_columns : until]
     if curvature:
