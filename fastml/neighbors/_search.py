@@ -149,7 +149,7 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
     for start in range(0, n_queries, step):
         rows = slice(start, start + step)
         settled = propose(base, queries[rows], n_candidates, squares[rows], indices[rows])
-        if not settled.all():
+        if not np.logical_and.reduce(settled):
             doubtful = start + np.flatnonzero(~settled)
             found = by_definition(base, queries[doubtful], n_neighbors)
             squares[doubtful], indices[doubtful] = found
@@ -160,7 +160,8 @@ def _readable_base(base: Base, *, packed: bool) -> Base:
     """Return a base as kernels take it: the rows, and how they are packed only where wanted."""
     if not (base.X.flags.carray and base.shift.flags.carray):
         base = base._replace(X=readable(base.X), shift=readable(base.shift))
-    if not packed:
+    plain = base.packed.flags.carray and base.half_norms.flags.carray and base.codes is None
+    if plain or not packed:
         return base
     codes = base.codes and Codes._make((*map(readable, base.codes[:-1]), base.codes.unit))
     found = readable(base.packed), readable(base.half_norms)
