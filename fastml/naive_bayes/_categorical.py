@@ -141,12 +141,16 @@ class CategoricalNB(FitsInPieces, CategoricalNBTypes, sklearn.naive_bayes.Catego
         self.computed_by_ = "fastml"
 
     def _update_feature_log_prob(self, alpha: Any) -> None:
-        super()._update_feature_log_prob(alpha)
+        logs, totals = [], []
+        for counts in self.category_count_:
+            smoothed = counts + alpha
+            total = np.log(smoothed.sum(axis=1))
+            logs.append(np.log(smoothed) - total.reshape(-1, 1))
+            totals.append(total)
+        self.feature_log_prob_ = logs
         with np.errstate(divide="ignore"):
-            self._unseen = [
-                np.log(alpha) - np.log((counts + alpha).sum(axis=1))
-                for counts in self.category_count_
-            ]
+            nothing = np.log(alpha)
+        self._unseen = [nothing - total for total in totals]
 
     @filled(**PREDICT)
     def predict(self, X: ArrayLike) -> Array:

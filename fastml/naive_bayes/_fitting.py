@@ -124,12 +124,12 @@ class FitsInPieces(ScoresClasses, ParametersMixin):
         """Raise ValueError if sums of finite rows and weights have left the range of float64."""
         for name in _SUMS + _LOGARITHMS:
             found = vars(self).get(name, 0.0)
-            for array in found if isinstance(found, list) else [found]:
-                if np.isnan(array).any() or (name in _SUMS and np.isinf(array).any()):
-                    raise ValueError(
-                        f"{name} of {type(self).__name__} is no finite number: X or "
-                        "sample_weight is too large or too small, or weights are negative."
-                    )
+            array = np.concatenate(found, axis=1) if isinstance(found, list) else found
+            if np.isnan(array).any() or (name in _SUMS and np.isinf(array).any()):
+                raise ValueError(
+                    f"{name} of {type(self).__name__} is no finite number: X or "
+                    "sample_weight is too large or too small, or weights are negative."
+                )
 
     def _comparable(self, likelihoods: Array, X: Any) -> Array:
         """Return joint log-likelihoods, rows changed that are minus infinity in all classes."""
