@@ -159,7 +159,8 @@ def check_sparse(X: Any, name: str = "X") -> None:
     if X.format in ("csr", "csc"):
         check_compressed(X, name)
     elif X.format == "coo" and X.nnz:
-        for places, size in zip(X.coords, X.shape, strict=True):
+        # Not X.coords, which SciPy has from 1.13 on.
+        for places, size in zip((X.row, X.col), X.shape, strict=True):
             if len(places) != len(X.data) or not (places.min() >= 0 and places.max() < size):
                 raise ValueError(
                     f"{name} is a damaged sparse matrix: entries lie outside of {X.shape}."

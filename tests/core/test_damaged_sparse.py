@@ -25,7 +25,7 @@ def damaged(kind, how):
     dense = np.abs(np.rint(np.random.default_rng(0).normal(size=(50, 4))))
     X = scipy.sparse.csr_matrix(dense).asformat(kind)
     if kind == "coo":
-        X.coords[1][3] = {"far": 10**6, "negative": -7}.get(how, 4)
+        X.col[3] = {"far": 10**6, "negative": -7}.get(how, 4)
     elif how == "far":
         X.indices[3] = 10**6
     elif how == "negative":
