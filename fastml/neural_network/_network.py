@@ -14,7 +14,7 @@ from ..data import SparseRows, as_table
 from ..execution import in_chunks
 from ..kernels.neural_network import bundles, network
 from ..kernels.tile import lanes_of
-from ._architecture import Architecture
+from ._architecture import Architecture, architecture_of
 from ._dense import dense_forward
 from ._initial import hidden_activations
 
@@ -73,7 +73,7 @@ class Network:
         dtype = common_dtype(*arrays, *intercepts)
         names = hidden_activations(activation, len(arrays) - 1)
         widths = [len(arrays[0]), *(W.shape[1] for W in arrays)]
-        architecture = Architecture(widths, names, np.dtype(dtype), output)
+        architecture = architecture_of(widths, names, np.dtype(dtype), output)
         return cls(architecture, architecture.flatten(coefs, intercepts))
 
     def __reduce__(self) -> Any:
@@ -152,5 +152,5 @@ def _restored(
     parameters: Array,
 ) -> Network:
     """Return a network that was pickled or copied."""
-    architecture = Architecture(widths, activations, np.dtype(dtype), output)
+    architecture = architecture_of(widths, activations, np.dtype(dtype), output)
     return Network(architecture, np.array(parameters, dtype=architecture.dtype))

@@ -38,12 +38,12 @@ def two_classes(y: Any) -> Array | None:
     """
     if type(y) is not np.ndarray or y.ndim != 1 or y.dtype.kind not in "iubf" or not y.size:
         return None
-    classes = np.array([y.min(), y.max()])
-    if not (np.isfinite(classes).all() and (classes == np.floor(classes)).all()):
+    low, high = y.min(), y.max()
+    if y.dtype.kind == "f" and not (float(low).is_integer() and float(high).is_integer()):
         return None
-    if classes[0] == classes[1] or not ((y == classes[0]) | (y == classes[1])).all():
+    if low == high or not ((y == low) | (y == high)).all():
         return None
-    return classes
+    return np.array([low, high])
 
 
 #: Takes targets, weights or None, and a type: returns what :class:`Samples` holds.
