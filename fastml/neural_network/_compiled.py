@@ -122,8 +122,11 @@ class CompiledSteps:
     @staticmethod
     def means(losses: Array, alpha: float, n_rows: int) -> Array:
         """Return the mean losses and penalties of epochs from their sums."""
-        penalties = 0.5 * alpha * losses[:, 1:].sum(axis=1)
-        return np.asarray(np.stack([losses[:, 0], penalties], axis=1) / n_rows)
+        means = np.empty((len(losses), 2))
+        means[:, 0] = losses[:, 0]
+        means[:, 1] = 0.5 * alpha * losses[:, 1:].sum(axis=1)
+        means /= n_rows
+        return means
 
     def add_up(self, samples: bundles.Samples, rows: Array, parameters: Array) -> float:
         """Set the gradient to its sum over samples, and return the sum of their losses."""

@@ -210,7 +210,7 @@ class BasePerceptron(
         if validation_data is not None:
             held_out = validation_samples(draft, validation_data, targets, architecture)
         if before is not None:
-            start = architecture.flatten(before.coefs, before.intercepts)
+            start = before.parameters.astype(architecture.dtype)  # of layers as wide
         file = None if incremental else self._checkpoint(data, held_out, start, random_state)
         resuming = Resuming(file, random_state)
         parameters = start
