@@ -8,25 +8,23 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from ..core.passes import Grid, Pass, TreeSum, tree_sum
-from ..core.threads import new_state, run_team, team_size
+from ..core.threads import new_state, run_team
 from ..core.validation import Array, contiguous
 from ..data import Part
 from ..kernels.linear_model import logistic as kernel
 from ..kernels.linear_model import margins
 from ..kernels.ops import gram
 from ..kernels.ops.gram import BLOCK_ROWS
-from ..kernels.ops.sample import copy_one_in
 from ..kernels.ops.strips import Rows
 from ..kernels.ops.sums import Tickets
 from ._moments import raw_products, run_tickets
 from ._predict import decision, probabilities
+from ._sampling import Runs
 
 #: Curvature of wider float32 rows is summed in float32: it only says where to go.
 _MOST_DOUBLE_COLUMNS = 64
 #: For more classes the curvature along the coefficients is not worth its while.
 _MOST_CLASSES = 20
-#: Rows of a sample that are copied with one ticket.
-_ROWS_COPIED = 1024
 #: Probabilities of so many bytes are held at once.
 _PROBABILITY_BYTES = 1 << 21
 
@@ -335,57 +333,6 @@ class WeightPass(Adding):
         return weight_of(part.weights)
 
 
-class Sample(NamedTuple):
-    """Some of the rows, their class numbers and weights, (0,) for weights of one."""
-
-    X: Array
-    target: Array
-    weights: Array
-
-
-class SamplePass:
-    """Takes one row in ``step``.
-
-    Parameters
-    ----------
-    step : int
-    out : Sample
-        Where rows are written, by whom it is in the memory of.
-    """
-
-    def __init__(self, step: int, out: Sample | None) -> None:
-        self._step, self._out = step, out
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_step": self._step, "_out": None}
-
-    def statistics(self, part: Part, model: Any) -> list[tuple[int, Sample]]:
-        """Return the rows of a piece with the number of the first, or write them."""
-        some = slice(-part.start % self._step, None, self._step)
-        first = -(-part.start // self._step)
-        found = Sample(part.X[some], part.y[some], part.weights[some])
-        if self._out is None:
-            return [(first, Sample(*(np.array(array) for array in found)))]
-        self._write(first, found)
-        return []
-
-    def _write(self, first: int, found: Sample) -> None:
-        assert self._out is not None
-        for out, array in zip(self._out, found, strict=True):
-            out[first : first + len(array)] = array
-
-    def merge(self, a: list[Any], b: list[Any]) -> list[Any]:
-        """Return the rows of both."""
-        return a + b
-
-    def finish(self, statistics: list[Any], model: Any) -> Sample:
-        """Return all rows that were taken."""
-        assert self._out is not None
-        for first, found in statistics:
-            self._write(first, found)
-        return self._out
-
-
 class Samples:
     """Rows in memory, with class numbers and weights, for passes to go over.
 
@@ -413,14 +360,5 @@ class Samples:
 
     def sampled(self, step: int) -> Samples:
         """Return one row in ``step``."""
-        X, target, weights = self._whole[4:7]
-        some = weights if not weights.size else _one_in(step, weights[:, None])[:, 0]
-        return Samples(_one_in(step, X), _one_in(step, target[:, None])[:, 0], some)
-
-
-def _one_in(step: int, X: Array) -> Array:
-    """Return a copy of one row in ``step``."""
-    out = np.empty((-(-len(X) // step), X.shape[1]), X.dtype)
-    members = min(team_size(50 * len(out) + out.size), -(-len(out) // _ROWS_COPIED))
-    run_team(copy_one_in, members, X, step, _ROWS_COPIED, new_state(), out)
-    return out
+        runs = Runs.of(self.shape[0], self.shape[1], step)
+        return Samples(*(runs.of_array(array) for array in self._whole[4:7]))
