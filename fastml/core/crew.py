@@ -41,7 +41,7 @@ from .thread_count import get_num_threads
 _CALL_NANOSECONDS = 200_000_000
 
 #: So long a helper that has finished listens for the next call before it parks.
-_LISTEN_NANOSECONDS = 0 if sys.platform == "win32" else 100_000
+_LISTEN_NANOSECONDS = 0 if sys.platform == "win32" else 150_000
 
 #: After a thread could not be started, seconds until that is tried again.
 _PATIENCE = 1.0
@@ -144,7 +144,6 @@ class _Job:
                 _team().close_team(self.counters, not self.done)
                 self.kernel = self.arguments = None
                 self.crew.callers.pop(self.caller, None)
-                self.crew.ended = time.monotonic()
                 self.closed = True
             except _ForkedError:
                 raise
@@ -162,12 +161,11 @@ class _Crew:
 
     def __init__(self) -> None:
         self.board: SimpleQueue[_Job] = SimpleQueue()
-        self.bell: NDArray[np.int64] = np.zeros(16, np.int64)  # a cache line of its own
+        #: What callers ring, and on a cache line of its own how many listen.
+        self.bell: NDArray[np.int64] = np.zeros(16, np.int64)
         self.bell_address = int(self.bell.ctypes.data)
         self.helpers: set[int] = set()
-        #: Their numbers in the operating system, and when a call last ended: they listen a while.
-        self.threads: set[int] = set()
-        self.ended = -np.inf
+        self.threads: set[int] = set()  # their numbers in the operating system
         #: The thread of every call being helped, or that would be.
         self.callers: dict[int, _Job] = {}
         self.size = 0
@@ -185,7 +183,7 @@ class _Crew:
         for _ in range(wanted - len(self.helpers)):
             if time.monotonic() < self.refused + _PATIENCE or not self.start_helper():
                 break
-        if wanted > 0 and time.monotonic() - self.ended > _LISTEN_NANOSECONDS / 1e9:
+        if wanted > self.bell.item(_team().LISTENERS):
             job.allowed = keep_off(current_cpu(), self.threads)
         # More than there are helpers would only find their gates shut.
         for _ in range(min(wanted, len(self.helpers) - self.board.qsize())):
@@ -234,6 +232,11 @@ class _Crew:
 
 
 _crew = _Crew()
+
+
+def listeners() -> int:
+    """Return how many helpers listen just now: they will be there within a few microseconds."""
+    return int(_crew.bell.item(_team().LISTENERS))
 
 
 def _new_crew() -> None:
