@@ -164,11 +164,7 @@ def tree_sum(blocks: NDArray[Any]) -> Any:
 
 
 class Pass(Protocol[Model, S]):
-    """What a fit made of passes provides.
-
-    A pass that looks at some rows only has a method ``ranges`` as well: given a Piece, it returns
-    the ranges (start, stop) of its rows that are to be read, in order.
-    """
+    """What a fit made of passes provides."""
 
     def statistics(self, piece: Any, model: Model) -> S:
         """Return what the rows of a piece say, given the model so far.

@@ -140,30 +140,6 @@ class Blocks:
             self._read(start, stop, out)
         return out
 
-    def read_ranges(self, ranges: list[tuple[int, int]]) -> Array:
-        """Return the rows of some ranges, one after the other.
-
-        Parameters
-        ----------
-        ranges : list of (int, int)
-            Ranges of rows [start, stop), within the shape.
-
-        Returns
-        -------
-        out : ndarray
-        """
-        out = np.empty((sum(b - a for a, b in ranges), *self.shape[1:]), self.dtype)
-        rows = self.view(0, len(self))
-        at = 0
-        for start, stop in ranges:
-            until = at + stop - start
-            if rows is None:
-                self.read(start, stop, out[at:until])
-            else:
-                out[at:until] = rows[start:stop]
-            at = until
-        return out
-
     def astype(self, dtype: DTypeLike) -> Blocks:
         """Return the same rows in another type.
 

@@ -75,8 +75,6 @@ class Npy(Blocks):
         check_dtype(stored, path)
         super().__init__(shape, stored.newbyteorder("="), path)
         self._stored = stored
-        #: Bytes of a row in the file.
-        self._width = int(np.prod(shape[1:], dtype=np.int64)) * stored.itemsize
         self._by_column = fortran and len(shape) == 2
         self.raw = not self._by_column and hasattr(os, "preadv")
         self._offset = self._file.tell()
@@ -90,9 +88,7 @@ class Npy(Blocks):
     def _fill(self, offset: int, out: Array) -> None:
         """Read bytes into a contiguous array."""
         flat: Any = out.reshape(-1).view(np.uint8)
-        self._fill_bytes(offset, memoryview(flat))
-
-    def _fill_bytes(self, offset: int, buffer: memoryview) -> None:
+        buffer = memoryview(flat)
         while len(buffer):
             if hasattr(os, "preadv"):
                 count = os.preadv(self._file.fileno(), [buffer[:_ASKED_BYTES]], offset)
@@ -115,29 +111,10 @@ class Npy(Blocks):
             return
         as_stored = self._stored == out.dtype and self._stored.isnative
         rows = out if as_stored and out.flags.c_contiguous else np.empty(out.shape, self._stored)
-        self._fill(self._offset + start * self._width, rows)
+        width = int(np.prod(self.shape[1:], dtype=np.int64)) * self._stored.itemsize
+        self._fill(self._offset + start * width, rows)
         if rows is not out:
             out[...] = rows
-
-    def read_ranges(self, ranges: list[tuple[int, int]]) -> Array:
-        if not self.raw or self._stored != self.dtype:
-            return super().read_ranges(ranges)
-        self._stamp.check()
-        out = np.empty((sum(b - a for a, b in ranges), *self.shape[1:]), self.dtype)
-        flat: Any = out.reshape(-1).view(np.uint8)
-        buffer, width, at = memoryview(flat), self._width, 0
-        for start, stop in ranges:
-            until = at + (stop - start) * width
-            self._fill_bytes(self._offset + start * width, buffer[at:until])
-            at = until
-        return out
-
-    def prefetch(self, start: int, stop: int) -> None:
-        """Ask for a few rows; the system reads ahead by itself where there are many."""
-        size = (stop - start) * self._width
-        if size < _ASKED_BYTES and self.raw and hasattr(os, "posix_fadvise"):
-            offset = self._offset + start * self._width
-            os.posix_fadvise(self._file.fileno(), offset, size, os.POSIX_FADV_WILLNEED)
 
     def spec(self) -> tuple[Callable[..., Blocks], tuple[Any, ...]]:
         return Npy, (self.name,)

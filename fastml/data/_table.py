@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -182,38 +181,12 @@ class Table:
         X = self._read(self.X, piece, shared, buffer)
         y = self._read(self.y, piece, shared)
         weights = self._read(self.weights, piece, shared)
-        return self._checked(piece, (X, y, weights), [piece[2:]], check, state)
-
-    def read_ranges(self, piece: Piece, ranges: list[tuple[int, int]], check: str | None) -> Part:
-        """Return the rows of some ranges within a piece, one after the other.
-
-        Parameters
-        ----------
-        piece : Piece
-        ranges : list of (int, int), in order
-        check : str or None, see ``read``
-        """
-        for part in self.parts:
-            for start, stop in ranges:
-                part.prefetch(start, stop)
-        found = [
-            None if part is None else part.read_ranges(ranges)
-            for part in (self.X, self.y, self.weights)
-        ]
-        return self._checked(piece, found, ranges, check, None)
-
-    def _checked(
-        self, piece: Piece, found: Sequence[Array | None], ranges: list[tuple[int, int]],
-        check: str | None, state: dict[str, Any] | None,
-    ) -> Part:  # fmt: skip
-        """Return rows that were read as a part, once X is seen to be finite and weights are."""
-        X, y, weights = found
         if X is not None and check is not None:
             try:
                 check_finite(X, "X", check)
             except ValueError as error:
-                raise ValueError(self._where(X, ranges, str(error))) from None
-        weights = ALL_ONES if weights is None else self._checked_weights(weights, ranges)
+                raise ValueError(self._where(X, piece, str(error))) from None
+        weights = ALL_ONES if weights is None else self._checked_weights(weights, piece)
         return Part(*piece, X, y, weights, {} if state is None else state)  # type: ignore[arg-type]
 
     def _read(
@@ -244,35 +217,25 @@ class Table:
             return out
         return part.read(start, stop, out)
 
-    def _checked_weights(self, weights: Array, ranges: list[tuple[int, int]]) -> Array:
+    def _checked_weights(self, weights: Array, piece: Piece) -> Array:
         checked = np.array(weights, np.float64, order="C").reshape(-1)
         check_finite(checked, "sample_weight")
         if len(checked) and checked.min() < 0:
-            row = _row_of(ranges, int((checked < 0).argmax()))
+            row = piece.start + int((checked < 0).argmax())
             raise ValueError(
                 f"Negative values in data passed to `sample_weight`: row {row} of "
                 f"{self.weights and self.weights.name}."
             )
         return checked
 
-    def _where(self, X: Array, ranges: list[tuple[int, int]], message: str) -> str:
+    def _where(self, X: Array, piece: Piece, message: str) -> str:
         """Return an error's message with the first place it is about."""
         row, column = np.argwhere(~np.isfinite(X))[0]
         names = self.X.columns
         what = f"column {int(column) if names is None else repr(names[column])}"
         first, _, rest = message.partition("\n")
-        number = _row_of(ranges, int(row))
-        place = f"{first} The first is in row {number}, {what} of {self.X.name}."
+        place = f"{first} The first is in row {piece.start + row}, {what} of {self.X.name}."
         return f"{place}\n{rest}" if rest else place
-
-
-def _row_of(ranges: list[tuple[int, int]], at: int) -> int:
-    """Return the number of a row by its place among those of some ranges."""
-    for start, stop in ranges:
-        if at < stop - start:
-            return start + at
-        at -= stop - start
-    raise IndexError(at)
 
 
 def is_blocks(X: Any) -> bool:

@@ -94,8 +94,6 @@ class NumberedPass:
     def __init__(self, fit: Any, classes: Array, class_weights: Array | None = None) -> None:
         self._fit, self._classes, self._class_weights = fit, classes, class_weights
         self.merge, self.finish = fit.merge, fit.finish
-        if hasattr(fit, "ranges"):
-            self.ranges = fit.ranges
 
     def statistics(self, part: Part, model: Any) -> Any:
         """Return what the pass says of a piece."""

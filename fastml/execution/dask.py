@@ -172,7 +172,7 @@ class DaskEngine:
             self._client.cancel(futures)
             raise
         self._old = futures
-        if check is not None and not hasattr(fit, "ranges"):  # which looks at some rows only
+        if check is not None:
             table.seen = True
         restarts = self._sent_again + len(self._lost) - before
         return tree, Tally(skipped, len(shares), restarts)

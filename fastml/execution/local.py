@@ -48,8 +48,6 @@ class LocalEngine:
         Every other pass goes backwards: what is in memory of the end is then used before it is
         driven out.  Sources that can only be read forwards are read forwards.
         """
-        if hasattr(fit, "ranges"):
-            return _over_ranges(placement, pieces, fit, model)
         table, ordered = placement.table, list(pieces)
         table.passes += 1
         if table.passes % 2 == 0 and table.any_order:
@@ -126,27 +124,6 @@ def _share_pieces(
             tree.add(part.first, part.n_blocks, found)
 
     share(range(len(pieces)), work, _buffers(placement, count))
-
-
-def _over_ranges(
-    placement: Placement, pieces: list[Piece], fit: Any, model: Any
-) -> tuple[TreeSum[Any], Tally]:
-    """Make a pass that looks at some ranges of the rows: nothing else is read."""
-    table, tree, lock = placement.table, TreeSum(fit.merge), allocate_lock()
-    check = None if table.seen else placement.check
-    unread, count = [], sharers(len(pieces)) if table.raw else 1
-    threads = max(1, get_num_threads() // count)
-
-    def work(piece: Piece, room: None) -> None:
-        with num_threads(threads):
-            part = table.read_ranges(piece, fit.ranges(piece), check)
-            found = fit.statistics(part, model)
-        with lock:
-            tree.add(piece.first, piece.n_blocks, found)
-            unread.append(piece.stop - piece.start - len(part.X))
-
-    share(pieces, work, [None] * count)
-    return tree, Tally(sum(unread))
 
 
 def _parts(placement: Placement, pieces: Iterable[Piece]) -> Iterator[Part]:

@@ -8,23 +8,25 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from ..core.passes import Grid, Pass, TreeSum, tree_sum
-from ..core.threads import new_state, run_team
+from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, contiguous
 from ..data import Part
 from ..kernels.linear_model import logistic as kernel
 from ..kernels.linear_model import margins
 from ..kernels.ops import gram
 from ..kernels.ops.gram import BLOCK_ROWS
+from ..kernels.ops.sample import copy_one_in
 from ..kernels.ops.strips import Rows
 from ..kernels.ops.sums import Tickets
 from ._moments import raw_products, run_tickets
 from ._predict import decision, probabilities
-from ._sampling import Runs
 
 #: Curvature of wider float32 rows is summed in float32: it only says where to go.
 _MOST_DOUBLE_COLUMNS = 64
 #: For more classes the curvature along the coefficients is not worth its while.
 _MOST_CLASSES = 20
+#: Rows of a sample that are copied with one ticket.
+_ROWS_COPIED = 1024
 #: Probabilities of so many bytes are held at once.
 _PROBABILITY_BYTES = 1 << 21
 
@@ -106,7 +108,7 @@ def pass_over(
             rows, target, weights, packed, work, tickets, new_state(), partials,
         )  # fmt: skip
 
-    total = run_tickets(run, -(-n_samples // BLOCK_ROWS), size, nanoseconds)
+    total = run_tickets(run, -(-n_samples // work.block_rows), size, nanoseconds)
     gradient = total[1 : 1 + K * n_columns].reshape(K, n_columns)[:, :width]
     H = total[1 + K * n_columns : until]
     if curvature:
@@ -229,7 +231,7 @@ class ProductsPass(_SecondDerivatives):
 
 
 class Along(NamedTuple):
-    """Sums over rows of what depends on their margins.
+    """Sums over rows of what depends on their margins, once :meth:`AlongPass.finish` has seen them.
 
     S : ndarray (n_outputs, n_outputs), of diag(p) - pp'
     products : ndarray (n_directions, n_directions), of features along the coefficients; or None
@@ -272,33 +274,43 @@ class AlongPass(_SecondDerivatives):
         K, Z = self._n_outputs, model.margins(X)
         margins = Z + model.W[:, -1]
         P = softmax(margins, axis=1) if K > 1 else expit(margins * [-1, 1])
+        Z = np.ascontiguousarray(Z[:, : max(1, K - 1)])
+        J = Z.shape[1] + self._used - X.shape[1]
         if K == 1:
             slopes = weights * _slopes(P)
             S = weighted_products(X[:, :0], slopes, np.empty(0), 1)
-        else:
-            found = raw_products(P, np.empty((len(P), 0)), np.sqrt(weights), np.zeros(K), P.dtype)
-            S = np.diag(found[-1, :-1]) - found[:-1, :-1]
+            H = weighted_products(Z, slopes, np.zeros(1), J)
+            if self._at_zero:
+                slopes = weights * slope_at_zero(K)
+            return Along(S, weighted_products(Z, slopes, np.zeros(1), J), H[None, :, None])
+        S = raw_products(P, np.empty((len(P), 0)), np.sqrt(weights), np.zeros(K), P.dtype)
         if K > _MOST_CLASSES:
             return Along(S, None, None)
-        Z = np.ascontiguousarray(Z[:, : max(1, K - 1)])
-        nowhere = np.zeros(Z.shape[1])
-        J = Z.shape[1] + self._used - X.shape[1]
-
-        def products(weights: Array) -> Array:
-            return weighted_products(Z, weights, nowhere, J)
-
-        slopes = weights * (slope_at_zero(K) if self._at_zero else _slopes(P))
-        if K == 1:
-            H = products(weights * _slopes(P))[None, :, None]
-            return Along(S, products(slopes), H)
-        H = np.zeros((K, J, K, J))
-        for k in range(K):
-            H[k, :, k] = products(weights * P[:, k])
         with_one = np.ones((len(Z), J))
         with_one[:, : Z.shape[1]] = Z
         pairs = (P[:, :, None] * with_one[:, None]).reshape(len(Z), K * J)
         both = weighted_products(pairs, weights, np.zeros(K * J), K * J)
-        return Along(S, products(slopes), H - both.reshape(K, J, K, J))
+        return Along(S, None, both.reshape(K, J, K, J))
+
+    def finish(self, statistics: Along, model: Any) -> Along:
+        """Return what sums of pp' say: differences would depend on the pieces they were taken of.
+
+        Probabilities of a row add up to one, so those of a class alone are sums over the others.
+        """
+        K, (sums, _, both) = self._n_outputs, statistics
+        if K == 1:
+            return statistics
+        S = np.diag(sums[-1, :-1]) - sums[:-1, :-1]
+        if both is None:
+            return Along(S, None, None)
+        alone = both.sum(axis=2)
+        H = -both
+        for k in range(K):
+            H[k, :, k] += alone[k]
+        products = np.asarray(alone.sum(axis=0))
+        if self._at_zero:
+            return Along(S, slope_at_zero(K) * products, H)
+        return Along(S, products - sum(both[k, :, k] for k in range(K)), H)
 
 
 class SoftmaxPass(_SecondDerivatives):
@@ -333,6 +345,57 @@ class WeightPass(Adding):
         return weight_of(part.weights)
 
 
+class Sample(NamedTuple):
+    """Some of the rows, their class numbers and weights, (0,) for weights of one."""
+
+    X: Array
+    target: Array
+    weights: Array
+
+
+class SamplePass:
+    """Takes one row in ``step``.
+
+    Parameters
+    ----------
+    step : int
+    out : Sample
+        Where rows are written, by whom it is in the memory of.
+    """
+
+    def __init__(self, step: int, out: Sample | None) -> None:
+        self._step, self._out = step, out
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_step": self._step, "_out": None}
+
+    def statistics(self, part: Part, model: Any) -> list[tuple[int, Sample]]:
+        """Return the rows of a piece with the number of the first, or write them."""
+        some = slice(-part.start % self._step, None, self._step)
+        first = -(-part.start // self._step)
+        found = Sample(part.X[some], part.y[some], part.weights[some])
+        if self._out is None:
+            return [(first, Sample(*(np.array(array) for array in found)))]
+        self._write(first, found)
+        return []
+
+    def _write(self, first: int, found: Sample) -> None:
+        assert self._out is not None
+        for out, array in zip(self._out, found, strict=True):
+            out[first : first + len(array)] = array
+
+    def merge(self, a: list[Any], b: list[Any]) -> list[Any]:
+        """Return the rows of both."""
+        return a + b
+
+    def finish(self, statistics: list[Any], model: Any) -> Sample:
+        """Return all rows that were taken."""
+        assert self._out is not None
+        for first, found in statistics:
+            self._write(first, found)
+        return self._out
+
+
 class Samples:
     """Rows in memory, with class numbers and weights, for passes to go over.
 
@@ -360,5 +423,14 @@ class Samples:
 
     def sampled(self, step: int) -> Samples:
         """Return one row in ``step``."""
-        runs = Runs.of(self.shape[0], self.shape[1], step)
-        return Samples(*(runs.of_array(array) for array in self._whole[4:7]))
+        X, target, weights = self._whole[4:7]
+        some = weights if not weights.size else _one_in(step, weights[:, None])[:, 0]
+        return Samples(_one_in(step, X), _one_in(step, target[:, None])[:, 0], some)
+
+
+def _one_in(step: int, X: Array) -> Array:
+    """Return a copy of one row in ``step``."""
+    out = np.empty((-(-len(X) // step), X.shape[1]), X.dtype)
+    members = min(team_size(50 * len(out) + out.size), -(-len(out) // _ROWS_COPIED))
+    run_team(copy_one_in, members, X, step, _ROWS_COPIED, new_state(), out)
+    return out

@@ -23,9 +23,8 @@ from ..execution import (
 from ..kernels.ops.gram import BLOCK_ROWS
 from ..kernels.ops.strips import columns_of
 from ._logistic_fit import longest_step
-from ._logistic_passes import Samples, WeightPass
+from ._logistic_passes import Sample, SamplePass, Samples, WeightPass
 from ._moments import first_rows
-from ._sampling import Runs, Sample, SamplePass
 
 ONE_CLASS = (
     "This solver needs samples of at least 2 classes in the data, but the data contains only one "
@@ -82,14 +81,13 @@ class TableRows:
 
     def sampled(self, step: int) -> Samples:
         """Return one row in ``step``: in a file where it would break the limit."""
-        runs = Runs.of(self.shape[0], self.shape[1], step)
-        count = runs.place(self.shape[0])
+        count = -(-self.shape[0] // step)
         weights = np.empty(0)
         if self._weighted:
             weights = room((count,), np.float64, brief=True)
         X = room((count, self.shape[1]), self.dtype, brief=True)
         out = Sample(X, room((count,), np.int32, brief=True), weights)
-        return Samples(*self.total(SamplePass(runs, out)))
+        return Samples(*self.total(SamplePass(step, out)))
 
 
 def rows_of(estimator: Any, table: Table) -> tuple[Array, TableRows]:
