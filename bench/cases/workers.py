@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import warnings
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -34,10 +35,12 @@ class Cluster:
 def _started(file: FileOfRows) -> Cluster:
     """Return as many new workers of one thread as there are CPUs, for rows in a file."""
     distributed = module("distributed")
-    cluster = distributed.LocalCluster(
-        n_workers=cpus(), threads_per_worker=1, processes=True, dashboard_address=None,
-        silence_logs=50,
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # another one has the usual port
+        cluster = distributed.LocalCluster(
+            n_workers=cpus(), threads_per_worker=1, processes=True, dashboard_address=None,
+            silence_logs=50,
+        )  # fmt: skip
     work = Cluster(file, distributed.Client(cluster), cluster)
     weakref.finalize(work, lambda *closed: [one.close() for one in closed], work.client, cluster)
     return work
