@@ -165,8 +165,18 @@ def _open(source: Any, wanted: _Wanted) -> list[Blocks]:
         return _picked(_once(source, wanted), wanted)
     if hasattr(source, "__len__") and hasattr(source, "__getitem__"):
         return _picked(SequenceBlocks(source, type(source).__name__), wanted)
-    first = ": collect() it first" if hasattr(source, "collect") else ""
-    raise TypeError(f"blocks cannot read from a {type(source).__name__}{first}.")
+    raise TypeError(f"blocks cannot read from a {type(source).__name__}{_instead_of(source)}.")
+
+
+def _instead_of(source: Any) -> str:
+    """Say what to give instead of a source that is read by way of another one."""
+    for method in ("collect_batches", "to_batches"):  # of frames of polars, datasets of pyarrow
+        if hasattr(source, method):
+            found = (
+                f": give a function that returns its batches, as in blocks(lambda: X.{method}())"
+            )
+            return found + (", or collect() it" if hasattr(source, "collect") else "")
+    return ": collect() it first" if hasattr(source, "collect") else ""
 
 
 def _picked(base: Blocks, wanted: _Wanted) -> list[Blocks]:

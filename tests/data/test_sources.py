@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import h5py
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as pd
 import pyarrow.parquet as pq
 import pytest
 import zarr
@@ -153,7 +154,7 @@ def test_frames_of_polars():
     gaps = frame.with_columns(polars.Series("x1", [1.0, None, *X[2:, 1].tolist()]))
     with pytest.raises(ValueError, match=r"column 'x1' of .* 1 missing values, the first in row 1"):
         fastml.blocks(gaps, columns=names)[0:90]
-    with pytest.raises(TypeError, match="LazyFrame: collect"):
+    with pytest.raises(TypeError, match=r"LazyFrame: .*collect\(\) it"):
         fastml.blocks(frame.lazy())
 
 
@@ -281,6 +282,10 @@ def test_folders_addresses_and_a_mixture_are_no_files(tmp_path, monkeypatch):
     assert fastml.blocks("~/*.npy").shape == X.shape
     with pytest.raises(ValueError, match="no column 'y', its columns go by numbers"):
         fastml.blocks(tmp_path / "X.npy", target="y")
+    dataset = pd.dataset(path)
+    with pytest.raises(TypeError, match=r"function that returns its batches.*X\.to_batches\(\)\)"):
+        fastml.blocks(dataset)
+    np.testing.assert_array_equal(fastml.blocks(lambda: dataset.to_batches())[0:3], X)
 
 
 @pytest.mark.parametrize("kind", ["array", "npy", "parquet", "arrow_table", "hdf5"])
