@@ -15,6 +15,11 @@ from fastml.kernels.machine.jit import cache_directory, cache_refusal, plain_rea
 from fastml.kernels.tile import COLUMNS, SIDE, VECTORS
 
 _DISTRIBUTIONS = ("numpy", "scipy", "numba", "llvmlite", "scikit-learn", "platformdirs")
+#: What data and fits come through, where it is there.
+_BESIDE = (
+    "joblib", "pandas", "polars", "pyarrow", "h5py", "zarr", "dask", "distributed", "matplotlib",
+)  # fmt: skip
+_MISSING = "not installed"
 #: The features tiles and their arithmetic are chosen by, and the common ones beside them.
 _FEATURES = (
     "sse4.2", "avx", "avx2", "fma", "avx512f", "avx512dq", "avx512vl", "neon", "sve",
@@ -25,7 +30,13 @@ def _version(distribution: str) -> str:
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
-        return "not installed"
+        return _MISSING
+
+
+def _beside() -> str:
+    versions = [(name, _version(name)) for name in _BESIDE]
+    there = [f"{name} {version}" for name, version in versions if version != _MISSING]
+    return ", ".join(there) or "none"
 
 
 def _vectors(host: Host) -> str:
@@ -81,6 +92,7 @@ def report() -> str:
         "system": platform.platform(),
     }
     facts |= {name: _version(name) for name in _DISTRIBUTIONS}
+    facts["beside them"] = _beside()
     present = [feature for feature in _FEATURES if feature in host().features]
     facts |= {
         "processor": f"{host().cpu} ({platform.machine()})",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
@@ -25,6 +23,8 @@ _NOTES_OF_CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 _NO_PARAMETERS = ("self", "__class__")
 
+#: Types of rows that are taken as they are: objects, since types are slow to compare.
+FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 #: Types of targets that are taken as they are.
 _NUMBERS = "?bBhHiIlLqQfd"
 
@@ -58,21 +58,31 @@ def check_fitted(estimator: Any) -> None:
         check_is_fitted(as_of_now(estimator))  # another thread may be fitting
 
 
-@contextmanager
-def fitted_at_once(estimator: Any) -> Iterator[Any]:
+class fitted_at_once:  # noqa: N801 (it is used as a function)
     """Yield a twin to fit; the estimator takes over in one step what it has at the end.
 
     Another thread that predicts meanwhile sees the last fit or this one, and nothing in between.
     If the block raises, the estimator is as it was, or as another thread has fitted it since.
     """
-    twin = as_of_now(estimator)
-    yield twin
-    others = {*estimator.get_params(deep=False), *_NOTES_OF_CALLBACKS}
-    fitted = {name: value for name, value in vars(twin).items() if name not in others}
-    mine = vars(estimator)
-    mine.update(fitted)
-    for name in mine.keys() - fitted.keys() - others:
-        mine.pop(name, None)  # which another thread may have done
+
+    __slots__ = ("_estimator", "_twin")
+
+    def __init__(self, estimator: Any) -> None:
+        self._estimator = estimator
+
+    def __enter__(self) -> Any:
+        self._twin = as_of_now(self._estimator)
+        return self._twin
+
+    def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
+        if kind is not None:
+            return
+        others = {*self._estimator._get_param_names(), *_NOTES_OF_CALLBACKS}
+        fitted = {name: value for name, value in vars(self._twin).items() if name not in others}
+        mine = vars(self._estimator)
+        mine.update(fitted)
+        for name in mine.keys() - fitted.keys() - others:
+            mine.pop(name, None)  # which another thread may have done
 
 
 def of_features(estimator: Any) -> dict[str, Any]:
@@ -86,7 +96,7 @@ def samples(
     X: ArrayLike,
     *,
     reset: bool = False,
-    dtype: Any = (np.float64, np.float32),
+    dtype: Any = FLOATS,
     finite: bool = True,
 ) -> Array:
     """Return X checked as the samples of ``estimator``: finite, of its number of features.
@@ -127,20 +137,33 @@ def take_plain(
     return True
 
 
+def take_plain_pair(X: Any, y: Any, estimator: object, dtype: Any, *, reset: bool) -> bool:
+    """Check X and a vector of targets as :func:`take_plain` does X; say whether that was enough.
+
+    Whether X is finite is not looked at.
+    """
+    plain = is_plain_target(y) and take_plain(X, estimator, dtype, reset=reset, finite=False)
+    if plain:
+        check_finite(y, "y", type(estimator).__name__)
+        if len(X) != len(y):
+            check_consistent_length(X, y)  # which says so
+    return plain
+
+
 def samples_and_targets(
     estimator: object,
     X: ArrayLike,
     y: ArrayLike,
     *,
     reset: bool,
-    dtype: Any = (np.float64, np.float32),
+    dtype: Any = FLOATS,
     finite: bool = True,
     multi_output: bool = True,
     y_numeric: bool = False,
 ) -> tuple[Array, Array]:
     """Return X checked as by :func:`samples`, and as many targets."""
     if y is not None and take_plain(X, estimator, dtype, reset=reset, finite=finite):
-        targets = y if _is_plain_target(y) else None
+        targets = y if is_plain_target(y) else None
         if targets is None:
             targets = _check_y(
                 y, multi_output=multi_output, y_numeric=y_numeric, estimator=estimator
@@ -166,7 +189,7 @@ def samples_and_targets(
     return data, found[1]
 
 
-def _is_plain_target(y: Any) -> TypeGuard[Array]:
+def is_plain_target(y: Any) -> TypeGuard[Array]:
     """Say whether scikit-learn's checks would find nothing of a vector but what is not finite."""
     if type(y) is not np.ndarray or y.dtype.char not in _NUMBERS or not y.dtype.isnative:
         return False

@@ -178,7 +178,10 @@ class KMeansStepsDisplay:
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         _check_steps(steps)
         if not isinstance(estimator, KMeans):
-            raise TypeError(f"estimator must be a KMeans, got {type(estimator).__name__} instead.")
+            raise TypeError(
+                "estimator must be a fastml.KMeans, got "
+                f"{type(estimator).__module__}.{type(estimator).__qualname__} instead."
+            )
         if estimator.metric != "euclidean":
             raise ValueError(f"metric must be 'euclidean', got {estimator.metric!r} instead.")
         model = clone(estimator)

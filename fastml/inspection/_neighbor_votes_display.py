@@ -152,7 +152,8 @@ class NeighborVotesDisplay:
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         if not isinstance(estimator, KNeighborsClassifier):
             raise TypeError(
-                f"estimator must be a KNeighborsClassifier, got {type(estimator).__name__} instead."
+                "estimator must be a fastml.KNeighborsClassifier, got "
+                f"{type(estimator).__module__}.{type(estimator).__qualname__} instead."
             )
         check_is_fitted(estimator)
         rows = check_array(X, dtype=np.float64, input_name="X")

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import linalg
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from ..core.blas import one_blas_thread
 from ..core.validation import Array
 from ..kernels.linear_model.logistic import RESIDUALS
 from ..kernels.ops.strips import Rows
@@ -221,7 +221,7 @@ def solve(X: Array, Y: Array, weights: Array | None, moments: Moments, alpha: Ar
         if found is not None:
             return found
     roots = None if weights is None else np.sqrt(weights)
-    with threadpool_limits(1, "blas"):  # its threads would wait for ours, and decide its bits
+    with one_blas_thread():  # its threads would wait for ours, and decide its bits
         F, B = reduced(X, Y, roots, moments)
         if not alpha.any():
             return by_factor(F, B, n_samples)
@@ -241,7 +241,7 @@ def solve_from(moments: Moments, n_features: int, alpha: Array) -> Solution:
     F = np.zeros((n_features, n_features))
     B = np.zeros_like(right)
     if used.any():
-        with threadpool_limits(1, "blas"):
+        with one_blas_thread():
             s, V = linalg.eigh(products / scale / scale[:, None], check_finite=False)
         kept = s > max(moments.weight, n_features) * np.finfo(np.float64).eps * s[-1]
         roots = np.sqrt(s[kept])[:, None]

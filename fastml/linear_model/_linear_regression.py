@@ -23,6 +23,7 @@ from ._least_squares import Solution
 from ._partial_fit import PartialFit
 from ._predicting import PredictsTargets
 from ._signatures import LinearRegressionTypes
+from ._small import solved_at_once
 from ._table import plan_of, solve_table
 
 
@@ -94,6 +95,12 @@ class LinearRegression(
                         flat = table.y is not None and table.y.ndim == 1
                         set_solution(twin, table.X.dtype, flat, *sums[1:], twin.fit_intercept)
                         twin._set_rest(sums[1], min(table.X.shape))
+                        return self
+                elif sample_weight is None:
+                    plain = solved_at_once(twin, X, y, 0.0, twin.fit_intercept)
+                    if plain is not None:
+                        set_solution(twin, *plain, twin.fit_intercept)
+                        twin._set_rest(plain[2], len(plain[2].coef))
                         return self
                 rows, y_, weights = checked_rows(twin, X, y, sample_weight, nonnegative=True)
                 found = solved(twin, rows, y_, weights, np.zeros(1), twin.fit_intercept)

@@ -47,6 +47,8 @@ _MOST_SAMPLED = 1 << 20
 #: From where on the curvature that steps started with is renewed, and again three times as late:
 #: up to a step along the coefficients only, then the products of features too.
 _RENEWAL, _WHOLE_RENEWAL = 2, 16
+#: It takes as long as some steps: with no more than so many left it is not worth its while.
+_WORTH_RENEWING = 4.0
 #: A penalty of no more than this of the least pivot of the products is weak.
 _WEAK = 1e-2
 
@@ -151,9 +153,10 @@ def quasi_newton(
     """
     rough = problem.rough
     value, gradient, known = problem.evaluate(W, single=rough, along=along)
-    pairs, before = _Pairs(W.shape), np.inf
+    pairs, before, ratio = _Pairs(W.shape), np.inf, 1.0
     for n_iter in range(max_iter):
-        if renewed is not None:
+        negligible = 2 * gap * problem.size(value)
+        if renewed is not None and _steps_left(before, ratio, negligible) > _WORTH_RENEWING:
             divide = renewed(W, n_iter, known) or divide
         q = pairs.divided(gradient, divide)
         decrease = float((q * gradient).sum())
@@ -168,11 +171,10 @@ def quasi_newton(
                 return Search(W, value, n_iter, False, gradient=gradient)
             pairs.count = 0
             continue
-        if decrease <= 2 * gap * problem.size(value):
+        if decrease <= negligible:
             return Search(W, value, n_iter, True)
         ratio, before = decrease / before, decrease
         precise = not rough or gap >= _ROUGH_GAP
-        negligible = 2 * gap * problem.size(value)
         if pairs.count and precise and ratio < 0.1 and decrease * ratio <= negligible:
             return Search(W - q, value, n_iter + 1, True)
         size, slack = 1.0, _ROUGH_SLACK if rough else 1e-14
@@ -198,6 +200,13 @@ def quasi_newton(
         if value < 1e-13:
             return Search(W, value, n_iter + 1, False)
     return Search(W, value, max_iter, False, gradient=gradient)
+
+
+def _steps_left(decrease: float, ratio: float, negligible: float) -> float:
+    """Return how many more steps it takes if decreases go on to shrink as by the last step."""
+    if not (0 < ratio < 1 and 0 < negligible < decrease < np.inf):
+        return np.inf
+    return float(np.log(negligible / decrease) / np.log(ratio))
 
 
 class _Pairs:

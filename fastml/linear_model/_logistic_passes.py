@@ -108,7 +108,7 @@ def pass_over(
             rows, target, weights, packed, work, tickets, new_state(), partials,
         )  # fmt: skip
 
-    total = run_tickets(run, -(-n_samples // BLOCK_ROWS), size, nanoseconds)
+    total = run_tickets(run, -(-n_samples // work.block_rows), size, nanoseconds)
     gradient = total[1 : 1 + K * n_columns].reshape(K, n_columns)[:, :width]
     H = total[1 + K * n_columns : until]
     if curvature:
@@ -231,7 +231,7 @@ class ProductsPass(_SecondDerivatives):
 
 
 class Along(NamedTuple):
-    """Sums over rows of what depends on their margins.
+    """Sums over rows of what depends on their margins, once :meth:`AlongPass.finish` has seen them.
 
     S : ndarray (n_outputs, n_outputs), of diag(p) - pp'
     products : ndarray (n_directions, n_directions), of features along the coefficients; or None
@@ -274,33 +274,43 @@ class AlongPass(_SecondDerivatives):
         K, Z = self._n_outputs, model.margins(X)
         margins = Z + model.W[:, -1]
         P = softmax(margins, axis=1) if K > 1 else expit(margins * [-1, 1])
+        Z = np.ascontiguousarray(Z[:, : max(1, K - 1)])
+        J = Z.shape[1] + self._used - X.shape[1]
         if K == 1:
             slopes = weights * _slopes(P)
             S = weighted_products(X[:, :0], slopes, np.empty(0), 1)
-        else:
-            found = raw_products(P, np.empty((len(P), 0)), np.sqrt(weights), np.zeros(K), P.dtype)
-            S = np.diag(found[-1, :-1]) - found[:-1, :-1]
+            H = weighted_products(Z, slopes, np.zeros(1), J)
+            if self._at_zero:
+                slopes = weights * slope_at_zero(K)
+            return Along(S, weighted_products(Z, slopes, np.zeros(1), J), H[None, :, None])
+        S = raw_products(P, np.empty((len(P), 0)), np.sqrt(weights), np.zeros(K), P.dtype)
         if K > _MOST_CLASSES:
             return Along(S, None, None)
-        Z = np.ascontiguousarray(Z[:, : max(1, K - 1)])
-        nowhere = np.zeros(Z.shape[1])
-        J = Z.shape[1] + self._used - X.shape[1]
-
-        def products(weights: Array) -> Array:
-            return weighted_products(Z, weights, nowhere, J)
-
-        slopes = weights * (slope_at_zero(K) if self._at_zero else _slopes(P))
-        if K == 1:
-            H = products(weights * _slopes(P))[None, :, None]
-            return Along(S, products(slopes), H)
-        H = np.zeros((K, J, K, J))
-        for k in range(K):
-            H[k, :, k] = products(weights * P[:, k])
         with_one = np.ones((len(Z), J))
         with_one[:, : Z.shape[1]] = Z
         pairs = (P[:, :, None] * with_one[:, None]).reshape(len(Z), K * J)
         both = weighted_products(pairs, weights, np.zeros(K * J), K * J)
-        return Along(S, products(slopes), H - both.reshape(K, J, K, J))
+        return Along(S, None, both.reshape(K, J, K, J))
+
+    def finish(self, statistics: Along, model: Any) -> Along:
+        """Return what sums of pp' say: differences would depend on the pieces they were taken of.
+
+        Probabilities of a row add up to one, so those of a class alone are sums over the others.
+        """
+        K, (sums, _, both) = self._n_outputs, statistics
+        if K == 1:
+            return statistics
+        S = np.diag(sums[-1, :-1]) - sums[:-1, :-1]
+        if both is None:
+            return Along(S, None, None)
+        alone = both.sum(axis=2)
+        H = -both
+        for k in range(K):
+            H[k, :, k] += alone[k]
+        products = np.asarray(alone.sum(axis=0))
+        if self._at_zero:
+            return Along(S, slope_at_zero(K) * products, H)
+        return Along(S, products - sum(both[k, :, k] for k in range(K)), H)
 
 
 class SoftmaxPass(_SecondDerivatives):

@@ -15,13 +15,13 @@ from ..kernels.ops.sums import Tickets
 
 #: Where a mean is so many standard deviations from the shift, products are taken anew about it: the
 #: square is what they lose of their digits.
-_FARTHEST_MEAN = 30.0
+FARTHEST_MEAN = 30.0
 #: Return to the interpreter about this often, for interrupts.
 _CALL_NANOSECONDS = 3e8
 #: Memory of partial sums: as many tickets as fit, but enough to share.
 _PARTIAL_BYTES, _MOST_TICKETS, _FEWEST_TICKETS = 1 << 26, 64, 8
 #: Rows whose mean is the first guess of all rows' mean.
-_FIRST_ROWS = 256
+FIRST_ROWS = 256
 #: Mean squares of columns below this, or above its inverse, are left to float64.
 _LEAST_SQUARE = 1e-24
 
@@ -44,10 +44,10 @@ class Moments(NamedTuple):
 def first_rows(weights: Array | None) -> Any:
     """Return the numbers of the first rows that count, given the first block's weights."""
     if weights is not None:
-        chosen = np.flatnonzero(weights[: kernel.BLOCK_ROWS])[:_FIRST_ROWS]
+        chosen = np.flatnonzero(weights[: kernel.BLOCK_ROWS])[:FIRST_ROWS]
         if len(chosen):
             return chosen
-    return slice(_FIRST_ROWS)
+    return slice(FIRST_ROWS)
 
 
 def first_shift(X: Array, Y: Array, weights: Array | None) -> Array:
@@ -171,7 +171,7 @@ def about_means(products: Array, shift: Array, single: bool = False) -> tuple[Mo
         squares *= weight
         centred = products[:-1, :-1] - squares
         spread = np.maximum(centred.diagonal(), 0.0)
-        far = squares.diagonal() > _FARTHEST_MEAN**2 * spread
+        far = squares.diagonal() > FARTHEST_MEAN**2 * spread
     return Moments(weight, shift + offset, centred, single), bool(far.any())
 
 

@@ -22,6 +22,7 @@ from ._least_squares import Solution
 from ._partial_fit import PartialFit
 from ._predicting import PredictsTargets
 from ._signatures import RidgeTypes
+from ._small import solved_at_once
 from ._table import plan_of, solve_table
 
 _SOLVERS = ("auto", "cholesky", "svd")
@@ -93,6 +94,12 @@ class Ridge(ScoresNumbers, PartialFit, PredictsTargets, RidgeTypes, linear_model
                         table = sums[0]
                         set_solution(twin, table.X.dtype, not wide, *sums[1:], twin.fit_intercept)
                         twin._set_rest(sums[1])
+                        return self
+                elif sample_weight is None and type(twin.alpha) in (float, int):
+                    plain = solved_at_once(twin, X, y, float(twin.alpha), twin.fit_intercept)
+                    if plain is not None:
+                        set_solution(twin, *plain, twin.fit_intercept)
+                        twin._set_rest(plain[2])
                         return self
                 rows, y_, weights = checked_rows(twin, X, y, sample_weight)
                 alpha = twin._penalties(1 if y_.ndim == 1 else y_.shape[1])

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import linalg
 from sklearn import linear_model
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from ..core.blas import one_blas_thread
 from ..core.delegation import fit_as_scikit_learn, unsupported_input
 from ..core.documentation import documented, filled
 from ..core.estimator import fitted_at_once
@@ -60,7 +60,7 @@ class LeftOut(NamedTuple):
     @classmethod
     def of(cls, found: Moments, d: int, alphas: Array, center: bool) -> LeftOut | None:
         """Return it, or None where a penalty is lost in the rounding of G."""
-        with threadpool_limits(1, "blas"):
+        with one_blas_thread():
             s, V = linalg.eigh(found.products[:d, :d], check_finite=False)
             s = np.maximum(s, 0.0)
             if not alphas.min() > _ROUNDING * s[-1]:

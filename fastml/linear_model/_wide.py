@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from ..core.blas import one_blas_thread
 from ..core.validation import Array
 from ._factor import Factor
 from ._least_squares import WELL_CONDITIONED, Solution, by_factor, penalised_by_factor, side_by_side
@@ -39,7 +39,7 @@ def solve_wide(
             return None
     F, B = np.ascontiguousarray(columns[:, :d]), columns[:, d:]
     found = Moments(float(w.sum()), mean, np.empty((0, 0)), False)
-    with threadpool_limits(1, "blas"):  # its threads would wait for ours, and decide its bits
+    with one_blas_thread():  # its threads would wait for ours, and decide its bits
         if not alpha.any():
             return by_factor(F, B, len(F)), found
         coef = _dual(F, B, alpha)

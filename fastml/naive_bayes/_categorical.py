@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_non_negative
 
 from ..core.classes import check_classes, name_classes
 from ..core.documentation import documented, filled
-from ..core.estimator import as_of_now, check_fitted, take_plain
+from ..core.estimator import as_of_now, check_fitted, take_plain, take_plain_pair
 from ..core.passes import TreeSum
 from ..core.sklearn_compat import check_sample_weight
 from ..core.threads import new_state, run_team, team_size
@@ -77,7 +77,11 @@ class CategoricalNB(FitsInPieces, CategoricalNBTypes, sklearn.naive_bayes.Catego
     def _checked_rows(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> tuple[Array, Array, Array]:
-        data, targets = self._check_X_y(X, y, reset=reset)
+        plain = take_plain_pair(X, y, self, np.dtype(np.int64), reset=reset)
+        if plain and np.asarray(X).min() >= 0:
+            data, targets = np.asarray(X), np.asarray(y)
+        else:
+            data, targets = self._check_X_y(X, y, reset=reset)
         check_classes(targets)
         weights = _ALL_ONES
         if sample_weight is not None:
@@ -137,12 +141,16 @@ class CategoricalNB(FitsInPieces, CategoricalNBTypes, sklearn.naive_bayes.Catego
         self.computed_by_ = "fastml"
 
     def _update_feature_log_prob(self, alpha: Any) -> None:
-        super()._update_feature_log_prob(alpha)
+        logs, totals = [], []
+        for counts in self.category_count_:
+            smoothed = counts + alpha
+            total = np.log(smoothed.sum(axis=1))
+            logs.append(np.log(smoothed) - total.reshape(-1, 1))
+            totals.append(total)
+        self.feature_log_prob_ = logs
         with np.errstate(divide="ignore"):
-            self._unseen = [
-                np.log(alpha) - np.log((counts + alpha).sum(axis=1))
-                for counts in self.category_count_
-            ]
+            nothing = np.log(alpha)
+        self._unseen = [nothing - total for total in totals]
 
     @filled(**PREDICT)
     def predict(self, X: ArrayLike) -> Array:

@@ -13,6 +13,7 @@ from ..core.validation import Array, readable
 from ..kernels.naive_bayes import counts, linear, sparse
 from ..kernels.ops.sums import levels_for
 from ..kernels.tile import lanes_of
+from ._likelihood import rows_a_ticket, undecided
 from ._moments import block_rows, blocks_a_ticket
 
 #: Types of numbers there are kernels for; others become the last.
@@ -145,48 +146,71 @@ def score_sparse(X: Compressed, W: Array, b: Array, *, labels: bool) -> Array:
     return found if labels else scores
 
 
-def score_dense(X: Array, W: Array, b: Array, threshold: float, *, labels: bool) -> Array | None:
-    """Return the labels of rows or their scores; None where a label could not be decided.
+class Linear(NamedTuple):
+    """What dense rows are scored with, made by :func:`linear_of`.
 
-    Parameters
-    ----------
-    X : ndarray (n_samples, n_features) of a type there are kernels for
-    W : ndarray (n_classes, n_features) of float64, finite
-    b : ndarray (n_classes,) of float64
-    threshold : float
-        What is above counts 1, the rest 0; NaN to count the numbers as they are.
-    labels : bool
-        Whether labels are wanted, or scores.
+    W : (n_classes, n_features) of float64, finite
+    b : (n_classes,) of float64
+    parameters : flat, see ``linear.linear_scores``
     """
-    (n_samples, n_features), n_classes = X.shape, len(b)
-    biases = np.append(b, [-np.inf] * (n_classes % 2))
-    parts = [np.abs(W).max(axis=0), biases]
+
+    W: Array
+    b: Array
+    parameters: Array
+
+
+def linear_of(W: Array, b: Array) -> Linear:
+    """Return copies of finite weights and of biases as kernels take them."""
+    n_classes, n_features = W.shape
+    if b.shape != (n_classes,) or W.dtype != np.float64 or b.dtype != np.float64:
+        raise ValueError(f"Weights {W.dtype} {W.shape} and biases {b.dtype} {b.shape} do not fit.")
+    W, b = np.array(W, order="C"), np.array(b)
+    parts = [np.abs(W).max(axis=0), np.append(b, [-np.inf] * (n_classes % 2))]
     for start in range(0, n_classes, linear.CLASSES):
         left = n_classes - start
         width = linear.CLASSES if left > linear.PAIR else linear.PAIR
         table = np.zeros((n_features, width))
         table[:, :left] = W[start : start + width].T
         parts.append(table.ravel())
-    work = n_features * (n_classes + 4)
-    rows = int(min(max(_WORK_PER_TICKET // work // 64 * 64, 64), 8192))
+    return Linear(W, b, np.concatenate(parts))
+
+
+def score_dense(X: Array, by: Linear, threshold: float, *, labels: bool) -> Array | None:
+    """Return the labels of rows or their scores; None where a label could not be decided.
+
+    Parameters
+    ----------
+    X : ndarray (n_samples, n_features) of a type there are kernels for
+    by : Linear, of so many features
+    threshold : float
+        What is above counts 1, the rest 0; NaN to count the numbers as they are.
+    labels : bool
+        Whether labels are wanted, or scores.
+    """
+    (n_samples, n_features), n_classes = X.shape, len(by.b)
+    if by.W.shape[1] != n_features:
+        raise ValueError(f"X has {n_features} features, but there are {by.W.shape[1]} weights.")
+    rows = rows_a_ticket(n_features, n_classes)
     decisions = np.zeros(-(-n_samples // rows), np.int64)
     likelihoods = np.empty((0 if labels else n_samples, n_classes))
     found = np.empty(n_samples if labels else 0, np.int32)
     flat = X.reshape(-1) if X.dtype.kind == "f" else np.empty(0)
     sources = X, flat[: flat.size if threshold != threshold else 0]  # numbers as they are
     run_team(
-        linear.linear_scores, min(team_size(0.1 * n_samples * work), len(decisions)),
-        sources, np.concatenate(parts), readable(W), readable(b), threshold, rows, new_state(),
+        linear.linear_scores, min(team_size(0.1 * X.size * (n_classes + 4)), len(decisions)),
+        sources, by.parameters, by.W, by.b, threshold, rows, new_state(),
         likelihoods, found, decisions,
     )  # fmt: skip
     if not labels:
         return likelihoods
-    return None if (decisions == linear.NOT_FINITE).any() else found
+    return None if undecided(decisions, linear.NOT_FINITE) else found
 
 
 def kind(X: Array) -> Array:
     """Return X in C order and in a type of numbers that there are kernels for."""
     dtype = X.dtype
+    if dtype in NUMBERS and X.flags.carray and type(X) is np.ndarray:
+        return X
     if not (dtype in NUMBERS and dtype.isnative):
         dtype = np.dtype(np.int64 if dtype.kind in "biu" else np.float64)
     return readable(np.ascontiguousarray(X, dtype=dtype))

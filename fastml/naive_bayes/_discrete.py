@@ -11,18 +11,31 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..core.classes import check_classes, name_classes
 from ..core.documentation import filled
-from ..core.estimator import as_of_now, take_plain
+from ..core.estimator import as_of_now, take_plain, take_plain_pair
 from ..core.sklearn_compat import check_sample_weight
 from ..core.validation import Array, check_compressed, check_finite, check_sparse, check_weight_sum
 from ..data import Blocks, Table
 from ..execution import NUMBERED_BYTES, Plan, over_blocks, set_features
-from ._counting import NUMBERS, add_sparse, compressed, counted, kind, score_dense, score_sparse
+from ._counting import (
+    NUMBERS,
+    Linear,
+    add_sparse,
+    compressed,
+    counted,
+    kind,
+    linear_of,
+    score_dense,
+    score_sparse,
+)
 from ._documentation import PREDICT
 from ._fitting import FitsInPieces
+from ._likelihood import content
 from ._moments import block_rows
 from ._passes import counts_of
 
 _ALL_ONES = np.empty(0)
+#: More weights than this are made ready anew in each call: to compare them takes as long.
+_MOST_KEPT = 1 << 14
 
 
 class CountingNB(FitsInPieces):
@@ -31,6 +44,7 @@ class CountingNB(FitsInPieces):
     class_count_: Array
     feature_count_: Array
     feature_log_prob_: Array
+    class_log_prior_: Array
     n_features_in_: int
     class_prior: Any
 
@@ -64,10 +78,13 @@ class CountingNB(FitsInPieces):
     def _checked_rows(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> tuple[Any, Array, Array]:
-        check_sparse(X)
-        data, targets = validate_data(
-            self, X, y, reset=reset, accept_sparse="csr", ensure_all_finite=False
-        )
+        if take_plain_pair(X, y, self, NUMBERS, reset=reset):
+            data, targets = X, np.asarray(y)
+        else:
+            check_sparse(X)
+            data, targets = validate_data(
+                self, X, y, reset=reset, accept_sparse="csr", ensure_all_finite=False
+            )
         threshold = self._threshold()
         if threshold == threshold or scipy.sparse.issparse(data):
             self._check_numbers(data)  # elsewhere sums show what is not finite
@@ -124,12 +141,34 @@ class CountingNB(FitsInPieces):
         self._update_feature_log_prob(alpha)  # type: ignore[attr-defined]
         self._update_class_log_prior(class_prior=self.class_prior)  # type: ignore[attr-defined]
         self.computed_by_ = "fastml"
+        self._kept: dict[str, Any] = {}
 
     # --- prediction ------------------------------------------------------------------------
 
     def _coefficients(self) -> tuple[Array, Array]:
         """Return the weight of each class and feature, and the bias of each class."""
         raise NotImplementedError
+
+    def _prepared(self) -> tuple[Array, Array, Linear | None]:
+        """Return :meth:`_coefficients`, and what dense rows are scored with, None if not finite.
+
+        Making it takes longer than some hundred rows; seeing that the fitted numbers are the same,
+        a microsecond, where they are few.
+        """
+        fitted, n_classes = (self.feature_log_prob_, self.class_log_prior_), len(self.classes_)
+        if np.size(fitted[0]) > _MOST_KEPT:
+            return self._made()
+        contents = n_classes, *map(content, fitted)
+        kept = vars(self).get("_kept", {})
+        found: Any = kept.get("linear")
+        if found is None or found[0] != contents:
+            found = kept["linear"] = contents, self._made()
+        return found[1]  # type: ignore[no-any-return]
+
+    def _made(self) -> tuple[Array, Array, Linear | None]:
+        W, b = self._coefficients()
+        fits = W.ndim == 2 and b.shape == W.shape[:1] and np.isfinite(W).all()
+        return W, b, linear_of(W, b) if fits else None
 
     @over_blocks
     @filled(**PREDICT)
@@ -173,9 +212,10 @@ class CountingNB(FitsInPieces):
         if "classes_" not in vars(self):
             check_is_fitted(self)
         data = self._rows(X)
-        if not labels or scipy.sparse.issparse(data):  # labels show what is not finite
+        sparse = type(data) is not np.ndarray and scipy.sparse.issparse(data)
+        if not labels or sparse:  # labels show what is not finite
             self._check_numbers(data)
-        W, b = self._coefficients()
+        W, b, linear = self._prepared()
         shape = (len(self.classes_), data.shape[1])
         if W.shape != shape or b.shape != shape[:1]:
             raise ValueError(
@@ -183,11 +223,11 @@ class CountingNB(FitsInPieces):
                 f"{shape} and {shape[:1]}."
             )
         threshold = self._threshold()
-        if scipy.sparse.issparse(data):
+        if sparse:
             return score_sparse(compressed(data, threshold), W, b, labels=labels)
-        if np.isfinite(W).all():
+        if linear is not None:
             rows = kind(data)
-            found = score_dense(rows, W, b, threshold, labels=labels)
+            found = score_dense(rows, linear, threshold, labels=labels)
             if found is None:
                 check_finite(rows, "X", type(self).__name__)
             return np.asarray(found)

@@ -25,6 +25,7 @@ from ._fitting import FitsInPieces
 from ._likelihood import (
     Prepared,
     compare_distant,
+    content,
     gaussians,
     joint_log_likelihood,
     likeliest_class,
@@ -35,7 +36,6 @@ from ._passes import moments_of
 from ._signatures import GaussianNBTypes
 
 _ALL_ONES = np.empty(0)
-_FITTED = ("theta_", "var_", "class_prior_")
 
 
 class GaussianNB(FitsInPieces, GaussianNBTypes, sklearn.naive_bayes.GaussianNB):
@@ -221,12 +221,12 @@ class GaussianNB(FitsInPieces, GaussianNBTypes, sklearn.naive_bayes.GaussianNB):
 
         Making it takes longer than some hundred rows; seeing that it is the same, a microsecond.
         """
-        arrays = [np.asarray(getattr(self, name)) for name in _FITTED]
-        contents = [self._shape(), *((a.shape, a.dtype, a.tobytes()) for a in arrays)]
-        kept = getattr(self, "_kept", {})
+        fitted, shape = (self.theta_, self.var_, self.class_prior_), self._shape()
+        contents = shape, *map(content, fitted)
+        kept = vars(self).get("_kept", {})
         found = kept.get(what)
         if found is None or found[0] != contents:
-            model = gaussians(arrays, self._shape())
+            model = gaussians(fitted, shape)
             found = contents, None if model is None else make(model)
             kept[what] = found
         return found[1]

@@ -6,11 +6,20 @@ from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.neighbors import BallTree, KDTree
 from sklearn.neighbors._base import NeighborsBase
 from sklearn.utils.validation import validate_data
 
-from ..core.estimator import as_of_now, check_fitted, fitted_at_once, take_plain
+from ..core.classes import check_classes, number_classes
+from ..core.estimator import (
+    FLOATS,
+    as_of_now,
+    check_fitted,
+    fitted_at_once,
+    take_plain,
+    take_plain_pair,
+)
 from ..core.parameters import ParametersMixin
 from ..core.validation import Array, check_finite, check_sparse, is_sparse
 from ..execution import over_blocks
@@ -65,6 +74,8 @@ class FastSearch(ParametersMixin):
 
     computed_by_: str
     metric: str
+    metric_params: Any
+    p: Any
     algorithm: str
     _search: Metric | None
 
@@ -73,7 +84,8 @@ class FastSearch(ParametersMixin):
         with fitted_at_once(self) as twin:
             if not reason:
                 twin.algorithm = "brute"  # scikit-learn's part makes no tree; no parameter stays
-            super(FastSearch, twin)._fit(X, y)  # type: ignore[misc]
+            if reason or not twin._fit_plain(X, y):
+                super(FastSearch, twin)._fit(X, y)  # type: ignore[misc]
             if reason:
                 twin._search = getattr(X, "_search", None)
                 twin.computed_by_ = "fastml" if twin._search else f"scikit-learn: {reason}"
@@ -85,6 +97,33 @@ class FastSearch(ParametersMixin):
             twin._fit_X, twin._search = rows_to_read(search), search
             twin.computed_by_ = "fastml"
         return self
+
+    def _fit_plain(self, X: Any, y: Any) -> bool:
+        """Set what scikit-learn's ``_fit`` would, where its checks are too much; say whether.
+
+        They take longer than a thousand rows, and of plain arrays would find nothing else to say.
+        """
+        classes = isinstance(self, ClassifierMixin)
+        supervised = classes or isinstance(self, RegressorMixin)
+        if self.metric_params is not None or not (y is None or supervised):
+            return False
+        if supervised and not take_plain_pair(X, y, self, FLOATS, reset=True):
+            return False
+        if not take_plain(X, self, FLOATS, reset=True):
+            return False
+        if classes:
+            check_classes(y)
+            self.classes_, numbers = number_classes(y)
+            self.outputs_2d_, self._y = False, numbers.astype(np.intp)
+        elif supervised:
+            self._y = y
+        metric = self.metric
+        if metric == "minkowski":
+            metric = "manhattan" if self.p == 1 else "euclidean"
+        self.effective_metric_params_: dict[str, Any] = {}
+        self.effective_metric_, self._fit_method, self._tree = metric, "brute", None
+        self._fit_X, self.n_samples_fit_ = X, len(X)
+        return True
 
     def _search_for(self, X: Any) -> Metric | None:
         """Return what finds the neighbours of queries, or None where scikit-learn does."""
@@ -99,7 +138,7 @@ class FastSearch(ParametersMixin):
         return None
 
     def _queries(self, X: ArrayLike) -> Array:
-        if take_plain(X, self, (np.float64, np.float32), reset=False):
+        if take_plain(X, self, FLOATS, reset=False):
             return X
         checked = validate_data(
             self, X, reset=False, dtype=[np.float64, np.float32], order="C", ensure_all_finite=False

@@ -107,7 +107,7 @@ class KNeighborsClassifier(
         voters, found = self._voters(X), []
         for classes, y in outputs(self):
             labels, table = voters.vote(y, len(classes), shares=shares)
-            if (labels < 0).any():
+            if np.minimum.reduce(labels, initial=0) < 0:
                 raise ValueError(
                     "All neighbors of some sample is getting zero weights. Please modify "
                     "'weights' to avoid this case if you are using a user-defined function."

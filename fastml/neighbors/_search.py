@@ -141,11 +141,15 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
     if base.codes is not None:
         propose = _by_codes
     base = _readable_base(base, packed=propose is not _by_reading)
+    if few_queries and n_queries:  # most of the time of one is what is done besides
+        if not all(propose(base, queries, n_candidates, squares, indices).tolist()):
+            return by_definition(base, queries, n_neighbors)
+        return squares, indices
     step = max(height, _KEPT // n_candidates // height * height)
     for start in range(0, n_queries, step):
         rows = slice(start, start + step)
         settled = propose(base, queries[rows], n_candidates, squares[rows], indices[rows])
-        if not settled.all():
+        if not np.logical_and.reduce(settled):
             doubtful = start + np.flatnonzero(~settled)
             found = by_definition(base, queries[doubtful], n_neighbors)
             squares[doubtful], indices[doubtful] = found
@@ -154,8 +158,10 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
 
 def _readable_base(base: Base, *, packed: bool) -> Base:
     """Return a base as kernels take it: the rows, and how they are packed only where wanted."""
-    base = base._replace(X=readable(base.X), shift=readable(base.shift))
-    if not packed:
+    if not (base.X.flags.carray and base.shift.flags.carray):
+        base = base._replace(X=readable(base.X), shift=readable(base.shift))
+    plain = base.packed.flags.carray and base.half_norms.flags.carray and base.codes is None
+    if plain or not packed:
         return base
     codes = base.codes and Codes._make((*map(readable, base.codes[:-1]), base.codes.unit))
     found = readable(base.packed), readable(base.half_norms)

@@ -43,7 +43,8 @@ class Voters(NamedTuple):
             raise ValueError(
                 f"Expected {n_found} neighbors, got {indices.shape} and weights {weights.shape}."
             )
-        if n_found and not (indices.min() >= 0 and indices.max() < n_samples):
+        least = np.minimum.reduce(indices) if n_found else 0
+        if least < 0 or (n_found and np.maximum.reduce(indices) >= n_samples):
             raise ValueError(f"A neighbor is none of the {n_samples} rows.")
         return cls(indices, weights, starts, n_samples)
 
@@ -87,7 +88,7 @@ class Voters(NamedTuple):
             votes.vote, self._members(1 + n_classes // 4),
             *self[:3], numbers, n_classes, new_state(), labels, table,
         )  # fmt: skip
-        if (labels == votes.UNKNOWN).any():
+        if np.minimum.reduce(labels, initial=0) < 0 and (labels == votes.UNKNOWN).any():
             raise ValueError(f"A neighbor has none of the {n_classes} classes.")
         return labels, table
 

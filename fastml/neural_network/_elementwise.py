@@ -13,9 +13,14 @@ from ..kernels.machine.host import last_level_cache
 from ..kernels.ops import elementwise
 from ..kernels.tile import lanes_of
 
-_BYTES_A_TICKET = 1 << 15
+#: Bytes of a ticket at least and at most, whole vectors.
+_SMALLEST_TICKET, _LARGEST_TICKET = 1 << 12, 1 << 15
+#: So long a call that is not shared may last and leave an interrupt waiting.
+_SHORT_NANOSECONDS = 1_000_000
+#: A share has so many tickets, or threads that end at different times would wait for each other.
+_TICKETS = 32
 #: Nanoseconds an element of so many bytes takes one thread, about: whether to share rests on it.
-_NANOSECONDS = {4: 0.4, 8: 1.0}
+_NANOSECONDS = {4: 0.35, 8: 0.95}
 #: Bytes of a result that are written past the caches rather than push everything else out.
 _PAST_CACHE = last_level_cache()
 
@@ -45,8 +50,13 @@ def _may_be_written(result: Array, contiguous: Array, array: Array) -> bool:
 
 def apply_sigmoid(x: ArrayLike, out: Array | None, *, derivative: bool) -> Array:
     """Compute the sigmoid or its derivative; see :func:`fastml.sigmoid`."""
-    if out is not None and _as_they_are(x, out):
-        _run(derivative, np.reshape(x, -1), out.reshape(-1))
+    if out is None:
+        if _as_it_is(x):
+            out = np.empty(x.shape, x.dtype)  # type: ignore[union-attr]
+            _run(derivative, x.reshape(-1), out.reshape(-1))  # type: ignore[union-attr]
+            return out
+    elif _as_they_are(x, out):
+        _run(derivative, x.reshape(-1), out.reshape(-1))  # type: ignore[union-attr]
         return out
     array = np.asarray(x)
     if array.dtype.kind not in "fiub":
@@ -63,24 +73,36 @@ def apply_sigmoid(x: ArrayLike, out: Array | None, *, derivative: bool) -> Array
     return result
 
 
+def _as_it_is(x: Any) -> bool:
+    """Say whether an array may go to the kernel without more ado."""
+    return type(x) is np.ndarray and x.dtype in _NATIVE and x.flags.carray and x.size > 0
+
+
 def _as_they_are(x: Any, out: Any) -> bool:
     """Say whether x and a place for the result may go to the kernel without more ado."""
+    if not (_as_it_is(x) and type(out) is np.ndarray):
+        return False
+    if x is out:
+        return True
+    its = out.flags
     return (
-        type(x) is np.ndarray
-        and type(out) is np.ndarray
-        and x.dtype == out.dtype
-        and x.dtype in _NATIVE
+        x.dtype == out.dtype
         and x.shape == out.shape
-        and x.size > 0
-        and x.flags.carray
-        and out.flags.carray
-        and (x is out or not np.may_share_memory(x, out))
+        and its.carray
+        and ((its.owndata and x.flags.owndata) or not np.may_share_memory(x, out))
     )
 
 
 def _run(derivative: bool, x: Array, out: Array) -> None:
+    nanoseconds = _NANOSECONDS[x.itemsize] * x.size
+    members = team_size(nanoseconds)
+    if members == 1 and nanoseconds < _SHORT_NANOSECONDS and x.nbytes < _PAST_CACHE:
+        kernel = elementwise.sigmoid_derivative if derivative else elementwise.sigmoid_forward
+        kernel(x, 0, x.size, out)
+        return
+    ticket = min(max(x.nbytes // _TICKETS, _SMALLEST_TICKET), _LARGEST_TICKET)
     run_team(
-        elementwise.sigmoid_blocks,
-        team_size(_NANOSECONDS[x.itemsize] * x.size) if x.nbytes > _BYTES_A_TICKET else 1,
-        derivative, _BYTES_A_TICKET // x.itemsize, _head(x, out), new_state(), x, out,
+        elementwise.sigmoid_blocks, members, derivative,
+        ticket // _SMALLEST_TICKET * _SMALLEST_TICKET // x.itemsize,
+        _head(x, out), new_state(), x, out,
     )  # fmt: skip

@@ -13,17 +13,18 @@ from scipy.sparse import issparse
 from sklearn.base import clone, is_classifier
 from sklearn.tree._tree import Tree, ccp_pruning_path
 from sklearn.utils import Bunch, compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from ..core.classes import check_classes, number_classes
 from ..core.delegation import fit_as_scikit_learn
-from ..core.estimator import fitted_at_once
+from ..core.estimator import FLOATS, fitted_at_once, is_plain_target, take_plain
 from ..core.parameters import ParametersMixin
 from ..core.random_state import check_random_state
 from ..core.sklearn_compat import check_sample_weight, fit_context
 from ..core.validation import (
     Array,
     check_compressed,
+    check_finite,
     check_sparse,
     check_weight_sum,
     is_plain,
@@ -79,8 +80,8 @@ def _draw_seed(random_state: Any) -> int:
 
 def _classes_of(y: Array) -> tuple[Array, Array]:
     """Return the classes, and for each row which."""
-    check_classification_targets(y)
-    return np.unique(y, return_inverse=True)
+    check_classes(y)
+    return number_classes(y)
 
 
 class Shared:
@@ -242,7 +243,11 @@ class ExactTree(TreePrediction, ParametersMixin):
         kinds = [np.float64, np.float32]
         check_X = {"dtype": kinds, "ensure_all_finite": False, "accept_sparse": "csc"}
         check_y = {"ensure_2d": False, "dtype": None}
-        X, y = validate_data(self, X, y, validate_separately=(check_X, check_y))
+        plain = is_plain_target(y) and take_plain(X, self, FLOATS, reset=True, finite=False)
+        if plain:
+            check_finite(y, "y", type(self).__name__)
+        else:
+            X, y = validate_data(self, X, y, validate_separately=(check_X, check_y))
         missing = me._compute_missing_values_in_feature_mask(X)
         if issparse(X):
             refuse_long_indices(X)

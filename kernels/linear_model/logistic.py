@@ -40,6 +40,9 @@ from .margins import add_row_sums, hold_weights, margins, outputs_in_rows, panel
 #: many, or not at all.  For the last, targets are further columns of the rows, with the weight -1,
 #: so that margins are residuals already; the loss is half their squares.
 TWO_CLASSES, MANY_CLASSES, RESIDUALS = range(3)
+#: Rows of a reduction block where few numbers are summed, so that two threads share some thousand
+#: rows evenly.
+_SHORT_BLOCK = 1024
 #: How many numbers say what the curvature along the coefficients is.
 ALONG = 3
 
@@ -158,6 +161,8 @@ class Work(NamedTuple):
     along : bool, whether to sum :data:`ALONG` numbers more, of two classes: with the margin z and
         the slope s = p (1 - p), weight times s, s z and s z^2
     height : int, see ``margins.panel_rows``
+    block_rows : int, rows of a reduction block, a divisor of BLOCK_ROWS and a multiple of heights:
+        blocks of any pass, cut into these, are summed over the same tree
     """
 
     link: int
@@ -165,6 +170,7 @@ class Work(NamedTuple):
     curvature: bool
     along: bool
     height: int
+    block_rows: int
 
     @classmethod
     def of(
@@ -185,7 +191,9 @@ class Work(NamedTuple):
         ):
             raise ValueError("two classes have one output; the curvature is theirs alone.")
         alone = n_outputs == 1 and not curvature
-        return cls(link, n_outputs, curvature, along, panel_rows(n_columns, panel_type, alone))
+        height = panel_rows(n_columns, panel_type, alone)
+        block_rows = BLOCK_ROWS if curvature or link == RESIDUALS else _SHORT_BLOCK
+        return cls(link, n_outputs, curvature, along, height, block_rows)
 
 
 @allocating_kernel
@@ -205,7 +213,7 @@ def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
         then, if wanted, what margins say of it);
         nothing that means anything in the columns of targets
     """
-    link, n_outputs, curvature, along, height = work
+    link, n_outputs, curvature, along, height, block_rows = work
     n_samples = rows.X.shape[0]
     n_columns = rows.shift.size
     panel = aligned_zeros(rows.shift, n_columns * (height + 2))
@@ -225,10 +233,10 @@ def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
         if ticket >= tickets.last:
             return
         for number in range(tickets.blocks):
-            start = (ticket * tickets.blocks + number) * BLOCK_ROWS
+            start = (ticket * tickets.blocks + number) * block_rows
             if start >= n_samples:
                 break
-            stop = min(start + BLOCK_ROWS, n_samples)
+            stop = min(start + block_rows, n_samples)
             for i in range(sums.size):
                 sums[i] = 0
             for first in range(start, stop, height):

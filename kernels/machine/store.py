@@ -12,9 +12,11 @@ unpickled.  Anything unreadable counts as absent.
 **What protects from what.**  Entries are pickles: whoever can write one can run code as you.
 The checksum in front of an entry protects from *damage*, a full disk or a flipped bit; it is no
 signature, and whoever can write a file can write its checksum, so it does not protect from
-*forgery*.  From that protects only who can write there: the root must be yours, no link, and
-writable by nobody else; every folder above it must belong to you or to root, and be writable by
-no others unless it is sticky, as /tmp is, so that nobody can put another folder in its place.
+*forgery*.  From that protects only who can write there: the root, no link, and what is in it must
+be yours or the superuser's, and writable by nobody else; every folder above it must belong to one
+of the two, too, and be writable by no others unless it is sticky, as /tmp is, so that nobody can
+put another folder in its place.  What the superuser owns is trusted as Python itself is: an image
+built by one user is run by another.
 Entries are opened relative to the folder that has been checked, never through a link, where the
 system has the means (not on Windows, where folders inherit the rights of the user's profile).
 Where no folder will do there is none: no shared place stands in for it.
@@ -83,10 +85,10 @@ def source_digest() -> str:
 
 
 def _check_own(status: os.stat_result, path: Path) -> None:
-    """Refuse what is not ours, or what others may write to."""
+    """Refuse what is neither ours nor root's, or what others may write to."""
     if not _POSIX:
         return
-    if status.st_uid != os.getuid():
+    if status.st_uid not in (0, os.getuid()):
         raise RefusedError(f"{path} belongs to another user")
     if status.st_mode & 0o022:
         raise RefusedError(f"others may write to {path}")
@@ -133,7 +135,7 @@ def _make(path: Path) -> None:
 
 
 def check_root(root: Path) -> None:
-    """Make ``root`` if need be; raise RefusedError or OSError unless it is ours alone to write."""
+    """Make ``root`` if need be; raise RefusedError or OSError where others may write to it."""
     _make(root)
     status = root.lstat()
     if not stat.S_ISDIR(status.st_mode):

@@ -22,8 +22,9 @@ keep to: a ticket is short (some milliseconds), nothing but scratch is set up be
 ticket, and ``CLOSED`` times a block's size fits into 64 bits.
 
 **The bell.**  A helper that has just finished listens for a while before it parks: it spins
-without the interpreter (:func:`listen`).  The first ticket of a job rings: by then its caller has
-let go of the interpreter, which the helper needs to fetch the job.
+without the interpreter (:func:`listen`), and is counted, so that callers know whether there is
+help at once.  The first ticket of a job rings: by then its caller has let go of the interpreter,
+which the helper needs to fetch the job.
 
 **Failing.**  A member that raises (an index out of bounds where those are checked, no memory)
 never finishes its ticket.  :func:`abandon_team` then closes the counter and ends every wait by an
@@ -53,12 +54,14 @@ from .atomics import (
 from .jit import inner_kernel, kernel
 
 #: Number of int64 elements of a team's state.
-STATE_SIZE = 48
-_MEMBERS, _NEXT, _DONE = 0, 16, 32
+STATE_SIZE = 80
+_MEMBERS, _NEXT, _DONE, _FRONT, _BACK = 0, 16, 32, 48, 64
 #: The time this call may take (0: any), when it began, where to go on (0: not left early; plus
 #: ``_REFUSED`` for each refusal), and how many helpers are inside, plus ``_SHUT`` once no more may
 #: come; the address of a bell.
 _ALLOWED, _BEGUN, _RESUME, _GATE, _BELL = 1, 2, 3, 4, 5
+#: Where beside a bell, on a cache line of its own, is counted who listens for it.
+LISTENERS = 8
 _SPINS_BEFORE_YIELD = 2000
 #: Nanoseconds from the offer of a job to its first ticket, unless its kernel is being compiled.
 _LONG_START = 50_000
@@ -101,6 +104,26 @@ def take_ticket(state):
             if after < CLOSED:
                 atomic_add(state, _RESUME, after)
     return number
+
+
+@inner_kernel
+def take_block(state, member, count):
+    """Return which of ``count`` blocks a member does next, ``CLOSED`` if none is left.
+
+    For kernels of one phase whose blocks may be done in any order.  Members of even numbers begin
+    with the first block, the others with the last: in a call that follows another on the same
+    arrays, most of what a member reads and writes is in the caches of its own processor still.
+    Taking it from another's takes longer than a sigmoid of it.
+
+    Parameters
+    ----------
+    member : int, from :func:`join_team`
+    """
+    if take_ticket(state) >= count:
+        return CLOSED
+    if member % 2 == 0:
+        return atomic_add(state, _FRONT, 1)
+    return count - 1 - atomic_add(state, _BACK, 1)
 
 
 class PhasedTicket(NamedTuple):
@@ -194,11 +217,13 @@ def abandon_team(state):
 
 @inner_kernel
 def _wait_for_bell(bell, heard, patience):
+    """Listen, as one who has been counted among the listeners, and leave them."""
     begun = nanoseconds()
     while atomic_load(bell, 0) == heard and nanoseconds() - begun < patience:
         for _ in range(20):
             pause()
         _YIELD()  # who rings may be waiting for this very processor
+    atomic_add(bell, LISTENERS, -1)
 
 
 @kernel
@@ -230,6 +255,7 @@ def leave_team(state, failed, bell, heard, patience):
     """
     if failed:
         abandon_team(state)
+    atomic_add(bell, LISTENERS, 1)  # before the caller may go on: it may call again at once
     atomic_add(state, _GATE, -1)
     _wait_for_bell(bell, heard, patience)
 
@@ -256,6 +282,7 @@ def close_team(state, failed):
 @kernel
 def listen(bell, heard, patience):
     """Return when a bell has been rung since it was ``heard``, or after so many nanoseconds."""
+    atomic_add(bell, LISTENERS, 1)
     _wait_for_bell(bell, heard, patience)
 
 
@@ -293,5 +320,6 @@ def proceed(state: Any) -> Any:
     """Return the state to go on with after a closed team left early."""
     after, number = unbegun(state[_ALLOWED]), state.item(_RESUME)
     after[_NEXT], after[_DONE] = number % _REFUSED, state[_DONE]
+    after[_FRONT], after[_BACK] = state[_FRONT], state[_BACK]
     after[_RESUME] = _REFUSED if number > _REFUSED else 0
     return after

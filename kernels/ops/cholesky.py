@@ -68,21 +68,51 @@ def solve(U, size, X):
     pitch = (size + width - 1) // width * width
     # Every row of U is read once for all right sides, which are fewer and stay in the cache.
     for i in range(size):
+        at, start = i * pitch, min((i + n_lanes) // n_lanes * n_lanes, pitch)
         for first in range(0, X.size, pitch):
-            share = X[first + i] / U[i * pitch + i]
+            share = X[first + i] / U[at + i]
             X[first + i] = share
-            for j in range(i + 1, pitch):
-                X[first + j] -= share * U[i * pitch + j]
+            for j in range(i + 1, start):
+                X[first + j] -= share * U[at + j]
+            for j in range(start, pitch, n_lanes):
+                product = load(U, at + j, 0, 1, 1) * share
+                store(X, first + j, 0, load(X, first + j, 0, 1, 1) - product)
+    four = X.size // (4 * pitch) * 4 * pitch
     for i in range(size - 1, -1, -1):
         start = (i + n_lanes) // n_lanes * n_lanes
-        for first in range(0, X.size, pitch):
+        for first in range(0, four, 4 * pitch):
+            _find_four(U, X, i, start, pitch, first)
+        for first in range(four, X.size, pitch):
             total = fill(U, 0.0, 1, 1)
             for j in range(start, pitch, n_lanes):
                 total = total + load(U, i * pitch + j, 0, 1, 1) * load(X, first + j, 0, 1, 1)
-            known = lane_sum(total)
-            for j in range(i + 1, start):
-                known += U[i * pitch + j] * X[first + j]
-            X[first + i] = (X[first + i] - known) / U[i * pitch + i]
+            _find(U, X, i, start, pitch, first, lane_sum(total))
+
+
+@inner_kernel
+def _find(U, X, i, start, pitch, first, known):
+    """Write unknown i of a right side, given the sum of what is known from ``start`` on."""
+    for j in range(i + 1, start):
+        known += U[i * pitch + j] * X[first + j]
+    X[first + i] = (X[first + i] - known) / U[i * pitch + i]
+
+
+@inner_kernel
+def _find_four(U, X, i, start, pitch, first):
+    """Write unknown i of four right sides: four sums at once, since each waits for itself."""
+    b, c, d = first + pitch, first + 2 * pitch, first + 3 * pitch
+    total = fill(U, 0.0, 1, 1)
+    sum_b, sum_c, sum_d = fill(U, 0.0, 1, 1), fill(U, 0.0, 1, 1), fill(U, 0.0, 1, 1)
+    for j in range(start, pitch, lanes(U)):
+        u = load(U, i * pitch + j, 0, 1, 1)
+        total = total + u * load(X, first + j, 0, 1, 1)
+        sum_b = sum_b + u * load(X, b + j, 0, 1, 1)
+        sum_c = sum_c + u * load(X, c + j, 0, 1, 1)
+        sum_d = sum_d + u * load(X, d + j, 0, 1, 1)
+    _find(U, X, i, start, pitch, first, lane_sum(total))
+    _find(U, X, i, start, pitch, b, lane_sum(sum_b))
+    _find(U, X, i, start, pitch, c, lane_sum(sum_c))
+    _find(U, X, i, start, pitch, d, lane_sum(sum_d))
 
 
 @inner_kernel

@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..machine.jit import inner_kernel, kernel
-from ..machine.team import take_ticket
+from ..machine.team import CLOSED, join_team, take_block
 from ..tile import (
+    VECTORS,
     absolute,
     fill_like,
     is_single,
@@ -24,6 +25,7 @@ from ..tile import (
     scale_by_power_of_two,
     select_less,
     split_exponent,
+    store,
     store_past_cache,
 )
 from .flat import load_up_to, store_up_to
@@ -193,7 +195,11 @@ def sigmoid_forward(x, start, stop, out):
     x : IN (size,) contiguous
     out : OUT (size,) contiguous, of x's type; may be x itself
     """
-    for i in range(start, stop, lanes(x)):
+    height = VECTORS * lanes(x)
+    whole = start + (stop - start) // height * height
+    for i in range(start, whole, height):
+        store(out, i, 0, sigmoid(load(x, i, 0, VECTORS, 1)))
+    for i in range(whole, stop, lanes(x)):
         store_up_to(out, i, stop - i, sigmoid(load_up_to(x, i, stop - i)))
 
 
@@ -209,7 +215,11 @@ def sigmoid_derivative(x, start, stop, out):
     x : IN (size,) contiguous
     out : OUT (size,) contiguous, of x's type; may be x itself
     """
-    for i in range(start, stop, lanes(x)):
+    height = VECTORS * lanes(x)
+    whole = start + (stop - start) // height * height
+    for i in range(start, whole, height):
+        store(out, i, 0, _slope(load(x, i, 0, VECTORS, 1)))
+    for i in range(whole, stop, lanes(x)):
         store_up_to(out, i, stop - i, _slope(load_up_to(x, i, stop - i)))
 
 
@@ -234,10 +244,13 @@ def sigmoid_blocks(derivative, block_size, head, state, x, out):
     out : OUT (size,) contiguous, of x's type; may be x itself
     """
     past_cache = head >= 0
+    member = join_team(state)
+    n_blocks = (x.size + block_size - 1) // block_size
     while True:
-        start = take_ticket(state) * block_size
-        if start >= x.size:
+        block = take_block(state, member, n_blocks)
+        if block == CLOSED:
             return
+        start = block * block_size
         stop = min(start + block_size, x.size)
         if past_cache:
             first = min(start + head, x.size)

@@ -76,7 +76,7 @@ def symmetric(sums: NDArray[Any], n_columns: int, panel_type: Any) -> NDArray[An
     n_strips = n_columns // width
     G = np.empty((n_columns, n_columns))
     squares = iter(sums.reshape(-1, width * width))
-    inside = _entries_of_a_strip(width)
+    inside = entries_of_a_strip(width)
     for i in range(0, n_strips * width, width):
         rows = slice(i, i + width)
         for j in range(0, i, width):
@@ -88,7 +88,7 @@ def symmetric(sums: NDArray[Any], n_columns: int, panel_type: Any) -> NDArray[An
 
 
 @lru_cache(2)
-def _entries_of_a_strip(width: int) -> NDArray[Any]:
+def entries_of_a_strip(width: int) -> NDArray[Any]:
     """Return where in its square each product (width, width) of a strip with itself is."""
     size = width // VECTORS
     row, column = np.indices((width, width))

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures.process import BrokenProcessPool
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,14 @@ def test_doctor_reports_threads_and_their_source(monkeypatch):
 def test_doctor_reports_a_bad_variable_instead_of_failing(monkeypatch):
     monkeypatch.setenv("FASTML_NUM_THREADS", "many")
     assert "FASTML_NUM_THREADS must be a positive integer, got 'many'" in doctor.report()
+
+
+def test_doctor_names_what_is_installed_beside_the_dependencies(monkeypatch):
+    monkeypatch.setattr(doctor, "_BESIDE", ("joblib", "no-such-distribution"))
+    lines = doctor.report().splitlines()
+    assert f"beside them   joblib {metadata.version('joblib')}" in lines
+    monkeypatch.setattr(doctor, "_BESIDE", ("no-such-distribution",))
+    assert "beside them   none" in doctor.report().splitlines()
 
 
 def test_doctor_runs_as_a_module_and_counts_the_cache(tmp_path):

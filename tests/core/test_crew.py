@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +130,36 @@ def test_a_call_cut_into_many_does_every_ticket_once(a_ticket_a_call, members):
     cuts = a_ticket_a_call()
     np.testing.assert_array_equal(chained(), expected)
     assert len(cuts) >= 60
+
+
+@pytest.mark.parametrize("members", [1, 2, 5])
+def test_blocks_from_both_ends_are_done_once_however_often_a_call_is_cut(a_ticket_a_call, members):
+    def counted():
+        hits, values = np.zeros(101, np.int64), np.zeros(101)
+        run_team(team_kernels.blocks, members, 2_000, -1, new_state(), hits, values)
+        assert (hits == 1).all()
+        return values
+
+    expected = counted()
+    cuts = a_ticket_a_call()
+    np.testing.assert_array_equal(counted(), expected)
+    assert len(cuts) >= 60
+
+
+@pytest.mark.parametrize(("member", "order"), [(0, [0, 1, 2]), (1, [2, 1, 0]), (4, [0, 1, 2])])
+def test_members_begin_at_their_own_end(member, order):
+    """Seen from where a call that leaves after every block has been."""
+    from fastml.kernels.machine import team
+
+    state, done = new_state(), []
+    hits = np.zeros(3, np.int64)
+    for _ in order:
+        state[team._ALLOWED], state[team._BEGUN] = 1, 1  # long ago
+        before = hits.copy()
+        team_kernels.blocks(0, member, state, hits, np.zeros(3))
+        done += np.flatnonzero(hits - before).tolist()
+        state = team.proceed(state)
+    assert done == order
 
 
 def test_fits_cut_into_many_calls_have_the_same_bits(a_ticket_a_call, shared_work):
@@ -285,6 +317,35 @@ def test_the_first_ticket_rings_once_and_whoever_listens_hears_it():
     counters[:] = 0
     team.close_team(counters, False)
     team.leave_team(counters, False, bell, 0, 1 << 62)
+    assert bell[team.LISTENERS] == 0  # nobody listens any more
+
+
+def test_who_listens_is_counted_while_that_lasts():
+    from fastml.kernels.machine import team
+
+    bell = np.zeros(16, np.int64)
+    others = [threading.Thread(target=team.listen, args=(bell, 0, 1 << 62)) for _ in range(3)]
+    for other in others:
+        other.start()
+    counters = new_state()
+    team.hang_bell(counters, bell.ctypes.data)
+    while bell[team.LISTENERS] < 3:
+        time.sleep(0.001)
+    team_kernels.count(10, counters, np.zeros(10, np.int64), np.zeros(10))
+    for other in others:
+        other.join()
+    assert bell[team.LISTENERS] == 0
+
+
+def test_parked_helpers_listen_no_more():
+    with fastml.num_threads(2):
+        counts = np.zeros(200, np.int64)
+        run_team(team_kernels.count, 2, 50_000, new_state(), counts, np.zeros(200))
+    for _ in range(1000):
+        if crew.listeners() == 0:
+            break
+        time.sleep(0.001)
+    assert crew.listeners() == 0
 
 
 def test_helpers_join_calls_that_follow_one_another(shared_work):
@@ -294,6 +355,30 @@ def test_helpers_join_calls_that_follow_one_another(shared_work):
         for _ in range(300):
             np.testing.assert_array_equal(fastml.sigmoid(x), expected)
     assert crew._crew.board.qsize() <= len(crew._crew.helpers)
+
+
+def test_helpers_that_do_not_come_are_not_counted_on(monkeypatch):
+    ours = crew._Crew()
+    monkeypatch.setattr(crew, "_crew", ours)
+    monkeypatch.setattr(ours, "start_helper", lambda: False)
+    moved = []
+    monkeypatch.setattr(crew, "keep_off", lambda cpu, threads: moved.append(cpu) or set())
+    from fastml.kernels.machine import team
+
+    ours.bell[team.LISTENERS] = 1  # it says that it listens, and does not come
+    counted = []
+    with fastml.num_threads(2):
+        for _ in range(6):
+            counted.append(crew.listeners())
+            run_team(team_kernels.count, 2, 1, new_state(), np.zeros(5, np.int64), np.zeros(5))
+        run_team(team_kernels.count, 1, 1, new_state(), np.zeros(5, np.int64), np.zeros(5))
+    assert counted == [1, 1, 1, 1, 0, 0]
+    assert len(moved) == 2
+    job = crew._Job(ours, None, (), new_state())
+    ours.offer(job, 1)
+    job.joined = True
+    job.close()
+    assert crew.listeners() == 1
 
 
 def test_a_call_is_not_missed_for_one_that_is_over():

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import pytest
 import fastml
 from fastml import reference
 from fastml.core import crew as _crew
+from fastml.core import threads as _threads
 
 
 @pytest.fixture(autouse=True)
@@ -122,6 +124,52 @@ print(fastml.get_num_threads())
 
 
 # --- that they do the work right ------------------------------------------------------------
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Return a clock that stands still unless it is set, for a process that called nothing yet."""
+    now = [1 << 60]
+    monkeypatch.setattr(_threads, "time", SimpleNamespace(monotonic_ns=lambda: now[0]))
+    monkeypatch.setattr(_threads, "_expected_end", 0.0)
+    monkeypatch.setattr(_threads, "_in_a_row", 0.0)
+    return now
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "listening", "members"),
+    [
+        (29_000, 15, 1),  # not worth being joined even at once
+        (61_000, 15, 3),  # as many as have a share worth coming for
+        (61_000, 1, 2),  # as many as listen
+        (199_000, 0, 1),  # not worth waking anybody
+        (201_000, 0, 3),
+        (201_000, 15, 7),
+        (10_000_000, 0, 16),
+    ],
+)
+def test_how_many_a_call_is_worth(clock, monkeypatch, nanoseconds, listening, members):
+    monkeypatch.setattr(_threads, "listeners", lambda: listening)
+    with fastml.num_threads(16):
+        assert _threads.team_size(nanoseconds) == members
+
+
+def test_calls_in_a_row_wake_helpers_when_together_they_are_worth_it(clock, monkeypatch):
+    monkeypatch.setattr(_threads, "listeners", lambda: 0)
+
+    def sizes(gap):
+        found = []
+        for _ in range(8):
+            found.append(_threads.team_size(60_000))
+            clock[0] += 60_000 + gap
+        return found
+
+    with fastml.num_threads(16):
+        assert sizes(20_000) == [1, 1, 1, 3, 1, 1, 1, 3]
+        clock[0] += 1_000_000
+        assert sizes(150_000) == [1] * 8  # each is one on its own
+    with fastml.num_threads(1):
+        assert sizes(0) == [1] * 8
 
 
 def test_many_more_threads_than_cores(shared_work):

@@ -219,7 +219,8 @@ def test_axes_and_names_may_be_given():
         (random_model(), [[np.nan, 0.0]] * 9, 6, ValueError, "Input X contains NaN"),
         (random_model(), points(), 3, ValueError, "steps == 3, must be >= 4"),
         (random_model(metric="cosine"), points(), 6, ValueError, "must be 'euclidean', got 'cos"),
-        (sklearn.cluster.DBSCAN(), points(), 6, TypeError, "must be a KMeans, got DBSCAN instead"),
+        (sklearn.cluster.DBSCAN(), points(), 6, TypeError, r"fastml.KMeans, got sklearn\..*DBSCAN"),
+        (sklearn.cluster.KMeans(), points(), 6, TypeError, r"fastml.KMeans, got sklearn\..*KMeans"),
     ],
 )
 def test_bad_input_to_steps(model, X, steps, error, message):

@@ -77,8 +77,13 @@ def test_what_does_not_fit_is_named():
     X, y = problem()
     model = fastml.KNeighborsClassifier().fit(X, y)
     draw = NeighborVotesDisplay.from_estimator
-    with pytest.raises(TypeError, match="must be a KNeighborsClassifier, got KNeighborsRegressor"):
-        draw(sklearn.neighbors.KNeighborsRegressor(), X, y)
+    for foreign in (
+        sklearn.neighbors.KNeighborsRegressor(),
+        sklearn.neighbors.KNeighborsClassifier(),
+    ):
+        wanted = rf"must be a fastml.KNeighborsClassifier, got sklearn\..*{type(foreign).__name__}"
+        with pytest.raises(TypeError, match=wanted):
+            draw(foreign, X, y)
     with pytest.raises(ValueError, match="X must be the 120 rows of the fit with 2 features"):
         draw(model, X[:5], y[:5])
     with pytest.raises(ValueError, match="y must be one class for each row"):

@@ -178,6 +178,29 @@ def test_folders_of_other_users_are_refused(tmp_path, monkeypatch, owned):
 
 
 @posix
+def test_what_belongs_to_root_will_do(monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    store.check_root(Path("/usr"))
+    with pytest.raises(RefusedError, match="others may write"):
+        store.check_root(Path("/tmp").resolve())
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="root has other users")
+def test_entries_of_root_are_read_by_others_and_those_of_others_by_nobody(tmp_path, monkeypatch):
+    entries = Store(tmp_path, "kernel")
+    entries.save("key", b"1")
+    (path,) = tmp_path.iterdir()
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    assert entries.load("key") == b"1"
+    os.chown(path, 54321, -1)
+    assert entries.load("key") is None
+    os.chown(path, 12345, -1)
+    assert entries.load("key") == b"1"
+    os.chown(tmp_path, 54321, -1)
+    assert entries.load("key") is None
+
+
+@posix
 def test_folder_of_entries_is_checked_each_time(tmp_path):
     folder = tmp_path / "build"
     folder.mkdir(mode=0o700)

@@ -194,3 +194,17 @@ def test_the_condition_is_seen_to_a_factor(size):
         scaled = A / scales / scales[:, None]
         truth = 1 / np.linalg.cond(scaled, 1)
         assert truth / 10 <= factor.reciprocal_condition() <= 10 * truth
+
+
+@pytest.mark.checked
+@pytest.mark.parametrize("size", [1, 2, 7, 8, 9, 16, 17, 40, 65])
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 8, 11])
+def test_a_right_side_is_solved_to_the_same_bits_in_any_company(size, count):
+    random = np.random.default_rng(size)
+    A = random.standard_normal((size + 3, size))
+    factor = Factor(A.T @ A)
+    B = random.standard_normal((count, size))
+    together = factor.solve(B)
+    for k in range(count):
+        np.testing.assert_array_equal(together[k : k + 1], factor.solve(B[k : k + 1]))
+    np.testing.assert_allclose(together @ (A.T @ A), B, atol=1e-8)

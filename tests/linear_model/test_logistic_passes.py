@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from element_types import DTYPES
 
+from fastml.core.passes import TreeSum
 from fastml.core.threads import num_threads
 from fastml.kernels.linear_model import logistic as kernel
+from fastml.kernels.ops.gram import BLOCK_ROWS
 from fastml.kernels.ops.strips import Rows
 from fastml.linear_model._logistic_passes import Samples, pass_over
 
@@ -117,3 +119,26 @@ def test_a_sample_is_one_row_in_so_many(n, d, step, dtype):
                 assert array.dtype == whole.dtype
                 assert array.flags.c_contiguous
                 np.testing.assert_array_equal(array, whole[::step])
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_blocks_of_a_pass_are_ranges_of_the_blocks_of_all_passes(n_outputs):
+    """So sums over pieces that end on 4,096 rows are those of all rows, to the bit."""
+    random = np.random.default_rng(0)
+    n, d = 3 * BLOCK_ROWS + 1500, 5
+    X, W = random.standard_normal((n, d)), random.standard_normal((n_outputs, d + 1))
+    target = random.integers(0, max(2, n_outputs), n).astype(np.int32)
+    link = kernel.TWO_CLASSES if n_outputs == 1 else kernel.MANY_CLASSES
+
+    def sums(start, stop):
+        some = slice(start, stop)
+        rows = Rows.of(X[some], None, None, np.zeros(d))
+        found = pass_over(rows, target[some], np.empty(0), W, link)
+        return np.append(found.gradient.ravel(), found.value)
+
+    tree = TreeSum(np.add)
+    for first, count in ((2, 2), (0, 2)):
+        start = first * BLOCK_ROWS
+        tree.add(first, count, sums(start, min(start + count * BLOCK_ROWS, n)))
+    np.testing.assert_array_equal(tree.total(), sums(0, n))
+    assert kernel.Work.of(link, n_outputs, False, False, 16).block_rows < BLOCK_ROWS

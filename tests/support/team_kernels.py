@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from fastml.kernels.machine.jit import kernel
-from fastml.kernels.machine.team import finish_ticket, take_ticket, wait_for
+from fastml.kernels.machine.team import (
+    CLOSED,
+    finish_ticket,
+    join_team,
+    take_block,
+    take_ticket,
+    wait_for,
+)
 
 
 @kernel
@@ -12,6 +19,22 @@ def count(work, state, hits, values):
     while True:
         i = take_ticket(state)
         if i >= hits.size:
+            return
+        value = 0.5 + i
+        for _ in range(work):
+            value = 1.0 + 1.0 / value
+        hits[i] += 1
+        values[i] = value
+
+
+@kernel
+def blocks(work, member, state, hits, values):
+    """Count each block once, from the end that is this member's; whose that is may be told."""
+    if member < 0:
+        member = join_team(state)
+    while True:
+        i = take_block(state, member, hits.size)
+        if i == CLOSED:
             return
         value = 0.5 + i
         for _ in range(work):

@@ -107,8 +107,7 @@ LOSSES = [
         "logistic regression",
         "Kernels take three fifths of our time at 9,000 rows of 129 features; the rest is NumPy "
         "and Python around every step. Of many classes, renewing what is known of the curvature "
-        "takes longest. Rows go in blocks of 4,096, which two threads cannot share evenly below "
-        "8,000 or so.",
+        "takes longest.",
     )
 ]
 
