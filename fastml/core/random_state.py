@@ -35,8 +35,10 @@ def check_random_state(seed: Any) -> np.random.RandomState:
     ValueError
         As scikit-learn does, if it is something else.
     """
-    if not isinstance(seed, Integral) or isinstance(seed, bool):
-        return checked_by_sklearn(seed)
-    state = np.random.RandomState(np.random.MT19937(_Zeros()))
+    if not isinstance(seed, Integral):
+        found: np.random.RandomState = checked_by_sklearn(seed)
+        return found
+    zeros: Any = _Zeros()
+    state = np.random.RandomState(np.random.MT19937(zeros))
     state.seed(int(seed))
     return state
