@@ -354,7 +354,9 @@ TRIED = {
     "LogisticRegression": (
         "From the disk: the first pass draws a sample from all of the file, and nothing can be "
         "computed before it is there, so reading and computing follow each other. The rest of the "
-        "fit takes as long as from the page cache, which is near the bound already."
+        "fit takes as long as from the page cache, which is near the bound already. A sample of "
+        "runs of rows, of which nothing else was read, was measured: what the system then has of "
+        "the file are bits and pieces, and the pass after it took longer than both do now."
     ),
 }
 #: A fit of a file takes no longer than 1.25 times what is longest: the array's fit, reading, or

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import warnings
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -31,16 +32,23 @@ class Cluster:
     cluster: Any = field(repr=False)
 
 
-def cluster_of(n: int, d: int, k: int) -> Cluster:
-    """Return rows, and as many workers of one thread as there are CPUs."""
+def _started(file: FileOfRows) -> Cluster:
+    """Return as many new workers of one thread as there are CPUs, for rows in a file."""
     distributed = module("distributed")
-    cluster = distributed.LocalCluster(
-        n_workers=cpus(), threads_per_worker=1, processes=True, dashboard_address=None,
-        silence_logs=50,
-    )  # fmt: skip
-    work = Cluster(file_of_rows(n, d, k), distributed.Client(cluster), cluster)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # another one has the usual port
+        cluster = distributed.LocalCluster(
+            n_workers=cpus(), threads_per_worker=1, processes=True, dashboard_address=None,
+            silence_logs=50,
+        )  # fmt: skip
+    work = Cluster(file, distributed.Client(cluster), cluster)
     weakref.finalize(work, lambda *closed: [one.close() for one in closed], work.client, cluster)
     return work
+
+
+def cluster_of(n: int, d: int, k: int) -> Cluster:
+    """Return rows, and workers."""
+    return _started(file_of_rows(n, d, k))
 
 
 def _peak(work: Cluster) -> str:
@@ -126,18 +134,33 @@ def _killed(work: Cluster) -> Row:
 
 
 def _dask_ml(work: Cluster) -> Row:
-    """Fit by dask-ml, the same client, as many chunks as fastml has pieces or more."""
+    """Fit by dask-ml, as many chunks as fastml has pieces or more.
+
+    By workers of its own, as many: what their memory comes to is then its doing.
+    """
+    own = _started(work.file)
     array, peer = module("dask.array"), module("dask_ml.cluster").KMeans
-    rows, k = np.load(work.file.path, mmap_mode="r"), len(work.file.centers)
-    chunked = array.from_array(rows, chunks=(-(-len(rows) // 8), rows.shape[1]))
+    path, k = str(work.file.path), len(work.file.centers)
+    (n, d), width = work.file.X.shape, -(-len(work.file.X) // 8)
+
+    def chunk(start: int) -> Any:
+        return np.array(np.load(path, mmap_mode="r")[start : start + width])
+
+    chunked = array.concatenate(
+        [
+            array.from_delayed(module("dask").delayed(chunk)(a), (min(width, n - a), d), np.float32)
+            for a in range(0, n, width)
+        ]
+    )
 
     def call() -> Any:
         start = work.file.centers.astype(np.float64)
-        return peer(n_clusters=k, init=start, max_iter=20, tol=0).fit(chunked)
+        with own.client.as_current():
+            return peer(n_clusters=k, init=start, max_iter=20, tol=0).fit(chunked)
 
     return Row(
         call, lambda model: np.asarray(model.cluster_centers_),
-        remark=lambda model: _peak(work), one_way=True,
+        remark=lambda model: _peak(own), one_way=True,
     )  # fmt: skip
 
 

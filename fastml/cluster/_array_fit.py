@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 
 from ..core.callbacks import FitTask
 from ..core.estimator import of_features, samples
+from ..core.random_state import check_random_state
 from ..core.validation import Array, check_finite
 from ._base import as_given, checked_weights, mean_variance
 from ._lloyd import Clustering, LloydRun, Reason, advance_until

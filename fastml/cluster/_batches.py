@@ -9,8 +9,7 @@ import numpy as np
 
 from ..core.validation import Array
 from ..kernels.cluster import minibatch
-from ..kernels.cluster.centers import prepare_centers
-from ._bundles import batch_levels, block_rows, check_array, prepared_centers
+from ._bundles import batch_levels, block_rows, check_array, prepare, prepared_centers
 from ._nearest import weighted_inertia, write_labels
 
 
@@ -81,7 +80,7 @@ class RunningMeans:
             If a row holds NaN or infinity, or the means overflow.
         """
         labels = np.empty(len(batch), np.int32)
-        prepare_centers(self._centers)
+        prepare(self._centers)
         if write_labels(batch, self.points, labels, centers=self._centers) < 0:
             raise ValueError("Input X contains NaN or infinity.")
         if self._levels[0] != len(batch):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.cluster import centers as centers_kernels
 from ..kernels.cluster import scores
@@ -43,6 +44,9 @@ _FEATURES_IN_BYTES, _SCREEN_BYTES = 1 << 15, 1 << 30
 #: Rows whose spread bytes are chosen for, how many times the mean deviation they reach, and the
 #: least step, above which no square underflows.
 _ROWS_OF_SPREAD, _SPREADS, _LEAST_STEP = 1024, 4.0, 2.0**-40
+#: Centres prepared together, whole panels and tiles of them, and at least so many numbers; and
+#: about how long one takes on one thread.
+_CENTERS_A_TICKET, _NUMBERS_PREPARED, _NANOSECONDS_PREPARED = 96, 100_000, 1.0
 #: Clusters of one ticket move about this many numbers.
 _NUMBERS_A_GROUP = 4096
 
@@ -121,8 +125,21 @@ def prepared_centers(points: Array, X: Array | None = None) -> Centers:
         np.empty(MARGIN_SIZE),
         pitch,
     )
-    centers_kernels.prepare_centers(centers)
+    prepare(centers)
     return centers
+
+
+def prepare(centers: Centers) -> None:
+    """Fill in what follows from the centres."""
+    k, d = centers.points.shape
+    group = max(_CENTERS_A_TICKET, _NUMBERS_PREPARED // d // _CENTERS_A_TICKET * _CENTERS_A_TICKET)
+    members = min(team_size(_NANOSECONDS_PREPARED * k * d), -(-k // group))
+    if members > 1:
+        run_team(
+            centers_kernels.prepare_together, members, centers, group, np.empty(k), new_state()
+        )
+    else:
+        centers_kernels.prepare_centers(centers)
 
 
 def block_rows(n_features: int, n_clusters: int) -> int:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array
 
+from ..core.random_state import check_random_state
 from ..core.sklearn_compat import check_sample_weight, validate_params
 from ..core.validation import Array, check_sparse, is_sparse
 from ._plusplus import choose_rows

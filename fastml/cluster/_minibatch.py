@@ -11,12 +11,12 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..core.callbacks import FitTask
 from ..core.checkpoint import Checkpoint, CheckpointFile, State
 from ..core.estimator import fitted_at_once, of_features
+from ..core.random_state import check_random_state
 from ..core.sklearn_compat import fit_context, with_callbacks
 from ..core.typed import InPieces
 from ..core.validation import Array, is_sparse

@@ -6,11 +6,11 @@ import time
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from ..core.callbacks import FitTask
 from ..core.checkpoint import Checkpoint
 from ..core.estimator import of_features
+from ..core.random_state import check_random_state
 from ..core.validation import Array
 from ..data import Table
 from ..execution import Passes, last_pass, set_features

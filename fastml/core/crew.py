@@ -43,6 +43,9 @@ _CALL_NANOSECONDS = 200_000_000
 #: So long a helper that has finished listens for the next call before it parks.
 _LISTEN_NANOSECONDS = 0 if sys.platform == "win32" else 150_000
 
+#: After so many calls in a row that nobody joined, helpers that listen are not counted on.
+_MISSED = 3
+
 #: After a thread could not be started, seconds until that is tried again.
 _PATIENCE = 1.0
 
@@ -83,8 +86,8 @@ class _Job:
     """One call of a kernel that helpers may join."""
 
     __slots__ = (
-        "allowed", "arguments", "caller", "closed", "counters", "crew", "done", "errors", "kernel",
-        "over",
+        "allowed", "arguments", "asked", "caller", "closed", "counters", "crew", "done", "errors",
+        "joined", "kernel", "over",
     )  # fmt: skip
 
     def __init__(
@@ -102,6 +105,7 @@ class _Job:
         self.allowed: set[int] = set()  # where helpers may run that were kept off a processor
         #: The caller's kernel has returned; somebody's has; the gate is shut, nobody inside.
         self.done = self.over = self.closed = False
+        self.asked = self.joined = False  # helpers were asked to come; one has
 
     def help(self) -> None:
         """Run the kernel as a helper, if the gate is open; then listen for another job."""
@@ -114,7 +118,7 @@ class _Job:
         if entered < 0:
             team.listen(*self.crew.listening())
             return
-        failed = True
+        failed = self.joined = True
         try:
             failed = not (self.over or self._run())
         finally:
@@ -144,6 +148,7 @@ class _Job:
                 _team().close_team(self.counters, not self.done)
                 self.kernel = self.arguments = None
                 self.crew.callers.pop(self.caller, None)
+                self.crew.missed = self.crew.missed + 1 if self.asked and not self.joined else 0
                 self.closed = True
             except _ForkedError:
                 raise
@@ -169,6 +174,8 @@ class _Crew:
         #: The thread of every call being helped, or that would be.
         self.callers: dict[int, _Job] = {}
         self.size = 0
+        #: Calls in a row that asked for help and had none.
+        self.missed = 0
         self.refused = -np.inf
 
     def offer(self, job: _Job, wanted: int) -> None:
@@ -183,7 +190,8 @@ class _Crew:
         for _ in range(wanted - len(self.helpers)):
             if time.monotonic() < self.refused + _PATIENCE or not self.start_helper():
                 break
-        if wanted > self.bell.item(_team().LISTENERS):
+        job.asked = wanted > 0
+        if wanted > self.listeners():
             job.allowed = keep_off(current_cpu(), self.threads)
         # More than there are helpers would only find their gates shut.
         for _ in range(min(wanted, len(self.helpers) - self.board.qsize())):
@@ -196,6 +204,14 @@ class _Crew:
                 self.board.get_nowait()
         except Empty:  # a helper was quicker
             pass
+
+    def listeners(self) -> int:
+        """Return how many helpers listen just now, and will be there within some microseconds.
+
+        None where they should have been but were not: they wait for a processor, perhaps for this
+        very one.
+        """
+        return 0 if self.missed > _MISSED else int(self.bell.item(_team().LISTENERS))
 
     def listening(self) -> tuple[NDArray[np.int64], int, int]:
         """Return the bell, what was heard of it, and for how long to listen."""
@@ -235,8 +251,8 @@ _crew = _Crew()
 
 
 def listeners() -> int:
-    """Return how many helpers listen just now: they will be there within a few microseconds."""
-    return int(_crew.bell.item(_team().LISTENERS))
+    """Return how many helpers will be there within some microseconds of being asked."""
+    return _crew.listeners()
 
 
 def _new_crew() -> None:

@@ -25,7 +25,7 @@ __all__ = [
 
 #: Nanoseconds of work that are worth waking a parked helper for, which takes some fifty; and a
 #: member's share that is worth being joined by one that still listens after a call just before.
-_WORTH_WAKING, _WORTH_SHARING = 200_000, 20_000
+_WORTH_WAKING, _WORTH_SHARING = 200_000, 30_000
 #: A call so soon after the end of the last one, as estimated, is likely to be followed by others.
 _SOON = 100_000
 

@@ -125,6 +125,12 @@ class _Wanted:
         features = self.columns
         if features is None:
             features = [name for name in names if name not in others]
+        for name in features:
+            if name in others:
+                raise ValueError(
+                    f"column {name!r} is asked for both among columns and as the target or weight: "
+                    "leave it out of columns."
+                )
         sets = [(features, self.dtype, False, False)]
         if targets:
             sets.append((targets, None, single, True))
@@ -159,8 +165,18 @@ def _open(source: Any, wanted: _Wanted) -> list[Blocks]:
         return _picked(_once(source, wanted), wanted)
     if hasattr(source, "__len__") and hasattr(source, "__getitem__"):
         return _picked(SequenceBlocks(source, type(source).__name__), wanted)
-    first = ": collect() it first" if hasattr(source, "collect") else ""
-    raise TypeError(f"blocks cannot read from a {type(source).__name__}{first}.")
+    raise TypeError(f"blocks cannot read from a {type(source).__name__}{_instead_of(source)}.")
+
+
+def _instead_of(source: Any) -> str:
+    """Say what to give instead of a source that is read by way of another one."""
+    for method in ("collect_batches", "to_batches"):  # of frames of polars, datasets of pyarrow
+        if hasattr(source, method):
+            found = (
+                f": give a function that returns its batches, as in blocks(lambda: X.{method}())"
+            )
+            return found + (", or collect() it" if hasattr(source, "collect") else "")
+    return ": collect() it first" if hasattr(source, "collect") else ""
 
 
 def _picked(base: Blocks, wanted: _Wanted) -> list[Blocks]:
@@ -173,7 +189,8 @@ def _picked(base: Blocks, wanted: _Wanted) -> list[Blocks]:
     def number(column: Any) -> int:
         if isinstance(column, str):
             if column not in (base.columns or []):
-                raise ValueError(f"{base.name} has no column {column!r}: {base.columns}.")
+                has = f"it has {base.columns}" if base.columns else "its columns go by numbers"
+                raise ValueError(f"{base.name} has no column {column!r}, {has}.")
             return (base.columns or []).index(column)
         at = int(column)
         return at + base.shape[1] if at < 0 else at
@@ -195,8 +212,13 @@ def _picked(base: Blocks, wanted: _Wanted) -> list[Blocks]:
 
 def _open_paths(patterns: list[str], wanted: _Wanted) -> list[Blocks]:
     paths: list[str] = []
-    for pattern in patterns:
+    for pattern in map(os.path.expanduser, patterns):
         path, mark, member = pattern.partition("::")
+        if "://" in path:
+            raise ValueError(
+                f"{path!r} is no path: files of this machine are read. Others come as an Arrow "
+                "stream or a function that returns batches of rows."
+            )
         if any(sign in path for sign in "*?[") and not os.path.exists(path):
             matches = sorted(glob.glob(path, recursive=True))
             if not matches:
@@ -206,14 +228,25 @@ def _open_paths(patterns: list[str], wanted: _Wanted) -> list[Blocks]:
             raise FileNotFoundError(f"There is no file {path!r}.")
         else:
             paths.append(pattern)
-    ending = os.path.splitext(paths[0].partition("::")[0])[1].lower()
-    if ending in (".parquet", ".pq"):
+    of_parquet = [_ending(path) in (".parquet", ".pq") for path in paths]
+    for path, parquet in zip(paths, of_parquet, strict=True):
+        if parquet and os.path.isdir(path):
+            within = os.path.join(path, "*.parquet")
+            raise ValueError(f"{path} is a folder: name the files in it, as in {within!r}.")
+        if parquet != of_parquet[0]:
+            raise ValueError(f"{path} and {paths[0]} are of different kinds.")
+    if of_parquet[0]:
         names = Parquet(paths[0]).columns if wanted.columns is None else []
         return [
             _joined([Parquet(path, columns, dtype, vector, anything) for path in paths])
             for columns, dtype, vector, anything in _named(wanted, names or [], paths)
         ]
     return _picked(_joined([_open_rows(path) for path in paths]), wanted)
+
+
+def _ending(pattern: str) -> str:
+    """Return how the name of a file ends."""
+    return os.path.splitext(pattern.partition("::")[0].rstrip("/"))[1].lower()
 
 
 def _joined(parts: Sequence[Blocks]) -> Blocks:
@@ -235,7 +268,7 @@ def _named(wanted: _Wanted, names: list[str], paths: list[str]) -> list[Any]:
 
 def _open_rows(pattern: str) -> Blocks:
     path, _, member = pattern.partition("::")
-    ending = os.path.splitext(path.rstrip("/"))[1].lower()
+    ending = _ending(path)
     if ending == ".npy":
         return Npy(path)
     if ending in _HDF5:

@@ -54,6 +54,8 @@ def explain(X: Blocks, model: Any) -> None:
     X : Blocks
     model : estimator
     """
+    if isinstance(model, type):
+        raise TypeError(f"model must be an estimator: {model.__name__}(...), not the class.")
     name, limit = type(model).__name__, memory_limit()
     bound = "no limit" if limit is None else f"a limit of {in_words(limit)}"
     print(f"{name} of {X!r}, {in_words(X.nbytes)} in memory, {bound}")

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from .._version import __version__
-from ..core.memory import limited_memory
+from ..core.memory import limited_memory, memory_limit
 from ..core.passes import Grid, Pass, Piece, TreeSum
 from ..core.threads import num_threads
 from ..data import Blocks, Table
@@ -268,6 +268,19 @@ def fingerprint() -> dict[str, Any]:
     }
 
 
+def limit_in(worker: Any, limit: int | None) -> int | None:
+    """Return the bytes a fit may take in a worker: at most half of what Dask lets the worker have.
+
+    Dask ends a worker that takes more, and would end every other one that is given its rows.
+    """
+    if limit is None:
+        limit = memory_limit()
+    allowed = getattr(getattr(worker, "memory_manager", None), "memory_limit", None)
+    if not allowed:
+        return limit
+    return int(allowed) // 2 if limit is None else min(limit, int(allowed) // 2)
+
+
 def packed(thing: Any) -> bytes:
     """Return a thing as bytes: arrays that Dask itself sends may arrive read-only."""
     import cloudpickle  # type: ignore[import-untyped]
@@ -285,7 +298,7 @@ def nodes_of(table: Table, pieces: list[Piece], order: bytes, limit: int | None)
 
     name, grid, fit, model, check, earlier = pickle.loads(order)
     worker = get_worker()
-    with num_threads(worker.state.nthreads), limited_memory(limit):
+    with num_threads(worker.state.nthreads), limited_memory(limit_in(worker, limit)):
         before = _used(earlier)
         key = name, pieces[0].start
         placement = _kept.pop(key, None)

@@ -7,9 +7,9 @@ from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_scalar
 
+from ..core.random_state import check_random_state
 from ..core.validation import Array
 from ..neural_network._objective import Objective
 from ..neural_network._perceptron import BasePerceptron, require_perceptron

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.metrics import silhouette_score
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils import _safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from ..cluster._base import BaseKMeans
+from ..core.random_state import check_random_state
 from ..core.validation import Array
 from ._style import COLOURS, FAINT, INK, plain
 

@@ -13,7 +13,7 @@ from ..core.validation import Array, readable
 from ..kernels.naive_bayes import counts, linear, sparse
 from ..kernels.ops.sums import levels_for
 from ..kernels.tile import lanes_of
-from ._likelihood import undecided
+from ._likelihood import rows_a_ticket, undecided
 from ._moments import block_rows, blocks_a_ticket
 
 #: Types of numbers there are kernels for; others become the last.
@@ -190,15 +190,14 @@ def score_dense(X: Array, by: Linear, threshold: float, *, labels: bool) -> Arra
     (n_samples, n_features), n_classes = X.shape, len(by.b)
     if by.W.shape[1] != n_features:
         raise ValueError(f"X has {n_features} features, but there are {by.W.shape[1]} weights.")
-    work = n_features * (n_classes + 4)
-    rows = int(min(max(_WORK_PER_TICKET // work // 64 * 64, 64), 8192))
+    rows = rows_a_ticket(n_features, n_classes)
     decisions = np.zeros(-(-n_samples // rows), np.int64)
     likelihoods = np.empty((0 if labels else n_samples, n_classes))
     found = np.empty(n_samples if labels else 0, np.int32)
     flat = X.reshape(-1) if X.dtype.kind == "f" else np.empty(0)
     sources = X, flat[: flat.size if threshold != threshold else 0]  # numbers as they are
     run_team(
-        linear.linear_scores, min(team_size(0.1 * n_samples * work), len(decisions)),
+        linear.linear_scores, min(team_size(0.1 * X.size * (n_classes + 4)), len(decisions)),
         sources, by.parameters, by.W, by.b, threshold, rows, new_state(),
         likelihoods, found, decisions,
     )  # fmt: skip

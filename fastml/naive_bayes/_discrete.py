@@ -212,7 +212,8 @@ class CountingNB(FitsInPieces):
         if "classes_" not in vars(self):
             check_is_fitted(self)
         data = self._rows(X)
-        if not labels or scipy.sparse.issparse(data):  # labels show what is not finite
+        sparse = type(data) is not np.ndarray and scipy.sparse.issparse(data)
+        if not labels or sparse:  # labels show what is not finite
             self._check_numbers(data)
         W, b, linear = self._prepared()
         shape = (len(self.classes_), data.shape[1])
@@ -222,7 +223,7 @@ class CountingNB(FitsInPieces):
                 f"{shape} and {shape[:1]}."
             )
         threshold = self._threshold()
-        if scipy.sparse.issparse(data):
+        if sparse:
             return score_sparse(compressed(data, threshold), W, b, labels=labels)
         if linear is not None:
             rows = kind(data)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
 
@@ -96,7 +97,7 @@ class Architecture:
 
     def of_dtype(self, dtype: type[np.floating]) -> Architecture:
         """Return the same layers in another element type."""
-        return Architecture(self.widths, self.activations, np.dtype(dtype), self.output)
+        return architecture_of(self.widths, self.activations, np.dtype(dtype), self.output)
 
     def views(self, parameters: Array) -> tuple[list[Array], list[Array]]:
         """Return the weights and biases of every layer as views of the flat parameters."""
@@ -138,3 +139,20 @@ class Architecture:
     def nanoseconds(self, n_samples: int) -> float:
         """Estimate the time of one forward pass on one thread."""
         return n_samples * self.nanoseconds_a_row
+
+
+def architecture_of(
+    widths: Sequence[int],
+    activations: Sequence[str],
+    dtype: np.dtype[np.floating],
+    output: str = "logistic",
+) -> Architecture:
+    """Return :class:`Architecture`, made once for a network: its table takes as long as a step."""
+    return _made(tuple(int(n) for n in widths), tuple(activations), np.dtype(dtype), output)
+
+
+@lru_cache(maxsize=64)
+def _made(
+    widths: tuple[int, ...], activations: tuple[str, ...], dtype: np.dtype[Any], output: str
+) -> Architecture:
+    return Architecture(widths, activations, dtype, output)

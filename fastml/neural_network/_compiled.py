@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,25 +45,13 @@ class CompiledSteps:
         self.architecture = architecture
         self.batch_size = batch_size
         self.gradient = np.zeros(architecture.n_parameters, architecture.dtype)
-        n_blocks = -(-batch_size // architecture.height)
-        size = _block_size(architecture, 0)
-        most = min(_GROUPS, max(1, int(self._step_nanoseconds() // _GROUP_NANOSECONDS)))
-        group_blocks = -(-n_blocks // most)
-        n_groups = -(-n_blocks // group_blocks)
-        # Writing and reading the groups' sums costs less than sharing their activations.
-        split = n_groups * architecture.n_parameters <= n_blocks * size
-        layers, size = _layer_table(architecture, group_blocks if split else n_blocks)
-        tickets = _weight_tickets(layers, 1 << 30 if split else _ROWS_A_TICKET)
-        self._network = bundles.Network.checked(layers, self.gradient)
-        self._plan = bundles.Plan.checked(
-            self._network,
-            (batch_size, n_blocks, group_blocks if split else 1, size, n_groups * split, tickets),
-        )
+        layers, self._plan = _cut(architecture, batch_size)
+        self._network = bundles.Network(layers, self.gradient)
         # A softmax takes the number of each sample's class.
         n_targets = 1 if architecture.output == "softmax" else architecture.widths[-1]
         self._kind_of_samples = (architecture.dtype, architecture.widths[0], n_targets)
         self._sums = np.zeros(self._plan.n_groups * architecture.n_parameters, architecture.dtype)
-        self._block_sums = np.zeros((n_blocks, 2))
+        self._block_sums = np.zeros((self._plan.n_blocks, 2))
         self._panels = np.zeros(0, architecture.dtype)
 
     def train(
@@ -133,8 +122,11 @@ class CompiledSteps:
     @staticmethod
     def means(losses: Array, alpha: float, n_rows: int) -> Array:
         """Return the mean losses and penalties of epochs from their sums."""
-        penalties = 0.5 * alpha * losses[:, 1:].sum(axis=1)
-        return np.asarray(np.stack([losses[:, 0], penalties], axis=1) / n_rows)
+        means = np.empty((len(losses), 2))
+        means[:, 0] = losses[:, 0]
+        means[:, 1] = 0.5 * alpha * losses[:, 1:].sum(axis=1)
+        means /= n_rows
+        return means
 
     def add_up(self, samples: bundles.Samples, rows: Array, parameters: Array) -> float:
         """Set the gradient to its sum over samples, and return the sum of their losses."""
@@ -159,7 +151,7 @@ class CompiledSteps:
         return [(first, min(first + size, n_rows)) for first in range(0, n_rows, size)]
 
     def _step_nanoseconds(self) -> float:
-        return 3 * self.architecture.nanoseconds(self.batch_size)
+        return _step_nanoseconds(self.architecture, self.batch_size)
 
     def _run(
         self,
@@ -195,6 +187,31 @@ class CompiledSteps:
         if self._panels.size < n_elements:
             self._panels = on_a_line(n_elements, self.architecture.dtype)
         return self._panels
+
+
+def _step_nanoseconds(architecture: Architecture, batch_size: int) -> float:
+    return 3 * architecture.nanoseconds(batch_size)
+
+
+@lru_cache(maxsize=64)
+def _cut(architecture: Architecture, batch_size: int) -> tuple[Array, bundles.Plan]:
+    """Return the checked layers with the places of what training writes, and how a batch is cut.
+
+    Kept: finding and checking them takes as long as a step of some hundred rows.
+    """
+    n_blocks = -(-batch_size // architecture.height)
+    size = _block_size(architecture, 0)
+    most = int(_step_nanoseconds(architecture, batch_size) // _GROUP_NANOSECONDS)
+    group_blocks = -(-n_blocks // min(_GROUPS, max(1, most)))
+    n_groups = -(-n_blocks // group_blocks)
+    # Writing and reading the groups' sums costs less than sharing their activations.
+    split = n_groups * architecture.n_parameters <= n_blocks * size
+    layers, size = _layer_table(architecture, group_blocks if split else n_blocks)
+    tickets = _weight_tickets(layers, 1 << 30 if split else _ROWS_A_TICKET)
+    parameters = np.empty(architecture.n_parameters, architecture.dtype)
+    network = bundles.Network.checked(layers, parameters)
+    cut = (batch_size, n_blocks, group_blocks if split else 1, size, n_groups * split, tickets)
+    return layers, bundles.Plan.checked(network, cut)
 
 
 def _block_size(architecture: Architecture, transposed: int) -> int:

@@ -13,8 +13,10 @@ from ..kernels.machine.host import last_level_cache
 from ..kernels.ops import elementwise
 from ..kernels.tile import lanes_of
 
-#: Bytes of a ticket at least and at most, whole vectors; of less than the last nothing is shared.
-_SMALLEST_TICKET, _LARGEST_TICKET, _SMALL = 1 << 12, 1 << 15, 1 << 15
+#: Bytes of a ticket at least and at most, whole vectors.
+_SMALLEST_TICKET, _LARGEST_TICKET = 1 << 12, 1 << 15
+#: So long a call that is not shared may last and leave an interrupt waiting.
+_SHORT_NANOSECONDS = 1_000_000
 #: A share has so many tickets, or threads that end at different times would wait for each other.
 _TICKETS = 32
 #: Nanoseconds an element of so many bytes takes one thread, about: whether to share rests on it.
@@ -92,13 +94,15 @@ def _as_they_are(x: Any, out: Any) -> bool:
 
 
 def _run(derivative: bool, x: Array, out: Array) -> None:
-    if x.nbytes <= _SMALL:
+    nanoseconds = _NANOSECONDS[x.itemsize] * x.size
+    members = team_size(nanoseconds)
+    if members == 1 and nanoseconds < _SHORT_NANOSECONDS and x.nbytes < _PAST_CACHE:
         kernel = elementwise.sigmoid_derivative if derivative else elementwise.sigmoid_forward
         kernel(x, 0, x.size, out)
         return
     ticket = min(max(x.nbytes // _TICKETS, _SMALLEST_TICKET), _LARGEST_TICKET)
     run_team(
-        elementwise.sigmoid_blocks, team_size(_NANOSECONDS[x.itemsize] * x.size),
-        derivative, ticket // _SMALLEST_TICKET * _SMALLEST_TICKET // x.itemsize,
+        elementwise.sigmoid_blocks, members, derivative,
+        ticket // _SMALLEST_TICKET * _SMALLEST_TICKET // x.itemsize,
         _head(x, out), new_state(), x, out,
     )  # fmt: skip

@@ -13,13 +13,15 @@ from ..core.validation import Array, common_dtype
 from ..data import SparseRows, as_table
 from ..execution import in_chunks
 from ..kernels.neural_network import bundles, network
-from ..kernels.tile import lanes_of
-from ._architecture import Architecture
+from ..kernels.tile import COLUMNS, lanes_of
+from ._architecture import Architecture, architecture_of
 from ._dense import dense_forward
 from ._initial import hidden_activations
 
 #: Work of a ticket: enough to outweigh taking it, little enough to share some hundred rows.
-_TICKET_NANOSECONDS = 12_000
+_TICKET_NANOSECONDS = 4_000
+#: Fewer tickets a member would leave some waiting for others: all get equal shares instead.
+_TICKETS = 4
 
 
 class Network:
@@ -73,7 +75,7 @@ class Network:
         dtype = common_dtype(*arrays, *intercepts)
         names = hidden_activations(activation, len(arrays) - 1)
         widths = [len(arrays[0]), *(W.shape[1] for W in arrays)]
-        architecture = Architecture(widths, names, np.dtype(dtype), output)
+        architecture = architecture_of(widths, names, np.dtype(dtype), output)
         return cls(architecture, architecture.flatten(coefs, intercepts))
 
     def __reduce__(self) -> Any:
@@ -135,13 +137,26 @@ class Network:
             wanted, n_out = (wanted, 2) if n_out == 1 else (network.ACTIVATIONS, n_out)
         out = np.empty((n_samples, n_out), self.dtype)
         members = team_size(self.architecture.nanoseconds(n_samples))
+        rows = self._rows_a_ticket(n_samples, members)
         finite = run_team(
-            network.predict, min(members, -(-n_samples // self._block_rows)),
+            network.predict, min(members, -(-n_samples // rows)),
             X, X.reshape(-1) if X.flags.c_contiguous else self._nothing,
-            self.architecture.table, self.parameters, wanted, self._block_rows,
+            self.architecture.table, self.parameters, wanted, rows,
             self._workspace, new_state(), out.reshape(-1),
         )  # fmt: skip
         return out, finite
+
+    def _rows_a_ticket(self, n_samples: int, members: int) -> int:
+        """Return how many rows a ticket has; results do not depend on it.
+
+        Rows that are read where they lie go ``COLUMNS`` at a time: a share is a multiple of that.
+        It is rounded down only where some rows, which then go one by one, are left for a member.
+        """
+        if members == 1 or n_samples >= _TICKETS * members * self._block_rows:
+            return self._block_rows
+        shares = members * max(1, n_samples // (members * self._block_rows))
+        whole = (n_samples + shares * COLUMNS * 3 // 4) // (shares * COLUMNS)
+        return max(1, whole) * COLUMNS
 
 
 def _restored(
@@ -152,5 +167,5 @@ def _restored(
     parameters: Array,
 ) -> Network:
     """Return a network that was pickled or copied."""
-    architecture = Architecture(widths, activations, np.dtype(dtype), output)
+    architecture = architecture_of(widths, activations, np.dtype(dtype), output)
     return Network(architecture, np.array(parameters, dtype=architecture.dtype))

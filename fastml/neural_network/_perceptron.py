@@ -10,19 +10,19 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ..core.checkpoint import Checkpoint, CheckpointFile, ResumableMixin, open_checkpoint
 from ..core.estimator import as_of_now, of_features
 from ..core.parameters import ParametersMixin
+from ..core.random_state import check_random_state
 from ..core.typed import Callbacks, Estimator, InPieces, Scored, Weighted
 from ..core.validation import Array, check_finite, is_plain, is_sparse
 from ..data import Blocks, Table, is_blocks
 from ..execution import Plan, last_pass, on_cluster, table_of
 from ..kernels.neural_network.bundles import Samples
-from ._architecture import ACTIVATIONS, Architecture
+from ._architecture import ACTIVATIONS, Architecture, architecture_of
 from ._initial import hidden_activations, hidden_widths, initial_parameters
 from ._loop import TrainingLoop
 from ._messages import warn_not_converged
@@ -210,7 +210,7 @@ class BasePerceptron(
         if validation_data is not None:
             held_out = validation_samples(draft, validation_data, targets, architecture)
         if before is not None:
-            start = architecture.flatten(before.coefs, before.intercepts)
+            start = before.parameters.astype(architecture.dtype)  # of layers as wide
         file = None if incremental else self._checkpoint(data, held_out, start, random_state)
         resuming = Resuming(file, random_state)
         parameters = start
@@ -296,7 +296,7 @@ class BasePerceptron(
             hidden = hidden_widths(self.hidden_layer_sizes)
             widths = [data.X.shape[1], *hidden, output[1]]
             names = hidden_activations(self.activation, len(hidden))
-            return Architecture(widths, names, data.X.dtype, output[0])
+            return architecture_of(widths, names, data.X.dtype, output[0])
         known = before.architecture
         if output != (known.output, known.widths[-1]):
             raise ValueError(
@@ -310,7 +310,7 @@ class BasePerceptron(
         names = hidden_activations(self.activation, len(known.activations))
         if tuple(names) == known.activations:
             return known
-        return Architecture(known.widths, names, known.dtype, known.output)
+        return architecture_of(known.widths, names, known.dtype, known.output)
 
     # --- the fitted network ----------------------------------------------------------------
 

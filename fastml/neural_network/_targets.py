@@ -38,12 +38,16 @@ def two_classes(y: Any) -> Array | None:
     """
     if type(y) is not np.ndarray or y.ndim != 1 or y.dtype.kind not in "iubf" or not y.size:
         return None
-    classes = np.array([y.min(), y.max()])
-    if not (np.isfinite(classes).all() and (classes == np.floor(classes)).all()):
+    low, high = y.min(), y.max()
+    if y.dtype.kind == "f" and not (float(low).is_integer() and float(high).is_integer()):
         return None
-    if classes[0] == classes[1] or not ((y == classes[0]) | (y == classes[1])).all():
+    if low == high:
         return None
-    return classes
+    # Of whole numbers one apart there are no others.
+    apart = y.dtype.kind == "f" or int(high) - int(low) > 1
+    if apart and not ((y == low) | (y == high)).all():
+        return None
+    return np.array([low, high])
 
 
 #: Takes targets, weights or None, and a type: returns what :class:`Samples` holds.
@@ -197,7 +201,8 @@ class Classes(Targets):
         classes = two_classes(y)
         if classes is not None:
             data = checked_rows(estimator, X, dtype=dtype, reset=reset)
-            check_consistent_length(data, y)
+            if data.shape[0] != len(y):
+                check_consistent_length(data, y)  # which says so
         else:
             data, y = checked_rows_and_targets(estimator, X, y, dtype=dtype, reset=reset)
             if issparse(y):
@@ -234,6 +239,8 @@ class Classes(Targets):
         """Compare the classes of y with those known."""
         if self._known is None:
             self.classes = classes
+        elif classes.tolist() == self._known.tolist():
+            return
         elif self.all_present and set(classes) != set(self._known):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous "

@@ -12,13 +12,14 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.base import clone, is_classifier
 from sklearn.tree._tree import Tree, ccp_pruning_path
-from sklearn.utils import Bunch, check_random_state, compute_sample_weight
+from sklearn.utils import Bunch, compute_sample_weight
 from sklearn.utils.validation import validate_data
 
 from ..core.classes import check_classes, number_classes
 from ..core.delegation import fit_as_scikit_learn
 from ..core.estimator import FLOATS, fitted_at_once, is_plain_target, take_plain
 from ..core.parameters import ParametersMixin
+from ..core.random_state import check_random_state
 from ..core.sklearn_compat import check_sample_weight, fit_context
 from ..core.validation import (
     Array,

@@ -28,8 +28,9 @@ from ..ops.certify import NOT_FINITE as A_ROW_NOT_FINITE
 from ..ops.exact import distance
 from ..ops.sums import add_up
 from .bounds import add_moves
-from .centers import follow_centers, shift_center, transpose_centers
+from .centers import follow_centers, shift_some
 from .gains import CHANGED_ROWS, DECIDED_ROWS, SCORED_ROWS, gain_of_ticket, gain_work
+from .scores import panel_work
 
 #: Elements of the control array (int64).
 #: STOP: whether to stop and why; ITERATIONS: how many are done; CHANGED: rows whose label changed
@@ -121,25 +122,23 @@ def move_cluster(j, totals, points, previous, spherical):
 
 
 @inner_kernel
-def move_clusters(first, last, centers, sums, moves, every_row, spherical, alive):
+def move_clusters(first, last, centers, sums, moves, every_row, spherical, alive, panels):
     """Move the centres of clusters [first, last) and prepare them."""
     for j in range(first, last):
         add_to_totals(j, sums, every_row, alive)
         moves.moves[j] = move_cluster(j, sums.totals[j], centers.points, moves.previous, spherical)
-        moves.norms[j] = shift_center(centers, j)
-    transpose_centers(centers.points, first, last, centers.transposed)
+    shift_some(centers, first, last, panels.panel, panels.rows, moves.norms)
 
 
 @inner_kernel
-def take_back(centers, moves):
+def take_back(centers, moves, panels):
     """Put the centres back to where they were: the iteration is not finished."""
     n_clusters, n_features = centers.points.shape
     for j in range(n_clusters):
         for p in range(n_features):
             centers.points[j, p] = moves.previous[j, p]
-        moves.norms[j] = shift_center(centers, j)
         moves.moves[j] = 0.0
-    transpose_centers(centers.points, 0, n_clusters, centers.transposed)
+    shift_some(centers, 0, n_clusters, panels.panel, panels.rows, moves.norms)
 
 
 @inner_kernel
@@ -157,7 +156,7 @@ def count_rows(tally, control):
 
 
 @inner_kernel
-def finish_iteration(centers, sums, moves, control, plan):
+def finish_iteration(centers, sums, moves, control, plan, panels):
     """See what an iteration came to, and whether to stop: see STOP and what follows it."""
     n_clusters, n_features = centers.points.shape
     every_row = control[EVERY_ROW] != 0
@@ -172,7 +171,7 @@ def finish_iteration(centers, sums, moves, control, plan):
         thin = not empty and not sums.totals[j, n_features] > _LITTLE * sums.peaks[j]
         any_thin = any_thin or thin
     if any_thin and not every_row:
-        take_back(centers, moves)
+        take_back(centers, moves, panels)
         control[EVERY_ROW] = 1
         control[KEEP_LABELS] = 1
         return
@@ -180,10 +179,10 @@ def finish_iteration(centers, sums, moves, control, plan):
         control[STOP] = OVERFLOW
         return
     if any_empty and control[ALLOW_EMPTY] == 0:
-        take_back(centers, moves)
+        take_back(centers, moves, panels)
         control[STOP] = EMPTY_CLUSTER
         return
-    follow_centers(centers, largest)
+    follow_centers(centers, largest, panels.panel, panels.rows, moves.norms)
     add_moves(moves.moves, moves.spent)
     unchanged = control[CHANGED] == 0
     summed = every_row or (unchanged and control[SUMMED] != 0)
@@ -246,10 +245,12 @@ def lloyd(rows, centers, sums, moves, control, plan, n_steps, state):
         elif ticket.phase == 1 and n_steps > 0:
             first = ticket.number * plan.group
             last = min(first + plan.group, n_clusters)
-            move_clusters(first, last, centers, sums, moves, every_row, plan.spherical, alive)
+            move_clusters(
+                first, last, centers, sums, moves, every_row, plan.spherical, alive, work.panels
+            )
         elif ticket.phase == 2:
             if count_rows(sums.tally, control) and n_steps > 0:
-                finish_iteration(centers, sums, moves, control, plan)
+                finish_iteration(centers, sums, moves, control, plan, work.panels)
             if control[STOP] != GOING:
                 release_team(state)
         finish_ticket(state)
@@ -269,7 +270,7 @@ def gains_of_all(sums, alive):
         add_up(sums.gains, sums.touched[j], j * width, (j + 1) * width, alive)
 
 
-@kernel
+@allocating_kernel
 def finish_pass(centers, sums, moves, control, plan, alive):
     """Do the second and the third phase for gains that were merged elsewhere.
 
@@ -281,6 +282,7 @@ def finish_pass(centers, sums, moves, control, plan, alive):
     """
     every_row = control[EVERY_ROW] != 0
     n_clusters = centers.points.shape[0]
-    move_clusters(0, n_clusters, centers, sums, moves, every_row, plan.spherical, alive)
+    panels = panel_work(centers.points, n_clusters)
+    move_clusters(0, n_clusters, centers, sums, moves, every_row, plan.spherical, alive, panels)
     if count_rows(sums.tally, control):
-        finish_iteration(centers, sums, moves, control, plan)
+        finish_iteration(centers, sums, moves, control, plan, panels)

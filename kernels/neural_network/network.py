@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel
-from ..machine.team import refuse, take_ticket
+from ..machine.team import CLOSED, join_team, refuse, take_block
 from ..ops.activation import activate, multiply_by_derivative
 from ..ops.finite import finite_panel
 from ..ops.pack import pack_panel, rows_per_block, transpose_panel, unpack_rows
@@ -89,12 +89,11 @@ def backward_block(network, panels, block_at):
 
 
 @inner_kernel
-def _scores(X, lying, network, row, rows, panels, aside):
-    """Find the output layer's z of one panel of rows; say if the rows are finite.
+def _scores(X, lying, network, row, count, rows, panels, aside):
+    """Find the output layer's z of one panel of ``count`` rows; say if the rows are finite.
 
     z is finite in the first layer only where all of a row is.  It may be too large as well.
     """
-    count = min(rows_per_block(X), X.shape[0] - row)
     by_row = layers_by_row(network, count, panels) if lying.size > 0 else 0
     if by_row > 0:
         finite = carry_rows(lying, row, count, by_row, network, panels, aside)
@@ -112,17 +111,17 @@ def _predict_rows(X, lying, network, wanted, first, stop, rows, panels, out):
     """Write what is wanted of the output layer for rows [first, stop) of X; say if X is finite."""
     finite = True
     height = rows_per_block(X)
-    n_samples = X.shape[0]
     last = layer_of(network, network.layers.shape[0] - 1)
     n_out = 2 if wanted == BOTH_SIDES else last.n_out
     aside = panels.size - max(_widest(network), lanes(X)) * height
     for row in range(first, stop, height):
-        finite = _scores(X, lying, network, row, rows, panels, aside) and finite
+        count = min(height, stop - row)
+        finite = _scores(X, lying, network, row, count, rows, panels, aside) and finite
         if wanted == ACTIVATIONS:
             output_activation(last.activation, n_out, panels, last.output)
         elif wanted == BOTH_SIDES:
             both_sides(panels, last.output)
-        unpack_rows(panels, last.output, n_out, out, row, min(height, n_samples - row))
+        unpack_rows(panels, last.output, n_out, out, row, count)
     return finite
 
 
@@ -159,10 +158,13 @@ def predict(X, lying, layers, parameters, wanted, block_rows, workspace, state, 
     network = Network(layers, parameters)
     rows = np.empty(rows_per_block(X), np.int64)
     panels = aligned_zeros(X, workspace)
+    member = join_team(state)
+    n_blocks = (X.shape[0] + block_rows - 1) // block_rows
     while True:
-        first = take_ticket(state) * block_rows
-        if first >= X.shape[0]:
+        block = take_block(state, member, n_blocks)
+        if block == CLOSED:
             return
+        first = block * block_rows
         stop = min(first + block_rows, X.shape[0])
         if not _predict_rows(X, lying, network, wanted, first, stop, rows, panels, out):
             refuse(state)

@@ -14,7 +14,11 @@ from tolerances import assert_close
 import fastml
 from fastml import reference
 from fastml.cluster import _nearest
+from fastml.cluster._bundles import prepared_centers
+from fastml.core.threads import new_state, run_team
+from fastml.kernels.cluster.centers import padded_clusters, prepare_together
 from fastml.kernels.cluster.scores import pitch_of
+from fastml.kernels.tile import COLUMNS
 
 #: Scales at which squares underflow, overflow, or only just do not.
 SCALES = {
@@ -305,3 +309,53 @@ def test_centers_that_were_prepared_are_not_believed_after_an_edit(n_features, d
     twin.cluster_centers_[0] = X[7]
     assert_predicted()
     assert twin.predict(X)[7] == 0
+
+
+def prepared_plainly(points, pitch):
+    """Return the shift, the shifted centres and -|c|^2 / 2 as plain NumPy sums them, in order."""
+    k, d = points.shape
+    dtype = points.dtype
+    some = points[:: 1 + k // 256].astype(np.float64)
+    shift = (np.cumsum(some, axis=0)[-1] / len(some)).astype(dtype)
+    moved = points - shift
+    squares = moved.astype(np.float64) ** 2
+    norms = np.cumsum(squares[:, ::2], axis=1)[:, -1]
+    if d > 1:
+        norms = norms + np.cumsum(squares[:, 1::2], axis=1)[:, -1]
+    if pitch:
+        shifted = np.pad(moved, [(0, 0), (0, pitch - d)]).ravel()
+    else:
+        starts = range(0, k, COLUMNS)
+        widths = [min(COLUMNS, int(padded_clusters(k)) - start) for start in starts]
+        tiles = [moved[start : start + width] for start, width in zip(starts, widths, strict=True)]
+        shifted = np.concatenate(
+            [
+                np.pad(tile, [(0, width - len(tile)), (0, 0)]).T.ravel()
+                for tile, width in zip(tiles, widths, strict=True)
+            ]
+        )
+    return shift, shifted, (-0.5 * norms).astype(dtype)
+
+
+@pytest.mark.checked
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("k", "d"), [(1, 1), (2, 70), (5, 3), (9, 17), (33, 40), (47, 2), (70, 130), (300, 33)]
+)
+def test_centers_are_prepared_alike_together_and_alone(dtype, k, d):
+    points = (3 * np.random.default_rng(k).normal(size=(k, d)) + 100).astype(dtype)
+    for rows in (None, points):
+        expected = prepared_centers(points, rows)
+        shift, shifted, half_norms = prepared_plainly(points, expected.pitch)
+        np.testing.assert_array_equal(expected.shift[:d], shift)
+        np.testing.assert_array_equal(expected.shifted[: len(shifted)], shifted)
+        np.testing.assert_array_equal(expected.half_norms[:k], half_norms)
+        np.testing.assert_array_equal(expected.transposed, points.T)
+        for members, group in [(1, 1), (2, 7), (3, 32), (7, 96)]:
+            found = prepared_centers(points, rows)
+            for array in (found.shift, found.shifted, found.transposed, found.margin):
+                array[...] = 0
+            found.half_norms[:k] = 0
+            run_team(prepare_together, members, found, group, np.empty(k), new_state())
+            for name in ("shift", "shifted", "transposed", "half_norms", "margin"):
+                np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))

@@ -357,6 +357,30 @@ def test_helpers_join_calls_that_follow_one_another(shared_work):
     assert crew._crew.board.qsize() <= len(crew._crew.helpers)
 
 
+def test_helpers_that_do_not_come_are_not_counted_on(monkeypatch):
+    ours = crew._Crew()
+    monkeypatch.setattr(crew, "_crew", ours)
+    monkeypatch.setattr(ours, "start_helper", lambda: False)
+    moved = []
+    monkeypatch.setattr(crew, "keep_off", lambda cpu, threads: moved.append(cpu) or set())
+    from fastml.kernels.machine import team
+
+    ours.bell[team.LISTENERS] = 1  # it says that it listens, and does not come
+    counted = []
+    with fastml.num_threads(2):
+        for _ in range(6):
+            counted.append(crew.listeners())
+            run_team(team_kernels.count, 2, 1, new_state(), np.zeros(5, np.int64), np.zeros(5))
+        run_team(team_kernels.count, 1, 1, new_state(), np.zeros(5, np.int64), np.zeros(5))
+    assert counted == [1, 1, 1, 1, 0, 0]
+    assert len(moved) == 2
+    job = crew._Job(ours, None, (), new_state())
+    ours.offer(job, 1)
+    job.joined = True
+    job.close()
+    assert crew.listeners() == 1
+
+
 def test_a_call_is_not_missed_for_one_that_is_over():
     """Jobs nobody came for are taken down: a helper would read them, and miss the next."""
     board = crew._crew.board

@@ -139,12 +139,12 @@ def clock(monkeypatch):
 @pytest.mark.parametrize(
     ("nanoseconds", "listening", "members"),
     [
-        (19_000, 15, 1),  # not worth being joined even at once
-        (41_000, 15, 3),  # as many as have a share worth coming for
-        (41_000, 1, 2),  # as many as listen
+        (29_000, 15, 1),  # not worth being joined even at once
+        (61_000, 15, 3),  # as many as have a share worth coming for
+        (61_000, 1, 2),  # as many as listen
         (199_000, 0, 1),  # not worth waking anybody
         (201_000, 0, 3),
-        (201_000, 15, 11),
+        (201_000, 15, 7),
         (10_000_000, 0, 16),
     ],
 )
@@ -165,7 +165,7 @@ def test_calls_in_a_row_wake_helpers_when_together_they_are_worth_it(clock, monk
         return found
 
     with fastml.num_threads(16):
-        assert sizes(20_000) == [1, 1, 1, 4, 1, 1, 1, 4]
+        assert sizes(20_000) == [1, 1, 1, 3, 1, 1, 1, 3]
         clock[0] += 1_000_000
         assert sizes(150_000) == [1] * 8  # each is one on its own
     with fastml.num_threads(1):

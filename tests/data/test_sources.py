@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import h5py
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as pd
 import pyarrow.parquet as pq
 import pytest
 import zarr
@@ -153,7 +154,7 @@ def test_frames_of_polars():
     gaps = frame.with_columns(polars.Series("x1", [1.0, None, *X[2:, 1].tolist()]))
     with pytest.raises(ValueError, match=r"column 'x1' of .* 1 missing values, the first in row 1"):
         fastml.blocks(gaps, columns=names)[0:90]
-    with pytest.raises(TypeError, match="LazyFrame: collect"):
+    with pytest.raises(TypeError, match=r"LazyFrame: .*collect\(\) it"):
         fastml.blocks(frame.lazy())
 
 
@@ -262,6 +263,39 @@ def test_paths_that_lead_nowhere(tmp_path):
     with pytest.raises(ValueError, match=r"is a group: name one of \['X'\]"):
         fastml.blocks(tmp_path / "g.zarr")
     assert fastml.blocks(f"{tmp_path / 'g.zarr'}::X").shape == (3, 3)
+
+
+def test_folders_addresses_and_a_mixture_are_no_files(tmp_path, monkeypatch):
+    X = rows(3)
+    (tmp_path / "d.parquet").mkdir()
+    path = open_as("parquet", X, 2, tmp_path / "d.parquet").name
+    with pytest.raises(ValueError, match=r"is a folder: name the files in it.*\*\.parquet"):
+        fastml.blocks(tmp_path / "d.parquet")
+    with pytest.raises(ValueError, match="is no path: files of this machine"):
+        fastml.blocks("s3://bucket/*.parquet")
+    np.save(tmp_path / "X.npy", X)
+    for both in ([path, tmp_path / "X.npy"], [tmp_path / "X.npy", path]):
+        with pytest.raises(ValueError, match="are of different kinds"):
+            fastml.blocks(both)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert fastml.blocks("~/*.npy").shape == X.shape
+    with pytest.raises(ValueError, match="no column 'y', its columns go by numbers"):
+        fastml.blocks(tmp_path / "X.npy", target="y")
+    dataset = pd.dataset(path)
+    with pytest.raises(TypeError, match=r"function that returns its batches.*X\.to_batches\(\)\)"):
+        fastml.blocks(dataset)
+    np.testing.assert_array_equal(fastml.blocks(lambda: dataset.to_batches())[0:3], X)
+
+
+@pytest.mark.parametrize("kind", ["array", "npy", "parquet", "arrow_table", "hdf5"])
+def test_a_target_is_no_feature_as_well(kind, tmp_path):
+    names = ["x0", "x1"] if kind in ("parquet", "arrow_table") else [0, 1]
+    for given in ({"target": names[1]}, {"target": [names[1]]}, {"sample_weight": names[1]}):
+        with pytest.raises(ValueError, match=f"column {names[1]!r} is asked for both"):
+            open_as(kind, rows(9), 4, tmp_path, columns=names, **given)
+        for file in tmp_path.iterdir():
+            file.unlink()
 
 
 def test_what_comes_once_needs_a_cache():

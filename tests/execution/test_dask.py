@@ -230,6 +230,32 @@ def test_workers_keep_nothing_of_fits_that_have_ended(client):
         time.sleep(0.1)
 
 
+def test_a_worker_takes_half_of_what_it_may_have(tmp_path, monkeypatch):
+    def limits(dask_worker):
+        from fastml.execution.dask import limit_in
+
+        return [limit_in(dask_worker, limit) for limit in (None, 1 << 20, 1 << 40)]
+
+    X, y, w = problem()
+    rows = open_as("npy", X, 1, tmp_path)
+    monkeypatch.delenv("FASTML_MEMORY_LIMIT", raising=False)
+    for allowed, expected in (
+        (0, [None, 1 << 20, 1 << 40]),
+        ("2 GiB", [1 << 30, 1 << 20, 1 << 30]),
+    ):
+        with (
+            distributed.LocalCluster(
+                n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0",
+                memory_limit=allowed, silence_logs=50,
+            ) as workers,
+            distributed.Client(workers) as client,
+        ):  # fmt: skip
+            assert list(client.run(limits).values()) == [expected]
+            with fastml.engine(client):
+                found = FITS["gaussian"](rows, y, w)
+        same(found, FITS["gaussian"](X, y, w))
+
+
 def test_what_is_no_client_is_refused():
     with (
         pytest.raises(TypeError, match=r"must be a dask\.distributed\.Client, got str"),

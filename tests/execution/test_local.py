@@ -178,6 +178,8 @@ def test_what_a_fit_would_take_is_told_before(capsys, tmp_path):
     for model in (fastml.GaussianNB(), fastml.BernoulliNB(), fastml.Ridge(), fastml.RidgeCV()):
         X.explain(model)
         assert "to read: " in capsys.readouterr().out
+    with pytest.raises(TypeError, match=r"an estimator: LogisticRegression\(\.\.\.\)"):
+        X.explain(fastml.LogisticRegression)
     X.explain(fastml.LogisticRegression())
     assert "a sample: 550 kB, in memory" in capsys.readouterr().out
     X.explain(fastml.RidgeCV(cv=3))

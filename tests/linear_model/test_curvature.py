@@ -196,6 +196,7 @@ def test_the_condition_is_seen_to_a_factor(size):
         assert truth / 10 <= factor.reciprocal_condition() <= 10 * truth
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("size", [1, 2, 7, 8, 9, 16, 17, 40, 65])
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 8, 11])
 def test_a_right_side_is_solved_to_the_same_bits_in_any_company(size, count):

@@ -34,6 +34,7 @@ def _left_to_others(*_: Any) -> None:
     return None
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("center", [True, False])
 @pytest.mark.parametrize("alpha", [None, 0.0, 1e-3, 10.0])
 def test_every_bit_is_that_of_the_longer_way(monkeypatch, alpha, center):

@@ -8,6 +8,7 @@ from element_types import DTYPES
 
 import fastml
 from fastml.kernels.neural_network import network
+from fastml.kernels.tile import COLUMNS
 from fastml.neural_network._architecture import Architecture
 from fastml.neural_network._network import Network
 
@@ -66,6 +67,25 @@ def test_some_rows_have_the_bits_of_all(widths, dtype):
             found, finite = net.applied(X[first : first + count].copy(), network.SCORES)
             assert finite
             assert np.array_equal(found, expected[first : first + count]), count
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("widths", [(563, 177, 48, 1), (9, 1), (260, 23), (784, 256, 128, 10)])
+def test_a_few_rows_are_shared_among_members(widths, dtype, shared_work):
+    net, X = applied(widths, dtype)
+    X = np.concatenate([X, X[::-1]])
+    with fastml.num_threads(1):
+        expected, _ = net.applied(X, network.SCORES)
+    for members in (2, 3, 7, 64):
+        with fastml.num_threads(members):
+            for count in (*COUNTS, 102, 128):
+                rows = X[:count].copy()
+                found, finite = net.applied(rows, network.SCORES)
+                assert finite
+                assert np.array_equal(found, expected[:count]), (members, count)
+                rows[count - 1, -1] = np.nan
+                assert not net.applied(rows, network.SCORES)[1], (members, count)
+                assert 0 < net._rows_a_ticket(count, members) < count + COLUMNS
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
