@@ -93,7 +93,7 @@ def solved_at_once(
 
 def _targets(y: Any, X: Array) -> Array | None:
     """Return plain targets as a matrix that kernels take beside X, or None."""
-    if type(y) is not np.ndarray or len(y) != len(X):
+    if type(y) is not np.ndarray or y.ndim == 0 or len(y) != len(X):
         return None
     if y.ndim == 1 and is_plain_target(y):
         kept = y.dtype == np.float64 or y.dtype == X.dtype

@@ -84,6 +84,12 @@ def test_lengths_that_differ_never_reach_a_kernel():
             fastml.Ridge().fit(X, y)
 
 
+@pytest.mark.parametrize("y", [np.array(1.0), np.array(3)])
+def test_a_number_is_no_target(y):
+    with pytest.raises(TypeError, match="Input should have at least 1 dimension"):
+        fastml.LinearRegression().fit(np.ones((1, 2)), y)
+
+
 def test_a_frame_s_names_are_forgotten_by_a_fit_of_an_array():
     model = fastml.LinearRegression()
     model.feature_names_in_ = np.array(["a", "b"], object)
