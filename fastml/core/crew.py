@@ -185,25 +185,30 @@ class _Crew:
         if others > 0:  # they work, too
             wanted = min(wanted, get_num_threads() - 1 - others)
         else:
-            self._clear_board()
+            job.allowed = self._clear_board()
         self.size = max(self.size, wanted)
         for _ in range(wanted - len(self.helpers)):
             if time.monotonic() < self.refused + _PATIENCE or not self.start_helper():
                 break
         job.asked = wanted > 0
         if wanted > self.listeners():
-            job.allowed = keep_off(current_cpu(), self.threads)
+            job.allowed = keep_off(current_cpu(), self.threads) or job.allowed
         # More than there are helpers would only find their gates shut.
         for _ in range(min(wanted, len(self.helpers) - self.board.qsize())):
             self.board.put(job)
 
-    def _clear_board(self) -> None:
-        """Take down jobs that are over: a helper would read one, and miss the one at work."""
+    def _clear_board(self) -> set[int]:
+        """Take down jobs that are over: a helper would read one, and miss the one at work.
+
+        Return where helpers may run again that were kept off a processor for them.
+        """
+        allowed: set[int] = set()
         try:
             while not self.board.empty():
-                self.board.get_nowait()
+                allowed = self.board.get_nowait().allowed or allowed
         except Empty:  # a helper was quicker
             pass
+        return allowed
 
     def listeners(self) -> int:
         """Return how many helpers listen just now, and will be there within some microseconds.

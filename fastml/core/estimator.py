@@ -143,11 +143,16 @@ def take_plain_pair(X: Any, y: Any, estimator: object, dtype: Any, *, reset: boo
     Whether X is finite is not looked at.
     """
     plain = is_plain_target(y) and take_plain(X, estimator, dtype, reset=reset, finite=False)
-    if plain:
+    if not plain:
+        return False
+    try:
         check_finite(y, "y", type(estimator).__name__)
         if len(X) != len(y):
             check_consistent_length(X, y)  # which says so
-    return plain
+    except ValueError:
+        check_finite(X, "X", type(estimator).__name__)  # of two faults the one named first
+        raise
+    return True
 
 
 def samples_and_targets(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -214,7 +215,7 @@ def _open_paths(patterns: list[str], wanted: _Wanted) -> list[Blocks]:
     paths: list[str] = []
     for pattern in map(os.path.expanduser, patterns):
         path, mark, member = pattern.partition("::")
-        if "://" in path:
+        if re.match(r"[a-zA-Z][\w+.-]+://", path):  # two letters: one may be a drive
             raise ValueError(
                 f"{path!r} is no path: files of this machine are read. Others come as an Arrow "
                 "stream or a function that returns batches of rows."

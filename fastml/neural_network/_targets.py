@@ -38,6 +38,8 @@ def two_classes(y: Any) -> Array | None:
     """
     if type(y) is not np.ndarray or y.ndim != 1 or y.dtype.kind not in "iubf" or not y.size:
         return None
+    if y.dtype.itemsize > 8:  # a float of C's may be no whole number and round to one
+        return None
     low, high = y.min(), y.max()
     if y.dtype.kind == "f" and not (float(low).is_integer() and float(high).is_integer()):
         return None

@@ -12,6 +12,7 @@ import pytest
 
 import fastml
 from fastml.core import crew, placement
+from fastml.core.threads import new_state
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="threads are placed on Linux only")
 
@@ -116,3 +117,16 @@ def test_a_shared_call_moves_its_helpers(monkeypatch):
     assert freed.is_set()
     assert told[0][0] in os.sched_getaffinity(0)
     assert all(threads == crew._crew.threads for _, threads in told)
+
+
+def test_where_helpers_may_run_is_handed_on_by_a_job_that_is_taken_down(monkeypatch):
+    """Nobody came for it, so nobody was let go: who comes for the next one is."""
+    monkeypatch.setattr(crew, "keep_off", lambda cpu, threads: set())
+    a_crew = crew._Crew()
+    a_crew.helpers.add(-1)
+    jobs = [crew._Job(a_crew, len, (), new_state()) for _ in range(2)]
+    jobs[0].allowed = {3, 4}
+    a_crew.board.put(jobs[0])
+    a_crew.offer(jobs[1], 1)
+    assert a_crew.board.get_nowait() is jobs[1]
+    assert jobs[1].allowed == {3, 4}

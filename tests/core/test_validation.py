@@ -81,6 +81,7 @@ def test_two_classes(y, expected):
         np.array(["a", "b"]),
         np.array([0, 1], object),
         np.ma.masked_array([0, 1]),
+        np.array([1, 1 + np.finfo(np.longdouble).eps], np.longdouble),
     ],
 )
 def test_anything_else_is_left_to_the_general_check(y):

@@ -74,3 +74,14 @@ def test_targets_that_are_no_classes_and_lengths_that_differ_are_refused():
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         model.fit(X, TARGETS["bool"][:39])
     assert not hasattr(model, "n_features_in_")
+
+
+@pytest.mark.parametrize("estimator", [fastml.KNeighborsClassifier, fastml.KNeighborsRegressor])
+def test_of_two_faults_the_one_in_the_rows_is_named(estimator):
+    X, y = np.arange(20.0).reshape(10, 2), np.arange(10.0) % 2
+    X[3, 1] = np.nan
+    for bad in (y[:-1], np.where(y > 0, np.nan, y)):
+        with pytest.raises(ValueError, match="Input X contains NaN"):
+            estimator().fit(X, bad)
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        estimator().fit(np.nan_to_num(X), np.where(y > 0, np.nan, y))
