@@ -47,6 +47,8 @@ _MOST_SAMPLED = 1 << 20
 #: From where on the curvature that steps started with is renewed, and again three times as late:
 #: up to a step along the coefficients only, then the products of features too.
 _RENEWAL, _WHOLE_RENEWAL = 2, 16
+#: The least share of its diagonal that is added to a curvature that leads nowhere.
+_LEAST_DAMPING = 1e-12
 #: It takes as long as some steps: with no more than so many left it is not worth its while.
 _WORTH_RENEWING = 4.0
 #: A penalty of no more than this of the least pivot of the products is weak.
@@ -92,6 +94,16 @@ def _falls(value: float, found: float, promised: float, slack: float, slope: flo
     return found <= value + _ROUNDING * value and abs(slope) <= 0.5
 
 
+def _damped(curvature: Curvature, damping: float) -> Curvature:
+    """Return a curvature with a share of its diagonal added (Marquardt, 1963).
+
+    Where it is singular but for rounding, its inverse leads astray in directions of no curvature.
+    """
+    if damping == 0.0:
+        return curvature
+    return curvature._replace(H=curvature.H + damping * np.diag(np.diag(curvature.H)))
+
+
 def newton(
     problem: Problem, W: Array, max_iter: int, gap: float = _RELATIVE_GAP, rough: bool = False
 ) -> Search:
@@ -101,7 +113,7 @@ def newton(
     squared from step to step: where it leads is not looked at, and the second derivative is the one
     before.
     """
-    two, before = problem.n_outputs == 1, 0.0
+    two, before, damping = problem.n_outputs == 1, 0.0, 0.0
     value, gradient, H = problem.evaluate(W, two, rough)
     if rough and not in_range(np.diag(H) / problem.weight):
         rough = False
@@ -110,10 +122,10 @@ def newton(
     for n_iter in range(max_iter):
         used = problem.used
         curvature = Curvature(H[:used, :used]) if two else problem.softmax_curvature(W)
-        step = -problem.divide_by(curvature)(gradient)
+        step = -problem.divide_by(_damped(curvature, damping))(gradient)
         decrease = -float((step * gradient).sum())
         if decrease <= 2 * gap * problem.size(value):
-            return Search(W, value, n_iter, True, curvature)
+            return Search(W, value, n_iter, damping == 0.0, curvature)
         ratio, before = decrease / before if before else 1.0, decrease
         next_one = decrease * ratio**2
         if gap >= _ROUGH_GAP and ratio < 0.1 and next_one <= 2 * gap * problem.size(value):
@@ -127,7 +139,13 @@ def newton(
                 break
             size /= 2
             if size < 1e-10:
+                break
+        if size < 1e-10:
+            if decrease <= 1e-12 * value or damping >= 1.0:
                 return Search(W, value, n_iter, decrease <= 1e-12 * value, curvature)
+            damping = max(_LEAST_DAMPING, 100 * damping)
+            continue
+        damping = damping / 10 if damping > _LEAST_DAMPING else 0.0
         if found[0] < 1e-13:  # separated: the loss falls to nothing
             return Search(tried, found[0], n_iter + 1, False)
         W, (value, gradient, H) = tried, found

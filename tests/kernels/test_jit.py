@@ -243,5 +243,6 @@ def test_inlined_code_is_kept_too(tree, cache):
     for path in paths:
         path.unlink()
     result = finish(start(tree, cache, script))
-    assert (result["hits"], result["misses"]) == (1, 0)
+    assert result["misses"] == 0
+    assert result["hits"] > 0  # one for each of the types it is called with
     assert any(path.exists() for path in paths)
