@@ -89,7 +89,10 @@ class Stage:
         cost = self.outcome.cost
         if cost is not None and not self.case.plain and self.outcome.seconds.get(FASTML):
             self._wait()
-            self.outcome.account = account.measure(self.case, cost, self.inputs)
+            try:
+                self.outcome.account = account.measure(self.case, cost, self.inputs)
+            except Exception as error:  # of a part of the rows: there may be fewer than clusters
+                self.say(f"{self.case.id}: not taken apart: {type(error).__name__}: {error}")
 
     def _count_cost(self) -> None:
         cost = self.case.cost
