@@ -128,7 +128,8 @@ def newton(
             return Search(W, value, n_iter, damping == 0.0, curvature)
         ratio, before = decrease / before if before else 1.0, decrease
         next_one = decrease * ratio**2
-        if gap >= _ROUGH_GAP and ratio < 0.1 and next_one <= 2 * gap * problem.size(value):
+        blind = gap >= _ROUGH_GAP and damping == 0.0  # no damped decrease says what is left
+        if blind and ratio < 0.1 and next_one <= 2 * gap * problem.size(value):
             return Search(W + step, value, n_iter + 1, True, curvature)
         size = 1.0
         while True:
@@ -143,7 +144,7 @@ def newton(
         if size < 1e-10:
             if decrease <= 1e-12 * value or damping >= 1.0:
                 return Search(W, value, n_iter, decrease <= 1e-12 * value, curvature)
-            damping = max(_LEAST_DAMPING, 100 * damping)
+            damping, before = max(_LEAST_DAMPING, 100 * damping), 0.0  # it promised nonsense
             continue
         damping = damping / 10 if damping > _LEAST_DAMPING else 0.0
         if found[0] < 1e-13:  # separated: the loss falls to nothing

@@ -80,9 +80,9 @@ DRAWN = {"sigmoid": (20, drawn)}
 LOSSES = [
     Loss(
         "sigmoid",
-        "Another thread comes through the interpreter: 2 to 5 µs if it still listens, and as many "
-        "of the caller's; threads that wait in a loop outside of it begin at once. Less than "
-        "30 µs of work is therefore not shared.",
+        "Another thread comes through the interpreter, in these races about 20 µs after it was "
+        "asked; threads that wait in a loop outside of it begin at once. One that still listens "
+        "comes sooner since, and less than 30 µs of work is not shared.",
     )
 ]
 
