@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import mmap
+import os
 from _thread import allocate_lock
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from ._blocks import Array, Blocks
+from ._stamp import Stamp, Token
 
 
 def package_of(thing: Any) -> str:
@@ -36,6 +38,9 @@ class Sliced(Blocks):
         That of the source by default.
     opener : (callable, tuple), default=None
         How another process opens it; pickling the source by default.
+    columns : list of str, default=None
+    stamp : Stamp, default=None
+        Of the file the source reads, which must stay what it is.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class Sliced(Blocks):
         dtype: DTypeLike | None = None,
         opener: tuple[Callable[..., Blocks], tuple[Any, ...]] | None = None,
         columns: list[str] | None = None,
+        stamp: Stamp | None = None,
     ) -> None:
         shape = tuple(source.shape)
         if len(shape) not in (1, 2):
@@ -59,8 +65,11 @@ class Sliced(Blocks):
         self.slow, self.raw = not self._in_memory, self._in_memory
         #: HDF5 reads one at a time.
         self._lock = allocate_lock() if package == "h5py" else nullcontext()
+        self._stamp = _stamp_of(source) if stamp is None else stamp
 
     def _read(self, start: int, stop: int, out: Array) -> None:
+        if self._stamp is not None and not self._in_memory:  # a map is seen in place as well
+            self._stamp.check()
         with self._lock, np.errstate(over="ignore"):
             rows = self.source[start:stop]
             if hasattr(rows, "compute"):
@@ -92,7 +101,7 @@ class Sliced(Blocks):
             memory.madvise(mmap.MADV_WILLNEED, first, length)
 
     def spec(self) -> tuple[Callable[..., Blocks], tuple[Any, ...]]:
-        source = self.source
+        source, token = self.source, None if self._stamp is None else self._stamp.token
         if self._opener is not None:
             return self._opener
         if isinstance(source, np.memmap) and source.filename and source.base is not None:
@@ -100,9 +109,9 @@ class Sliced(Blocks):
             whole = type(source.base).__name__ == "mmap"  # not a part of another map
             if whole and (source.flags.c_contiguous or source.flags.f_contiguous):
                 where = (str(source.filename), source.dtype, source.shape, source.offset, order)
-                return _mapped, (where, self.name, self.dtype, self.columns)
+                return _mapped, (where, self.name, self.dtype, self.columns, token)
         if package_of(source) == "h5py":
-            return _hdf5, (source.file.filename, source.name, self.dtype, self.columns)
+            return _hdf5, (source.file.filename, source.name, self.dtype, self.columns, token)
         return Sliced, (source, self.name, self.dtype, None, self.columns)
 
     @property
@@ -115,26 +124,47 @@ class Sliced(Blocks):
         return tuple(range(int(chunks[0]), len(self), int(chunks[0])))
 
 
-def _mapped(where: Any, name: str, dtype: Any, columns: list[str] | None) -> Blocks:
+def _stamp_of(source: Any) -> Stamp | None:
+    """Return the stamp of the file an array is mapped from, or that h5py reads and does not write.
+
+    None if there is no such file.
+    """
+    with suppress(OSError):
+        if isinstance(source, np.memmap) and source.filename:
+            return Stamp(str(source.filename))
+        if package_of(source) == "h5py" and source.file.mode == "r":
+            return Stamp(source.file.filename)
+    return None
+
+
+def _mapped(
+    where: Any, name: str, dtype: Any, columns: list[str] | None, token: Token | None
+) -> Blocks:
     path, stored, shape, offset, order = where
+    stamp = Stamp(path, token)
     rows = np.memmap(path, stored, "r", offset, shape, order)
-    return Sliced(rows, name, dtype, None, columns)
+    return Sliced(rows, name, dtype, None, columns, stamp)
 
 
-def _hdf5(path: str, dataset: str, dtype: Any, columns: list[str] | None = None) -> Blocks:
-    found = open_hdf5(path, dataset)
+def _hdf5(
+    path: str, dataset: str, dtype: Any, columns: list[str] | None, token: Token | None
+) -> Blocks:
+    found = open_hdf5(path, dataset, token)
     found.dtype, found.columns = np.dtype(dtype), columns
     return found
 
 
-def open_hdf5(path: str, dataset: str) -> Blocks:
+def open_hdf5(path: str, dataset: str, token: Token | None = None) -> Blocks:
     """Return a dataset of an HDF5 file.
 
     Parameters
     ----------
     path, dataset : str
+    token : tuple, default=None
+        See Stamp.
     """
     h5py = needed("h5py", "hdf5")
+    stamp = Stamp(path, token)
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -146,15 +176,17 @@ def open_hdf5(path: str, dataset: str) -> Blocks:
             lambda key, item: found.append(key) if isinstance(item, h5py.Dataset) else None
         )
         raise ValueError(f"{path} has no dataset {dataset!r}, it has {found}.")
-    return Sliced(file[dataset], name)
+    return Sliced(file[dataset], name, stamp=stamp)
 
 
-def open_zarr(path: str, member: str) -> Blocks:
+def open_zarr(path: str, member: str, token: Token | None = None) -> Blocks:
     """Return a zarr array, or one of a group.
 
     Parameters
     ----------
     path, member : str
+    token : tuple, default=None
+        See Stamp.
     """
     zarr = needed("zarr", "zarr")
     name = f"{path}::{member}" if member else path
@@ -165,7 +197,10 @@ def open_zarr(path: str, member: str) -> Blocks:
         found = found[member]
     if not hasattr(found, "dtype"):
         raise ValueError(f"{path} is a group: name one of {sorted(found.keys())} after '::'.")
-    return Sliced(found, name, opener=(open_zarr, (path, member)))
+    # Chunks that are not there are zeros to zarr: what tells is the file that describes them.
+    described = [os.path.join(path, member, file) for file in ("zarr.json", ".zarray")]
+    stamp = Stamp(next(filter(os.path.exists, described), path), token)
+    return Sliced(found, name, opener=(open_zarr, (path, member, stamp.token)), stamp=stamp)
 
 
 def needed(module: str, extra: str) -> Any:

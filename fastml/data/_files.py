@@ -1,4 +1,4 @@
-"""Raw rows in files: ``.npy``, and what sees that a file stays what it was."""
+"""Raw rows in files: ``.npy``."""
 
 from __future__ import annotations
 
@@ -12,38 +12,10 @@ import numpy as np
 
 from ._arrays import check_dtype
 from ._blocks import Array, Blocks
+from ._stamp import Stamp, Token
 
 #: Bytes asked for at once: a file that is not cached is there sooner than if pieces are.
 _ASKED_BYTES = 1 << 20
-
-
-class Stamp:
-    """What a file was when it was opened.
-
-    Parameters
-    ----------
-    path : str
-    """
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._was = self._now()
-
-    def _now(self) -> tuple[int, int, int]:
-        try:
-            found = os.stat(self._path)
-        except OSError as error:
-            raise OSError(f"{self._path} cannot be read: {error.strerror}.") from error
-        return found.st_ino, found.st_size, found.st_mtime_ns
-
-    def check(self) -> None:
-        """Raise OSError if the file has changed or is gone."""
-        now = self._now()
-        if now != self._was:
-            raise OSError(
-                f"{self._path} changed while it was in use: it had {self._was[1]} bytes and has "
-                f"{now[1]}."
-            )
 
 
 class Npy(Blocks):
@@ -52,12 +24,14 @@ class Npy(Blocks):
     Parameters
     ----------
     path : str
+    token : tuple, default=None
+        See Stamp.
     """
 
     readers = 2
 
-    def __init__(self, path: str) -> None:
-        self._stamp = Stamp(path)
+    def __init__(self, path: str, token: Token | None = None) -> None:
+        self._stamp = Stamp(path, token)
         file = open(path, "rb")  # noqa: SIM115
         weakref.finalize(self, file.close)
         self._file = file
@@ -117,4 +91,4 @@ class Npy(Blocks):
             out[...] = rows
 
     def spec(self) -> tuple[Callable[..., Blocks], tuple[Any, ...]]:
-        return Npy, (self.name,)
+        return Npy, (self.name, self._stamp.token)

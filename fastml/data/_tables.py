@@ -11,8 +11,8 @@ from numpy.typing import DTypeLike
 from ._arrays import Sliced, needed
 from ._blocks import Array, Blocks
 from ._cache import Writer
-from ._files import Stamp
 from ._sequential import Sequential
+from ._stamp import Stamp, Token
 
 #: Rows of a batch: of few columns no more than what a pass reads at once.
 _BATCH_ROWS, _BATCH_BYTES = 1 << 16, 1 << 22
@@ -118,6 +118,8 @@ class Parquet(Sequential):
         Whether the only column is read as a vector.
     target : bool, default=False
         Whether columns may be other things than numbers.
+    token : tuple, default=None
+        See Stamp.
     """
 
     def __init__(
@@ -127,9 +129,10 @@ class Parquet(Sequential):
         dtype: DTypeLike | None = None,
         vector: bool = False,
         target: bool = False,
+        token: Token | None = None,
     ) -> None:
         pq = needed("pyarrow.parquet", "parquet")
-        self._stamp = Stamp(path)
+        self._stamp = Stamp(path, token)
         try:
             # What is not yet decoded stays in the file, and nothing is read before it is asked for.
             self._file = pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
@@ -143,7 +146,7 @@ class Parquet(Sequential):
             self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)
         ]
         self._starts = np.cumsum([0, *groups])
-        self._arguments = (path, columns, dtype, vector, target)
+        self._arguments = (path, columns, dtype, vector, target, self._stamp.token)
 
     @property
     def cheap_cuts(self) -> tuple[int, ...]:

@@ -13,6 +13,8 @@ import platform
 import time
 import uuid
 import warnings
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -81,6 +83,8 @@ class DaskEngine:
             raise TypeError(
                 f"client must be a dask.distributed.Client, got {type(client).__name__} instead."
             )
+        if getattr(client, "asynchronous", False):
+            raise TypeError("client must not be asynchronous: a fit waits for its workers.")
         self._client, self._limit = client, limit
         self._names: list[str] = []
         #: Tasks that were sent again in all passes so far, and workers seen to be gone.
@@ -168,8 +172,13 @@ class DaskEngine:
                     tree.add(first, count, statistics)
             if moved:  # the scheduler had it done anew before anybody looked
                 self._lost |= moved - self.workers().keys()
+        except CancelledError as error:
+            raise ConnectionError(
+                "The tasks of a fit were cancelled: its client or cluster was closed or restarted."
+            ) from error
         except BaseException:
-            self._client.cancel(futures)
+            with suppress(Exception):  # the client may be what is gone
+                self._client.cancel(futures)
             raise
         self._old = futures
         if check is not None:
@@ -183,10 +192,11 @@ class DaskEngine:
 
         if not self._names or self._client.status != "running":
             return
-        self._client.cancel(self._old)
-        for address in self.workers():
-            task = self._client.submit(forget, self._names, workers=[address], pure=False)
-            fire_and_forget(task)  # type: ignore[no-untyped-call]
+        with suppress(Exception):  # a client that is being closed must not hide what ended a fit
+            self._client.cancel(self._old)
+            for address in self.workers():
+                task = self._client.submit(forget, self._names, workers=[address], pure=False)
+                fire_and_forget(task)  # type: ignore[no-untyped-call]
 
     def _submit_at_once(self, keys: list[str], shares: list[Share], order: Any) -> list[Any]:
         """Send the tasks of a step, and let go of those of the step before.
@@ -207,9 +217,11 @@ class DaskEngine:
 
     def _submit(self, key: str, share: Share, order: Any) -> Any:
         pinned = {"workers": [share.worker], "allow_other_workers": True} if share.worker else {}
+        # Packed: the scheduler unpacks what tasks are given, and would open the files.
+        table = packed_apart(share.table)
         return self._client.submit(
-            nodes_of, share.table, share.pieces, order, self._limit, key=f"fastml-{key}",
-            retries=2, **pinned,
+            nodes_of, table, share.pieces, order, self._limit, key=f"fastml-{key}", retries=2,
+            **pinned,
         )  # fmt: skip
 
     def _results(
@@ -288,7 +300,18 @@ def packed(thing: Any) -> bytes:
     return bytes(cloudpickle.dumps(thing))
 
 
-def nodes_of(table: Table, pieces: list[Piece], order: bytes, limit: int | None) -> bytes:
+def packed_apart(thing: Any) -> tuple[bytes, list[Any]]:
+    """Return a thing as bytes, and the arrays in it apart: as bytes of their own, not copied."""
+    import cloudpickle
+
+    arrays: list[pickle.PickleBuffer] = []
+    head = cloudpickle.dumps(thing, protocol=5, buffer_callback=arrays.append)
+    return bytes(head), [np.asarray(array.raw()) for array in arrays]
+
+
+def nodes_of(
+    table: tuple[bytes, list[Any]], pieces: list[Piece], order: bytes, limit: int | None
+) -> bytes:
     """Return the statistics of pieces, merged as far as the tree allows: a task of a worker.
 
     They are a list of first blocks, numbers of blocks and statistics, packed as the order is,
@@ -304,7 +327,8 @@ def nodes_of(table: Table, pieces: list[Piece], order: bytes, limit: int | None)
         placement = _kept.pop(key, None)
         if placement is None:
             most = max(piece.n_blocks for piece in pieces)
-            placement = Placement(table.settled(), grid, most, {}, FileRoom(), check, before)
+            rows = pickle.loads(table[0], buffers=table[1]).settled()
+            placement = Placement(rows, grid, most, {}, FileRoom(), check, before)
             _forget_old(name)
         _kept[key] = placement
         try:

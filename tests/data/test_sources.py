@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import h5py
@@ -228,6 +230,50 @@ def test_a_file_that_shrinks_or_vanishes_is_named(ending, tmp_path):
     path.unlink()
     with pytest.raises(OSError, match=rf"X\.{ending} cannot be read"):
         found.read(0, 5000)
+
+
+#: Kinds of files, and where row_sources puts them.
+FILES = {
+    "npy": "X.npy", "npy_by_column": "F.npy", "memmap": "map.npy", "parquet": "X.parquet",
+    "hdf5": "X.h5", "zarr_array": "X.zarr",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_file_that_takes_anothers_place_is_seen(kind, tmp_path):
+    """Here, and by another process that opens the rows later, though rows are as many."""
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+    found = open_as(kind, rows(500), 60, tmp_path / "first")
+    open_as(kind, rows(500) + 1, 60, tmp_path / "second")
+    sent = pickle.dumps(found)
+    assert len(pickle.loads(sent)) == 500
+    place = tmp_path / "first" / FILES[kind]
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    other = tmp_path / "second" / FILES[kind]
+    for path in (other, other / "zarr.json"):  # the system's clock may be coarse
+        if path.exists():
+            os.utime(path, (path.stat().st_atime, path.stat().st_mtime + 1))
+    other.rename(place)
+    with pytest.raises(OSError, match=rf"{FILES[kind]}.* is not the file it was"):
+        pickle.loads(sent)
+    if kind == "memmap":  # the first file is still there to be seen
+        np.testing.assert_array_equal(found.read(0, 500), rows(500))
+    else:
+        with pytest.raises(OSError, match=rf"{FILES[kind]}.* changed while it was in use"):
+            found.read(0, 500)
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    with pytest.raises(OSError, match=rf"{FILES[kind]}.* (cannot be read|does not exist)"):
+        pickle.loads(sent)
+
+
+def test_a_file_h5py_may_write_to_is_read_as_it_is(tmp_path):
+    with h5py.File(tmp_path / "X.h5", "w") as file:
+        file["X"] = rows(500)
+        found = fastml.blocks(file["X"])
+        file["Y"] = rows(5000)
+        file.flush()
+        np.testing.assert_array_equal(found.read(0, 500), rows(500))
 
 
 def test_a_file_cut_short_is_named(tmp_path):

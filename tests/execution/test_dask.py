@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import numpy as np
 import pytest
@@ -15,6 +18,10 @@ from row_sources import open_as
 import fastml
 
 distributed = pytest.importorskip("distributed")
+dask = pytest.importorskip("dask")
+# Dask's own cluster gives a worker up for good that takes longer than 15 seconds to come back,
+# which a busy machine may need, and ours wait until all are there again.
+dask.config.set({"distributed.deploy.lost-worker-timeout": "600s"})
 
 
 def cluster(n_workers, threads=1):
@@ -129,6 +136,28 @@ def test_what_a_worker_raises_is_raised(client, tmp_path):
     assert vars(model) == before
     with fastml.engine(client), pytest.raises(TypeError, match="other processes cannot read it"):
         model.fit(open_as("iterator", X, 100, tmp_path), y, w)
+
+
+@pytest.mark.parametrize("kind", ["npy", "memmap", "parquet"])
+def test_a_file_that_takes_anothers_place_ends_the_fit(kind, client, tmp_path):
+    """Workers open files more than once in a fit: they must find the same ones."""
+    X, _, w = problem()
+    (tmp_path / "other").mkdir()
+    rows = open_as(kind, X, 5003, tmp_path)
+    open_as(kind, -X[::-1], 5003, tmp_path / "other")
+    name = {"npy": "X.npy", "memmap": "map.npy", "parquet": "X.parquet"}[kind]
+
+    def replace(report):
+        if (tmp_path / "other" / name).exists():
+            (tmp_path / "other" / name).rename(tmp_path / name)
+
+    model = fastml.KMeans(9, init=X[:9], max_iter=3)
+    with (
+        fastml.engine(client, progress=replace),
+        pytest.raises(OSError, match=rf"{name} (is not the file it was|changed while)"),
+    ):
+        model.fit(rows, sample_weight=w)
+    assert not hasattr(model, "labels_")
 
 
 def kmeans_of_many_steps(X, y, w):
@@ -256,12 +285,66 @@ def test_a_worker_takes_half_of_what_it_may_have(tmp_path, monkeypatch):
         same(found, FITS["gaussian"](X, y, w))
 
 
+@pytest.mark.parametrize("gone", ["client", "cluster"])
+def test_a_client_that_is_closed_ends_the_fit_and_hides_nothing(gone, tmp_path):
+    X, _, w = problem()
+    np.save(tmp_path / "X.npy", X)
+    with cluster(1) as workers, distributed.Client(workers) as client:
+        closer = threading.Timer(0.5, {"client": client, "cluster": workers}[gone].close)
+        model = fastml.KMeans(9, init=X[:9], tol=0, max_iter=300)
+
+        def begin(report):
+            if report.number == 1:
+                closer.start()
+
+        with (
+            fastml.engine(client, memory_limit="1 MiB", progress=begin),
+            pytest.raises(ConnectionError, match=r"were cancelled|lost its connection"),
+        ):
+            model.fit(SlowRows(str(tmp_path / "X.npy")), sample_weight=w)
+        closer.join()
+    assert not hasattr(model, "labels_")
+
+
+def test_threads_may_share_a_client(client, tmp_path):
+    """Several fits at once, of one engine and of several."""
+    X, y, w = problem()
+    rows = open_as("npy", X, 1, tmp_path)
+    chosen = [FITS["gaussian"], FITS["logistic"], kmeans_of_many_steps] * 2
+    expected = [fit(X, y, w) for fit in chosen]
+
+    def here(fit):
+        return fit(rows, y, w)
+
+    def alone(fit):
+        with fastml.engine(client, memory_limit="2 MiB"):
+            return fit(rows, y, w)
+
+    with ThreadPoolExecutor(6) as pool:
+        with fastml.engine(client, memory_limit="1 MiB"):
+            asked = [pool.submit(copy_context().run, here, fit) for fit in chosen]
+            for found, known in zip(asked, expected, strict=True):
+                same(found.result(), known)
+        for found, known in zip(pool.map(alone, chosen), expected, strict=True):
+            same(found, known)
+
+
 def test_what_is_no_client_is_refused():
     with (
         pytest.raises(TypeError, match=r"must be a dask\.distributed\.Client, got str"),
         fastml.engine("tcp://somewhere"),
     ):
         pass
+
+    async def within():
+        async with distributed.Client(
+            processes=False, asynchronous=True, dashboard_address=":0", n_workers=1
+        ) as client:
+            with fastml.engine(client):
+                pass
+
+    with pytest.raises(TypeError, match="client must not be asynchronous"):
+        asyncio.run(within())
 
 
 def test_passes_are_told_with_their_workers(client):
