@@ -10,25 +10,31 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..machine.jit import inner_kernel, kernel
+from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import CLOSED, join_team, take_block
 from ..tile import (
+    IN_PASSES,
     VECTORS,
     absolute,
+    copy_sign,
     fill_like,
     is_single,
     lanes,
     load,
+    load_first,
     maximum,
     multiply_add,
     round_to_whole,
     scale_by_power_of_two,
     select_less,
+    select_negative,
     split_exponent,
     store,
+    store_first,
     store_past_cache,
 )
 from .flat import load_up_to, store_up_to
+from .scratch import aligned_zeros
 
 _LOG2_E = 1.4426950408889634
 _SQRT_2 = 1.4142135623730951
@@ -40,6 +46,9 @@ _LN2_HIGH_DOUBLE, _LN2_LOW_DOUBLE = 6.93147180369123816490e-01, 1.90821492927058
 _SMALLEST_SINGLE, _SMALLEST_DOUBLE = -87.33654475, -708.3964185322641
 # Above, the exponential is infinite: the last numbers whose exponential is not.
 _LARGEST_SINGLE, _LARGEST_DOUBLE = 88.72283172607422, 709.782712893384
+
+#: Elements that go through one pass before the next: what is kept of them stays in a first cache.
+RUN = 1024
 
 
 @inner_kernel
@@ -145,9 +154,15 @@ def sigmoid(x):
     e / (1 + e) below: one division either way.
     """
     e = decaying_exponential(absolute(x) * -1.0)
+    return _share(select_less(x, 0.0, e, 1.0), e)
+
+
+@inner_kernel
+def _share(part, e):
+    """Return part / (1 + e), where part is e or 1 and 0 <= e <= 1."""
     d = e + 1.0
-    result = select_less(x, 0.0, e, 1.0) / d
-    # What rounding took from d; for x < 0, where it matters, 1 / d is 1 - result.
+    result = part / d
+    # What rounding took from d; for the part e, where it matters, 1 / d is 1 - result.
     lost = e - (d - 1.0)
     return multiply_add(result * lost, result - 1.0, result)
 
@@ -195,6 +210,12 @@ def sigmoid_forward(x, start, stop, out):
     x : IN (size,) contiguous
     out : OUT (size,) contiguous, of x's type; may be x itself
     """
+    if IN_PASSES:
+        for first in range(start, stop, RUN):
+            last = min(first + RUN, stop)
+            _keep_exponentials(x, first, last, out, first)
+            _finish(False, out, first, last, out)
+        return
     height = VECTORS * lanes(x)
     whole = start + (stop - start) // height * height
     for i in range(start, whole, height):
@@ -215,6 +236,12 @@ def sigmoid_derivative(x, start, stop, out):
     x : IN (size,) contiguous
     out : OUT (size,) contiguous, of x's type; may be x itself
     """
+    if IN_PASSES:
+        for first in range(start, stop, RUN):
+            last = min(first + RUN, stop)
+            _keep_exponentials(x, first, last, out, first)
+            _finish(True, out, first, last, out)
+        return
     height = VECTORS * lanes(x)
     whole = start + (stop - start) // height * height
     for i in range(start, whole, height):
@@ -229,7 +256,53 @@ def _slope(x):
     return multiply_add(small * -1.0, small, small)
 
 
-@kernel
+@inner_kernel
+def _signed_exponential(x):
+    """Return exp(-|x|) with the sign of x, which is all that is needed of either."""
+    return copy_sign(decaying_exponential(absolute(x) * -1.0), x)
+
+
+@inner_kernel
+def _keep_exponentials(x, start, stop, kept, at):
+    """Write what :func:`_signed_exponential` says of elements [start, stop) from ``kept[at]`` on.
+
+    Four vectors at a time: their chains of operations, one of which takes fifty cycles, are then
+    mixed by the compiler, too.
+    """
+    height, shift = 4 * lanes(x), at - start
+    whole = start + (stop - start) // height * height
+    for i in range(start, whole, height):
+        store(kept, i + shift, 0, _signed_exponential(load(x, i, 0, 4, 1)))
+    for i in range(whole, stop, lanes(x)):
+        store_up_to(kept, i + shift, stop - i, _signed_exponential(load_up_to(x, i, stop - i)))
+
+
+@inner_kernel
+def _finished(derivative, kept):
+    """Return the sigmoid, or its derivative, from what :func:`_signed_exponential` returned."""
+    e = absolute(kept)
+    if derivative:
+        small = _share(e, e)
+        return multiply_add(small * -1.0, small, small)
+    return _share(select_negative(kept, e, 1.0), e)
+
+
+@inner_kernel
+def _finish(derivative, kept, start, stop, out):
+    """Write the results of elements [start, stop) from what was kept of them in their places."""
+    whole = start + (stop - start) // lanes(out) * lanes(out)
+    if derivative:
+        for i in range(start, whole, lanes(out)):
+            store(out, i, 0, _finished(True, load(kept, i, 0, 1, 1)))
+    else:
+        for i in range(start, whole, lanes(out)):
+            store(out, i, 0, _finished(False, load(kept, i, 0, 1, 1)))
+    if whole < stop:
+        last = _finished(derivative, load_first(kept, whole, stop - whole))
+        store_first(out, whole, stop - whole, last)
+
+
+@allocating_kernel
 def sigmoid_blocks(derivative, block_size, head, state, x, out):
     """Apply the sigmoid, or its derivative, to a whole array, as a member of a team.
 
@@ -244,6 +317,7 @@ def sigmoid_blocks(derivative, block_size, head, state, x, out):
     out : OUT (size,) contiguous, of x's type; may be x itself
     """
     past_cache = head >= 0
+    kept = aligned_zeros(out, RUN if IN_PASSES and past_cache else 0)
     member = join_team(state)
     n_blocks = (x.size + block_size - 1) // block_size
     while True:
@@ -258,7 +332,7 @@ def sigmoid_blocks(derivative, block_size, head, state, x, out):
             if start == 0:
                 _apply(derivative, x, 0, first, out)
             whole = first + (last - first) // lanes(x) * lanes(x)
-            _apply_past_cache(derivative, x, first, whole, out)
+            _apply_past_cache(derivative, x, first, whole, kept, out)
             _apply(derivative, x, whole, last, out)
         else:
             _apply(derivative, x, start, stop, out)
@@ -273,11 +347,27 @@ def _apply(derivative, x, start, stop, out):
 
 
 @inner_kernel
-def _apply_past_cache(derivative, x, start, stop, out):
+def _apply_past_cache(derivative, x, start, stop, kept, out):
     """Apply to whole vectors, the first one aligned in ``out``."""
-    if derivative:
+    if IN_PASSES:
+        for first in range(start, stop, RUN):
+            last = min(first + RUN, stop)
+            _keep_exponentials(x, first, last, kept, 0)
+            _finish_past_cache(derivative, kept, first, last, out)
+    elif derivative:
         for i in range(start, stop, lanes(x)):
             store_past_cache(out, i, _slope(load(x, i, 0, 1, 1)))
     else:
         for i in range(start, stop, lanes(x)):
             store_past_cache(out, i, sigmoid(load(x, i, 0, 1, 1)))
+
+
+@inner_kernel
+def _finish_past_cache(derivative, kept, start, stop, out):
+    """Do what :func:`_finish` does of whole vectors, kept from the first place on."""
+    if derivative:
+        for i in range(start, stop, lanes(out)):
+            store_past_cache(out, i, _finished(True, load(kept, i - start, 0, 1, 1)))
+    else:
+        for i in range(start, stop, lanes(out)):
+            store_past_cache(out, i, _finished(False, load(kept, i - start, 0, 1, 1)))

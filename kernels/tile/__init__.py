@@ -47,6 +47,7 @@ from __future__ import annotations
 from .arithmetic import (
     absolute,
     absolute_differences,
+    copy_sign,
     maximum,
     minimum,
     multiply_add,
@@ -95,6 +96,7 @@ from .masks import (
     rows_below,
     select,
     select_less,
+    select_negative,
 )
 from .memory import (
     broadcast,
@@ -134,6 +136,7 @@ from .rows import (
 from .shape import (
     BY_ELEMENT,
     COLUMNS,
+    IN_PASSES,
     OVERLAP,
     SIDE,
     VECTORS,
@@ -152,6 +155,7 @@ from .type import (
 __all__ = [
     "BY_ELEMENT",
     "COLUMNS",
+    "IN_PASSES",
     "OVERLAP",
     "SIDE",
     "VECTORS",
@@ -172,6 +176,7 @@ __all__ = [
     "column_maximum",
     "column_minimum",
     "column_sum",
+    "copy_sign",
     "count_lanes",
     "fill",
     "fill_like",
@@ -216,6 +221,7 @@ __all__ = [
     "scale_by_power_of_two",
     "select",
     "select_less",
+    "select_negative",
     "split_exponent",
     "spread",
     "square_root",

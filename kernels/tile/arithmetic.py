@@ -371,6 +371,20 @@ def _choosing(name: str, order: str, doc: str) -> Any:
     return operation(a=TILE, b=OPERAND)(declare)
 
 
+@operation(a=FLOATS, b=FLOATS)
+def copy_sign(a: TileType, b: TileType) -> Any:
+    """Return a with the sign of b."""
+    expect_operand(a, "b", b)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        left, right = (unpack(builder, a, held) for held in arguments)
+        name = f"llvm.copysign.{suffix(a.vector)}"
+        vectors = [call(builder, name, a.vector, x, y) for x, y in zip(left, right, strict=True)]
+        return pack(builder, a, vectors)
+
+    return a, codegen
+
+
 minimum = _choosing("minimum", "<", "Return the smaller of two; the second where either is NaN.")
 maximum = _choosing("maximum", ">", "Return the larger of two; the second where either is NaN.")
 

@@ -23,7 +23,14 @@ from .operation import (
     expect_operand,
     operation,
 )
-from .type import MaskType, TileType, lanes_in_register, mask_of
+from .type import (
+    MaskType,
+    TileType,
+    element_type,
+    integer_like,
+    lanes_in_register,
+    mask_of,
+)
 
 
 @operation(array=TILE_OR_ARRAY, count=INDEX, m=LITERAL)
@@ -175,6 +182,28 @@ def select_less(a: TileType, b: Any, yes: Any, no: Any) -> Any:
         )
         vectors = [
             builder.select(compare(builder, "<", x[i], y[i]), p[i], q[i]) for i in range(a.m * a.n)
+        ]
+        return pack(builder, a, vectors)
+
+    return a, codegen
+
+
+@operation(a=FLOATS, yes=OPERAND, no=OPERAND)
+def select_negative(a: TileType, yes: Any, no: Any) -> Any:
+    """Return ``yes`` where a has a sign, be it zero or NaN, else ``no``; numbers are repeated."""
+    for name, kind in (("yes", yes), ("no", no)):
+        expect_operand(a, name, kind)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        x, p, q = (
+            operand(context, builder, a, kind, value)
+            for kind, value in zip(signature.args, arguments, strict=True)
+        )
+        bits = ir.VectorType(element_type(integer_like(a.dtype)), a.lanes)
+        zero = ir.Constant(bits, None)
+        vectors = [
+            builder.select(builder.icmp_signed("<", builder.bitcast(x[i], bits), zero), p[i], q[i])
+            for i in range(a.m * a.n)
         ]
         return pack(builder, a, vectors)
 

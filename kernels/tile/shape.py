@@ -43,6 +43,10 @@ VECTORS, COLUMNS, SIDE = TABLE[host().instructions]
 BY_ELEMENT = host().by_element
 #: Whether the last elements are best taken together with some of those before them.
 OVERLAP = not host().masked_moves
+#: Whether a long chain of operations on every element is best taken in two passes.  A processor
+#: looks ahead for other elements as far as its schedulers reach, which are full of a chain's
+#: waiting operations; with 16 registers constants are loaded again and again besides.
+IN_PASSES = host().vector_registers < 32
 
 
 def lanes_of(dtype: Any) -> int:

@@ -16,6 +16,7 @@ from fastml.kernels.tile import (
     VECTORS,
     absolute,
     any_not_greater,
+    copy_sign,
     fill,
     indices,
     lanes,
@@ -26,6 +27,7 @@ from fastml.kernels.tile import (
     round_to_whole,
     scale_by_power_of_two,
     select_less,
+    select_negative,
     square_root,
     store,
     store_indices,
@@ -57,6 +59,8 @@ def apply_all(a, b, out):
         store(out[9], i, 0, absolute(x))
         store(out[10], i, 0, select_less(x, y, 1.0, x))
         store(out[11], i, 0, select_less(x, 0.5, y, 2.0))
+        store(out[12], i, 0, copy_sign(x, y))
+        store(out[13], i, 0, select_negative(x, y, 2.0))
 
 
 def test_elementwise_operations_and_their_special_values(dtype):
@@ -64,7 +68,7 @@ def test_elementwise_operations_and_their_special_values(dtype):
     a, b = (part.ravel() for part in np.meshgrid(special, special))
     assert a.size % lane_count(dtype) == 0
     a, b = a.astype(dtype), b.astype(dtype)
-    out = np.empty((12, a.size), dtype)
+    out = np.empty((14, a.size), dtype)
     apply_all(a, b, out)
     one = dtype.type(1)
     with np.errstate(all="ignore"):
@@ -81,10 +85,13 @@ def test_elementwise_operations_and_their_special_values(dtype):
             np.abs(a),
             np.where(a < b, one, a),
             np.where(a < 0.5, b, 2 * one),
+            np.copysign(a, b),
+            np.where(np.signbit(a), b, 2 * one),
         ]
     np.testing.assert_array_equal(out, np.array(expected, dtype))
     # assert_array_equal takes -0 for 0.
     np.testing.assert_array_equal(np.signbit(out[9]), np.zeros(a.size, bool))
+    np.testing.assert_array_equal(np.signbit(out[12]), np.signbit(b))
 
 
 @compiled
