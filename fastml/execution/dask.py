@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import pickle
 import platform
-import time
 import uuid
 import warnings
 from concurrent.futures import CancelledError
@@ -230,8 +229,7 @@ class DaskEngine:
         """Return the results of tasks; give up where nobody is left to do them."""
         from distributed import KilledWorker, wait
 
-        alone = attempts = 0
-        started = time.monotonic()
+        attempts = alone = 0
         while True:
             try:
                 wait(futures, timeout=_LOOK)  # type: ignore[no-untyped-call]
@@ -252,11 +250,34 @@ class DaskEngine:
                 raise ConnectionError("The client lost its connection to the scheduler.")
             here = self.workers()
             self._lost |= {share.worker for share in shares or () if share.worker} - here.keys()
-            if here:
-                started, alone = time.monotonic(), 0
-            elif time.monotonic() - started > _PATIENCE:
+            alone = 0 if here else alone + 1  # looks: all may have been stopped a while
+            if here and shares is not None:
+                self._send_stranded(futures, shares, order, here)
+            if alone * _LOOK > _PATIENCE:
                 raise TimeoutError(f"The cluster had no workers for {_PATIENCE:.0f} seconds.")
-            alone += 1
+
+    def _send_stranded(
+        self, futures: list[Any], shares: list[Share], order: Any, here: dict[str, int]
+    ) -> None:
+        """Send tasks anew that nobody does, to whoever comes.
+
+        If all workers are gone at once, Dask keeps a task for the one it was meant for, which never
+        comes again: new ones do not get it, though others may do it.
+        """
+        stranded = [
+            i
+            for i, future in enumerate(futures)
+            if future.status in ("pending", "lost") and shares[i].worker not in {"", *here}
+        ]
+        if not stranded:
+            return
+        in_work = {key for keys in self._client.processing().values() for key in keys}
+        for i in stranded:
+            if futures[i].key not in in_work:
+                self._client.cancel([futures[i]])
+                shares[i] = shares[i]._replace(worker="")
+                key = f"{futures[i].key}-anew".removeprefix("fastml-")
+                futures[i] = self._submit(key, shares[i], order)
 
 
 def check_sendable(part: Any) -> None:

@@ -199,6 +199,27 @@ def test_a_killed_worker_costs_no_bit_and_two_passes_over_its_rows_at_most(fit, 
     assert again > 0  # else nobody died at work
 
 
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_a_fit_goes_on_when_all_workers_were_gone_at_once(n_workers, tmp_path):
+    """Their tasks are then nobody's: Dask has them wait for workers that never come again."""
+    X, y, w = problem()
+    np.save(tmp_path / "X.npy", X)
+    expected = kmeans_of_many_steps(X, y, w)
+    with cluster(n_workers) as workers, distributed.Client(workers) as client:
+
+        def kill(report):
+            if report.number == 2:
+                threading.Timer(0.15, kill_all).start()
+
+        def kill_all():
+            for nanny in workers.workers.values():
+                os.kill(nanny.pid, signal.SIGKILL)
+
+        with fastml.engine(client, memory_limit="1 MiB", progress=kill):
+            found = kmeans_of_many_steps(SlowRows(str(tmp_path / "X.npy")), y, w)
+    same(found, expected)
+
+
 def read_so_far(rows):
     """Return what every process has read since the last time: its ranges, several times."""
     found = {}
