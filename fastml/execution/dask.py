@@ -113,7 +113,11 @@ class DaskEngine:
                 wait(futures, timeout=_ANSWER)  # type: ignore[no-untyped-call]
         except TimeoutError:
             pass  # some are busy, or gone: they are asked next time
-        answers = [future.result() for future in futures if future.status == "finished"]
+        answers = []
+        for future in futures:
+            if future.status == "finished":
+                with suppress(Exception):  # who died since then is the only one who may answer
+                    answers.append(future.result(timeout=_ANSWER))
         self._client.cancel(futures)
         _compared.update((self._client.id, address) for address in workers)
         for found in answers:

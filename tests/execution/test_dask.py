@@ -220,6 +220,25 @@ def test_a_fit_goes_on_when_all_workers_were_gone_at_once(n_workers, tmp_path):
     same(found, expected)
 
 
+def test_a_worker_that_dies_once_it_has_said_what_it_is(monkeypatch):
+    X, y, w = problem()
+    get = distributed.Future.result
+    with cluster(1) as workers, distributed.Client(workers) as client:
+
+        def killed_before(future, timeout=None):
+            (nanny,) = workers.workers.values()
+            os.kill(nanny.pid, signal.SIGKILL)
+            time.sleep(0.5)
+            return get(future, timeout and 2)
+
+        client.wait_for_workers(1)
+        monkeypatch.setattr("fastml.execution.dask._ANSWER", 60.0)
+        monkeypatch.setattr(distributed.Future, "result", killed_before)
+        with fastml.engine(client):
+            monkeypatch.undo()
+            same(FITS["gaussian"](X, y, w), FITS["gaussian"](X, y, w))
+
+
 def read_so_far(rows):
     """Return what every process has read since the last time: its ranges, several times."""
     found = {}
