@@ -111,6 +111,10 @@ def _outputs_of_width(width: int) -> Any:
 
 
 _wide, _narrow, _pair, _single = (_outputs_of_width(width) for width in (COLUMNS, NARROW, 2, 1))
+# Two multipliers of a latency of four want eight sums.  With six columns a narrow tile has but six:
+# seven to nine columns, and four and five, are best shared by tiles of five and of four.
+_SIXES = COLUMNS == 6
+_five, _four = (_outputs_of_width(width) for width in (5, 4))
 
 
 @inner_kernel
@@ -126,8 +130,17 @@ def panel_product(panel, input_at, n_inputs, matrix, onto, row, output_at, n_out
     """
     j = 0
     while j + COLUMNS <= n_outputs:
+        if _SIXES and COLUMNS < n_outputs - j < 10:
+            break
         _wide(panel, input_at, n_inputs, matrix, onto, row, j, output_at)
         j += COLUMNS
+    if _SIXES:
+        if n_outputs - j == 9 or n_outputs - j == 5:
+            _five(panel, input_at, n_inputs, matrix, onto, row, j, output_at)
+            j += 5
+        while j + 4 <= n_outputs:
+            _four(panel, input_at, n_inputs, matrix, onto, row, j, output_at)
+            j += 4
     if j + NARROW <= n_outputs:
         _narrow(panel, input_at, n_inputs, matrix, onto, row, j, output_at)
         j += NARROW
