@@ -13,7 +13,7 @@ from ..core.validation import Array, common_dtype
 from ..data import SparseRows, as_table
 from ..execution import in_chunks
 from ..kernels.neural_network import bundles, network
-from ..kernels.tile import COLUMNS, lanes_of
+from ..kernels.tile import lanes_of
 from ._architecture import Architecture, architecture_of
 from ._dense import dense_forward
 from ._initial import hidden_activations
@@ -22,6 +22,8 @@ from ._initial import hidden_activations
 _TICKET_NANOSECONDS = 4_000
 #: Fewer tickets a member would leave some waiting for others: all get equal shares instead.
 _TICKETS = 4
+#: Rows a share is a multiple of: as many tiles have, or two, and a panel is a multiple or a part.
+_SHARE = 8
 
 
 class Network:
@@ -149,14 +151,14 @@ class Network:
     def _rows_a_ticket(self, n_samples: int, members: int) -> int:
         """Return how many rows a ticket has; results do not depend on it.
 
-        Rows that are read where they lie go ``COLUMNS`` at a time: a share is a multiple of that.
-        It is rounded down only where some rows, which then go one by one, are left for a member.
+        A share is a multiple of ``_SHARE`` rows, so that few go one by one.  It is rounded down
+        only where some are left for a member.
         """
         if members == 1 or n_samples >= _TICKETS * members * self._block_rows:
             return self._block_rows
         shares = members * max(1, n_samples // (members * self._block_rows))
-        whole = (n_samples + shares * COLUMNS * 3 // 4) // (shares * COLUMNS)
-        return max(1, whole) * COLUMNS
+        whole = (n_samples + shares * _SHARE * 3 // 4) // (shares * _SHARE)
+        return max(1, whole) * _SHARE
 
 
 def _restored(

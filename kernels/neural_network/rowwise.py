@@ -36,6 +36,10 @@ from .bundles import layer_of
 
 #: Vectors of outputs a tile of one row is wide: as many sums as hide a multiply-add's latency.
 _WIDE = 4
+#: Rows of a tile of VECTORS vectors of outputs, of one of a single vector, and the fewest rows of
+#: either.  With 16 registers a panel's rows are sixes and a four, and of a single vector eight rows
+#: hide a multiply-add's latency; with more all are the same.
+_ROWS, _STRIP_ROWS, _FEWEST = (6, 8, 4) if COLUMNS == 6 else (COLUMNS, COLUMNS, COLUMNS)
 #: What an element costs that is packed, or moved into a panel, in multiply-adds of a vector; and a
 #: row alone, of which every multiply-add waits for its weights.
 _PACKED, _MOVED, _ALONE = 0.5, 0.35, 2.0
@@ -74,25 +78,39 @@ def _few_outputs_of(n_rows: int) -> Any:
     return find_outputs
 
 
-_block, _strip = _products_of(VECTORS, COLUMNS), _products_of(1, COLUMNS)
-_row, _piece = _products_of(_WIDE, 1), _products_of(1, 1)
-_few, _few_of_one = _few_outputs_of(COLUMNS), _few_outputs_of(1)
+def _blocks_of(n_rows: int) -> Any:
+    """Make the function that finds all whole blocks of VECTORS vectors of outputs of some rows."""
+    block = _products_of(VECTORS, n_rows)
+
+    @inner_kernel
+    def find_blocks(rows, first, layer, parameters, out, out_at):
+        size = VECTORS * lanes(out)
+        for j in range(0, layer.n_out - size + 1, size):
+            block(rows, first, layer, parameters, j, out, out_at)
+
+    return find_blocks
 
 
-@inner_kernel
-def _multiply_some(rows, first, layer, parameters, out, out_at):
-    """Find z of COLUMNS rows."""
-    n_out, width = layer.n_out, lanes(out)
-    if n_out < width:
-        _few(rows, first, layer, parameters, out, out_at)
-        return
-    j = 0
-    while j + VECTORS * width <= n_out:
-        _block(rows, first, layer, parameters, j, out, out_at)
-        j += VECTORS * width
-    while j < n_out:
-        _strip(rows, first, layer, parameters, min(j, n_out - width), out, out_at)
-        j += width
+def _rest_of(n_rows: int) -> Any:
+    """Make the function that finds the outputs behind the whole blocks of some rows."""
+    strip, few = _products_of(1, n_rows), _few_outputs_of(n_rows)
+
+    @inner_kernel
+    def find_rest(rows, first, layer, parameters, out, out_at):
+        n_out, width = layer.n_out, lanes(out)
+        if n_out < width:
+            few(rows, first, layer, parameters, out, out_at)
+            return
+        for j in range(n_out // (VECTORS * width) * VECTORS * width, n_out, width):
+            strip(rows, first, layer, parameters, min(j, n_out - width), out, out_at)
+
+    return find_rest
+
+
+_blocks, _rest = _blocks_of(_ROWS), _rest_of(_STRIP_ROWS)
+_few_blocks = _blocks if _FEWEST == _ROWS else _blocks_of(_FEWEST)
+_few_rest = _rest if _FEWEST == _STRIP_ROWS else _rest_of(_FEWEST)
+_row, _piece, _few_of_one = _products_of(_WIDE, 1), _products_of(1, 1), _few_outputs_of(1)
 
 
 @inner_kernel
@@ -129,13 +147,30 @@ def multiply_rows(rows, first, count, layer, parameters, out, out_at):
     out : OUT flat, (count, :func:`pitch_of` n_out) from element ``out_at``
     """
     n_in, pitch = layer.n_in, pitch_of(layer.n_out, out)
-    if count < COLUMNS:
+    if count < _FEWEST:
         for i in range(count):
             _multiply_one(rows, first + i * n_in, layer, parameters, out, out_at + i * pitch)
         return
-    for at in range(0, count, COLUMNS):
-        i = min(at, count - COLUMNS)  # the last rows again, rather than fewer at a time
-        _multiply_some(rows, first + i * n_in, layer, parameters, out, out_at + i * pitch)
+    at = 0
+    while at < count:  # the last rows again, rather than fewer at a time
+        if count >= _ROWS and count - at > _FEWEST:
+            i = min(at, count - _ROWS)
+            _blocks(rows, first + i * n_in, layer, parameters, out, out_at + i * pitch)
+            at += _ROWS
+        else:
+            i = min(at, count - _FEWEST)
+            _few_blocks(rows, first + i * n_in, layer, parameters, out, out_at + i * pitch)
+            at += _FEWEST
+    at = 0
+    while at < count:
+        if count >= _STRIP_ROWS:
+            i = min(at, count - _STRIP_ROWS)
+            _rest(rows, first + i * n_in, layer, parameters, out, out_at + i * pitch)
+            at += _STRIP_ROWS
+        else:
+            i = min(at, count - _FEWEST)
+            _few_rest(rows, first + i * n_in, layer, parameters, out, out_at + i * pitch)
+            at += _FEWEST
 
 
 @inner_kernel
@@ -145,8 +180,8 @@ def layers_by_row(network, count, like):
     By the vectors that are multiplied, and what is packed or moved.
     """
     width, height = lanes(like), rows_per_block(like)
-    at_once = (count + COLUMNS - 1) // COLUMNS * COLUMNS
-    n_rows = count * _ALONE if count < COLUMNS else at_once * 1.0
+    at_once = (count + _FEWEST - 1) // _FEWEST * _FEWEST
+    n_rows = count * _ALONE if count < _FEWEST else at_once * 1.0
     n_layers = network.layers.shape[0]
     rest = 0.0
     for i in range(n_layers):

@@ -8,9 +8,8 @@ from element_types import DTYPES
 
 import fastml
 from fastml.kernels.neural_network import network
-from fastml.kernels.tile import COLUMNS
 from fastml.neural_network._architecture import Architecture
-from fastml.neural_network._network import Network
+from fastml.neural_network._network import _SHARE, Network
 
 #: Outputs that fill vectors, leave some over, or are fewer than a vector has lanes.
 WIDTHS = [
@@ -85,7 +84,7 @@ def test_a_few_rows_are_shared_among_members(widths, dtype, shared_work):
                 assert np.array_equal(found, expected[:count]), (members, count)
                 rows[count - 1, -1] = np.nan
                 assert not net.applied(rows, network.SCORES)[1], (members, count)
-                assert 0 < net._rows_a_ticket(count, members) < count + COLUMNS
+                assert 0 < net._rows_a_ticket(count, members) < count + _SHARE
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
