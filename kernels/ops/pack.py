@@ -7,6 +7,7 @@ shuffling or selecting samples never copies the data.
 
 from __future__ import annotations
 
+from ..machine.host import host
 from ..machine.jit import inlined_kernel, inner_kernel
 from ..tile import (
     OVERLAP,
@@ -25,6 +26,9 @@ from ..tile import (
 #: How far ahead of the panel at work the memory of consecutive rows is asked for, and the bytes of
 #: a row above which the processor foresees what comes.
 _BYTES_AHEAD, LONG_ROW = 4096, 512
+#: That of a row of a panel: processors of 16 registers are older, and foresee less of the rows of
+#: a panel side by side.
+_LONG_PANEL_ROW = LONG_ROW if host().vector_registers > 16 else 8 * LONG_ROW
 #: Features that are few: whole rows of two, four or eight are packed without being gathered.
 FEW_FEATURES = 8
 
@@ -120,7 +124,7 @@ def pack_panel(X, first, last, rows, panel, panel_at):
         pack_few_features(X, first, last, rows, panel, panel_at)
         return
     ahead = 0
-    if X.strides[0] == n_features * X.itemsize <= LONG_ROW:
+    if X.strides[0] == n_features * X.itemsize <= _LONG_PANEL_ROW:
         ahead = rows_per_block(X) * panels_ahead(X)
     consecutive_rows(first, last, rows)
     pack_rows(X, rows, 0, ahead, panel, panel_at)
