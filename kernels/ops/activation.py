@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..machine.jit import inner_kernel
 from ..tile import VECTORS, fill, lanes, load, maximum, select_less, store
-from .elementwise import hyperbolic_tangent, sigmoid
+from .elementwise import hyperbolic_tangent, sigmoid_forward
 from .flat import load_up_to, store_up_to
 
 #: Codes of the activation functions, as kernels know them; from 100 on are those of output layers.
@@ -22,8 +22,7 @@ def activate(code, x, start, stop):
     """
     height = VECTORS * lanes(x)
     if code == LOGISTIC:
-        for i in range(start, stop, height):
-            store(x, i, 0, sigmoid(load(x, i, 0, VECTORS, 1)))
+        sigmoid_forward(x, start, stop, x)
     elif code == RELU:
         zero = fill(x, 0.0, VECTORS, 1)
         for i in range(start, stop, height):
