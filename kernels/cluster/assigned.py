@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel
+from ..machine.jit import allocating_inner_kernel, allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
 from ..ops.pack import consecutive_rows, pack_rows, panel_size, rows_per_block
 from ..ops.scratch import aligned_zeros
@@ -34,7 +34,7 @@ class AssignedWork(NamedTuple):
     squares: np.ndarray
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def assigned_work(X):
     """Return working memory for panels of X."""
     height, size = rows_per_block(X), panel_size(X)

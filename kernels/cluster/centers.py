@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel, kernel
+from ..machine.jit import allocating_inner_kernel, allocating_kernel, inner_kernel, kernel
 from ..machine.team import finish_ticket, take_phased_ticket, wait_for
 from ..ops.certify import MARGIN_SIZE, score_margin
 from ..ops.pack import consecutive_rows, pack_rows, panel_size, rows_per_block
@@ -306,7 +306,7 @@ def prepare_together(centers, group, norms, state):
         finish_ticket(state)
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def centers_of(points, pitch):
     """Return centres with all that follows from them, in memory of their own.
 

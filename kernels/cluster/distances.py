@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel
+from ..machine.jit import allocating_inner_kernel, allocating_kernel, inner_kernel
 from ..machine.team import finish_ticket, take_ticket
 from ..ops.exact import distance
 from ..ops.pack import pack_panel, panel_size, rows_per_block
@@ -179,7 +179,7 @@ def measure_rows(X, start, stop, points, packed, cosine, panel, rows, distances,
             measure_again(X, first, count, points, cosine, out)
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def panel_memory(X, n_clusters):
     """Return room for a panel, its rows' numbers, and their distances to all centres."""
     height, n_lanes = rows_per_block(X), lanes(X)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel
+from ..machine.jit import allocating_inner_kernel, inner_kernel
 from ..ops.certify import decide_again, needed_lead
 from ..ops.moments import add_row, touch
 from ..ops.pack import rows_per_block
@@ -103,7 +103,7 @@ class GainWork(NamedTuple):
     held: np.ndarray
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def gain_work(X, n_clusters, plan):
     """Return working memory for tickets of rows of X."""
     height = rows_per_block(X)

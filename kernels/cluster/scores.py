@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inlined_kernel, inner_kernel
+from ..machine.jit import allocating_inner_kernel, inlined_kernel, inner_kernel
 from ..ops.pack import (
     LONG_ROW,
     consecutive_rows,
@@ -66,7 +66,7 @@ class PanelWork(NamedTuple):
     labels: np.ndarray
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def panel_work(X, n_clusters):
     """Return working memory for panels of X."""
     height = rows_per_block(X)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inlined_kernel, inner_kernel
+from ..machine.jit import allocating_inner_kernel, inlined_kernel, inner_kernel
 from ..ops.pack import pack_panel, pack_rows, panel_size, rows_per_block
 from ..ops.scratch import aligned_zeros, copy_elements
 from ..tile import (
@@ -84,7 +84,7 @@ class DrawWork(NamedTuple):
     bits: np.ndarray
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def draw_work(X, draw, block_rows):
     """Return working memory for blocks of rows of X."""
     height = rows_per_block(X)

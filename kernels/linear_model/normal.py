@@ -11,12 +11,14 @@ import math
 import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel, kernel
-from ..ops.cholesky import factorize, inverse_norm, solve
+from ..ops.cholesky import factorize_here, inverse_norm_here, solve_here
 from ..tile import VECTORS, lanes
 
 #: What :func:`solve_normal` returns where there is no solution: the shift was too far from the
 #: means, numbers are not finite, or the products too ill-conditioned.
 SOLVED, FAR, NOT_FINITE, ILL_CONDITIONED = 0, 1, 2, 3
+#: Sums of squares below this have lost digits, or all of them: the squares left float64's range.
+LEAST_SQUARES = 1e-270
 
 
 @kernel
@@ -93,7 +95,7 @@ def _reciprocal_condition(U, largest, size, work):
     for i in range(size):
         most, least = max(most, U[i * pitch + i]), min(least, U[i * pitch + i])
     ratio = most / least
-    norm = inverse_norm(U, size, work[0], work[1])
+    norm = inverse_norm_here(U, size, work[0], work[1])
     return 1.0 / (max(norm, ratio * ratio / largest) * largest)
 
 
@@ -133,6 +135,9 @@ def solve_normal(sums, inside, shift, n_targets, about, limits, mean, coef, fact
     if not _all_finite(G, width):
         return NOT_FINITE
     scale = np.empty(d)
+    for i in range(width):
+        if penalty == 0.0 and not G[i, i] >= LEAST_SQUARES:
+            return ILL_CONDITIONED
     for i in range(d):
         G[i, i] += penalty
         if not G[i, i] > 0.0:
@@ -147,15 +152,18 @@ def solve_normal(sums, inside, shift, n_targets, about, limits, mean, coef, fact
     for i in range(d, pitch):
         U[i * pitch + i] = 1.0
     work = np.zeros((2, pitch))
-    if not factorize(U, d):
+    if not factorize_here(U, d):
         return ILL_CONDITIONED
-    if not _reciprocal_condition(U, sizes.max(), d, work) > well_conditioned:
+    largest = 0.0  # sizes.max() takes as long to compile as a tenth of all of this
+    for j in range(d):
+        largest = max(largest, sizes[j])
+    if not _reciprocal_condition(U, largest, d, work) > well_conditioned:
         return ILL_CONDITIONED
     right = np.zeros((n_targets, pitch))
     for k in range(n_targets):
         for i in range(d):
             right[k, i] = G[i, d + k] / scale[i]
-    solve(U, d, right.reshape(-1))
+    solve_here(U, d, right.reshape(-1))
     for k in range(n_targets):
         for i in range(d):
             coef[k, i] = right[k, i] / scale[i]

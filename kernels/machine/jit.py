@@ -21,6 +21,7 @@ from .store import cache_directory, cache_refusal, source_digest
 
 __all__ = [
     "CHECK_TILES",
+    "allocating_inner_kernel",
     "allocating_kernel",
     "cache_directory",
     "cache_refusal",
@@ -105,3 +106,11 @@ def allocating_kernel(function: Callable[..., Any]) -> Any:
     For the few that set up their working memory and then take tickets.
     """
     return _compiled(function, memory=True)
+
+
+def allocating_inner_kernel(function: Callable[..., Any]) -> Any:
+    """Compile ``function`` as :func:`allocating_kernel` does, to be called by kernels only.
+
+    For what makes the working memory of a kernel: machine code of its own would be for nobody.
+    """
+    return _compiled(function, memory=True, inner=True)

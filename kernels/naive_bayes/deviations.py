@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import inner_kernel, kernel
+from ..machine.jit import inner_kernel
 from ..tile import is_single, lanes, load, load_as, multiply_add, prefetch_far, store
 
 #: Vectors of features whose sums stay in registers.
@@ -64,7 +64,7 @@ class Sums(NamedTuple):
     squares: Any
 
 
-@kernel
+@inner_kernel
 def padded_width(n_features):
     """Return the number of features padded to what is added up at a time, of any register."""
     most = HEIGHT * _PADDING

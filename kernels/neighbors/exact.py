@@ -76,7 +76,7 @@ def score_error(n_features, single, norm, largest):
     return 2.0 * gamma * (math.sqrt(norm) * math.sqrt(largest) + 0.5 * largest) + 4.0 * n * tiny
 
 
-@kernel
+@inner_kernel
 def square_error(n_features, single, square):
     """Return what a distance of :mod:`.few` or :mod:`.candidates` may be off by; inf if unknown."""
     unit, tiny, huge = 2.0**-53, 2.0**-1022, 2.0**1019

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel
+from ..machine.jit import allocating_inner_kernel, allocating_kernel, inner_kernel
 from ..machine.team import finish_ticket, take_ticket
 from ..ops.pack import rows_per_block
 from ..ops.scratch import aligned_zeros
@@ -125,7 +125,7 @@ def score_to_beat(norm, worst, unit, n_features):
     return np.float32(score - (abs(score) * 2.0**-20 + 2.0**-100))
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def encode_panel(queries, first, codes, wanted, panel):
     """Write the queries of a panel as bytes from 0 on, and what is known of each.
 

@@ -5,6 +5,8 @@ after the rows above, products that tiles sum in registers, then divided among t
 left-looking algorithm; Golub and Van Loan, "Matrix Computations", 4th ed., 2013, section 4.2).  On
 one thread, so it neither waits for the threads of a BLAS nor takes its bits from how many there
 are.
+
+Kernels call what is named ``_here``; the same for Python stands at the end, compiled if it is used.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from ..tile import VECTORS, fill, lane_sum, lanes, load, rank1, store
 from .gram import GRAM_COLUMNS
 
 
-@kernel
-def factorize(A, size):
+@inner_kernel
+def factorize_here(A, size):
     """Replace the upper triangle of a matrix by its factor U; return whether it has one.
 
     Parameters
@@ -53,13 +55,13 @@ def factorize(A, size):
     return True
 
 
-@kernel
-def solve(U, size, X):
+@inner_kernel
+def solve_here(U, size, X):
     """Replace the rows of X by the solutions of U'U x = row.
 
     Parameters
     ----------
-    U : IN flat float64, see :func:`factorize`
+    U : IN flat float64, see :func:`factorize_here`
     size : int
     X : IN/OUT flat float64, (n_right_sides, pitch), zeros from ``size`` on
     """
@@ -123,15 +125,15 @@ def _size(x):
     return total
 
 
-@kernel
-def inverse_norm(U, size, x, y):
+@inner_kernel
+def inverse_norm_here(U, size, x, y):
     """Estimate the 1-norm of the inverse of U'U from below.
 
     Higham, "FORTRAN codes for estimating the one-norm of a real or complex matrix", 1988.
 
     Parameters
     ----------
-    U : IN flat float64, see :func:`factorize`
+    U : IN flat float64, see :func:`factorize_here`
     size : int, at least 1
     x, y : OUT (pitch,) float64, working memory
     """
@@ -139,18 +141,18 @@ def inverse_norm(U, size, x, y):
         x[i] = y[i] = 0.0
     for i in range(size):
         x[i] = (1.0 - 2.0 * (i % 2)) * (1.0 + i / max(size - 1, 1))
-    solve(U, size, x)
+    solve_here(U, size, x)
     norm = _size(x) * 2.0 / (3.0 * size)
     for i in range(x.size):
         x[i] = 1.0 / size if i < size else 0.0
     for _ in range(5):
         for i in range(x.size):
             y[i] = x[i]
-        solve(U, size, y)
+        solve_here(U, size, y)
         norm = max(norm, _size(y))
         for i in range(size):
             y[i] = -1.0 if y[i] < 0 else 1.0
-        solve(U, size, y)
+        solve_here(U, size, y)
         most, along = 0, 0.0
         for i in range(size):
             along += y[i] * x[i]
@@ -161,3 +163,21 @@ def inverse_norm(U, size, x, y):
         for i in range(x.size):
             x[i] = 1.0 if i == most else 0.0
     return norm
+
+
+@kernel
+def factorize(A, size):
+    """Do as :func:`factorize_here` does, for Python."""
+    return factorize_here(A, size)
+
+
+@kernel
+def solve(U, size, X):
+    """Do as :func:`solve_here` does, for Python."""
+    solve_here(U, size, X)
+
+
+@kernel
+def inverse_norm(U, size, x, y):
+    """Do as :func:`inverse_norm_here` does, for Python."""
+    return inverse_norm_here(U, size, x, y)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel
+from ..machine.jit import allocating_inner_kernel, inner_kernel
 
 _BITS, _DIGITS, _N_DIGITS = np.uint64(11), 2048, 6
 _SIGN, _ALL = np.uint64(1 << 63), np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -26,7 +26,7 @@ class OrderMemory(NamedTuple):
     counters: Any
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def new_order_memory(n):
     """Return memory for the order of n numbers."""
     return OrderMemory(

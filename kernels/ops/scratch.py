@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel
+from ..machine.jit import allocating_inner_kernel, inner_kernel
 from ..machine.settings import EXACT_SCRATCH
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def aligned_zeros(like, size):
     """Return ``size`` zeros of the element type of ``like``, starting on a cache line.
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel
+from ..machine.jit import allocating_inner_kernel, allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
 from ..tile import prefetch
 from .ordered import LARGER, known_rows
@@ -56,7 +56,7 @@ class Walk(NamedTuple):
     low: Any
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def new_walk(most):
     """Return memory for nodes of so many rows at most."""
     return Walk(

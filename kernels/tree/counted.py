@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel
+from ..machine.jit import allocating_inner_kernel, inner_kernel
 from ..tile import (
     as_floats,
     broadcast,
@@ -79,7 +79,7 @@ class Counting(NamedTuple):
     sorting: SortMemory
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def new_counting(d, most, n_ids):
     """Return memory for roots of ``most`` rows at most."""
     few = FEW_ROWS + SPARE

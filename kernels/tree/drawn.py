@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel
+from ..machine.jit import allocating_inner_kernel, inner_kernel
 from ..tile import prefetch
 from .order import NO_RANK
 from .sorted_lists import MISSING, RANK_SHIFT, SortMemory, sort_by_value
@@ -60,7 +60,7 @@ class Drawing(NamedTuple):
     sorting: SortMemory
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def new_drawing(table, most):
     """Return a member's memory for roots of ``most`` rows at most."""
     d = table.codes.shape[1]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel
+from ..machine.jit import allocating_inner_kernel, allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
 from ..ops.histogram import count_classes, count_sums
 from .bound import bound_inside
@@ -78,7 +78,7 @@ class Scratch(NamedTuple):
     work: Any
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def new_scratch(size):
     """Return a member's memory."""
     return Scratch(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel
+from ..machine.jit import allocating_inner_kernel, allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
 from .best_split import Node, find_split
 from .criterion import own_score, rows_in, weight_in
@@ -246,7 +246,7 @@ def push_root(work, n_rows, key, total):
     push(work.stack, 0, frame, key, total, work.scratch.inside)
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def mixed_features(table):
     """Return for each feature whether some code stands for more than one value."""
     mixed = np.zeros(table.codes.shape[1], np.uint8)

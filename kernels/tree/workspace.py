@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel
+from ..machine.jit import allocating_inner_kernel, inner_kernel
 from .counted import Counting, new_counting
 from .drawn import PLACE_MASK, Drawing, new_drawing
 from .level import Scratch, new_scratch
@@ -78,7 +78,7 @@ class DrawnWorkspace(NamedTuple):
     counting: Counting
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def _new_sorting(table, most):
     return SortMemory(
         np.empty(most, np.uint32), np.empty(most, table.values.dtype),
@@ -86,7 +86,7 @@ def _new_sorting(table, most):
     )  # fmt: skip
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def _new_scan(scratch, most, id_mask):
     return ScanMemory(
         np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64),
@@ -95,7 +95,7 @@ def _new_scan(scratch, most, id_mask):
     )  # fmt: skip
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def _new_stack(size, most, n_depths, n_features):
     return Stack(
         np.empty((most + 1, 4), np.int64), np.empty((most + 1, size), np.int64),
@@ -104,7 +104,7 @@ def _new_stack(size, most, n_depths, n_features):
     )  # fmt: skip
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def new_workspace(table, targets, most):
     """Return the memory of a member whose largest root has ``most`` rows."""
     d, size = table.codes.shape[1], targets.size
@@ -117,7 +117,7 @@ def new_workspace(table, targets, most):
     )  # fmt: skip
 
 
-@allocating_kernel
+@allocating_inner_kernel
 def new_drawn_workspace(table, targets, most):
     """Return the memory of a member whose nodes draw features: see :func:`new_workspace`."""
     d, size = table.codes.shape[1], targets.size

@@ -32,6 +32,19 @@ def test_truncated_entry_counts_as_absent(tmp_path, length):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_entry_that_may_not_be_forgotten_is_survived(tmp_path, monkeypatch):
+    def refuse(*arguments, **keywords):
+        raise PermissionError
+
+    entries = Store(tmp_path, "kernel")
+    entries.save("key", b"code")
+    with monkeypatch.context() as patched:  # the tests may run as the superuser, who may
+        patched.setattr(Path, "unlink", refuse)
+        entries.flush()
+    assert entries.load("key") == b"code"
+    Store(tmp_path / "absent", "kernel").flush()
+
+
 def test_changed_byte_is_noticed(tmp_path):
     entries = Store(tmp_path, "kernel")
     entries.save("key", b"machine code")
