@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
+from sklearn.utils import check_array
 
 from ..core.estimator import samples_and_targets
 from ..core.sklearn_compat import check_sample_weight
@@ -33,6 +35,8 @@ def checked_rows(
 
     Neither X nor y is yet known to be finite: :func:`solved` looks at their products first.
     """
+    if issparse(y):
+        check_array(y, input_name="y")  # which says so
     rows, targets = samples_and_targets(estimator, X, y, y_numeric=True, finite=False, reset=reset)
     if sample_weight is None:
         return contiguous(rows), targets, None

@@ -17,6 +17,7 @@ from scipy import linalg
 from ..core.blas import one_blas_thread
 from ..core.validation import Array
 from ..kernels.linear_model.logistic import RESIDUALS
+from ..kernels.linear_model.normal import LEAST_SQUARES
 from ..kernels.ops.strips import Rows
 from ._factor import Factor
 from ._logistic_passes import pass_over
@@ -28,6 +29,8 @@ WELL_CONDITIONED = 1e-7
 _WELL_CONDITIONED_SINGLE = 1e-5
 #: Refinement ends where the next step would change no more than this, and after so many.
 _REFINED, _MOST_REFINEMENTS = 1e-12, 6
+#: Sums of squares below which products with targets that are as small vanish.
+_SMALL_SQUARES = 1e-30
 #: Rows of a block that is reduced to a triangle.
 _BLOCK_ROWS = 4096
 
@@ -77,8 +80,17 @@ def solve_each(found: list[Factor], right: Array) -> Array:
     return np.vstack([f.solve(r[None]) for f, r in zip(found, right, strict=True)])
 
 
+def vanished(moments: Moments, n_features: int) -> bool:
+    """Say whether products may have lost digits, or all of them, because they are so small."""
+    squares = moments.products.diagonal()
+    of_X, of_Y = squares[:n_features].min(initial=1.0), squares[n_features:].min(initial=1.0)
+    return bool(of_X < LEAST_SQUARES or (of_Y < LEAST_SQUARES and of_X < _SMALL_SQUARES))
+
+
 def by_cholesky(moments: Moments, n_features: int, alpha: Array) -> Solution | None:
     """Solve the normal equations, or return None where they are too ill-conditioned."""
+    if not alpha.all() and vanished(moments, n_features):
+        return None
     found = factors(moments, n_features, alpha)
     if found is None:
         return None
@@ -170,13 +182,19 @@ def reduced(X: Array, Y: Array, roots: Array | None, moments: Moments) -> tuple[
     return triangle[:, :n_features], triangle[:, n_features:]
 
 
+def _norms(F: Array) -> Array:
+    """Return the norms of columns, however small their numbers are."""
+    unit = np.ldexp(1.0, np.frexp(np.abs(F).max(axis=0, initial=0.0))[1])
+    return np.asarray(np.linalg.norm(F / unit, axis=0) * unit)
+
+
 def by_factor(F: Array, B: Array, n_samples: int) -> Solution:
     """Return the solution of min ||F b - B|| of least norm, in the units given.
 
     The rank is that of F with columns of unit norm.
     """
     n_features, n_targets = F.shape[1], B.shape[1]
-    norms = np.linalg.norm(F, axis=0)
+    norms = _norms(F)
     largest = norms.max(initial=0.0)
     used = np.flatnonzero(norms > 0) if largest > 0 else np.empty(0, np.int64)
     coef = np.zeros((n_features, n_targets))

@@ -11,9 +11,10 @@ from ..core.delegation import unsupported_input
 from ..core.estimator import fitted_at_once
 from ..core.parameters import ParametersMixin
 from ..core.validation import Array, check_finite
+from ..kernels.linear_model.normal import LEAST_SQUARES
 from ..kernels.ops.gram import BLOCK_ROWS
 from ._dense import checked_rows, set_solution
-from ._least_squares import solve_from
+from ._least_squares import side_by_side, solve_from
 from ._moments import Moments, about_means, first_shift, raw_products
 
 
@@ -170,7 +171,13 @@ class PartialFit(ParametersMixin):
             found = moments_of(seen)
             if not np.isfinite(found.products).all() or not found.weight > 0:
                 raise ValueError("Squares of the numbers overflow, or all weights are zero.")
-            solution = solve_from(found, rows.shape[1], self._penalties(Y.shape[1]))
+            penalties = self._penalties(Y.shape[1])
+            small = found.products.diagonal() < LEAST_SQUARES
+            if small.any() and not penalties.all():
+                some = side_by_side(rows, Y)[:, small]
+                if (some != some[:1]).any():  # not constant
+                    raise ValueError("Squares of the numbers underflow: scale X and y.")
+            solution = solve_from(found, rows.shape[1], penalties)
             set_solution(me, seen.dtype, flat, solution, found, center)
             me._seen = (seen, flat)
             me._set_rest(solution)

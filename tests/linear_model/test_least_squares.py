@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn import linear_model
 
 import fastml
@@ -68,6 +69,35 @@ def test_units_do_not_decide_the_rank():
     model = fastml.LinearRegression().fit(X, y)
     assert model.rank_ == 3
     assert_exact(model, X, y, tolerance=1e-9)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("of_X", "of_y"), [(-500, 0), (-525, 0), (-900, -20), (-300, -600), (0, -900)]
+)
+def test_squares_that_vanish(of_X, of_y, weighted):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((90, 4))
+    y = X @ [1.0, 2.0, -3.0, 4.0] + rng.standard_normal(90) + 2
+    weights = rng.uniform(0.5, 2, 90) if weighted else None
+    small, units = X.copy(), np.array([0, of_X, of_X, 0]) if of_y == 0 else np.full(4, of_X)
+    small = np.ldexp(small, units)
+    for rows, targets in ((small, np.ldexp(y, of_y)), (np.ldexp(X, of_X), np.ldexp(y, of_y))):
+        model = fastml.LinearRegression().fit(rows, targets, weights)
+        assert model.rank_ == 4
+        assert_exact(model, rows, targets, weights, tolerance=1e-9)
+    table = fastml.LinearRegression().fit(fastml.blocks(rows), targets, weights)
+    assert found(table).tobytes() == found(model).tobytes()
+    if of_X:  # without the rows nothing can be done
+        with pytest.raises(ValueError, match="underflow: scale X and y"):
+            fastml.LinearRegression().partial_fit(rows, targets, weights)
+
+
+def test_constant_targets():
+    X = np.random.default_rng(0).standard_normal((90, 4))
+    model = fastml.LinearRegression().fit(X, np.full(90, 0.1))
+    assert (model.coef_ == 0).all()
+    assert model.intercept_ == 0.1
 
 
 def test_first_block_far_from_the_rest():
@@ -207,6 +237,13 @@ def test_errors_leave_the_model_as_it_was():
             with pytest.raises(ValueError, match=message):
                 model.fit(wrong, y)
             assert vars(model) == before
+
+
+def test_sparse_targets_are_refused_in_scikit_learns_words():
+    X, y = np.eye(5)[:, :2], sparse.csr_array(np.ones((5, 1)))
+    for kind in (fastml.LinearRegression, fastml.Ridge):
+        with pytest.raises(TypeError, match="Sparse data was passed"):
+            kind().fit(X, y)
 
 
 def test_delegated_fits_say_why():
