@@ -20,10 +20,11 @@ class DivergenceError(ValueError):
 
 def diverged(n_iter: int, cause: str) -> DivergenceError:
     """Return the error for training that diverged after so many epochs."""
+    kept = " The parameters are those of the last finite epoch." if n_iter else ""
     return DivergenceError(
         "Solver produced non-finite parameter weights. The input data may contain "
         "large values and need to be preprocessed. Training diverged in epoch "
-        f"{n_iter + 1}: {cause} The parameters are those of the last finite epoch."
+        f"{n_iter + 1}: {cause}{kept}"
     )
 
 

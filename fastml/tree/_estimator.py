@@ -80,7 +80,8 @@ def _draw_seed(random_state: Any) -> int:
 
 def _classes_of(y: Array) -> tuple[Array, Array]:
     """Return the classes, and for each row which."""
-    check_classes(y)
+    if y.dtype.kind != "S":  # scikit-learn's trees take bytes, as nothing else of it does
+        check_classes(y)
     return number_classes(y)
 
 

@@ -309,6 +309,16 @@ def test_batches_larger_than_the_data_are_warned_of():
     assert clipped.loss_curve_ == whole.loss_curve_
 
 
+def test_divergence_in_the_first_epoch_does_not_speak_of_a_finite_one():
+    X, y = two_classes()
+    model = fastml.MLPClassifier(
+        (4,), activation="identity", solver="sgd", learning_rate_init=1e30, batch_size=4,
+        random_state=0,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"diverged in epoch 1: [^.]*too large\.$"):
+        model.fit(X.astype(np.float32), y)
+
+
 def test_divergence_is_an_error_not_a_model_of_nan():
     X, y = two_classes()
     model = fastml.MLPClassifier(

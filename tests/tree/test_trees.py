@@ -192,6 +192,16 @@ def test_what_scikit_learn_computes_says_why(change, reason):
     assert DecisionTreeRegressor().fit(X, np.column_stack((y, y))).predict(X).shape == (10, 2)
 
 
+def test_classes_may_be_bytes():
+    X = np.arange(8.0)[:, None]
+    y = np.array([b"no", b"yes"])[[0, 0, 1, 1, 0, 0, 1, 1]]
+    for kind in (fastml.DecisionTreeClassifier, fastml.RandomForestClassifier):
+        model = kind().fit(X, y)
+        assert model.computed_by_ == "fastml"
+        assert model.classes_.tolist() == [b"no", b"yes"]
+    assert fastml.DecisionTreeClassifier().fit(X, y).predict(X).tolist() == y.tolist()
+
+
 def test_an_error_leaves_the_estimator_as_it_was():
     X, y = np.arange(20.0).reshape(10, 2), np.arange(10) % 3
     model = DecisionTreeClassifier().fit(X, y)
