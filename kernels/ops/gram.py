@@ -125,7 +125,7 @@ def add_gram(panel, count, height, at, G, rows, following, packing):
     if packing:
         wanted += count
         hold_targets(rows, following, count, panel, targets)
-    line = 0
+    line, every = 0, 1
     for sj in range(0, n_used, width):
         for si in range(sj + width, n_used, width):
             square = at + _place(si // width, sj // width) * width * width
@@ -139,11 +139,12 @@ def add_gram(panel, count, height, at, G, rows, following, packing):
                         continue
                     tile = fill(panel, 0.0, VECTORS, GRAM_COLUMNS)
                     for r in range(n_rows):
-                        prefetch(rows.X, wanted + chunk + r, line)
+                        prefetch(rows.X, wanted + (chunk + r) * every, line)
                         features = load(panel, left + r * width, 0, VECTORS, 1)
                         tile = rank1(tile, features, panel, right + r * width, 1)
                     add_as(G, square + j * width, width, tile)
-                    line = _next_line(rows.X, line, chunk + n_rows == count)
+                    if chunk + n_rows == count:
+                        line, every = _next_line(rows.X, line, every)
         square = at + _place(sj // width, sj // width) * width * width
         for chunk in range(0, count, CHUNK_ROWS):
             n_rows = min(CHUNK_ROWS, count - chunk)
@@ -157,7 +158,7 @@ def add_gram(panel, count, height, at, G, rows, following, packing):
                 if packing and v == VECTORS - 1:
                     strip = strip_of(rows, sj)
                     for r in range(n_rows):
-                        prefetch(rows.X, wanted + r, line)
+                        prefetch(rows.X, wanted + r * every, line)
                         first = left + r * width
                         below = load(panel, first + n_lanes, 0, 1, 1)
                         half = rank1(half, below, panel, first + right, 1)
@@ -165,14 +166,15 @@ def add_gram(panel, count, height, at, G, rows, following, packing):
                         store_in_strip(rows, following + r, strip, targets + r, panel, first)
                 else:
                     for r in range(n_rows):
-                        prefetch(rows.X, wanted + chunk + r, line)
+                        prefetch(rows.X, wanted + (chunk + r) * every, line)
                         first = left + r * width
                         below = load(panel, first + n_lanes, 0, 1, 1)
                         half = rank1(half, below, panel, first + right, 1)
                         turns = add_turns(turns, load(panel, first + own, 0, 1, 1))
                 add_as(G, square + own * width + own, width, turns)
                 add_as(G, square + right * width + n_lanes, width, half)
-                line = _next_line(rows.X, line, chunk + n_rows == count)
+                if chunk + n_rows == count:
+                    line, every = _next_line(rows.X, line, every)
 
 
 @inner_kernel
@@ -191,12 +193,14 @@ def _add_turns(panel, left, count, to, G):
 
 
 @inner_kernel
-def _next_line(X, line, through):
-    """Return the element of rows to ask for next, once all rows have been asked for this one."""
-    if not through:
-        return line
+def _next_line(X, line, every):
+    """Return the element of rows to ask for once all rows have been asked for this one.
+
+    And the step from row to row, 0 after the last: wide rows are multiplied more often than they
+    have lines, and whatever is asked for again takes the place of the panel in the first cache.
+    """
     line += 64 // X.itemsize
-    return line if line < X.shape[1] else 0
+    return (line, every) if line < X.shape[1] else (0, 0)
 
 
 @inner_kernel
