@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..machine.host import host
 from ..machine.jit import allocating_inner_kernel, inlined_kernel, inner_kernel
 from ..ops.pack import (
     LONG_ROW,
@@ -44,8 +45,12 @@ from ..tile import (
 
 #: Features, and features a centre, from where on rows are taken as they lie.
 _FEATURES_AS_THEY_LIE, _FEATURES_A_CENTER = 64, 8
-#: Rows that are taken as they lie at once; panels hold whole groups of them.
-_ROWS = SIDE // 2 * 2
+#: Rows that are taken as they lie at once; panels hold whole groups of them.  With SIDE centres
+#: their 12 sums, a vector of each centre and one of a row just fill 16 registers.
+_ROWS = 4
+#: Bytes of a row that are taken at once: with so few registers little more is multiplied than
+#: loaded, so what is loaded again and again must stay in the first-level cache.
+_BYTES_AT_ONCE = 1 << 11 if host().vector_registers == 16 else 1 << 30
 #: Products of packed rows added to one sum: sums of sums round less, see ``ops.certify``.
 _PRODUCTS_AT_ONCE = 128
 
@@ -269,12 +274,15 @@ def _shift_rows(X, rows, first, soon, centers, panel, panel_at, norms_at):
 
 
 @inner_kernel
-def _score_square(X, soon, panel, panel_at, tile, centers):
-    """Return the products of the centres of a tile with _ROWS shifted rows, lane by lane."""
+def _score_square(X, soon, panel, panel_at, tile, start, stop, centers):
+    """Return the products of the centres of a tile with _ROWS shifted rows, lane by lane.
+
+    Of features [start, stop) only.
+    """
     shifted, pitch = centers.shifted, centers.pitch
     at = tile * SIDE * pitch
     square = fill(shifted, 0.0, SIDE, _ROWS)
-    for p in range(0, pitch, lanes(shifted)):
+    for p in range(start, stop, lanes(shifted)):
         prefetch(X, soon, p)
         part = load(panel, panel_at + p, pitch, 1, _ROWS)
         square = outer_with(square, shifted, at + p, pitch, part)
@@ -292,6 +300,7 @@ def _score_as_they_lie(X, rows, first, centers, panel):
     norms_at = half_norms.size * height
     rows_at = norms_at + height
     n_tiles = half_norms.size // SIDE
+    at_once = _BYTES_AT_ONCE // X.itemsize
     store(panel, norms_at, 0, fill(panel, 0.0, VECTORS, 1))
     for j in range(0, half_norms.size, SIDE):
         store(panel, j * height, height, broadcast(half_norms, j, 1, VECTORS, SIDE))
@@ -299,10 +308,12 @@ def _score_as_they_lie(X, rows, first, centers, panel):
         following = first + i + _ROWS  # of the rows after these, one is asked for with every tile
         soon = rows[min(following + _ROWS - 1, rows.size - 1)]
         _shift_rows(X, rows, first + i, soon, centers, panel, rows_at, norms_at + i)
-        for tile in range(n_tiles):
-            soon = rows[min(following + tile % _ROWS, rows.size - 1)]
-            square = _score_square(X, soon, panel, rows_at, tile, centers)
-            add_lane_sums(panel, tile * SIDE * height + i, height, square, SIDE, _ROWS)
+        for start in range(0, centers.pitch, at_once):
+            stop = min(start + at_once, centers.pitch)
+            for tile in range(n_tiles):
+                soon = rows[min(following + tile % _ROWS, rows.size - 1)]
+                square = _score_square(X, soon, panel, rows_at, tile, start, stop, centers)
+                add_lane_sums(panel, tile * SIDE * height + i, height, square, SIDE, _ROWS)
     best = fill(panel, -np.inf, VECTORS, 1)
     second = fill(panel, -np.inf, VECTORS, 1)
     index = indices(panel, 0, VECTORS)

@@ -254,7 +254,9 @@ def test_many_centers_on_a_line(dtype, n_clusters):
 
 @pytest.mark.checked
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("n_features", "n_clusters"), [(64, 1), (65, 5), (130, 16), (300, 7)])
+@pytest.mark.parametrize(
+    ("n_features", "n_clusters"), [(64, 1), (65, 5), (130, 16), (300, 7), (1100, 9)]
+)
 def test_few_centers_of_many_features(dtype, n_features, n_clusters):
     """Rows are scored as they lie, unless their features are apart; both decide alike."""
     assert pitch_of(n_features, n_clusters, 4) > 0
