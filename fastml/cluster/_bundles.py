@@ -18,12 +18,12 @@ from ..kernels.cluster import scores
 from ..kernels.cluster.centers import Centers
 from ..kernels.cluster.gains import Plan, Rows, Sums
 from ..kernels.cluster.lloyd import Moves
-from ..kernels.cluster.screen import ALWAYS_PASSED, NEVER_PASSED, Screen
+from ..kernels.cluster.screen import ALWAYS_PASSED, NEVER_PASSED, Screen, padded_points
 from ..kernels.cluster.weighing import Draw, Samples
 from ..kernels.machine.host import host
 from ..kernels.ops.certify import MARGIN_SIZE
 from ..kernels.ops.sums import levels_for, tree_size
-from ..kernels.tile import COLUMNS, VECTORS, lanes_of
+from ..kernels.tile import VECTORS, lanes_of
 
 #: Work of a reduction block: enough to outweigh taking a ticket, little enough to share evenly.
 _WORK_PER_BLOCK = 400_000
@@ -258,7 +258,7 @@ def seeding_draw(X: Array, n_clusters: int, n_candidates: int, first: int, rows:
     """Return a draw whose first centre is row ``first``, in blocks of so many rows."""
     if not 0 <= first < len(X):
         raise ValueError(f"row {first} is none of the {len(X)} of X.")
-    n_columns = -(-(1 + n_candidates) // COLUMNS) * COLUMNS
+    n_columns = padded_points(1 + n_candidates)
     return Draw(
         np.full(n_clusters, first, np.int64),
         np.full(n_candidates, first, np.int64),

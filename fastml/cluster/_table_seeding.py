@@ -11,9 +11,9 @@ from ..core.validation import Array
 from ..data import Part, Table
 from ..execution import Passes, keep_in
 from ..kernels.cluster import plusplus
+from ..kernels.cluster.screen import padded_points
 from ..kernels.cluster.weighing import Draw, Samples
 from ..kernels.ops.sums import tree_size
-from ..kernels.tile import COLUMNS
 from ._bundles import check_array, seeding_samples
 from ._plusplus import BLOCK_ROWS
 from ._table_draws import Chances
@@ -33,7 +33,7 @@ class Weighing(NamedTuple):
 def _bundle(X: Array, weighing: Weighing, closest: Array) -> Draw:
     n, d = X.shape
     n_candidates = len(weighing.candidates)
-    n_columns = -(-(1 + n_candidates) // COLUMNS) * COLUMNS
+    n_columns = padded_points(1 + n_candidates)
     points = np.zeros((d, n_columns), X.dtype)
     points[:, 1 : 1 + n_candidates] = weighing.candidates.T
     check_array("closest", closest, (n,), X.dtype)

@@ -47,6 +47,15 @@ from ..tile import (
 _SIGNED = np.int32(-2139062144)
 #: The limit of a row that everything passes, and of one that is none.
 NEVER_PASSED, ALWAYS_PASSED = 2**31 - 1, -(2**31)
+#: Columns of the tile for points that do not fill wide ones of six: seven take two of four.
+FEW = 4
+
+
+def padded_points(count: int) -> int:
+    """Return the columns that so many points take: whole tiles, wide ones or of a few columns."""
+    if COLUMNS != 6:
+        return -(-count // COLUMNS) * COLUMNS
+    return max(-(-count // 2) * 2, FEW)
 
 
 class Screen(NamedTuple):
@@ -155,12 +164,22 @@ def find_near(X, start, stop, screen, near, bits_of):
     for first in range(start, stop, tall):
         limits = load(screen.limits, first, 0, VECTORS, 1)
         bits = np.int64(0)
-        for j in range(0, n_columns, COLUMNS):
-            tile = broadcast(screen.seeds, j, 1, VECTORS, COLUMNS)
-            for quad in range(quads):
-                column = load(screen.words, first * quads + quad * tall, 0, VECTORS, 1)
-                tile = add_byte_products(tile, column, screen.codes, quad * n_columns + j, 1)
-            bits |= mask_bits(column_maximum(tile) > limits)
+        j = 0
+        while j < n_columns:
+            if (n_columns - j) % COLUMNS == 0:
+                tile = broadcast(screen.seeds, j, 1, VECTORS, COLUMNS)
+                for quad in range(quads):
+                    column = load(screen.words, first * quads + quad * tall, 0, VECTORS, 1)
+                    tile = add_byte_products(tile, column, screen.codes, quad * n_columns + j, 1)
+                bits |= mask_bits(column_maximum(tile) > limits)
+                j += COLUMNS
+            else:
+                few = broadcast(screen.seeds, j, 1, VECTORS, FEW)
+                for quad in range(quads):
+                    column = load(screen.words, first * quads + quad * tall, 0, VECTORS, 1)
+                    few = add_byte_products(few, column, screen.codes, quad * n_columns + j, 1)
+                bits |= mask_bits(column_maximum(few) > limits)
+                j += FEW
         bits_of[(first - start) // tall] = bits
         before = count
         while bits != 0:

@@ -28,7 +28,7 @@ from ..tile import (
     squared_differences,
     store,
 )
-from .screen import find_near, limit_of
+from .screen import FEW, find_near, limit_of
 
 #: Of so many rows of a block, one may have to be looked at for it to be worth gathering them.
 _FEW = 2
@@ -50,8 +50,8 @@ class Draw(NamedTuple):
 
     chosen : (n_clusters,) int64 row numbers, the first one given
     candidates : (n_candidates,) int64 row numbers; for the first centre that one itself
-    points : (n_features * n_columns,) flat of X's type, n_columns a multiple of COLUMNS: the
-        centre chosen last, then the candidates
+    points : (n_features * n_columns,) flat of X's type, n_columns as
+        ``padded_points`` says: the centre chosen last, then the candidates
     closest : (n_samples,) of X's type, squared distance to the closest centre; infinite at first
     potentials : (tree_size, 1 + n_candidates) float64: of each block, then of the nodes of
         their tree, the weighted sum of the closest distances, and what it would be with each
@@ -110,16 +110,26 @@ def distances_to_points(panel, panel_at, n_features, points, n_columns, distance
     ----------
     panel : IN flat array, (n_features, rows) from element ``panel_at``
     points : IN (n_features * n_columns,) flat, point j at [p * n_columns + j]
-    n_columns : int, a multiple of COLUMNS
+    n_columns : int, as ``padded_points`` says
     distances : OUT flat, to point j from element ``at + j * pitch``
     """
     height = rows_per_block(panel)
-    for j in range(0, n_columns, COLUMNS):
-        tile = fill(panel, 0.0, VECTORS, COLUMNS)
-        for p in range(n_features):
-            column = load(panel, panel_at + p * height, 0, VECTORS, 1)
-            tile = squared_differences(tile, column, points, p * n_columns + j, 1)
-        store(distances, at + j * pitch, pitch, tile)
+    j = 0
+    while j < n_columns:
+        if (n_columns - j) % COLUMNS == 0:
+            tile = fill(panel, 0.0, VECTORS, COLUMNS)
+            for p in range(n_features):
+                column = load(panel, panel_at + p * height, 0, VECTORS, 1)
+                tile = squared_differences(tile, column, points, p * n_columns + j, 1)
+            store(distances, at + j * pitch, pitch, tile)
+            j += COLUMNS
+        else:
+            few = fill(panel, 0.0, VECTORS, FEW)
+            for p in range(n_features):
+                column = load(panel, panel_at + p * height, 0, VECTORS, 1)
+                few = squared_differences(few, column, points, p * n_columns + j, 1)
+            store(distances, at + j * pitch, pitch, few)
+            j += FEW
 
 
 @inner_kernel
