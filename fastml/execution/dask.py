@@ -34,8 +34,8 @@ S = TypeVar("S")
 _LOOK, _PATIENCE = 0.5, 60.0
 #: How often a task is sent again that took its workers down with it.
 _ATTEMPTS = 4
-#: Seconds for workers to say what they are.
-_ANSWER = 5.0
+#: Seconds for workers to say what they are, and to hand over what they found, before another look.
+_ANSWER, _FETCH = 5.0, 60.0
 #: Shares of rows begin and end at so many places within a piece.
 _CUTS = 8
 #: Fits of which a worker keeps what it opened.
@@ -233,12 +233,16 @@ class DaskEngine:
         """Return the results of tasks; give up where nobody is left to do them."""
         from distributed import KilledWorker, wait
 
+        async def fetch() -> list[Any]:
+            return list(await self._client.gather(futures, errors="raise", asynchronous=True))
+
         attempts = alone = 0
         while True:
             try:
                 wait(futures, timeout=_LOOK)  # type: ignore[no-untyped-call]
                 try:
-                    return list(self._client.gather(futures, errors="raise"))
+                    found: list[Any] = self._client.sync(fetch, callback_timeout=_FETCH)
+                    return found
                 except KilledWorker:
                     if shares is None or attempts >= _ATTEMPTS:
                         raise

@@ -239,6 +239,27 @@ def test_a_worker_that_dies_once_it_has_said_what_it_is(monkeypatch):
             same(FITS["gaussian"](X, y, w), FITS["gaussian"](X, y, w))
 
 
+def test_a_worker_that_dies_before_its_results_are_fetched(monkeypatch):
+    X, y, w = problem()
+    expected = FITS["gaussian"](X, y, w)
+    gather, killed = distributed.Client.gather, []
+    with cluster(1) as workers, distributed.Client(workers) as client:
+
+        def kill_once(*arguments, **settings):
+            if not killed:
+                killed.extend(nanny.pid for nanny in workers.workers.values())
+                os.kill(killed[0], signal.SIGKILL)
+                time.sleep(0.5)
+            return gather(*arguments, **settings)
+
+        client.wait_for_workers(1)
+        monkeypatch.setattr("fastml.execution.dask._FETCH", 3.0)
+        with fastml.engine(client):
+            monkeypatch.setattr(distributed.Client, "gather", kill_once)
+            same(FITS["gaussian"](X, y, w), expected)
+    assert killed
+
+
 def read_so_far(rows):
     """Return what every process has read since the last time: its ranges, several times."""
     found = {}
