@@ -7,6 +7,7 @@ import numpy as np
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
 from ..ops.elementwise import sigmoid
+from ..ops.flat import store_up_to
 from ..ops.scratch import aligned_zeros
 from ..tile import (
     any_not_greater,
@@ -73,7 +74,10 @@ def _write_two_probabilities(z, count, first, memory, out):
 
 @inner_kernel
 def _to_probabilities(z, height, n_outputs, columns):
-    """Replace margins by the classes' probabilities."""
+    """Replace margins by the classes' probabilities.
+
+    The last vector of an output's rows may reach into the next output's: only its own are stored.
+    """
     step = lanes(z)
     for r in range(0, height, step):
         for k in range(n_outputs):
@@ -81,7 +85,8 @@ def _to_probabilities(z, height, n_outputs, columns):
         _, whole = softmax(columns, n_outputs)
         share = fill_like(whole, 1.0) / whole
         for k in range(n_outputs):
-            store(z, k * height + r, 0, load(columns, k * step, 0, 1, 1) * share)
+            found = load(columns, k * step, 0, 1, 1) * share
+            store_up_to(z, k * height + r, height - r, found)
 
 
 @inner_kernel
