@@ -209,13 +209,28 @@ def grids(result: Result) -> list[Result]:
 
     Only those of the processor of a result.
     """
-    found = [load(path) for path in HISTORY.glob(f"*/{GRID}/*.json")]
-    same = [each for each in found if each["machine"]["cpu"] == result["machine"]["cpu"]]
-    if not same:
-        return []
-    newest_raced = max(same, key=lambda each: str(each["time"]))["commit"]
-    chosen = [each for each in same if each["commit"] == newest_raced]
-    return sorted(chosen, key=lambda each: int(each["seed"]))
+    return _grids_by_processor().get(result["machine"]["cpu"], [])
+
+
+def grids_elsewhere(result: Result) -> dict[str, list[Result]]:
+    """Return what :func:`grids` does for every other processor, by its name."""
+    return {
+        cpu: found
+        for cpu, found in _grids_by_processor().items()
+        if cpu != result["machine"]["cpu"]
+    }
+
+
+def _grids_by_processor() -> dict[str, list[Result]]:
+    raced: dict[str, list[Result]] = {}
+    for path in sorted(HISTORY.glob(f"*/{GRID}/*.json")):
+        found = load(path)
+        raced.setdefault(found["machine"]["cpu"], []).append(found)
+    for cpu, found_there in raced.items():
+        newest_raced = max(found_there, key=lambda each: str(each["time"]))["commit"]
+        chosen = [each for each in found_there if each["commit"] == newest_raced]
+        raced[cpu] = sorted(chosen, key=lambda each: int(each["seed"]))
+    return raced
 
 
 def newest() -> Result | None:

@@ -135,6 +135,8 @@ def results_markdown(result: Result) -> str:
         lines += ["", "## Under the machine's limit", "", *accounts]
     if result["size"] == "full" and (lots := lot_lines(results.grids(result))):
         lines += ["", "## Shapes drawn by lot", "", *lots]
+        for cpu, grids in results.grids_elsewhere(result).items():
+            lines += ["", f"### Drawn by lot, on {cpu}", "", *lot_lines(grids, known=[])]
     if result["size"] == "full":
         lines += _large_lines(results.newest_large(result))
     if len(results.comparable(result)) >= FEWEST_RESULTS:

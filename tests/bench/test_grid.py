@@ -74,7 +74,10 @@ def test_races_are_kept_for_the_report(monkeypatch, tmp_path):
     assert grid.main() == 0
     kept = results.grids({"machine": results.machine()})
     assert [(each["seed"], len(each["races"])) for each in kept] == [(5, 1)]
-    assert results.grids({"machine": {"cpu": "another"}}) == []
+    another = {"machine": {"cpu": "another"}}
+    assert results.grids(another) == []
+    assert results.grids_elsewhere(another) == {kept[0]["machine"]["cpu"]: kept}
+    assert results.grids_elsewhere(kept[0]) == {}
     assert any(line.startswith("| sigmoid | 1 |") for line in lot_lines(kept))
 
 

@@ -43,7 +43,8 @@ def test_every_kernel_stays_inside_its_arrays():
     assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-2000:]
     passed = re.findall(r"^PASSED (\S+?)::", result.stdout, re.MULTILINE)
     assert len(passed) > 60
-    assert not re.search("^SKIPPED", result.stdout, re.MULTILINE)
+    skipped = re.findall("^SKIPPED.*", result.stdout, re.MULTILINE)
+    assert all(line.endswith("no instruction for bytes") for line in skipped), skipped
     # Of every family, and of what they share.
     floors = {"machine", "tile", "ops"}
     families = {path.parent.name for path in (ROOT / "kernels").glob("*/__init__.py")} - floors
