@@ -29,8 +29,9 @@ def lot_lines(grids: list[Result], known: list[Loss] | None = None) -> list[str]
         return []
     known = cases.collected("LOSSES") if known is None else known
     seeds = ", ".join(str(grid["seed"]) for grid in grids)
+    seeds = f"seed{'s' if len(grids) > 1 else ''} {seeds}"
     about = (
-        f"Written by `make bench-grid`, commit `{grids[0]['commit']}`, seeds {seeds}: the best "
+        f"Written by `make bench-grid`, commit `{grids[0]['commit']}`, {seeds}: the best "
         f"installed peer's least time over ours. A shape is won from {WON} on. The aim for each "
         f"kind: {share(_WON_SHARE)} won, none below {_WORST}, {ratio(_MIDDLE)} in the middle."
     )

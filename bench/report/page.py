@@ -35,6 +35,10 @@ _LIMITS = (
 )
 
 
+#: Of races on a processor that is not the page's.
+_ELSEWHERE = "Why shapes are lost was found on the processor above; here are the races alone."
+
+
 def _limit_table(limits: dict[str, dict[str, float]]) -> list[str]:
     counts = [int(limits[key]["threads"]) for key in limits]
     head = ["limit", *(f"{count} thread{'s' * (count > 1)}" for count in counts)]
@@ -136,7 +140,8 @@ def results_markdown(result: Result) -> str:
     if result["size"] == "full" and (lots := lot_lines(results.grids(result))):
         lines += ["", "## Shapes drawn by lot", "", *lots]
         for cpu, grids in results.grids_elsewhere(result).items():
-            lines += ["", f"### Drawn by lot, on {cpu}", "", *lot_lines(grids, known=[])]
+            lines += ["", f"### Drawn by lot, on {cpu}", "", _ELSEWHERE, ""]
+            lines += lot_lines(grids, known=[])
     if result["size"] == "full":
         lines += _large_lines(results.newest_large(result))
     if len(results.comparable(result)) >= FEWEST_RESULTS:
