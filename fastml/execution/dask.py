@@ -237,11 +237,13 @@ class DaskEngine:
             return list(await self._client.gather(futures, errors="raise", asynchronous=True))
 
         attempts = alone = 0
+        allowed = _FETCH
         while True:
             try:
                 wait(futures, timeout=_LOOK)  # type: ignore[no-untyped-call]
                 try:
-                    found: list[Any] = self._client.sync(fetch, callback_timeout=_FETCH)
+                    allowed, at_most = 2 * allowed, allowed  # a slow network ends some time, too
+                    found: list[Any] = self._client.sync(fetch, callback_timeout=at_most)
                     return found
                 except KilledWorker:
                     if shares is None or attempts >= _ATTEMPTS:
