@@ -17,12 +17,13 @@ ROOT = Path(__file__).parents[2]
 ROOMS = ("linear_model", "naive_bayes", "neighbors", "neural_network")
 
 
+@pytest.mark.parametrize("room", ROOMS)
 @pytest.mark.skipif(host().instructions != "AVX-512", reason="the suite itself is for no more")
-def test_kernels_are_right_on_avx2():
+def test_kernels_are_right_on_avx2(room):
     """Tiles have other shapes there: a few rows once were six, which four lanes do not divide."""
     result = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-m", "checked", "-p", "no:cacheprovider",
-         *(f"tests/{room}" for room in ROOMS)],
+         f"tests/{room}"],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), **digests.INSTRUCTIONS["avx2"]},
         capture_output=True, text=True, timeout=4000,
