@@ -35,6 +35,10 @@ _MOST_DIRECT = 48
 _ROUGH_GAP, _ROUGH_SLACK, _ROUGH_STEPS = 1e-10, 1e-6, 40
 #: What rounding may change of an objective, relatively.
 _ROUNDING = 1e-9
+#: The loss has fallen to nothing at this objective, times the weight where that is less than one:
+#: rounding hides what further steps would bring.  Within such a share of all weight, one class has
+#: it all.
+_NOTHING = 1e-13
 #: So many quasi-Newton steps before Newton's are tried, where there are few coefficients.
 _QUASI_NEWTON_STEPS = 40
 #: Pairs of steps L-BFGS remembers.
@@ -59,12 +63,17 @@ Divide = Callable[[Array], Array]
 
 
 class Fit(NamedTuple):
-    """Coefficients (n_outputs, n_features + 1), iterations, and why they ended."""
+    """Coefficients (n_outputs, n_features + 1), iterations, and why they ended.
+
+    separated : whether the loss falls to nothing, so that there is no minimum
+    alone : whether it does so since all weight is on one class
+    """
 
     W: Array
     n_iter: int
     converged: bool
     separated: bool
+    alone: bool
 
 
 class Search(NamedTuple):
@@ -147,7 +156,7 @@ def newton(
             damping, before = max(_LEAST_DAMPING, 100 * damping), 0.0  # it promised nonsense
             continue
         damping = damping / 10 if damping > _LEAST_DAMPING else 0.0
-        if found[0] < 1e-13:  # separated: the loss falls to nothing
+        if found[0] < _nothing(problem):
             return Search(tried, found[0], n_iter + 1, False)
         W, (value, gradient, H) = tried, found
     return Search(W, value, max_iter, False, gradient=gradient)
@@ -216,7 +225,7 @@ def quasi_newton(
             continue
         pairs.add(tried - W, found[1] - gradient)
         W, (value, gradient, known) = tried, found
-        if value < 1e-13:
+        if value < _nothing(problem):
             return Search(W, value, n_iter + 1, False)
     return Search(W, value, max_iter, False, gradient=gradient)
 
@@ -366,7 +375,8 @@ def minimum(problem: Problem, W: Array | None, max_iter: int) -> Search:
     else:
         most = min(max_iter, _QUASI_NEWTON_STEPS) if few else max_iter
         found = _from_products(problem, W, most, gap)
-    if found.converged or not few or found.n_iter >= max_iter or found.value < 1e-13:
+    ended = found.converged or found.n_iter >= max_iter or found.value < _nothing(problem)
+    if ended or not few:
         return found
     more = newton(problem, found.W, max_iter - found.n_iter)
     return more._replace(n_iter=more.n_iter + found.n_iter)
@@ -393,9 +403,25 @@ def fit_logistic(
     found = minimum(problem, start, max_iter)
     # Every loss so small that its row is on the right side by far.
     separated = alpha == 0 and found.value < 1e-6 * min(1.0, problem.weight)
+    separated = separated or (not found.converged and found.value < _nothing(problem))
     W = found.W.copy()
     W[:, -1] = W[:, -1] - problem.offset(W) if intercept else 0.0
     converged = found.converged
     if not converged and found.gradient is not None:
         converged = bool(np.abs(found.gradient).max() <= tol * problem.weight)
-    return Fit(W, found.n_iter, converged and not separated, separated)
+    alone = separated and intercept and _weighs_alone(problem)
+    return Fit(W, found.n_iter, converged and not separated, separated, alone)
+
+
+def _nothing(problem: Problem) -> float:
+    """Return the objective from which on down the loss has fallen to nothing."""
+    return _NOTHING * min(1.0, problem.weight)
+
+
+def _weighs_alone(problem: Problem) -> bool:
+    """Say whether one class has all weight: the slopes of intercepts at zero say how much each."""
+    n_outputs = problem.n_outputs
+    slopes = problem.evaluate(np.zeros((n_outputs, problem.rows.shape[1] + 1)))[1][:, -1]
+    weights = problem.weight / max(n_outputs, 2) - slopes
+    most = max(weights.max(), problem.weight - weights.max())  # of two classes one has a slope
+    return bool(most >= (1 - _NOTHING) * problem.weight)

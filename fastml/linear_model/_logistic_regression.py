@@ -112,8 +112,8 @@ class LogisticRegression(
         Warns
         -----
         ConvergenceWarning
-            If ``max_iter`` is reached, or there is no minimum since the classes are separated and
-            nothing is penalised.
+            If ``max_iter`` is reached, or there is no minimum: the classes are separated and
+            nothing is penalised, or all weight is on one class.
         """
         reason = self._reason(X, y, sample_weight)
         if reason is None and self.n_jobs is not None and not hasattr(self, "multi_class"):
@@ -199,10 +199,19 @@ class LogisticRegression(
             return _OVERFLOW
         if not np.isfinite(found.W).all():
             return _OVERFLOW
-        if found.separated:
+        if found.alone:
             warnings.warn(
-                "The classes are perfectly separated and nothing is penalised: there is no "
-                "minimum, coefficients would grow for ever. Set C to a finite number.",
+                "Next to all sample weight is on one class: there is no minimum, the intercept "
+                "would grow for ever. Give rows of another class more weight, or set "
+                "fit_intercept=False.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        elif found.separated:
+            penalised, choice = ("nothing", "finite") if np.isinf(self.C) else ("little", "smaller")
+            warnings.warn(
+                f"The classes are perfectly separated and {penalised} is penalised: there is no "
+                f"minimum, coefficients would grow for ever. Set C to a {choice} number.",
                 ConvergenceWarning,
                 stacklevel=4,
             )

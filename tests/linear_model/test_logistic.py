@@ -163,6 +163,27 @@ def test_separated_without_penalty_says_so():
     np.testing.assert_array_equal(model.predict(X), [0, 0, 1, 1])
 
 
+@pytest.mark.parametrize("C", [1.0, np.inf])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_all_weight_on_one_class_says_so(n_classes, C):
+    rng = np.random.default_rng(6)
+    X, y = rng.standard_normal((60, 3)), np.arange(60) % n_classes
+    model = fastml.LogisticRegression(C=C)
+    with pytest.warns(ConvergenceWarning, match="sample weight is on one class"):
+        model.fit(X, y, sample_weight=1.0 * (y == 1))
+    assert np.isfinite(model.coef_).all()
+    assert (model.predict(X) == 1).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fastml.LogisticRegression(fit_intercept=False).fit(X, y, sample_weight=1.0 * (y == 1))
+
+
+def test_hardly_penalised_and_separated_says_so():
+    X = np.array([[-2.0], [-1.0], [1.0], [2.0]])
+    with pytest.warns(ConvergenceWarning, match="perfectly separated and little is penalised"):
+        fastml.LogisticRegression(C=1e300).fit(X, [0, 0, 1, 1])
+
+
 def test_warm_start_is_converged_at_once():
     rng = np.random.default_rng(6)
     X, y = rng.standard_normal((200, 3)) + 5, rng.integers(0, 3, 200)
