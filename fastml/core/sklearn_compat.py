@@ -13,6 +13,7 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -22,7 +23,7 @@ from sklearn.utils._param_validation import validate_params as _validate_params
 from sklearn.utils.metaestimators import available_if as _available_if
 from sklearn.utils.validation import _check_sample_weight
 
-from .validation import Array
+from .validation import Array, check_finite
 
 __all__ = [
     "CallbackSupportMixin",
@@ -283,6 +284,8 @@ def check_sample_weight(
     TypeError, ValueError
         If they are no weights, in scikit-learn's words.
     """
+    if isinstance(sample_weight, Real):  # which scikit-learn takes as it is
+        check_finite(np.asarray(sample_weight, np.float64), "sample_weight")
     if _REFUSES_ZEROS:
         how["allow_all_zero_weights"] = allow_all_zero_weights
     weights: Array = _check_sample_weight(sample_weight, X, dtype=np.float64, **how)

@@ -95,6 +95,8 @@ def check_weight_sum(weights: Any) -> None:
     """Raise ValueError if sums over rows would overflow or vanish for their weights alone."""
     if weights is None or (weights := np.asarray(weights)).dtype.kind not in "biuf":
         return  # which others refuse
+    if weights.ndim == 0:
+        check_finite(weights, "sample_weight")  # a number for all rows, which others do not check
     with np.errstate(over="ignore", invalid="ignore"):
         total = weights.sum(dtype=np.float64)
     if total > _MOST_WEIGHT and np.isfinite(weights).all():

@@ -135,3 +135,27 @@ def test_a_fit_by_scikit_learn_forgets_what_was_seen_before(make):
     model.set_params(positive=False).partial_fit(X, y)
     expected = make().partial_fit(X, y)
     assert model.coef_.tobytes() == expected.coef_.tobytes()
+
+
+@pytest.mark.parametrize("weight", [np.nan, np.inf])
+@pytest.mark.parametrize("name", MODELS)
+def test_one_number_for_all_rows_is_looked_at_too(name, weight):
+    X, y = data(name, "float64")
+    model = MODELS[name]()
+    with pytest.raises(ValueError, match="Input sample_weight contains"):
+        model.fit(X, y, sample_weight=weight)
+    assert not [key for key in vars(model) if key.endswith("_")]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("C", [1.0, np.inf])
+@pytest.mark.parametrize("scale", [1e-16, 1e-30, 1e-200])
+def test_logistic_regression_of_light_rows_is_that_of_heavy_ones(scale, C, n_classes, dtype):
+    rng = np.random.default_rng(3)
+    X, y = rng.normal(size=(200, 4)).astype(dtype), rng.integers(0, n_classes, 200)
+    weights = rng.uniform(0.5, 2.0, 200)
+    expected = fastml.LogisticRegression(C=C).fit(X, y, weights)
+    found = fastml.LogisticRegression(C=C / scale).fit(X, y, weights * scale)
+    np.testing.assert_allclose(found.coef_, expected.coef_, atol=1e-6)
+    np.testing.assert_allclose(found.intercept_, expected.intercept_, atol=1e-6)
