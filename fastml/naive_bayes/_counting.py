@@ -91,7 +91,10 @@ def compressed(X: Any, threshold: float) -> Compressed:
     if threshold == threshold:
         if threshold < 0:
             raise ValueError("Cannot binarize a sparse matrix with threshold < 0")
-        data = (data > threshold).astype(np.float64)
+        if not rows.has_canonical_format:  # entries of one place are one number, present once
+            rows = rows.copy()
+            rows.sum_duplicates()
+        data = (rows.data > threshold).astype(np.float64)
     indices = readable(np.ascontiguousarray(rows.indices))
     return Compressed(kind(data), indices, np.array(rows.indptr), X.shape[1])
 

@@ -168,6 +168,19 @@ def test_an_attribute_of_another_shape_is_named():
         model.predict(X)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_entries_of_one_place_are_one_number(kind):
+    X, y = problem()
+    rows = scipy.sparse.csr_array(X)
+    parts = np.repeat(rows.data, 2) / 2, np.repeat(rows.indices, 2), 2 * rows.indptr
+    twice = scipy.sparse.csr_array(parts, rows.shape)
+    model = kind().fit(twice, y)
+    np.testing.assert_array_equal(model.feature_count_, kind().fit(X, y).feature_count_)
+    np.testing.assert_array_equal(model.predict(twice), model.predict(X))
+    np.testing.assert_allclose(model.predict_proba(twice), model.predict_proba(X), rtol=1e-9)
+    np.testing.assert_array_equal(twice.indptr, parts[2])  # not changed
+
+
 @parametrize_with_checks([MultinomialNB(), ComplementNB(), BernoulliNB()])
 def test_conventions(estimator, check):
     check(estimator)
