@@ -183,11 +183,11 @@ class BaseKMeans(
             labels = nearest_labels(plain, known.points, prepared=known.prepared)
             if labels is not None:
                 return labels
-        X = self._if_sparse(X)
+        X, checked = self._if_sparse(X)
         if is_blocks(X):
             check_fitted(self)
             return np.asarray(map_blocks(type(self).predict, self, X))
-        data, points = self._samples_and_centers(X)
+        data, points = self._samples_and_centers(X, checked=checked)
         return self._nearest(data, points)
 
     def fit_predict(
@@ -233,11 +233,11 @@ class BaseKMeans(
         known = self._known_for(X)
         if known is not None and is_finite(plain):
             return distances_to(plain, known.points)
-        X = self._if_sparse(X)
+        X, checked = self._if_sparse(X)
         if is_blocks(X):
             check_fitted(self)
             return np.asarray(map_blocks(type(self).transform, self, X))
-        data, points = self._samples_and_centers(X)
+        data, points = self._samples_and_centers(X, checked=checked)
         if self._spherical:
             points = unit_rows(points)
         return distances_to(data, points, cosine=self._spherical)
@@ -259,21 +259,24 @@ class BaseKMeans(
         score : float
             Never above 0 unless weights are negative.
         """
-        X = self._if_sparse(X)
+        X, checked = self._if_sparse(X)
         if is_blocks(X):
             check_fitted(self)
             begin_log()
             return -inertia_of(self, as_table(X, None, sample_weight))
-        data, points = self._samples_and_centers(X)
+        data, points = self._samples_and_centers(X, checked=checked)
         weights = np.array(check_sample_weight(sample_weight, data))
         return -weighted_inertia(data, points, self._nearest(data, points), weights)
 
-    def _if_sparse(self, X: Any) -> Any:
-        """Return X as it is, or if it is sparse with its zeros: an array, or blocks of rows."""
+    def _if_sparse(self, X: Any) -> tuple[Any, bool]:
+        """Return X as it is, or if it is sparse with its zeros: an array, or blocks of rows.
+
+        And whether it has been checked: a frame's names it has no more then.
+        """
         if not is_sparse(X):
-            return X
+            return X, False
         check_fitted(self)
-        return sparse_samples(self, X, dtype=self._fitted_centers.points.dtype)
+        return sparse_samples(self, X, dtype=self._fitted_centers.points.dtype), True
 
     @property
     def _spherical(self) -> bool:
@@ -297,11 +300,11 @@ class BaseKMeans(
         )
         return fitted if good else None
 
-    def _samples_and_centers(self, X: ArrayLike) -> tuple[Array, Array]:
+    def _samples_and_centers(self, X: Any, *, checked: bool) -> tuple[Array, Array]:
         """Return X, checked, and the centres it was checked against."""
         check_fitted(self)
         points = self._fitted_centers.points
-        data = samples(self, X, dtype=points.dtype)
+        data = X if checked and X.dtype == points.dtype else samples(self, X, dtype=points.dtype)
         if data.shape[1] != points.shape[1]:  # another thread is fitting
             raise ValueError(
                 f"X has {data.shape[1]} features, but {type(self).__name__} is expecting "

@@ -45,4 +45,10 @@ def test_a_frame_of_sparse_columns_is_what_its_matrix_is(model):
         frame = pandas.DataFrame.sparse.from_spmatrix(matrix, columns=list("abcde"))
         found = answer(model.fit(frame, y), frame)
     assert (found == expected).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of its names nothing is missing
+        answer(model, frame)
+        if hasattr(model, "transform"):
+            model.transform(frame)
+            model.score(frame)
     assert list(model.feature_names_in_) == list("abcde")
