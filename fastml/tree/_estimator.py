@@ -46,7 +46,7 @@ from ._blocks import OF_CLASSES, OF_NUMBERS, plan_of, rows_of
 from ._codes import make_table
 from ._fitted import Fitted
 from ._grow import Grower
-from ._prediction import TreePrediction, refuse_long_indices
+from ._prediction import TreePrediction, with_short_indices
 from ._predictor import leaves_of
 from ._pruning import prune, with_leaves
 from ._targets import CRITERIA, NotExact, Scale, class_targets, value_targets
@@ -251,9 +251,8 @@ class ExactTree(TreePrediction, ParametersMixin):
             X, y = validate_data(self, X, y, validate_separately=(check_X, check_y))
         missing = me._compute_missing_values_in_feature_mask(X)
         if issparse(X):
-            refuse_long_indices(X)
             check_compressed(X)
-            X = X.toarray(order="C")
+            X = with_short_indices(X).toarray(order="C")
         if me.criterion == "poisson":
             if np.any(y < 0):
                 raise ValueError(

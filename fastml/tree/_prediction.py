@@ -24,10 +24,20 @@ _FEW_ROWS = 8
 _BLOCK = 4096
 
 
-def refuse_long_indices(X: Any) -> None:
-    """Raise ValueError, as scikit-learn does, where a sparse matrix counts in 64 bits."""
-    if X.indices.dtype != np.intc or X.indptr.dtype != np.intc:
+def with_short_indices(X: Any) -> Any:
+    """Return a sound sparse matrix as one that counts in 32 bits.
+
+    Raises
+    ------
+    ValueError
+        As scikit-learn does, if it is too large for that.
+    """
+    if X.indices.dtype == np.intc and X.indptr.dtype == np.intc:
+        return X
+    if max(*X.shape, len(X.data)) > np.iinfo(np.intc).max:
         raise ValueError("No support for np.int64 index based sparse matrices")
+    parts = X.data, X.indices.astype(np.intc), X.indptr.astype(np.intc)
+    return type(X)(parts, shape=X.shape)
 
 
 class TreePrediction:
@@ -102,8 +112,8 @@ class TreePrediction:
                 self, X, dtype=list(kinds), reset=False, ensure_all_finite=False,
                 accept_sparse="csr",
             )  # fmt: skip
-            refuse_long_indices(X)
             check_compressed(X)
+            X = with_short_indices(X)
         elif check_input:
             X = validate_data(
                 self, X, dtype=list(kinds), reset=False, ensure_all_finite=False,

@@ -313,3 +313,19 @@ def test_weights_may_be_written_to_while_a_tree_grows(dtype, monkeypatch):
     assert (weights == 7).all()
     assert found.computed_by_ == "fastml"
     assert same(found, expected)
+
+
+@pytest.mark.parametrize("wide", ["indices", "indptr", "both"])
+def test_sparse_rows_that_count_in_64_bits(wide):
+    X, signal = samples(200, 3)
+    rows = csr_array(np.maximum(X + 4, 0))
+    model = DecisionTreeRegressor(random_state=0).fit(rows, signal)
+    expected = model.predict(rows)
+    for name in ("indices", "indptr"):
+        if wide in (name, "both"):
+            setattr(rows, name, getattr(rows, name).astype(np.int64))
+    np.testing.assert_array_equal(model.predict(rows), expected)
+    np.testing.assert_array_equal(model.fit(rows, signal).predict(rows), expected)
+    rows.indices[0] = 2**31 - 1
+    with pytest.raises(ValueError, match="damaged sparse matrix"):
+        model.predict(rows)
