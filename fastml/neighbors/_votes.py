@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from ..core.threads import new_state, run_team, team_size
-from ..core.validation import Array, readable
+from ..core.validation import Array, check_finite, readable
 from ..kernels.neighbors import votes
 
 #: The weights of neighbours that all count as one.
@@ -102,9 +102,12 @@ class Voters(NamedTuple):
         Raises
         ------
         ValueError
-            If there are not as many targets as rows.
+            If there are not as many targets as rows, or one is no finite number.
         """
-        wide = readable(np.ascontiguousarray(targets, dtype=np.float64))
+        with np.errstate(over="ignore"):
+            wide = readable(np.ascontiguousarray(targets, dtype=np.float64))
+        if targets.dtype.kind == "O" or targets.dtype.itemsize > 8:  # None is NaN only now
+            check_finite(wide, "y")
         if len(wide) != self.n_samples:
             raise ValueError(f"Expected {self.n_samples} targets, got {wide.shape}.")
         means = np.empty((self.n_queries, *wide.shape[1:]))

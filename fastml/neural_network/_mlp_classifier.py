@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import csr_matrix
 from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
@@ -194,9 +195,11 @@ class MLPClassifier(ScoresClasses, ClassifierMixin, BasePerceptron):
         Returns
         -------
         y : ndarray (n_samples,), or (n_samples, n_labels) of 0 and 1
+            A sparse matrix if that is what ``fit`` was given.
         """
         self = as_of_now(self)
-        return self._decided(self._applied(X, network.SCORES))
+        decided: Array = self._decided(self._applied(X, network.SCORES))
+        return decided
 
     @over_blocks
     @filled(**PREDICT)
@@ -244,13 +247,14 @@ class MLPClassifier(ScoresClasses, ClassifierMixin, BasePerceptron):
     def _known_targets(self) -> Classes:
         return Classes(self._class_weights, self.classes_)
 
-    def _decided(self, z: Array) -> Array:
+    def _decided(self, z: Array) -> Any:
         """Return the classes or labels that z stands for."""
         n_classes = z.shape[1]
         if self.out_activation_ == "softmax":
             codes = z.argmax(axis=1)
         elif z.shape[1] > 1:
-            return (z > 0).astype(np.int64)
+            labels = (z > 0).astype(np.int64)
+            return csr_matrix(labels) if vars(self).get("_sparse_labels") else labels
         elif len(self.classes_) > 1:
             codes, n_classes = (z > 0).reshape(-1), 2
         else:

@@ -152,7 +152,9 @@ class Numbers(Targets):
             raise ValueError(
                 "Some value(s) of y are out of the valid range of the loss 'HalfPoissonLoss'."
             )
-        Y = np.array(target.reshape(len(data), -1), dtype=data.dtype, order="C")
+        with np.errstate(over="ignore"):
+            Y = np.array(target.reshape(len(data), -1), dtype=data.dtype, order="C")
+        check_finite(Y, "y", type(estimator).__name__)  # None is NaN only now, 1e300 infinite
         return checked_samples(data, Y, _sample_weight(sample_weight, data))
 
     def encoder(self, table: Table) -> Encoder:
@@ -195,6 +197,7 @@ class Classes(Targets):
         self._known = known
         self.classes: Array = np.empty(0) if known is None else known
         self.class_weights: Array | None = None
+        self._sparse = False
 
     def samples(
         self, estimator: Any, X: Any, y: Any, sample_weight: Any, dtype: Any, *, reset: bool
@@ -208,7 +211,7 @@ class Classes(Targets):
         else:
             data, y = checked_rows_and_targets(estimator, X, y, dtype=dtype, reset=reset)
             if issparse(y):
-                y = y.toarray()
+                self._sparse, y = y.shape[1] > 1, y.toarray()
             if y.ndim == 2 and y.shape[1] == 1:
                 y = column_or_1d(y, warn=True)
             check_classification_targets(y)
@@ -317,7 +320,9 @@ class Classes(Targets):
 
     def fitted(self) -> dict[str, Any]:
         """Return the classes, and the weights they were given."""
-        return {"classes_": self.classes, "_class_weights": self.class_weights}
+        found = {"classes_": self.classes, "_class_weights": self.class_weights}
+        # As in scikit-learn, whoever trains on a sparse indicator matrix is answered with one.
+        return found if self._known is not None else {**found, "_sparse_labels": self._sparse}
 
 
 def _sample_weight(sample_weight: Any, X: Array) -> Array | None:

@@ -206,3 +206,16 @@ def test_weights_that_are_not_a_number_are_an_error():
     ):
         with pytest.raises(ValueError, match="has returned NaN"):
             model.fit(X, y).predict(queries)
+
+
+@pytest.mark.parametrize("value", [None, np.longdouble("1e4000")])
+@pytest.mark.parametrize("kind", [fastml.KNeighborsRegressor, fastml.RadiusNeighborsRegressor])
+def test_targets_that_are_no_finite_numbers_are_an_error(kind, value):
+    X, y = np.arange(10.0)[:, None], np.arange(10).astype(object)
+    assert kind().fit(X, y).predict(X).dtype == np.float64
+    y = np.arange(10).astype(object if value is None else np.longdouble)
+    y[3] = value
+    if value is not None and not np.isfinite(y[3]):
+        pytest.skip("long double is double here")
+    with pytest.raises(ValueError, match="Input y contains"):
+        kind().fit(X, y).predict(X)

@@ -241,6 +241,21 @@ def test_sparse_indicator_matrix():
     from_sparse = fastml.MLPClassifier((6,), max_iter=5, random_state=0)
     from_sparse.fit(X, sparse.csr_matrix(Y))
     assert dense.loss_curve_ == from_sparse.loss_curve_
+    assert sparse.issparse(from_sparse.predict(X))
+    assert (from_sparse.predict(X) != sparse.csr_matrix(dense.predict(X))).nnz == 0
+    assert from_sparse.score(X, sparse.csr_matrix(Y)) == from_sparse.score(X, Y)
+    assert isinstance(from_sparse.fit(X, Y).predict(X), np.ndarray)
+
+
+@pytest.mark.parametrize(("value", "said"), [(None, "NaN"), (10**40, "infinity")])
+def test_targets_that_are_no_finite_numbers_in_the_end_are_an_error(value, said):
+    X, y = diabetes()
+    y = y.astype(object)
+    y[3] = value
+    model = fastml.MLPRegressor()
+    with pytest.raises(ValueError, match=f"Input y contains {said}"):
+        model.fit(X.astype(np.float32), y)
+    assert not hasattr(model, "n_features_in_")
 
 
 def test_negative_targets_of_the_poisson_loss_are_refused():
