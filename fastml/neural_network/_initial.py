@@ -24,7 +24,7 @@ def hidden_activations(activation: Any, n_hidden: int) -> list[str]:
     """Return the activation of each hidden layer."""
     if isinstance(activation, str):
         return [activation] * n_hidden
-    names = list(activation)
+    names = list(np.atleast_1d(np.asarray(activation, dtype=object)))
     for name in names:
         if not isinstance(name, str) or name not in ACTIVATIONS:
             raise ValueError(

@@ -65,7 +65,8 @@ class Optimizer:
 
     def bundle(self, alpha: float, parameters: Array) -> bundles.Optimizer:
         """Return the optimiser as kernels take it, for parameters its moments belong to."""
-        settings = np.array([self.learning_rate, alpha, self.beta_1, self.beta_2, self.epsilon])
+        rates = self.learning_rate, alpha, self.beta_1, self.beta_2, self.epsilon
+        settings = np.array(rates, np.float64)
         return bundles.Optimizer.checked(
             self.rule, settings, self.steps, self.moments, self.n_moments, parameters
         )

@@ -264,6 +264,18 @@ def test_negative_targets_of_the_poisson_loss_are_refused():
         fastml.MLPRegressor(loss="poisson").fit(X, y)
 
 
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_settings_may_be_numbers_of_any_kind(solver):
+    X, y = diabetes()
+    options = {"max_iter": 2, "learning_rate_init": 1e-25, "random_state": 0, "solver": solver}
+    large = fastml.MLPRegressor(alpha=2**70, **options).fit(X, y)
+    assert large.loss_ == fastml.MLPRegressor(alpha=2.0**70, **options).fit(X, y).loss_
+    half = fastml.MLPRegressor(alpha=np.float16(0.5), momentum=np.float16(0.5), **options).fit(X, y)
+    assert half.loss_ == fastml.MLPRegressor(alpha=0.5, momentum=0.5, **options).fit(X, y).loss_
+    with pytest.raises(ValueError, match="must hold the names of activations"):
+        fastml.MLPRegressor(activation=np.array(2)).fit(X, y)
+
+
 BAD_CLASSIFICATIONS = {
     "many classes in many columns": (np.arange(600).reshape(300, 2) % 3, {}, "Multioutput target"),
     "weights of the wrong length": (None, {"sample_weight": np.ones(7)}, "sample_weight.shape"),
