@@ -6,6 +6,9 @@ codes and grow side by side.
 
 from __future__ import annotations
 
+import os
+import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from operator import is_
@@ -63,12 +66,46 @@ def _side_by_side() -> Iterator[None]:
         yield
 
 
+class _WarningFilters:
+    """Keeps what is to be done with warnings as it was before the first of some fits began.
+
+    scikit-learn's workers each set it and set it back, all for the whole process, and so under each
+    other's feet.
+    """
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, in a child without the threads that were fitting."""
+        self._lock, self._n_fits = threading.Lock(), 0
+        self._kept = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._n_fits == 0:
+                self._kept = warnings.catch_warnings()
+                self._kept.__enter__()
+            self._n_fits += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._n_fits -= 1
+            if self._n_fits == 0:
+                self._kept.__exit__(None, None, None)
+
+
+_WARNING_FILTERS = _WarningFilters()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_WARNING_FILTERS.forget)
+
+
 def _grow_trees(base: Any, random_state: Any, X: Any, y: Any, sample_weight: Any) -> None:
     """Fit scikit-learn's forest, on this thread alone where no other can be started."""
     generator = random_state if isinstance(random_state, np.random.RandomState) else None
     drawn: Any = None if generator is None else generator.get_state()
     try:
-        with _side_by_side():
+        with _side_by_side(), _WARNING_FILTERS:
             base.fit(X, y, sample_weight)
     except Exception as error:
         if not _lacks_threads(error):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -182,3 +183,21 @@ def test_where_threads_cannot_be_started_the_forest_is_the_same(monkeypatch, the
         found = grown()
     assert found[0] == expected[0]
     assert (found[1] == expected[1]).all()
+
+
+def test_a_fit_leaves_what_is_done_with_warnings_as_it_was():
+    X = np.random.default_rng(0).normal(size=(100, 3))
+    filters, before = warnings.filters, list(warnings.filters)
+    model = fastml.RandomForestRegressor(30, random_state=0)
+    fits = [threading.Thread(target=model.fit, args=(X, X[:, 0])) for _ in range(3)]
+    with fastml.num_threads(4):
+        for _ in range(20):
+            model.fit(X, X[:, 0])
+            assert warnings.filters is filters
+            assert filters == before
+        for fit in fits:
+            fit.start()
+        for fit in fits:
+            fit.join()
+    assert warnings.filters is filters
+    assert filters == before
