@@ -6,6 +6,7 @@ import copy
 import inspect
 import pickle
 
+import joblib
 import numpy as np
 import pytest
 import sklearn.cluster
@@ -238,3 +239,11 @@ def test_max_time_stops_after_a_batch():
     np.testing.assert_array_equal(model.labels_, model.predict(X))
     with pytest.raises(ValueError, match="'max_time' parameter of MiniBatchKMeans"):
         fastml.MiniBatchKMeans(5, max_time=0).fit(X)
+
+
+def test_what_joblib_has_mapped_goes_on(tmp_path):
+    X = np.random.default_rng(0).normal(size=(200, 5))
+    model = fastml.MiniBatchKMeans(3, random_state=0).fit(X)
+    joblib.dump(model, tmp_path / "model")
+    found = joblib.load(tmp_path / "model", mmap_mode="r").partial_fit(X)
+    np.testing.assert_array_equal(found.cluster_centers_, model.partial_fit(X).cluster_centers_)
