@@ -122,6 +122,12 @@ def all_finite(x: Array) -> bool:
     return not sums.any()
 
 
+def shape_of(X: Any) -> tuple[int, ...]:
+    """Return the shape of what may only know how to become an array, which NumPy asks for more."""
+    shape = getattr(X, "shape", None)
+    return shape if isinstance(shape, tuple) else np.asarray(X).shape
+
+
 def check_compressed(X: Any, name: str = "X") -> None:
     """Raise ValueError if entries of a compressed sparse matrix lie outside of it.
 

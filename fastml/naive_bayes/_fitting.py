@@ -128,7 +128,8 @@ class FitsInPieces(ScoresClasses, ParametersMixin):
             if np.isnan(array).any() or (name in _SUMS and np.isinf(array).any()):
                 raise ValueError(
                     f"{name} of {type(self).__name__} is no finite number: X or "
-                    "sample_weight is too large or too small, or weights are negative."
+                    "sample_weight is too large or too small, weights are negative, or a class "
+                    "without weight is not smoothed."
                 )
 
     def _comparable(self, likelihoods: Array, X: Any) -> Array:

@@ -21,7 +21,7 @@ from ..core.estimator import (
     take_plain_pair,
 )
 from ..core.parameters import ParametersMixin
-from ..core.validation import Array, check_finite, check_sparse, is_sparse
+from ..core.validation import Array, check_finite, check_sparse, is_sparse, shape_of
 from ..execution import over_blocks
 from ._metrics import MANHATTAN, Metric, prepare, rows_to_read, tree_pays
 from ._votes import ALL_ONES, Voters, weigh
@@ -50,7 +50,7 @@ def why_not(estimator: Any, X: Any) -> str:
     if metric == "minkowski" and p not in (1, 2):
         return f"metric='minkowski', p={p!r}"
     if metric in MANHATTAN or (metric == "minkowski" and p == 1):
-        return _why_no_tree(estimator.algorithm, np.shape(X))
+        return _why_no_tree(estimator.algorithm, shape_of(X))
     if estimator.algorithm == "kd_tree" and not _METRICS[metric]:
         return f"algorithm='kd_tree', metric={metric!r}"  # which is an error there
     return ""
@@ -92,7 +92,9 @@ class FastSearch(ParametersMixin):
                 return self
             rows = twin._fit_X
             if rows.dtype not in (np.float32, np.float64):
-                rows = rows.astype(np.float64)
+                with np.errstate(over="ignore"):
+                    rows = rows.astype(np.float64)
+                check_finite(rows, "X", type(self).__name__)  # of what is longer than a double
             search = prepare(rows, twin.effective_metric_, self.algorithm)
             twin._fit_X, twin._search = rows_to_read(search), search
             twin.computed_by_ = "fastml"

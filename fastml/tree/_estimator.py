@@ -29,6 +29,7 @@ from ..core.validation import (
     check_weight_sum,
     is_plain,
     readable,
+    shape_of,
 )
 from ..data import Blocks, as_blocks, is_blocks
 from ..execution import Plan, set_features
@@ -156,7 +157,8 @@ class ExactTree(TreePrediction, ParametersMixin):
             return f"criterion={me.criterion!r}"
         if me.monotonic_cst is not None:
             return "monotonic_cst is set"
-        if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+        shape = () if y is None else shape_of(y)
+        if len(shape) == 2 and shape[1] > 1:
             return "y has several outputs"
         return None
 

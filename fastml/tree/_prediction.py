@@ -12,7 +12,7 @@ from sklearn.utils.validation import assert_all_finite, check_is_fitted, validat
 
 from ..core.classes import named_classes
 from ..core.estimator import as_of_now
-from ..core.validation import Array, check_compressed, check_sparse
+from ..core.validation import Array, check_compressed, check_sparse, shape_of
 from ..execution import over_blocks
 from ._arrays import importances, paths
 from ._fitted import ANSWERS, NODES, VALUES, Fitted
@@ -136,7 +136,8 @@ class TreePrediction:
         if not fitted.handed_out:
             return fitted, self._rows(given, fitted, check_input)
         leaves = None
-        if np.ndim(given) == 2 and np.shape(given)[0] <= _FEW_ROWS:
+        shape = shape_of(given)
+        if len(shape) == 2 and shape[0] <= _FEW_ROWS:
             X = self._rows(given, fitted, check_input)
             if X is not None:
                 predictor = fitted.predictor(X.dtype.type)

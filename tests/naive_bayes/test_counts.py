@@ -168,6 +168,14 @@ def test_an_attribute_of_another_shape_is_named():
         model.predict(X)
 
 
+@pytest.mark.filterwarnings("ignore:invalid value", "ignore:divide by zero")
+@pytest.mark.parametrize("kind", [*KINDS, fastml.CategoricalNB])
+def test_a_class_with_neither_weight_nor_smoothing_is_named_as_a_cause(kind):
+    X, y = problem()
+    with pytest.raises(ValueError, match="a class without weight is not smoothed"):
+        kind(alpha=0.0).fit(X, y, sample_weight=1.0 * (y == 0))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_entries_of_one_place_are_one_number(kind):
     X, y = problem()

@@ -85,3 +85,11 @@ def test_of_two_faults_the_one_in_the_rows_is_named(estimator):
             estimator().fit(X, bad)
     with pytest.raises(ValueError, match="Input y contains NaN"):
         estimator().fit(np.nan_to_num(X), np.where(y > 0, np.nan, y))
+
+
+def test_rows_that_only_a_long_double_holds_are_an_error():
+    X = np.arange(12, dtype=np.longdouble).reshape(6, 2) * np.longdouble("1e4000")
+    if not np.isfinite(X).all():
+        pytest.skip("long double is double here")
+    with pytest.raises(ValueError, match="Input X contains infinity"):
+        fastml.NearestNeighbors().fit(X)
