@@ -9,7 +9,10 @@ panel shows in no bit.
 
 from __future__ import annotations
 
-from ..machine.jit import inner_kernel
+from typing import Any
+
+from ..machine.host import host
+from ..machine.jit import inlined_kernel, inner_kernel
 from ..ops.strips import strip_width
 from ..tile import (
     VECTORS,
@@ -30,6 +33,9 @@ from ..tile import (
 
 #: Rows of a tile of margins, and bytes of a row up to which they are taken side by side.
 _ROWS, _SHORT_ROW = 8, 128
+#: Longer rows that are widened at once: with 16 registers the shift and the weights, wider numbers,
+#: are loaded more often than rows are.
+_WIDENED = 4 if host().vector_registers == 16 else 1
 
 
 @inner_kernel
@@ -48,6 +54,27 @@ def _one_lane(like, lane):
     one = fill(like, 1.0, 1, 1)
     upto, below = rows_below(like, lane + 1, 1), rows_below(like, lane, 1)
     return select(upto, one, 0.0) - select(below, one, 0.0)
+
+
+def _products_of(n_rows: int) -> Any:
+    """Make the function that multiplies long rows with the weights, ``n_rows`` at a time."""
+
+    @inlined_kernel
+    def add_rows(rows, at, height, weights_at, memory, to):
+        X, shift = rows.X, rows.shift
+        n_features, step = X.shape[1], lanes(shift)
+        tile = fill(shift, 0.0, 1, n_rows)
+        for p in range(0, n_features, step):
+            if n_rows > 1:  # of the next panel, a line a vector
+                prefetch_far(X, at + n_rows * p + height * n_features)
+            moved = load_as(shift, X, at + p, n_features, 1, n_rows) - load(shift, p, 0, 1, n_rows)
+            tile = multiply_add(moved, load(memory, weights_at + p, 0, 1, n_rows), tile)
+        store(memory, to, step, tile)
+
+    return add_rows
+
+
+_add_row, _add_widened = _products_of(1), _products_of(_WIDENED)
 
 
 @inner_kernel
@@ -85,13 +112,13 @@ def direct_margins(rows, first, height, targets, memory, weights_at, z):
                 moved = moved - load(shift, p, 0, 1, _ROWS)
                 tile = multiply_add(moved, load(memory, weights_at + p, 0, 1, _ROWS), tile)
         else:
-            for i in range(_ROWS):
-                at = (first + r + i) * n_features
-                row = fill(shift, 0.0, 1, 1)
-                for p in range(0, n_vectors * step, step):
-                    moved = load_as(shift, X, at + p, 0, 1, 1) - load(shift, p, 0, 1, 1)
-                    row = multiply_add(moved, load(memory, weights_at + p, 0, 1, 1), row)
-                store(memory, i * step, 0, row)
+            at = (first + r) * n_features
+            if lanes(X) > lanes(shift):
+                for i in range(0, _ROWS, _WIDENED):
+                    _add_widened(rows, at + i * n_features, height, weights_at, memory, i * step)
+            else:
+                for i in range(_ROWS):
+                    _add_row(rows, at + i * n_features, height, weights_at, memory, i * step)
             tile = load(memory, 0, step, 1, _ROWS)
         if one > n_features:
             tile = multiply_add(broadcast(targets, r, 1, 1, _ROWS), to_target, tile)
