@@ -131,12 +131,6 @@ def _fitted_trees(trees: Any) -> list[Any]:
     return [each.now() for each in fitted]
 
 
-def _answers(grown: Any) -> tuple[Any, ...]:
-    """Return of how many features, outputs and classes a tree or forest is."""
-    classes = np.asarray(getattr(grown, "n_classes_", 0)).tolist()
-    return grown.n_features_in_, grown.n_outputs_, str(classes)
-
-
 class _Given(NamedTuple):
     """What a prediction starts from.
 
@@ -223,11 +217,6 @@ class ExactForest(ParametersMixin):
                 vars(tree).pop("_shared", None)
                 others.add(tree.computed_by_)
             others.discard(EXACT)
-            if len({_answers(grown) for grown in (twin, *twin.estimators_)}) > 1:
-                raise ValueError(
-                    "warm_start goes on with trees of as many features, outputs and classes only; "
-                    "set warm_start=False to begin anew."
-                )
             del twin._shared
             twin.computed_by_ = min(others) if others else EXACT
             if source is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,16 +11,20 @@ import numpy as np
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.ops import gram as kernel
-from ..kernels.ops.strips import Rows, panel_rows
+from ..kernels.ops.strips import Rows, columns_of, panel_rows
 from ..kernels.ops.sums import Tickets
 
 #: Where a mean is so many standard deviations from the shift, products are taken anew about it: the
 #: square is what they lose of their digits.
 FARTHEST_MEAN = 30.0
+#: Strips of columns that are worth packing rows once more.
+_STRIPS_A_SHARE = 4
 #: Return to the interpreter about this often, for interrupts.
 _CALL_NANOSECONDS = 3e8
 #: Memory of partial sums: as many tickets as fit, but enough to share.
 _PARTIAL_BYTES, _MOST_TICKETS, _FEWEST_TICKETS = 1 << 26, 64, 8
+#: Tickets are shared where members would be done so much later than if all had the same.
+_UNEVEN = 1.12
 #: Rows whose mean is the first guess of all rows' mean.
 FIRST_ROWS = 256
 #: Mean squares of columns below this, or above its inverse, are left to float64.
@@ -64,29 +69,39 @@ def first_shift(X: Array, Y: Array, weights: Array | None) -> Array:
 
 
 def run_tickets(
-    run: Callable[[Tickets, int, Array], None], n_blocks: int, size: int, nanoseconds: float
-) -> Array:
+    run: Callable[[Tickets, int, Array], None], n_blocks: float, size: int, nanoseconds: float,
+    most_shares: int = 1,
+) -> Array:  # fmt: skip
     """Have tickets of blocks summed, some at a time; return the sums over the fixed tree.
 
     Parameters
     ----------
     run : callable
-        Takes tickets, how many members they deserve, and the partial sums to write.
+        Takes tickets, how many members they deserve, and the partial sums to write, a row a ticket
+        and share.
+    n_blocks : float, the last of which may be a part of one
     size : int, float64 numbers of one partial sum
     nanoseconds : float, all tickets on one thread
+    most_shares : int
+        So many may share a ticket, each of which leaves zeros where others have their sums: the
+        same bits.
     """
     most = max(_FEWEST_TICKETS, min(_MOST_TICKETS, _PARTIAL_BYTES // (8 * size)))
     blocks = 1
     while blocks * most < n_blocks:
         blocks *= 2
-    n_tickets = -(-n_blocks // blocks)
-    partials = np.empty((n_tickets, size))
+    n_tickets = math.ceil(n_blocks / blocks)
     members = team_size(nanoseconds)
+    shares = min(most_shares, members) if _uneven(n_blocks / blocks, members) else 1
+    partials = np.empty((n_tickets * shares, size))
     step = max(2 * members, int(n_tickets * _CALL_NANOSECONDS / (1 + nanoseconds)))
     step += -step % members  # or some would wait for others at the end of every call
     for first in range(0, n_tickets, step):
         last = min(first + step, n_tickets)
-        run(Tickets.of(blocks, first, last), min(members, last - first), partials)
+        tickets = Tickets.of(blocks, first, last, shares)
+        run(tickets, min(members, (last - first) * shares), partials)
+    if shares > 1:
+        partials = partials.reshape(n_tickets, shares, size).sum(axis=1)
     width = 1
     while width < n_tickets:
         right = partials[width :: 2 * width]
@@ -95,19 +110,29 @@ def run_tickets(
     return np.asarray(partials[0])
 
 
+def _uneven(n_tickets: float, members: int) -> bool:
+    """Say whether some members would wait for others who take a ticket more, or part of one."""
+    whole, rest = divmod(n_tickets, 1)
+    longest = max(-(-whole // members), whole // members + rest)
+    return longest * members > _UNEVEN * n_tickets
+
+
 def raw_products(X: Array, Y: Array, roots: Array | None, shift: Array, panel_type: Any) -> Array:
     """Return the Gram matrix of [X, Y, 1] about ``shift``, symmetric, in float64."""
     rows = Rows.of(X, Y, roots, shift, panel_type)
     n_columns, width = rows.shift.size, X.shape[1] + Y.shape[1] + 1
     height = panel_rows(n_columns, panel_type)
     like = np.empty(0, panel_type)
-    n_blocks = -(-len(X) // kernel.BLOCK_ROWS)
+    n_blocks = len(X) / kernel.BLOCK_ROWS
     nanoseconds = len(X) * n_columns * (n_columns + 16) / (90 if panel_type == np.float32 else 70)
 
     def run(tickets: Tickets, members: int, partials: Array) -> None:
         run_team(kernel.gram, members, rows, like, height, tickets, new_state(), partials)
 
-    total = run_tickets(run, n_blocks, kernel.squares(n_columns, panel_type), nanoseconds)
+    # All pack the rows, so that a share has enough strips to multiply them with.
+    shares = max(1, n_columns // columns_of(1, panel_type) // _STRIPS_A_SHARE)
+    size = kernel.squares(n_columns, panel_type)
+    total = run_tickets(run, n_blocks, size, nanoseconds, shares)
     return np.array(kernel.symmetric(total, n_columns, panel_type)[:width, :width])
 
 

@@ -126,12 +126,10 @@ class FitsInPieces(ScoresClasses, ParametersMixin):
             found = vars(self).get(name, 0.0)
             array = np.concatenate(found, axis=1) if isinstance(found, list) else found
             if np.isnan(array).any() or (name in _SUMS and np.isinf(array).any()):
-                why = "too large or too small, or weights are negative"
-                if name in _LOGARITHMS:
-                    why = "too large, too small or negative, or a class without weight not smoothed"
                 raise ValueError(
-                    f"{name} of {type(self).__name__} is no finite number: X or sample_weight is "
-                    f"{why}."
+                    f"{name} of {type(self).__name__} is no finite number: X or "
+                    "sample_weight is too large or too small, weights are negative, or a class "
+                    "without weight is not smoothed."
                 )
 
     def _comparable(self, likelihoods: Array, X: Any) -> Array:

@@ -132,7 +132,7 @@ def weigh(distances: Array, starts: Array, weights: str | Callable[[Any], Any]) 
 
     Returns
     -------
-    weights : ndarray (n_found,) of float64, or (0,) where all are one
+    weights : ndarray (n_found,) of float64
 
     Raises
     ------
@@ -141,8 +141,6 @@ def weigh(distances: Array, starts: Array, weights: str | Callable[[Any], Any]) 
     """
     if callable(weights):
         given = weights(distances)
-        if given is None:  # as if there were no function
-            return ALL_ONES
         if distances.dtype == object:  # an array a query
             given = np.concatenate([ALL_ONES, *given])
         found = np.ascontiguousarray(given, dtype=np.float64).reshape(-1)

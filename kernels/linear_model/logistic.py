@@ -278,6 +278,7 @@ def loss_gradient(rows, target, weights, W, work, tickets, state, partials):
                 if curvature:
                     _scale_rows(panel, height, n_columns, roots)
                     at = 1 + n_outputs * n_columns
-                    add_gram(panel, count, height + 1, at, sums, rows, first + count, False)
+                    after = first + count
+                    add_gram(panel, count, height + 1, at, sums, rows, after, False, 0, 1)
             add_block(number, True, sums, levels, full)
         take_total(levels, full, partials[ticket])

@@ -73,17 +73,16 @@ def squares(n_columns: int, panel_type: Any) -> int:
 def symmetric(sums: NDArray[Any], n_columns: int, panel_type: Any) -> NDArray[Any]:
     """Return the symmetric matrix (n_columns, n_columns) whose squares these are."""
     width = VECTORS * lanes_of(panel_type)
-    n_strips = n_columns // width
     G = np.empty((n_columns, n_columns))
-    squares = iter(sums.reshape(-1, width * width))
     inside = entries_of_a_strip(width)
-    for i in range(0, n_strips * width, width):
-        rows = slice(i, i + width)
-        for j in range(0, i, width):
-            columns = slice(j, j + width)
-            G[columns, rows] = next(squares).reshape(width, width)
-            G[rows, columns] = G[columns, rows].T
-        G[rows, rows] = next(squares)[inside]
+    at = 0
+    for i in range(0, n_columns, width):
+        rows, until = slice(i, i + width), at + i * width
+        # Squares (i, 0), (i, 1), ... of equal widths lie one after the other, as one of i rows.
+        G[:i, rows] = sums[at:until].reshape(i, width)
+        G[rows, :i] = G[:i, rows].T
+        at = until + width * width
+        G[rows, rows] = sums[until:at][inside]
     return G
 
 
@@ -101,8 +100,8 @@ def entries_of_a_strip(width: int) -> NDArray[Any]:
 
 
 @inner_kernel
-def add_gram(panel, count, height, at, G, rows, following, packing):
-    """Add the Gram matrix of a panel's rows, entries i >= j, to float64 sums.
+def add_gram(panel, count, height, at, G, rows, following, packing, share, shares):
+    """Add the Gram matrix of a panel's rows, entries i >= j, or a share of them, to float64 sums.
 
     A strip is multiplied with itself last: its rows are then of no more use, and one after the
     other makes room for one of those that follow.
@@ -117,7 +116,8 @@ def add_gram(panel, count, height, at, G, rows, following, packing):
     following : int, which of the rows comes next: its memory and that of the rows after it is asked
         for meanwhile
     packing : bool, whether as many rows as these are packed from there on: as
-        ``strips.can_follow`` says
+        ``strips.can_follow`` says; not where there are several shares
+    share, shares : int, which of how many shares of the strips is multiplied with those after them
     """
     n_lanes, width = lanes(panel), strip_width(panel)
     n_used = columns_in_use(rows)
@@ -127,6 +127,10 @@ def add_gram(panel, count, height, at, G, rows, following, packing):
         hold_targets(rows, following, count, panel, targets)
     line, every = 0, 1
     for sj in range(0, n_used, width):
+        # There and back again: the first strips have most to be multiplied with.
+        turn = sj // width % (2 * shares)
+        if min(turn, 2 * shares - 1 - turn) != share:
+            continue
         for si in range(sj + width, n_used, width):
             square = at + _place(si // width, sj // width) * width * width
             for chunk in range(0, count, CHUNK_ROWS):
@@ -223,15 +227,17 @@ def gram(rows, like, height, tickets, state, partials):
     height : int, rows of a panel, a divisor of BLOCK_ROWS
     tickets : IN Tickets
     state : IN/OUT the team's state, zero at the start
-    partials : OUT (n_tickets, squares) float64
+    partials : OUT (n_tickets * shares, squares) float64, zero where another share has its sums
     """
+    shares = tickets.shares
     n_samples, n_columns = rows.X.shape[0], rows.shift.size
     panel = aligned_zeros(like, n_columns * (height + 1) + height)
     G = np.zeros(partials.shape[1])
     levels = np.empty((tickets.n_levels, G.size))
     full = np.zeros(tickets.n_levels, np.bool_)
     while True:
-        ticket = tickets.first + take_ticket(state)
+        place = tickets.first * shares + take_ticket(state)
+        ticket, share = place // shares, place % shares
         if ticket >= tickets.last:
             return
         end = min((ticket + 1) * tickets.blocks * BLOCK_ROWS, n_samples)
@@ -251,7 +257,7 @@ def gram(rows, like, height, tickets, state, partials):
                     pack_strips(rows, first, count, height + 1, panel)
                 after = first + height
                 packed = count == height <= CHUNK_ROWS and after + height <= end
-                packed = packed and can_follow(rows, after, height)
-                add_gram(panel, count, height + 1, 0, G, rows, after, packed)
+                packed = packed and shares == 1 and can_follow(rows, after, height)
+                add_gram(panel, count, height + 1, 0, G, rows, after, packed, share, shares)
             add_block(number, True, G, levels, full)
-        take_total(levels, full, partials[ticket])
+        take_total(levels, full, partials[place])

@@ -30,25 +30,27 @@ class Tickets(NamedTuple):
     blocks : int, blocks of a ticket, a power of two
     first, last : int, tickets [first, last)
     n_levels : int, see :func:`levels_for`
+    shares : int, how many take every one of these tickets, each for a share of what is summed
     """
 
     blocks: int
     first: int
     last: int
     n_levels: int
+    shares: int
 
     @classmethod
-    def of(cls, blocks: int, first: int, last: int) -> Tickets:
+    def of(cls, blocks: int, first: int, last: int, shares: int = 1) -> Tickets:
         """Check that ranges are aligned.
 
         Raises
         ------
         ValueError
-            If the blocks of a ticket are no power of two, or there are no such tickets.
+            If the blocks of a ticket are no power of two, or there are no such tickets or shares.
         """
-        if blocks < 1 or blocks & (blocks - 1) or not 0 <= first <= last:
-            raise ValueError(f"no tickets [{first}, {last}) of {blocks} blocks.")
-        return cls(blocks, first, last, levels_for(blocks))
+        if blocks < 1 or blocks & (blocks - 1) or not 0 <= first <= last or shares < 1:
+            raise ValueError(f"no tickets [{first}, {last}) of {blocks} blocks, {shares} shares.")
+        return cls(blocks, first, last, levels_for(blocks), shares)
 
 
 def levels_for(n_blocks: int) -> int:

@@ -201,22 +201,3 @@ def test_a_fit_leaves_what_is_done_with_warnings_as_it_was():
             fit.join()
     assert warnings.filters is filters
     assert filters == before
-
-
-@pytest.mark.filterwarnings("ignore:Warm-start fitting without increasing")
-@pytest.mark.parametrize("several_first", [False, True])
-def test_a_warm_start_of_another_kind_is_refused(several_first):
-    X, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 3
-    pairs = [(RandomForestClassifier, y), (RandomForestRegressor, y.astype(float))]
-    for kind, first in pairs:
-        second = np.stack([first, first], axis=1)
-        model = kind(4, random_state=0, warm_start=True)
-        model.fit(X, second if several_first else first)
-        before = model.predict(X)
-        with pytest.raises(ValueError, match="as many features, outputs and classes"):
-            model.fit(X, first if several_first else second)
-        with pytest.raises(ValueError, match="as many features, outputs and classes"):
-            model.set_params(n_estimators=6).fit(X[:, :2], second if several_first else first)
-        np.testing.assert_array_equal(model.predict(X), before)
-    with pytest.raises(ValueError, match="as many features, outputs and classes"):
-        RandomForestClassifier(2, warm_start=True).fit(X, y).fit(X, y > 0)

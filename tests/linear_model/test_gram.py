@@ -52,7 +52,7 @@ def test_targets_of_float32_have_the_bits_of_float64_ones(d, n_targets, kind):
 
 
 @pytest.mark.usefixtures("shared_work")
-@pytest.mark.parametrize(("n", "d"), [(9000, 28), (9000, 600)])
+@pytest.mark.parametrize(("n", "d"), [(9000, 28), (9000, 600), (3000, 150), (5000, 300)])
 @pytest.mark.parametrize("kind", ["f8", "f4"])
 def test_the_same_bits_at_any_number_of_threads(n, d, kind):
     X, Y, _, shift = problem(n, d, "f4", 2)

@@ -219,18 +219,3 @@ def test_targets_that_are_no_finite_numbers_are_an_error(kind, value):
         pytest.skip("long double is double here")
     with pytest.raises(ValueError, match="Input y contains"):
         kind().fit(X, y).predict(X)
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        fastml.KNeighborsClassifier,
-        fastml.KNeighborsRegressor,
-        fastml.RadiusNeighborsClassifier,
-        fastml.RadiusNeighborsRegressor,
-    ],
-)
-def test_a_function_may_leave_all_weights_at_one(kind):
-    X, y = np.random.default_rng(0).uniform(size=(60, 3)), np.arange(60) % 3
-    found = kind(weights=lambda distances: None).fit(X, y).predict(X)
-    np.testing.assert_array_equal(found, kind().fit(X, y).predict(X))
