@@ -149,7 +149,7 @@ class CategoricalNB(FitsInPieces, CategoricalNBTypes, sklearn.naive_bayes.Catego
             totals.append(total)
         self.feature_log_prob_ = logs
         with np.errstate(divide="ignore"):
-            nothing = np.log(alpha)
+            nothing = np.log(np.float64(alpha))  # it may be a whole number beyond 64 bits
         self._unseen = [nothing - total for total in totals]
 
     @filled(**PREDICT)

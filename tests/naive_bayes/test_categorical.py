@@ -83,3 +83,10 @@ def test_bad_input_leaves_the_estimator_as_it_was():
             with pytest.raises(ValueError, match=r"Negative|inconsistent|features"):
                 fit(rows, targets)
     assert all((a == b).all() for a, b in zip(model.category_count_, before, strict=True))
+
+
+def test_smoothing_may_be_any_number():
+    X, y = np.arange(40).reshape(20, 2) % 3, np.arange(20) % 2
+    model = fastml.CategoricalNB(alpha=2**70).fit(X, y)
+    expected = fastml.CategoricalNB(alpha=2.0**70).fit(X, y).predict_joint_log_proba(X + 1)
+    np.testing.assert_array_equal(model.predict_joint_log_proba(X + 1), expected)
