@@ -265,7 +265,9 @@ class BaseKMeans(
             begin_log()
             return -inertia_of(self, as_table(X, None, sample_weight))
         data, points = self._samples_and_centers(X, checked=checked)
-        weights = np.array(check_sample_weight(sample_weight, data))
+        weights = ALL_ONES
+        if sample_weight is not None:
+            weights = np.array(check_sample_weight(sample_weight, data))
         return -weighted_inertia(data, points, self._nearest(data, points), weights)
 
     def _if_sparse(self, X: Any) -> tuple[Any, bool]:

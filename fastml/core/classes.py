@@ -101,21 +101,21 @@ def name_classes(classes: Any, numbers: Array, n_classes: int) -> Array:
     >>> name_classes(["a", "b"], np.array([1, 0]), 2)
     array(['b', 'a'], dtype='<U1')
     """
-    classes = named_classes(classes, n_classes)
+    known = named_classes(classes, n_classes)
     if len(numbers) <= _FEW:  # sooner named than their classes are looked at
-        return np.asarray(classes.take(numbers))
-    if classes.dtype.kind in "iu" and np.array_equal(classes, np.arange(len(classes))):
-        return numbers.astype(classes.dtype)
-    if classes.dtype.hasobject or classes.itemsize != 8:
-        return np.asarray(classes.take(numbers))
+        return known.take(numbers)
+    if known.dtype.kind in "iu" and np.array_equal(known, np.arange(len(known))):
+        return numbers.astype(known.dtype)
+    if known.dtype.hasobject or known.itemsize != 8:
+        return known.take(numbers)
     from ..kernels.ops import classes as kernels  # not for one row, which it would cost a tenth
 
-    values = np.ascontiguousarray(classes).view(np.int64)
+    values = np.ascontiguousarray(known).view(np.int64)
     named = np.empty(len(numbers), np.int64)
     members = min(team_size(0.5 * len(numbers)), -(-len(numbers) // _BLOCK))
     short = np.ascontiguousarray(numbers, np.int32)
     run_team(kernels.name_numbers, members, values, short, _BLOCK, new_state(), named)
-    return named.view(classes.dtype)
+    return named.view(known.dtype)
 
 
 def count_classes(y: Array) -> tuple[Array, Array, Array]:

@@ -343,15 +343,16 @@ def run_team(kernel: Callable[..., Any], members: int, *arguments: Any) -> bool:
     """
     place = _place_of_state(kernel)
     state = arguments[place] if place < len(arguments) else None
-    if type(state) is not np.ndarray or state.shape != _unbegun().shape:
+    team = _team()
+    if type(state) is not np.ndarray or state.shape != (team.STATE_SIZE,):
         raise TypeError("run_team needs a state from new_state() where its kernel takes one.")
     while True:
         if members <= 1:
             kernel(*arguments)
         else:
             _share(kernel, members - 1, arguments, state)
-        how: int = _team().ended(state)
+        how: int = team.ended(state)
         if how <= 0:
             return how == 0
-        state = _team().proceed(state)
+        state = team.proceed(state)
         arguments = (*arguments[:place], state, *arguments[place + 1 :])

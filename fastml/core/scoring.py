@@ -17,13 +17,13 @@ from .validation import Array
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def _same_vectors(y: Any, predicted: Any) -> bool:
-    """Say whether both are plain vectors of equally many elements, at least two."""
+def _same_vectors(y: Any, predicted: Any, least: int) -> bool:
+    """Say whether both are plain vectors of equally many elements, of so many at least."""
     return (
         type(y) is np.ndarray
         and type(predicted) is np.ndarray
         and y.ndim == predicted.ndim == 1
-        and len(y) == len(predicted) >= 2
+        and len(y) == len(predicted) >= least
     )
 
 
@@ -35,7 +35,7 @@ def accuracy(y: Any, predicted: Any) -> float | None:
     >>> accuracy(np.array([0, 1, 1, 2]), np.array([0, 1, 2, 2]))
     0.75
     """
-    if not _same_vectors(y, predicted):
+    if not _same_vectors(y, predicted, 1):
         return None
     kinds = {y.dtype.kind, predicted.dtype.kind}
     if not (kinds <= set("biu") or kinds == {"U"}):
@@ -51,7 +51,7 @@ def explained(y: Any, predicted: Any) -> float | None:
     >>> explained(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 2.0]))
     0.5
     """
-    if not _same_vectors(y, predicted):
+    if not _same_vectors(y, predicted, 2):  # of one there is no variance
         return None
     if y.dtype not in _FLOATS or predicted.dtype not in _FLOATS:
         return None

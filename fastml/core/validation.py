@@ -39,13 +39,12 @@ def is_plain(X: Any, dtype: Any, ndim: int = 2) -> TypeGuard[Array]:
     scikit-learn's checks cost 10 to 50 microseconds an array, as much as thousands of rows;
     of such an array they would find nothing else to say.
     """
-    return (
-        type(X) is np.ndarray
-        and (X.dtype is dtype or X.dtype == dtype)  # the first saves one row a call
-        and X.ndim == ndim
-        and X.size > 0
-        and X.flags.carray
-    )
+    # Each attribute of an array that is asked for takes longer than a function call.
+    if type(X) is not np.ndarray:
+        return False
+    kind, shape = X.dtype, X.shape
+    same = kind is dtype or kind == dtype  # the first saves one row a call
+    return same and len(shape) == ndim and 0 not in shape and X.flags.carray
 
 
 class _Alias:
@@ -148,10 +147,10 @@ def is_sparse(X: Any) -> bool:
 
     Of such a frame scikit-learn's checks make a sparse matrix.
     """
-    from scipy.sparse import issparse
-
     if type(X) is np.ndarray:
         return False
+    from scipy.sparse import issparse
+
     return bool(issparse(X)) or (hasattr(X, "iloc") and X.ndim == 2 and hasattr(X, "sparse"))
 
 

@@ -43,6 +43,7 @@ from ..tree import DecisionTreeClassifier, DecisionTreeRegressor
 from ..tree._blocks import OF_A_FOREST, plan_of, rows_of
 from ..tree._documentation import PARAMETERS, RAISES
 from ..tree._estimator import EXACT, ExactTree, Shared
+from ..tree._fitted import fitted_of
 from ..tree._predictor import Predictor, looked_up
 from ._signatures import RandomForestClassifierTypes, RandomForestRegressorTypes
 
@@ -121,14 +122,6 @@ def _lacks_threads(error: BaseException | None) -> bool:
     while error is not None and str(error) != "can't start new thread":
         error = error.__context__
     return error is not None
-
-
-def _fitted_trees(trees: Any) -> list[Any]:
-    """Return what the fits of trees have left behind, as it is now."""
-    fitted: list[Any] = [getattr(tree, "_fitted", None) for tree in trees]
-    if not fitted or None in fitted:
-        raise ValueError("estimators_ must be fitted trees of fastml, one at least.")
-    return [each.now() for each in fitted]
 
 
 class _Given(NamedTuple):
@@ -281,7 +274,7 @@ class ExactForest(ParametersMixin):
             check_is_fitted(self)
         if state["n_outputs_"] != 1:
             return None
-        trees = _fitted_trees(state["estimators_"])
+        trees = fitted_of(state["estimators_"])
         rows = None if "feature_names_in_" in state else _as_single(X)
         checked = rows is None or rows.shape[1] != state["n_features_in_"]
         if checked:
@@ -289,7 +282,7 @@ class ExactForest(ParametersMixin):
         assert rows is not None
         if rows.shape[0] == 0:
             return None
-        if issparse(rows):
+        if checked and issparse(rows):
             check_compressed(rows)
         return _Given(state, trees, rows, checked)
 

@@ -182,9 +182,11 @@ def over_blocks(method: Method) -> Method:
 
     @functools.wraps(method)
     def mapped(self: Any, X: Any = _NOT_GIVEN, *args: Any, **options: Any) -> Any:
+        if type(X) is np.ndarray and not args and not options:  # one row a call, most of all
+            return method(self, X)
         if X is _NOT_GIVEN:  # which the method may allow
             return method(self, *args, **options)
-        if type(X) is np.ndarray or not is_blocks(X):  # the first saves one row a call
+        if type(X) is np.ndarray or not is_blocks(X):
             return method(self, X, *args, **options)
         return map_blocks(lambda plain, rows: method(plain, rows, *args, **options), self, X)
 

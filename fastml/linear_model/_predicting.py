@@ -10,22 +10,23 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..core.delegation import unsupported_input
 from ..core.documentation import filled
-from ..core.estimator import as_of_now
+from ..core.estimator import FLOATS, as_of_now, take_plain
 from ..core.validation import Array, contiguous
 from ..execution import over_blocks
 from . import _predict
 from ._documentation import PREDICT
 
-_DOUBLE = np.dtype(np.float64)
-_FLOATS = (_DOUBLE, np.dtype(np.float32))
+_DOUBLE = FLOATS[0]
 
 
 def _rows(estimator: Any, X: Any) -> Array:
     """Return X as kernels take it; whether it is finite the kernel finds out."""
+    if take_plain(X, estimator, FLOATS, reset=False, finite=False):
+        return X
     attributes = vars(estimator)
     plain = (
         type(X) is np.ndarray
-        and X.dtype in _FLOATS
+        and X.dtype in FLOATS
         and X.ndim == 2
         and X.shape[1] == attributes.get("n_features_in_")
         and len(X) > 0
@@ -35,29 +36,27 @@ def _rows(estimator: Any, X: Any) -> Array:
         X = validate_data(
             estimator, X, reset=False, dtype=[np.float64, np.float32], ensure_all_finite=False
         )
-    if type(X) is np.ndarray and X.flags.carray:
-        return X
     return contiguous(X)
 
 
 def _coefficients(estimator: Any) -> tuple[Array, Array, Any] | None:
     """Return coefficients, intercepts and their type; None if not as fits leave them."""
     coef, intercept = estimator.coef_, estimator.intercept_
-    if type(coef) is not np.ndarray or coef.dtype not in _FLOATS or coef.ndim > 2:
+    if type(coef) is not np.ndarray or coef.dtype not in FLOATS or coef.ndim > 2:
         return None
     matrix = coef.reshape(1, -1) if coef.ndim == 1 else coef
     constant = np.array(intercept, np.float64, ndmin=1)
-    if constant.ndim > 1:
-        return None
     n_outputs, n_features = matrix.shape
-    if len(constant) != n_outputs:
-        if len(constant) != 1:
+    if constant.shape != (n_outputs,):
+        if constant.shape != (1,):
             return None
         constant = np.full(n_outputs, constant[0])
     if n_features != estimator.n_features_in_:
         return None
-    if coef.dtype is not _DOUBLE or not coef.flags.carray:
-        matrix = np.array(matrix, np.float64, order="C")
+    if coef.dtype is not _DOUBLE:
+        matrix = matrix.astype(np.float64, order="C")
+    elif not coef.flags.carray:
+        matrix = np.array(matrix, order="C")
     return matrix, constant, coef.dtype
 
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_non_negative
 from ..core.classes import check_classes, name_classes
 from ..core.documentation import documented, filled
 from ..core.estimator import as_of_now, check_fitted, take_plain, take_plain_pair
+from ..core.kept import Kept, made_of
 from ..core.passes import TreeSum
 from ..core.sklearn_compat import check_sample_weight
 from ..core.threads import new_state, run_team, team_size
@@ -21,6 +22,7 @@ from ..data import Blocks, Part, Table
 from ..execution import NumberedPass, Plan, class_totals, find_classes, set_features, sum_over
 from ..kernels.naive_bayes import categories
 from ..kernels.tile import lanes_of
+from ._counting import NUMBERS
 from ._documentation import ATTRIBUTES, PARAMETERS, PREDICT
 from ._fitting import FitsInPieces
 from ._signatures import CategoricalNBTypes
@@ -28,6 +30,8 @@ from ._signatures import CategoricalNBTypes
 _ALL_ONES = np.empty(0)
 #: Numbers of a ticket.
 _NUMBERS_A_TICKET = 1 << 16
+#: From here on floats are no longer all whole numbers' own.
+_TOO_LARGE = 2**53
 
 
 @documented(PARAMETERS, attributes=ATTRIBUTES)
@@ -70,16 +74,18 @@ class CategoricalNB(FitsInPieces, CategoricalNBTypes, sklearn.naive_bayes.Catego
     n_features_in_: int
     class_prior: Any
     min_categories: Any
-    _unseen: list[Array]
-    #: What scores were last looked up in, after the numbers it was made of.
-    _kept: list[Any]
+    #: (n_features, n_classes), the logarithms for categories without rows.
+    _unseen: Array
+    #: What scores were last looked up in.
+    _kept: Kept
 
     def _checked_rows(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> tuple[Array, Array, Array]:
-        plain = take_plain_pair(X, y, self, np.dtype(np.int64), reset=reset)
-        if plain and np.asarray(X).min() >= 0:
-            data, targets = np.asarray(X), np.asarray(y)
+        plain = take_plain_pair(X, y, self, NUMBERS, reset=reset)
+        data = _as_categories(np.asarray(X)) if plain else None
+        if data is not None:
+            targets = np.asarray(y)
         else:
             data, targets = self._check_X_y(X, y, reset=reset)
         check_classes(targets)
@@ -135,7 +141,7 @@ class CategoricalNB(FitsInPieces, CategoricalNBTypes, sklearn.naive_bayes.Catego
 
     def _settle(self) -> None:
         """Set what follows from the counts."""
-        self._kept = [None]
+        self._kept = Kept()
         self._update_feature_log_prob(self._check_alpha())
         self._update_class_log_prior(class_prior=self.class_prior)
         self.computed_by_ = "fastml"
@@ -150,7 +156,7 @@ class CategoricalNB(FitsInPieces, CategoricalNBTypes, sklearn.naive_bayes.Catego
         self.feature_log_prob_ = logs
         with np.errstate(divide="ignore"):
             nothing = np.log(np.float64(alpha))  # it may be a whole number beyond 64 bits
-        self._unseen = [nothing - total for total in totals]
+        self._unseen = nothing - np.array(totals)
 
     @filled(**PREDICT)
     def predict(self, X: ArrayLike) -> Array:
@@ -174,8 +180,10 @@ class CategoricalNB(FitsInPieces, CategoricalNBTypes, sklearn.naive_bayes.Catego
         return self._scores(X, labels=False)
 
     def _check_X(self, X: ArrayLike) -> Array:  # noqa: N802 (scikit-learn's name)
-        if take_plain(X, self, np.dtype(np.int64), reset=False, finite=False) and X.min() >= 0:
-            return X
+        if take_plain(X, self, NUMBERS, reset=False, finite=False):
+            found = _as_categories(X)
+            if found is not None:
+                return found
         return np.asarray(super()._check_X(X))
 
     def _scores(self, X: Array, *, labels: bool) -> Array:
@@ -193,16 +201,25 @@ class CategoricalNB(FitsInPieces, CategoricalNBTypes, sklearn.naive_bayes.Catego
 
         Making it takes longer than some hundred rows.
         """
-        parts = [*self.feature_log_prob_, *self._unseen]
-        contents = n_classes, [(part.shape, part.dtype, part.tobytes()) for part in parts]
-        kept = vars(self).get("_kept", [None])  # a list, shared with who goes on from here
-        made: tuple[Any, Tables | None] | None = kept[0]
-        if made is None or made[0] != contents:
+        parts = [*self.feature_log_prob_, self._unseen]
+
+        def made() -> Tables | None:
             both = zip(self.feature_log_prob_, self._unseen, strict=True)
             found = [np.column_stack([logs, unseen]).T for logs, unseen in both]
             fits = all(table.shape[1] == n_classes for table in found)
-            made = kept[0] = contents, tables_of(found, n_classes) if fits else None
-        return made[1]
+            return tables_of(found, n_classes) if fits else None
+
+        kept = vars(self).get("_kept", {})
+        tables: Tables | None = made_of(parts, kept, "tables", n_classes, made)
+        return tables
+
+
+def _as_categories(X: Array) -> Array | None:
+    """Return plain numbers as categories; None where scikit-learn's checks would say something."""
+    # NaN compares as nothing.
+    if X.min() >= 0 and X.max() < _TOO_LARGE:
+        return X.astype(np.int64, copy=False)
+    return None
 
 
 class Tables(NamedTuple):

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..core.classes import check_classes, name_classes
 from ..core.documentation import filled
 from ..core.estimator import as_of_now, take_plain, take_plain_pair
+from ..core.kept import Kept, made_of
 from ..core.sklearn_compat import check_sample_weight
 from ..core.validation import Array, check_compressed, check_finite, check_sparse, check_weight_sum
 from ..data import Blocks, Table
@@ -29,7 +30,6 @@ from ._counting import (
 )
 from ._documentation import PREDICT
 from ._fitting import FitsInPieces
-from ._likelihood import content
 from ._moments import block_rows
 from ._passes import counts_of
 
@@ -96,7 +96,7 @@ class CountingNB(FitsInPieces):
         return data, targets, weights
 
     def _check_numbers(self, data: Any) -> None:
-        if scipy.sparse.issparse(data):
+        if type(data) is not np.ndarray and scipy.sparse.issparse(data):
             check_compressed(data)
             data = data.data
         check_finite(data, "X", type(self).__name__)
@@ -141,7 +141,7 @@ class CountingNB(FitsInPieces):
         self._update_feature_log_prob(alpha)  # type: ignore[attr-defined]
         self._update_class_log_prior(class_prior=self.class_prior)  # type: ignore[attr-defined]
         self.computed_by_ = "fastml"
-        self._kept: dict[str, Any] = {}
+        self._kept = Kept()
 
     # --- prediction ------------------------------------------------------------------------
 
@@ -158,12 +158,10 @@ class CountingNB(FitsInPieces):
         fitted, n_classes = (self.feature_log_prob_, self.class_log_prior_), len(self.classes_)
         if np.size(fitted[0]) > _MOST_KEPT:
             return self._made()
-        contents = n_classes, *map(content, fitted)
-        kept = vars(self).get("_kept", {})
-        found: Any = kept.get("linear")
-        if found is None or found[0] != contents:
-            found = kept["linear"] = contents, self._made()
-        return found[1]  # type: ignore[no-any-return]
+        kept = self.__dict__.get("_kept", {})
+        found: tuple[Array, Array, Linear | None]
+        found = made_of(fitted, kept, "linear", n_classes, self._made)
+        return found
 
     def _made(self) -> tuple[Array, Array, Linear | None]:
         W, b = self._coefficients()

@@ -16,7 +16,7 @@ from ..core.estimator import as_of_now, fitted_at_once
 from ..core.parameters import ParametersMixin
 from ..core.scoring import ScoresClasses
 from ..core.sklearn_compat import fit_context
-from ..core.validation import Array
+from ..core.validation import Array, is_finite
 from ..data import Table
 from ..execution import over_blocks, table_of
 from ._documentation import FIT, PREDICT
@@ -167,11 +167,14 @@ class FitsInPieces(ScoresClasses, ParametersMixin):
         joint = self.predict_joint_log_proba(X)
         # Of NumPy's the functions that methods of arrays end at: half the time of one row.
         top = np.maximum.reduce(joint, axis=1, keepdims=True)
-        if np.fmin.reduce(top, axis=None) == -np.inf:
-            joint = self._comparable(joint, X)
-            top = np.maximum.reduce(joint, axis=1, keepdims=True)
-        with np.errstate(invalid="ignore"):  # where no class is possible
+        if is_finite(top):
             joint = joint - top
+        else:
+            if np.fmin.reduce(top, axis=None) == -np.inf:
+                joint = self._comparable(joint, X)
+                top = np.maximum.reduce(joint, axis=1, keepdims=True)
+            with np.errstate(invalid="ignore"):  # where no class is possible
+                joint = joint - top
         sums = np.add.reduce(np.exp(joint), axis=1, keepdims=True)
         return np.asarray(joint - np.log(sums))
 

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..core.classes import check_classes, name_classes
 from ..core.documentation import filled
 from ..core.estimator import as_of_now, samples, samples_and_targets
+from ..core.kept import Kept, made_of
 from ..core.sklearn_compat import check_sample_weight
 from ..core.validation import Array, check_finite, check_weight_sum
 from ..data import Blocks, Table
@@ -25,7 +26,6 @@ from ._fitting import FitsInPieces
 from ._likelihood import (
     Prepared,
     compare_distant,
-    content,
     gaussians,
     joint_log_likelihood,
     likeliest_class,
@@ -90,8 +90,8 @@ class GaussianNB(FitsInPieces, GaussianNBTypes, sklearn.naive_bayes.GaussianNB):
     var_: Array
     epsilon_: float
 
-    #: What was last made of the Gaussians, by what it is, and the numbers it was made of.
-    _kept: dict[Any, tuple[Any, Any]]
+    #: What was last made of the Gaussians.
+    _kept: Kept
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "priors": ["array-like", None],
@@ -161,7 +161,7 @@ class GaussianNB(FitsInPieces, GaussianNBTypes, sklearn.naive_bayes.GaussianNB):
         seen = weights > 0
         variance = np.zeros_like(squares)
         variance[seen] = squares[seen] / weights[seen, None]
-        self._moments, self._kept = running, {}
+        self._moments, self._kept = running, Kept()
         self.class_count_ = weights
         self.class_prior_ = prior
         self.epsilon_ = float(epsilon)
@@ -222,14 +222,12 @@ class GaussianNB(FitsInPieces, GaussianNBTypes, sklearn.naive_bayes.GaussianNB):
         Making it takes longer than some hundred rows; seeing that it is the same, a microsecond.
         """
         fitted, shape = (self.theta_, self.var_, self.class_prior_), self._shape()
-        contents = shape, *map(content, fitted)
-        kept = vars(self).get("_kept", {})
-        found = kept.get(what)
-        if found is None or found[0] != contents:
+
+        def made() -> Any:
             model = gaussians(fitted, shape)
-            found = contents, None if model is None else make(model)
-            kept[what] = found
-        return found[1]
+            return None if model is None else make(model)
+
+        return made_of(fitted, self.__dict__.get("_kept", {}), what, shape, made)
 
     def _comparable(self, likelihoods: Array, X: Any) -> Array:
         distant = np.asarray(np.isneginf(likelihoods).all(axis=1))

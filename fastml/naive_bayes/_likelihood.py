@@ -165,12 +165,6 @@ def undecided(decisions: Array, mark: int) -> bool:
     return bool((decisions == mark).any())
 
 
-def content(array: Any) -> tuple[Any, ...]:
-    """Return what two arrays of the same shape, type and bytes share."""
-    array = np.asarray(array)
-    return array.shape, array.dtype, array.tobytes()
-
-
 def prepare(model: gaussian.Gaussians, dtype: np.dtype) -> Prepared:
     """Return a model with the parameters and the margin of ``likeliest.likeliest_class``.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,10 @@ from ._predictor import Predictor
 #: What may stand at the nodes: their numbers, the shares of the classes or the mean, and what
 #: ``predict`` answers.
 NODES, VALUES, ANSWERS = "nodes", "values", "answers"
+
+
+#: In a loop over a hundred trees more time would pass than a row needs to pass them.
+_FITTED, _HANDED_OUT = attrgetter("_fitted"), attrgetter("_tree")
 
 
 class Fitted:
@@ -145,3 +150,21 @@ class Fitted:
     def __setstate__(self, state: dict[str, Any]) -> None:
         arrays = state.pop("arrays", None)
         self.__init__(arrays=None if arrays is None else unpacked(arrays), **state)  # type: ignore[misc]
+
+
+def fitted_of(trees: Any) -> list[Fitted]:
+    """Return what the fits of estimators have left behind, as it is now.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or one is no fitted tree of fastml.
+    """
+    try:
+        fitted = list(map(_FITTED, trees))
+        handed_out = any(map(_HANDED_OUT, fitted))
+    except AttributeError:
+        fitted = []
+    if not fitted:
+        raise ValueError("estimators_ must be fitted trees of fastml, one at least.")
+    return [each.now() for each in fitted] if handed_out else fitted

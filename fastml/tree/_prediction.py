@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 
 from ..core.classes import named_classes
-from ..core.estimator import as_of_now
+from ..core.estimator import FLOATS, as_of_now
 from ..core.validation import Array, check_compressed, check_sparse, shape_of
 from ..execution import over_blocks
 from ._arrays import importances, paths
@@ -92,31 +92,30 @@ class TreePrediction:
         """Return X as the fast prediction takes it, numbers that are not finite left to see."""
         state = vars(self)
         me: Any = self
-        kinds = (np.float64, np.float32) if fitted.exact else (np.float32,)
+        kinds = FLOATS if fitted.exact else FLOATS[1:]
         # One row would spend its time in scikit-learn's validation otherwise.
-        if (
-            type(X) is np.ndarray
-            and X.dtype.type in kinds
-            and X.dtype.isnative
-            and X.ndim == 2
-            and X.shape[1] == fitted.n_features == me.n_features_in_
-            and len(X)
-            and "feature_names_in_" not in state
-        ):
-            return X
+        if type(X) is np.ndarray and X.dtype in kinds:
+            shape = X.shape
+            if (
+                len(shape) == 2
+                and shape[0]
+                and shape[1] == fitted.n_features == me.n_features_in_
+                and "feature_names_in_" not in state
+            ):
+                return X
         if issparse(X):
             check_sparse(X)
             if not fitted.exact:
                 return None
             X = validate_data(
-                self, X, dtype=list(kinds), reset=False, ensure_all_finite=False,
+                self, X, dtype=[kind.type for kind in kinds], reset=False, ensure_all_finite=False,
                 accept_sparse="csr",
             )  # fmt: skip
             check_compressed(X)
             X = with_short_indices(X)
         elif check_input:
             X = validate_data(
-                self, X, dtype=list(kinds), reset=False, ensure_all_finite=False,
+                self, X, dtype=[kind.type for kind in kinds], reset=False, ensure_all_finite=False,
                 accept_sparse="csr",
             )  # fmt: skip
         else:

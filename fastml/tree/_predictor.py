@@ -105,10 +105,11 @@ class Predictor:
             If X has other features, or is of another type.
         """
         n, d = X.shape
-        if X.dtype is not self._dtype and X.dtype == self._dtype:
-            X = X.view(self._dtype)  # the same type, another object
-        elif X.dtype is not self._dtype and X.dtype.newbyteorder("=") == self._dtype:
-            X = X.astype(self._dtype)
+        if X.dtype is not self._dtype:
+            if X.dtype == self._dtype:
+                X = X.view(self._dtype)  # the same type, another object
+            elif X.dtype.newbyteorder("=") == self._dtype:
+                X = X.astype(self._dtype)
         if d != self._n_features or X.dtype is not self._dtype:
             raise ValueError(
                 f"X has {d} features of {X.dtype}, but the tree needs {self._n_features} of "
@@ -130,10 +131,15 @@ class Predictor:
             n_blocks = -(-n // height)
             members = min(team_size(_NANOSECONDS_A_LEVEL * n * self._depth), n_blocks)
         finite = np.empty(n_blocks, np.bool_)
-        out = np.empty((n, *table.shape[1:]), table.dtype)
+        if table.ndim == 1:
+            values = table
+            sums = out = np.empty(n, table.dtype)
+        else:
+            values, out = table.reshape(-1), np.empty((n, table.shape[1]), table.dtype)
+            sums = out.reshape(-1)
         run_team(
-            add_leaves, members, height, new_state(), *self._trees, table.reshape(-1), flat, rows,
-            signed, missing, finite, out.reshape(-1),
+            add_leaves, members, height, new_state(), *self._trees, values, flat, rows, signed,
+            missing, finite, sums,
         )  # fmt: skip
         return out, bool(finite.all()) if n_blocks > 1 else finite.item(0)
 
@@ -205,7 +211,7 @@ def looked_up(predictor: Predictor, X: Any, table: Array, missing: bool) -> tupl
 
     As :meth:`Predictor.add`; X may be a sparse matrix, which is made dense block by block.
     """
-    if not issparse(X):
+    if type(X) is np.ndarray or not issparse(X):  # the first saves one row a call
         return predictor.add(X, table, missing)
     height = max(_DENSE_BLOCK // X.shape[1], 1)
     pieces = [
