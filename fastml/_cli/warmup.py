@@ -25,8 +25,13 @@ from .families import steps_of
 
 _N_SAMPLES = 64
 _BATCH_SIZE = 16
-#: So often rows are too many for the reference's way, and too few to be shared.
-_TIMES = 8
+#: So often rows are too many for the reference's way, and too few to be shared; and enough.
+_TIMES, _MANY = 8, 200
+
+
+def _shared(X: Any) -> Any:
+    """Return rows enough for a team, in X's memory order."""
+    return np.asarray(np.tile(X, (_MANY, 1)), order="F" if X.flags.f_contiguous else "C")
 
 
 def _seeding(X: Any) -> None:
@@ -57,8 +62,9 @@ def _perceptron(X: Any) -> None:
     # A tolerance so wide that training stops, converged, after two epochs.
     model = fastml.MLPClassifier((3, 2), batch_size=_BATCH_SIZE, tol=1e9, n_iter_no_change=1)
     model.fit(X, y)
-    model.predict(X)
-    model.predict_proba(X)
+    for rows in (X, _shared(X)):
+        model.predict(rows)
+        model.predict_proba(rows)
 
 
 def _layer(X: Any) -> None:
@@ -80,7 +86,9 @@ def _neighbours(X: Any) -> None:
     fastml.NearestNeighbors(n_neighbors=2, metric="cosine").fit(X).kneighbors(X)
     fastml.NearestNeighbors(n_neighbors=2, metric="l1", algorithm="brute").fit(X).kneighbors(X)
     wide = np.tile(X, (10_000 // len(X) + 1, 4))  # enough for a search among bytes
-    fastml.NearestNeighbors(n_neighbors=2).fit(wide).kneighbors(wide[:9])
+    model = fastml.NearestNeighbors(n_neighbors=2).fit(wide)
+    model.kneighbors(wide[:9])
+    model.kneighbors(wide[:2])
     y = np.arange(len(X)) % 2
     fastml.KNeighborsClassifier(2, weights="distance").fit(X, y).predict(X)
     fastml.KNeighborsRegressor(2).fit(X, y).predict(X)
@@ -125,11 +133,13 @@ def _linear(X: Any) -> None:
     y = np.arange(len(X)) % 2
     for model in (fastml.LinearRegression(), fastml.RidgeCV()):
         model.fit(X, X[:, 0], y + 1.0).predict(X)
+        model.predict(_shared(X))
     fastml.LinearRegression().fit(np.tile(X, (3, 33)), np.tile(y, 3))  # wide: refined
     for classes in (y, np.arange(len(X)) % 3):
         model = fastml.LogisticRegression().fit(X, classes)
-        model.predict(X)
-        model.predict_proba(X)
+        for rows in (X, _shared(X)):
+            model.predict(rows)
+            model.predict_proba(rows)
 
 
 def _finite(X: Any) -> None:

@@ -111,7 +111,7 @@ def _label_alone(X: Array, points: Array, labels: Array, prepared: PreparedCente
     check_samples(X, points.shape[1], points.dtype)
     check_array("centers", points, points.shape, X.dtype)
     if prepared is not None:
-        return int(nearest.label_alone(X, prepared.for_rows(X), labels))
+        return int(nearest.label_alone(X, tuple(prepared.for_rows(X)), labels))
     return int(nearest.label_by_points(X, points, pitch_for(points, X), labels))
 
 

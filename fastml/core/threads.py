@@ -14,6 +14,7 @@ from .thread_count import (
 )
 
 __all__ = [
+    "ALONE",
     "get_num_threads",
     "new_state",
     "num_threads",
@@ -26,6 +27,9 @@ __all__ = [
 #: Nanoseconds of work that are worth waking a parked helper for, which takes some fifty; and a
 #: member's share that is worth being joined by one that still listens after a call just before.
 _WORTH_WAKING, _WORTH_SHARING = 200_000, 30_000
+#: Work of less nanoseconds is never shared: a kernel may do it without a team, whose state and
+#: tickets take longer than a row does.
+ALONE = _WORTH_SHARING
 #: A call so soon after the end of the last one, as estimated, is likely to be followed by others.
 _SOON = 100_000
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.threads import new_state, run_team, team_size
+from ..core.threads import ALONE, new_state, run_team, team_size
 from ..core.validation import Array, check_finite
 from ..kernels.linear_model import predict as kernel
 from ..kernels.linear_model.rowwise import HEIGHT
@@ -24,17 +24,18 @@ def _run(
 ) -> None:
     n_outputs, d = coef.shape
     n = len(X)
-    if n <= _FEW_ROWS:
+    nanoseconds = 0.15 * n * (d + 16) * n_outputs
+    if nanoseconds < ALONE or n <= _FEW_ROWS:
         rows = X if X.flags.c_contiguous else np.array(X, order="C")
-        if not kernel.predict_few(rows, coef, intercept, kind, out, labels):
+        if not kernel.predict_alone(rows, coef, intercept, kind, out, labels):
             check_finite(X, "X", name)
         return
     sources = X, X.reshape(-1) if X.flags.c_contiguous else np.empty(0, X.dtype)
-    rows = max(2, _WORK_PER_TICKET // (d * n_outputs + 16) // HEIGHT) * HEIGHT
-    finite = np.empty(-(-n // rows), np.bool_)
+    rows_a_ticket = max(2, _WORK_PER_TICKET // (d * n_outputs + 16) // HEIGHT) * HEIGHT
+    finite = np.empty(-(-n // rows_a_ticket), np.bool_)
     run_team(
-        kernel.predict, min(team_size(0.15 * n * (d + 16) * n_outputs), len(finite)),
-        sources, coef, intercept, kind, rows, new_state(), out, labels, finite,
+        kernel.predict, min(team_size(nanoseconds), len(finite)),
+        sources, coef, intercept, kind, rows_a_ticket, new_state(), out, labels, finite,
     )  # fmt: skip
     if not finite.all():
         check_finite(X, "X", name)

@@ -337,7 +337,11 @@ class FastRadius(FastSearch):
         """Return distances, rows and where each query's begin, see :func:`._search.within`."""
         queries = search.X if X is None else self._queries(X)
         limit = self.radius if radius is None else radius
-        limits = np.broadcast_to(np.asarray(limit, dtype=np.float64), (len(queries),))
+        if type(limit) is float:
+            limits = np.empty(len(queries))
+            limits.fill(limit)
+        else:
+            limits = np.broadcast_to(np.asarray(limit, dtype=np.float64), (len(queries),))
         distances, indices, starts = search.within(queries, limits)
         if X is None:
             others = indices != np.repeat(np.arange(len(queries)), np.diff(starts))

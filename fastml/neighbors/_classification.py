@@ -19,6 +19,7 @@ from ._base import FastNeighbors, FastRadius
 from ._documentation import FIT, PREDICT, documented
 from ._metrics import Metric
 from ._signatures import KNeighborsClassifierTypes, RadiusNeighborsClassifierTypes
+from ._votes import range_of
 
 
 @documented
@@ -107,7 +108,7 @@ class KNeighborsClassifier(
         voters, found = self._voters(X), []
         for classes, y in outputs(self):
             labels, table = voters.vote(y, len(classes), shares=shares)
-            if np.minimum.reduce(labels, initial=0) < 0:
+            if range_of(labels)[0] < 0:
                 raise ValueError(
                     "All neighbors of some sample is getting zero weights. Please modify "
                     "'weights' to avoid this case if you are using a user-defined function."
@@ -184,9 +185,9 @@ class RadiusNeighborsClassifier(
             return np.asarray(super().predict(X))
         columns = []
         for k, (classes, winners, _) in enumerate(self._votes(search, X, False)):
-            labels, outliers = name_classes(classes, winners, len(classes)), winners < 0
-            if outliers.any():
-                labels[outliers] = self.outlier_label_[k]
+            labels = name_classes(classes, winners, len(classes))
+            if range_of(winners)[0] < 0:
+                labels[winners < 0] = self.outlier_label_[k]
             columns.append(labels)
         return stacked(columns, self)
 
@@ -216,9 +217,8 @@ class RadiusNeighborsClassifier(
             return cast("Array", super().predict_proba(X))
         shares = []
         for k, (classes, winners, table) in enumerate(self._votes(search, X, True)):
-            outliers = winners < 0
-            if outliers.any():
-                table[outliers] = classes == self.outlier_label_[k]
+            if range_of(winners)[0] < 0:
+                table[winners < 0] = classes == self.outlier_label_[k]
             shares.append(table)
         return cast("Array", shares if self.outputs_2d_ else shares[0])
 
@@ -229,20 +229,22 @@ class RadiusNeighborsClassifier(
         voters, found = self._voters(search, X), []
         for k, (classes, y) in enumerate(outputs(self)):
             labels, table = voters.vote(y, len(classes), shares=shares)
+            found.append((classes, labels, table))
+            if range_of(labels)[0] >= 0:
+                continue
             outliers = np.flatnonzero(labels < 0)
-            if len(outliers) and self.outlier_label_ is None:
+            if self.outlier_label_ is None:
                 raise ValueError(
                     f"No neighbors found for test samples {outliers!r}, you can try using larger "
                     "radius, giving a label for outliers, or considering removing them from your "
                     "dataset."
                 )
-            if len(outliers) and not (classes == self.outlier_label_[k]).any():
+            if not (classes == self.outlier_label_[k]).any():
                 warnings.warn(
                     f"Outlier label {self.outlier_label_[k]} is not in training classes. All class "
                     "probabilities of outliers will be assigned with 0.",
                     stacklevel=4,
                 )
-            found.append((classes, labels, table))
         return found
 
 

@@ -11,7 +11,8 @@ from sklearn.neighbors import _graph as theirs
 from sklearn.neighbors._base import KNeighborsMixin, RadiusNeighborsMixin
 
 from ..core.validation import Array, common_dtype, matrix
-from ._metrics import prepare, tree_pays
+from ._metrics import Metric, Minkowski, prepare, tree_pays
+from ._search import FEW_QUERIES, Base
 from ._unsupervised import NearestNeighbors
 
 
@@ -62,6 +63,9 @@ def kneighbors(X: ArrayLike, queries: ArrayLike, n_neighbors: int) -> tuple[Arra
             f"n_samples = {len(rows)}"
         )
     n_queries = len(wanted)
+    if n_queries <= FEW_QUERIES:
+        search: Metric = Minkowski(Base.unpacked(rows), False)
+        return search.nearest(np.ascontiguousarray(wanted), int(n_neighbors))
     algorithm = "kd_tree" if tree_pays(len(rows), rows.shape[1], n_queries) else "brute"
     search = prepare(rows, "euclidean", algorithm, n_queries)
     return search.nearest(np.ascontiguousarray(wanted), int(n_neighbors))

@@ -85,7 +85,9 @@ class Minkowski(NamedTuple):
     def nearest(self, queries: Array, n_neighbors: int) -> tuple[Array, Array]:
         """Return the distances and the numbers of the nearest rows, see :func:`_nearest`."""
         squares, indices = _nearest(self.rows, queries, n_neighbors)
-        return (squares if self.squared else np.sqrt(squares)), indices
+        if not self.squared:
+            np.sqrt(squares, squares)
+        return squares, indices
 
     def within(self, queries: Array, radii: Array) -> tuple[Array, Array, Array]:
         """Return all rows within radii, see :func:`._search.within`."""

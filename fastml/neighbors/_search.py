@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from ..core.threads import new_state, run_team, team_size
+from ..core.threads import ALONE, new_state, run_team, team_size
 from ..core.validation import Array, readable
 from ..kernels.neighbors import base as packing
 from ..kernels.neighbors import candidates, exact, few, radius, sieve
@@ -20,7 +20,7 @@ from ._codes import codes_pay, encoded, most_looks
 _SPARE = 3
 #: Up to so many queries reading all rows as they stand is faster than the tile, which always scores
 #: a panel; bytes of a ticket's rows then.
-_FEW_QUERIES, _PART_BYTES = 2, 1 << 20
+FEW_QUERIES, _PART_BYTES = 2, 1 << 20
 #: Bytes of rows that stay in the second-level cache, and of a ticket's panels of queries.
 _BLOCK_BYTES, _PANEL_BYTES = 1 << 18, 1 << 18
 #: Tickets, about, where there is enough work; multiply-adds of one ticket at least and at most.
@@ -95,6 +95,12 @@ class Base(NamedTuple):
         codes = encoded(rows, shift) if pays else None
         return cls(rows, shift, packed, half_norms, float(largest.max()), codes, sizes)
 
+    @classmethod
+    def unpacked(cls, X: Array) -> Self:
+        """Return rows for up to ``FEW_QUERIES`` queries, sooner answered than rows are packed."""
+        rows, nothing = readable(np.ascontiguousarray(X)), np.empty(0, X.dtype)
+        return cls(rows, np.zeros(rows.shape[1], rows.dtype), nothing, nothing, 0.0)
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the rows: how they are packed is the processor's."""
         return type(self).of, (self.X, self.packed.dtype, self.sizes)
@@ -135,8 +141,13 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
         return by_definition(base, queries, n_neighbors)
     squares = np.empty((n_queries, n_neighbors))
     indices = np.empty((n_queries, n_neighbors), np.int64)
+    few_queries = n_queries <= FEW_QUERIES and not base.sizes
+    if few_queries and 0.1 * base.X.size * n_queries < ALONE:
+        X = base.X if base.X.flags.carray else readable(base.X)
+        if few.nearest_alone(queries, X, n_candidates, squares, indices):
+            return squares, indices
+        return by_definition(base, queries, n_neighbors)
     height = VECTORS * lanes_of(base.packed.dtype)
-    few_queries = n_queries <= _FEW_QUERIES and not base.sizes
     propose = _by_reading if few_queries else _by_candidates
     if base.codes is not None:
         propose = _by_codes
@@ -364,7 +375,7 @@ def within(base: Base, queries: Array, radii: Array, squared: bool) -> tuple[Arr
     n_queries, (n_samples, n_features) = len(queries), base.X.shape
     if queries.shape != (n_queries, n_features) or radii.shape != (n_queries,):
         raise ValueError(f"Expected {n_features} features, got {queries.shape}, {radii.shape}.")
-    wide = np.array(queries, dtype=np.float64, order="C")
+    wide = readable(np.ascontiguousarray(queries, dtype=np.float64))
     limits, rows = np.array(radii, dtype=np.float64), readable(base.X)
     members = min(team_size(0.1 * n_samples * wide.size), -(-n_queries // radius.BATCH))
     counts, starts = np.empty(n_queries, np.int64), np.zeros(n_queries + 1, np.int64)
@@ -380,8 +391,8 @@ def within(base: Base, queries: Array, radii: Array, squared: bool) -> tuple[Arr
 
     if n_queries * n_samples <= _WRITTEN_AT_ONCE:
         found = visit(np.arange(n_queries, dtype=np.int64) * n_samples, n_queries * n_samples)
-        there = np.arange(n_samples) < counts[:, None]
-        distances, indices = (each.reshape(there.shape)[there] for each in found)
+        ends = [(i * n_samples, i * n_samples + n) for i, n in enumerate(counts.tolist())]
+        distances, indices = (np.concatenate([x[i:j] for i, j in ends]) for x in found)
         np.cumsum(counts, out=starts[1:])
         return distances, indices, starts
     visit(np.empty(0, np.int64), 0)

@@ -16,7 +16,7 @@ from ._search import require_found
 _SHARED_LEVELS = 6
 #: Numbers of queries that are searched for at a time: their order is theirs alone.
 _NUMBERS_AT_ONCE = 1 << 21
-#: Up to so many queries are answered in the order they came.
+#: Up to so many queries are answered in the order they came, by the calling thread.
 _FEW_QUERIES = 8
 
 
@@ -97,6 +97,11 @@ class Tree(NamedTuple):
             raise ValueError(f"Expected 1 <= n_neighbors <= {n_samples}, got {n_neighbors}.")
         squares = np.empty((len(queries), n_neighbors))
         indices = np.empty((len(queries), n_neighbors), np.int64)
+        if len(queries) <= _FEW_QUERIES:
+            wide = readable(np.ascontiguousarray(queries, dtype=np.float64))
+            if not tree_search.search_alone(wide, self._plain(), squares, indices):
+                require_found(indices)
+            return squares, indices
         step = max(1, _NUMBERS_AT_ONCE // n_features)
         for start in range(0, len(queries), step):
             rows = slice(start, start + step)
@@ -105,19 +110,22 @@ class Tree(NamedTuple):
         require_found(indices)
         return squares, indices
 
+    def _plain(self) -> tuple[Array, ...]:
+        """Return all but the rows as kernels take it."""
+        return tuple([each if each.flags.carray else readable(each) for each in self[1:]])
+
     def _search(self, queries: Array, squares: Array, indices: Array) -> None:
         """Write the nearest rows of float64 queries."""
         n_queries, n_neighbors = indices.shape
-        tree = tuple(map(readable, self[1:]))
+        tree = self._plain()
         homes, order = np.empty(n_queries, np.int64), np.arange(n_queries)
         n_batches = -(-n_queries // tree_search.BATCH)
         run_team(
             tree_search.nearest_leaves, min(team_size(100.0 * n_queries), n_batches),
             queries, *tree[2:], new_state(), homes,
         )  # fmt: skip
-        if n_queries > _FEW_QUERIES:
-            counts = np.zeros(len(self.numbers) // kdtree.LEAF_ROWS + 1, np.int64)
-            tree_search.order_by_leaf(homes, counts, order)
+        counts = np.zeros(len(self.numbers) // kdtree.LEAF_ROWS + 1, np.int64)
+        tree_search.order_by_leaf(homes, counts, order)
         run_team(
             tree_search.search_tree,
             min(team_size(n_queries * (500.0 + 50.0 * n_neighbors)), n_batches),
@@ -132,7 +140,7 @@ class Tree(NamedTuple):
                 f"Expected {self.X.shape[1]} features, got {queries.shape}, {radii.shape}."
             )
         wide = readable(np.ascontiguousarray(queries, dtype=np.float64))
-        limits, tree = np.array(radii, dtype=np.float64), tuple(map(readable, self[1:]))
+        limits, tree = np.array(radii, dtype=np.float64), self._plain()
         members = min(team_size(1000.0 * n_queries), -(-n_queries // tree_search.BATCH))
         counts, starts = np.empty(n_queries, np.int64), np.zeros(n_queries + 1, np.int64)
         distances, indices = np.empty(0), np.empty(0, np.int64)

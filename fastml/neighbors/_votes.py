@@ -13,6 +13,19 @@ from ..kernels.neighbors import votes
 
 #: The weights of neighbours that all count as one.
 ALL_ONES = np.empty(0)
+#: So few numbers are sooner looked at one by one.
+_FEW = 64
+
+
+def range_of(numbers: Array) -> tuple[int, int]:
+    """Return the least and the largest of some integers; 0 and -1 of none.
+
+    Of few sooner than NumPy begins to look.
+    """
+    if numbers.size > _FEW:
+        return int(np.minimum.reduce(numbers)), int(np.maximum.reduce(numbers))
+    few = numbers.tolist()
+    return (min(few), max(few)) if few else (0, -1)
 
 
 class Voters(NamedTuple):
@@ -43,8 +56,8 @@ class Voters(NamedTuple):
             raise ValueError(
                 f"Expected {n_found} neighbors, got {indices.shape} and weights {weights.shape}."
             )
-        least = np.minimum.reduce(indices) if n_found else 0
-        if least < 0 or (n_found and np.maximum.reduce(indices) >= n_samples):
+        least, most = range_of(indices)
+        if least < 0 or most >= n_samples:
             raise ValueError(f"A neighbor is none of the {n_samples} rows.")
         return cls(indices, weights, starts, n_samples)
 
@@ -88,7 +101,7 @@ class Voters(NamedTuple):
             votes.vote, self._members(1 + n_classes // 4),
             *self[:3], numbers, n_classes, new_state(), labels, table,
         )  # fmt: skip
-        if np.minimum.reduce(labels, initial=0) < 0 and (labels == votes.UNKNOWN).any():
+        if range_of(labels)[0] < 0 and (labels == votes.UNKNOWN).any():
             raise ValueError(f"A neighbor has none of the {n_classes} classes.")
         return labels, table
 

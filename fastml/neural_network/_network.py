@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.threads import new_state, run_team, team_size
+from ..core.threads import ALONE, new_state, run_team, team_size
 from ..core.validation import Array, common_dtype
 from ..data import SparseRows, as_table
 from ..execution import in_chunks
@@ -138,7 +138,14 @@ class Network:
         if wanted == network.BOTH_SIDES:
             wanted, n_out = (wanted, 2) if n_out == 1 else (network.ACTIVATIONS, n_out)
         out = np.empty((n_samples, n_out), self.dtype)
-        members = team_size(self.architecture.nanoseconds(n_samples))
+        nanoseconds = self.architecture.nanoseconds(n_samples)
+        if nanoseconds < ALONE and X.flags.carray:
+            finite = network.predict_alone(
+                X, self.architecture.table, self.parameters, wanted, self._workspace,
+                out.reshape(-1),
+            )  # fmt: skip
+            return out, finite
+        members = team_size(nanoseconds)
         rows = self._rows_a_ticket(n_samples, members)
         finite = run_team(
             network.predict, min(members, -(-n_samples // rows)),

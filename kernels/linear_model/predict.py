@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel
+from ..machine.jit import allocating_inner_kernel, allocating_kernel, inner_kernel
 from ..machine.team import take_ticket
 from ..ops.elementwise import sigmoid
 from ..ops.flat import store_up_to
@@ -137,6 +137,54 @@ def _hold_weights(coef, n_columns, W):
             W[k * n_columns + p] = coef[k, p]
 
 
+@allocating_inner_kernel
+def _work_for(coef, intercept, height):
+    """Return the coefficients as margins take them, and room for a panel of so many rows."""
+    n_outputs, d = coef.shape
+    n_columns = columns_of(intercept, d)
+    W = aligned_zeros(intercept, n_columns * padded_outputs(n_outputs))
+    _hold_weights(coef, n_columns, W)
+    z = aligned_zeros(W, padded_outputs(n_outputs) * height + lanes(W))
+    columns = aligned_zeros(W, max(2 * height, lanes(W) * n_outputs) + lanes(W))
+    return W, z, columns
+
+
+@allocating_inner_kernel
+def _predict_some(sources, start, stop, height, intercept, work, kind, outputs):
+    """Write what is asked of some rows; return whether all their margins are finite.
+
+    Parameters
+    ----------
+    sources : IN see :func:`predict`
+    start, stop : int, the first row, and the first one that is none of them
+    height : int, HEIGHT, or FEW where no more rows are there
+    intercept : IN (n_outputs,) float64
+    work : what :func:`_work_for` made for such a height
+    kind : int
+    outputs : OUT (out, labels)
+    """
+    X, flat = sources
+    W, z, columns = work
+    d, n_outputs = X.shape[1], len(intercept)
+    n_columns = columns_of(intercept, d)
+    copied = np.zeros(0, X.dtype)
+    whole = True
+    for first in range(start, stop, height):
+        count = min(height, stop - first)
+        rows, at = flat, first * d
+        if count < height or at + (height - 1) * d + n_columns > flat.size:
+            # Rows that do not lie one after another, or end where memory does.
+            if copied.size == 0:
+                copied = np.zeros((height - 1) * d + n_columns, X.dtype)
+            for p in range(d):
+                for r in range(count):
+                    copied[r * d + p] = X[first + r, p]
+            rows, at = copied, 0
+        write_margins(rows, at, d, height, W, intercept, z)
+        whole &= _predict_panel(z, height, count, n_outputs, first, kind, columns, outputs)
+    return whole
+
+
 @allocating_kernel
 def predict(sources, coef, intercept, kind, block_rows, state, out, labels, finite):
     """Write what is asked of every row, as a member of a team.
@@ -156,64 +204,35 @@ def predict(sources, coef, intercept, kind, block_rows, state, out, labels, fini
     labels : OUT (n_samples,) int32, used for LABELS
     finite : OUT (n_tickets,) bool, whether all margins of a block are
     """
-    X, flat = sources
-    n_samples, d = X.shape
-    n_outputs = len(coef)
-    n_columns = columns_of(intercept, d)
-    W = aligned_zeros(intercept, n_columns * padded_outputs(n_outputs))
-    _hold_weights(coef, n_columns, W)
+    n_samples = sources[0].shape[0]
     height = FEW if n_samples <= FEW else HEIGHT
-    z = aligned_zeros(W, padded_outputs(n_outputs) * height + lanes(W))
-    columns = aligned_zeros(W, max(2 * height, lanes(W) * n_outputs) + lanes(W))
-    copied = np.zeros(0, X.dtype)
+    work = _work_for(coef, intercept, height)
     while True:
         ticket = take_ticket(state)
         start = ticket * block_rows
         if start >= n_samples:
             return
         stop = min(start + block_rows, n_samples)
-        whole = True
-        for first in range(start, stop, height):
-            count = min(height, stop - first)
-            rows, at = flat, first * d
-            if count < height or at + (height - 1) * d + n_columns > flat.size:
-                # Rows that do not lie one after another, or end where memory does.
-                if copied.size == 0:
-                    copied = np.zeros((height - 1) * d + n_columns, X.dtype)
-                for p in range(d):
-                    for r in range(count):
-                        copied[r * d + p] = X[first + r, p]
-                rows, at = copied, 0
-            write_margins(rows, at, d, height, W, intercept, z)
-            whole &= _predict_panel(
-                z, height, count, n_outputs, first, kind, columns, (out, labels)
-            )
-        finite[ticket] = whole
+        finite[ticket] = _predict_some(
+            sources, start, stop, height, intercept, work, kind, (out, labels)
+        )
 
 
 @allocating_kernel
-def predict_few(X, coef, intercept, kind, out, labels):
-    """Write what is asked of a few rows, alone; return whether all their margins are finite.
+def predict_alone(X, coef, intercept, kind, out, labels):
+    """Write what is asked of rows that are too few to be shared.
 
     Parameters
     ----------
     X : IN (n_samples, n_features) float32 or float64, in C order
     coef, intercept, kind, out, labels : see :func:`predict`, whose bits these are
+
+    Returns
+    -------
+    bool : whether all margins are finite
     """
-    n_samples, d = X.shape
-    n_outputs = len(coef)
-    n_columns = columns_of(intercept, d)
-    W = aligned_zeros(intercept, n_columns * padded_outputs(n_outputs))
-    _hold_weights(coef, n_columns, W)
-    z = aligned_zeros(W, padded_outputs(n_outputs) * FEW + lanes(W))
-    columns = aligned_zeros(W, max(2 * FEW, lanes(W) * n_outputs) + lanes(W))
-    copied = np.zeros((FEW - 1) * d + n_columns, X.dtype)
-    finite = True
-    for first in range(0, n_samples, FEW):
-        count = min(FEW, n_samples - first)
-        for r in range(count):
-            for p in range(d):
-                copied[r * d + p] = X[first + r, p]
-        write_margins(copied, 0, d, FEW, W, intercept, z)
-        finite &= _predict_panel(z, FEW, count, n_outputs, first, kind, columns, (out, labels))
-    return finite
+    n_samples = X.shape[0]
+    height = FEW if n_samples <= FEW else HEIGHT
+    work = _work_for(coef, intercept, height)
+    sources = X, X.reshape(-1)
+    return _predict_some(sources, 0, n_samples, height, intercept, work, kind, (out, labels))

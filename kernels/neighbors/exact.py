@@ -98,6 +98,26 @@ def moved_norm(query, shift):
     return norm
 
 
+@inner_kernel
+def rounding_of(n_features):
+    """Return what a defined distance may be off by, relatively."""
+    return 1.05 * (n_features + 4) * 2.0**-53
+
+
+@inner_kernel
+def surely_nearest(farthest, least, n_features):
+    """Say whether no row is among the nearest but candidates.
+
+    Parameters
+    ----------
+    farthest : float, the largest defined distance among the nearest candidates
+    least : float, what that of a row that is no candidate is at least
+    n_features : int
+    """
+    rounding = rounding_of(n_features)
+    return farthest * (1.0 + 2.0 * rounding) < least * (1.0 - 2.0 * rounding)
+
+
 @allocating_kernel
 def settle_candidates(
     queries, X, shift, largest, keys_are, candidates, state, distances, indices, settled
@@ -150,16 +170,14 @@ def settle_candidates(
             for c in range(n_neighbors):
                 distances[i, c] = best[c]
                 indices[i, c] = held[c]
-            rounding = 1.05 * (n_features + 4) * 2.0**-53
             if keys_are != SCORES:
                 least = worst - square_error(n_features, single, worst)
             else:
                 norm = moved_norm(query, shift)
-                least = norm * (1.0 - rounding) + 2.0 * worst
+                least = norm * (1.0 - rounding_of(n_features)) + 2.0 * worst
                 least -= score_error(n_features, single, norm, largest)
-            farthest = best[n_neighbors - 1] * (1.0 + 2.0 * rounding)
-            sure = farthest < least * (1.0 - 2.0 * rounding) or n_candidates == X.shape[0]
-            unsettled[i - start] = not sure
+            sure = surely_nearest(best[n_neighbors - 1], least, n_features)
+            unsettled[i - start] = not (sure or n_candidates == X.shape[0])
         for i in range(start, stop):
             settled[i] = not unsettled[i - start]
         finish_ticket(state)

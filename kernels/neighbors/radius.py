@@ -11,7 +11,7 @@ from ..machine.team import finish_ticket, take_ticket
 from ..ops.pack import pack_panel, panel_size, rows_per_block
 from ..ops.scratch import aligned_zeros
 from ..tile import VECTORS, any_lane, load, lowest_bit, mask_bits
-from .exact import ABREAST, sizes_abreast, squares_abreast
+from .exact import ABREAST, sizes_abreast, squares_abreast, squares_alone
 
 #: Queries of a ticket: they share the packing of rows.
 BATCH = 16
@@ -93,6 +93,8 @@ def rows_within(queries, X, radii, squared, sizes, starts, state, counts, distan
                 for half in range(0, height, wide):
                     if sizes:
                         sizes_abreast(panel, half, queries, i, sums)
+                    elif stop - i == 1:
+                        squares_alone(panel, half, queries, i, sums)
                     else:
                         squares_abreast(panel, half, queries, i, sums)
                     for j in range(min(ABREAST, stop - i)):

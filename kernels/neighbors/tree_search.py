@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_kernel, inner_kernel, kernel
+from ..machine.jit import allocating_inner_kernel, allocating_kernel, inner_kernel, kernel
 from ..machine.team import finish_ticket, take_ticket
 from ..ops.scratch import aligned_zeros
 from ..ops.top import NOBODY, clear_heap, is_worse, replace_worst, sort_heap
@@ -214,6 +214,41 @@ def search(query, home, leaves, nodes, path, best, held):
             scan_leaf(query, leaves, i, path.sums, best, held)
 
 
+@allocating_inner_kernel
+def path_through(nodes):
+    """Return working memory for a search."""
+    n_levels = nodes.starts.size
+    return Path(
+        np.empty(n_levels, np.int64), np.empty(n_levels, np.int64),
+        aligned_zeros(nodes.boxes, n_levels * CHILDREN), aligned_zeros(nodes.boxes, LEAF_ROWS),
+    )  # fmt: skip
+
+
+@allocating_kernel
+def search_alone(queries, tree, distances, indices):
+    """Find the nearest rows of a few queries on the calling thread, as they came.
+
+    Parameters
+    ----------
+    queries, tree, distances, indices : see :func:`search_tree`
+
+    Returns
+    -------
+    bool : whether every query has so many neighbours: none holds NaN
+    """
+    packed, numbers, boxes, least, starts = tree
+    leaves, nodes = Leaves(packed, numbers), Nodes(boxes, least, starts)
+    n_queries, n_neighbors = indices.shape
+    path = path_through(nodes)
+    found = True
+    for i in range(n_queries):
+        best, held = distances[i], indices[i]
+        search(queries[i], nearest_leaf(queries[i], nodes), leaves, nodes, path, best, held)
+        found &= held[0] != NOBODY
+        sort_heap(best, held, n_neighbors)
+    return found
+
+
 @allocating_kernel
 def search_tree(queries, order, homes, tree, state, distances, indices):
     """Find the nearest rows of all queries, as a member of a team.
@@ -231,10 +266,7 @@ def search_tree(queries, order, homes, tree, state, distances, indices):
     packed, numbers, boxes, least, starts = tree
     leaves, nodes = Leaves(packed, numbers), Nodes(boxes, least, starts)
     n_queries, n_neighbors = indices.shape
-    path = Path(
-        np.empty(starts.size, np.int64), np.empty(starts.size, np.int64),
-        aligned_zeros(boxes, starts.size * CHILDREN), aligned_zeros(boxes, LEAF_ROWS),
-    )  # fmt: skip
+    path = path_through(nodes)
     best, held = np.empty(n_neighbors), np.empty(n_neighbors, np.int64)
     while True:
         start = take_ticket(state) * BATCH

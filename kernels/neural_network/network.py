@@ -168,3 +168,17 @@ def predict(X, lying, layers, parameters, wanted, block_rows, workspace, state, 
         stop = min(first + block_rows, X.shape[0])
         if not _predict_rows(X, lying, network, wanted, first, stop, rows, panels, out):
             refuse(state)
+
+
+@allocating_kernel
+def predict_alone(X, layers, parameters, wanted, workspace, out):
+    """Do as :func:`predict`, on rows that lie one after another and are too few to be shared.
+
+    Returns
+    -------
+    bool : whether X is finite
+    """
+    network = Network(layers, parameters)
+    rows = np.empty(rows_per_block(X), np.int64)
+    panels = aligned_zeros(X, workspace)
+    return _predict_rows(X, X.reshape(-1), network, wanted, 0, X.shape[0], rows, panels, out)

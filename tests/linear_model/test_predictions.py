@@ -7,6 +7,12 @@ import fastml
 from fastml.linear_model import _predict
 
 
+@pytest.fixture(params=[0, np.inf], ids=["team", "alone"], autouse=True)
+def way(request, monkeypatch):
+    """Have all but the fewest rows predicted by a team, or by the calling thread alone."""
+    monkeypatch.setattr(_predict, "ALONE", request.param)
+
+
 def exact_margins(X, coef, intercept):
     wide = X.astype(np.longdouble) @ coef.astype(np.longdouble).T + intercept.astype(np.longdouble)
     scale = np.abs(X).astype(np.longdouble) @ np.abs(coef).T + np.abs(intercept)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import fastml
 from fastml.core import threads
-from fastml.kernels.neighbors import exact
+from fastml.kernels.neighbors import exact, few
 from fastml.kernels.tile import COLUMNS, VECTORS, lanes_of
 from fastml.neighbors import _search
 from fastml.reference import neighbors as reference
@@ -38,14 +38,21 @@ def check(X, queries, k):
 def doubtful(monkeypatch):
     """Count the queries that only the definition settles."""
     counts = []
-    settle = exact.settle_candidates
+    settle, answer = exact.settle_candidates, few.nearest_alone
 
     @functools.wraps(settle.py_func)
     def counting(*arguments):
         settle(*arguments)
         counts.append(int((~arguments[-1]).sum()))
 
+    @functools.wraps(answer.py_func)
+    def counting_all(*arguments):
+        settled = answer(*arguments)
+        counts.append(0 if settled else len(arguments[0]))
+        return settled
+
     monkeypatch.setattr(exact, "settle_candidates", counting)
+    monkeypatch.setattr(few, "nearest_alone", counting_all)
     return counts
 
 
@@ -81,8 +88,12 @@ def test_shapes_and_remainders(n, d, n_queries, k, dtype):
 @pytest.mark.parametrize("n_queries", [1, 2])
 @pytest.mark.parametrize("d", [1, 7, 8, 16, 17, 40])
 @pytest.mark.parametrize("offset", [0.0, 1e2, 1e6])
-def test_few_queries_read_the_rows_as_they_are(n_queries, d, offset, dtype, doubtful, monkeypatch):
+@pytest.mark.parametrize("alone", [True, False])
+def test_few_queries_read_the_rows_as_they_are(
+    n_queries, d, offset, alone, dtype, doubtful, monkeypatch
+):
     monkeypatch.setattr(_search, "_PART_BYTES", 20_000)
+    monkeypatch.setattr(_search, "ALONE", np.inf if alone else 0)
     rng = np.random.default_rng(d)
     for n in (100, 1003):
         X, queries = ((rng.normal(size=(m, d)) + offset).astype(dtype) for m in (n, n_queries))
