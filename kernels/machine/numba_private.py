@@ -21,7 +21,17 @@ from typing import Any
 # serialize.dumps: pickles what compiled functions refer to, which pickle alone cannot.
 # global_compiler_lock: held while the kind of library is changed for one compilation.
 # rtsys: what kernels that make arrays call, there before their code is loaded.
-from numba.core import caching, codegen, compiler, dispatcher, serialize, types
+from numba.core import (
+    caching,
+    codegen,
+    compiler,
+    compiler_machinery,
+    dispatcher,
+    serialize,
+    typed_passes,
+    types,
+    untyped_passes,
+)
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.runtime import rtsys
 
@@ -31,6 +41,10 @@ from .store import KERNELS, Store, cache_directory
 
 #: New objects after which garbage is looked for, while compiling: Python's own number is 700 or so.
 _OBJECTS = 50_000
+#: Passes of Numba's compiler for what no kernel has: ``with``, comprehensions, closures, calls that
+#: Numba inlines itself, loops over tuples of several types, arithmetic on whole arrays.
+_UNTYPED = ("WithLifting", "InlineClosureLikes", "InlineInlinables", "LiteralUnroll")
+_TYPED = ("InlineOverloads", "NopythonRewrites")
 #: Attributes used here, of what, and why.
 _USED: list[tuple[Any, str, str]] = [
     (caching.CompileResultCacheImpl, "reduce", "takes a compiled function apart for pickling"),
@@ -57,6 +71,12 @@ _USED: list[tuple[Any, str, str]] = [
     (codegen.JITCPUCodegen, "set_env", "replaced for one compilation"),
     (codegen.JITCPUCodegen, "_function_pass_manager", "the optimisation of a function"),
     (codegen.JITCPUCodegen, "_module_pass_manager", "the full optimisation"),
+    (compiler.CompilerBase, "define_pipelines", "replaced: fewer passes"),
+    (compiler.DefaultPassBuilder, "define_nopython_pipeline", "the passes to choose from"),
+    (compiler_machinery.PassManager, "add_pass", "called by the replacement"),
+    (compiler_machinery.PassManager, "finalize", "called by the replacement"),
+    *((untyped_passes, name, "left out") for name in _UNTYPED),
+    *((typed_passes, name, "left out") for name in _TYPED),
     (compiler.CompileResult, "_reduce", "what the cache pickles"),
     (compiler.CompileResult, "_rebuild", "and makes of it"),
     (dispatcher.Dispatcher, "compile", "wrapped: chooses the kind of library"),
@@ -106,6 +126,19 @@ def check() -> None:
     for function, names in _PARAMETERS:
         if list(inspect.signature(function).parameters) != names:
             raise AttributeError(f"the parameters of {function.__qualname__} have changed")
+
+
+class _Compiler(compiler.CompilerBase):  # type: ignore[misc]
+    """Numba's compiler without passes that find nothing in a kernel, only search it."""
+
+    def define_pipelines(self) -> list[Any]:
+        passes = compiler_machinery.PassManager("kernel")
+        usual = compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)
+        for one, purpose in usual.passes:
+            if one.__name__ not in _UNTYPED + _TYPED:
+                passes.add_pass(one, purpose)
+        passes.finalize()
+        return [passes]
 
 
 class _Implementation(caching.CompileResultCacheImpl):  # type: ignore[misc]
@@ -320,6 +353,6 @@ def adapt(compiled: Any, function: Callable[..., Any], *, inner: bool) -> Any:
 
 
 #: Options of ``njit`` that leave out what kernels do not need: no promise of Numba's either.
-OPTIONS = {"no_cfunc_wrapper": True}
+OPTIONS = {"no_cfunc_wrapper": True, "pipeline_class": _Compiler}
 WITHOUT_MEMORY = {"_nrt": False}
 WITHOUT_WRAPPER = {"no_cpython_wrapper": True}

@@ -9,8 +9,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from numba.core import compiler
 
 import fastml
 from fastml.kernels.machine import jit, numba_private
@@ -146,6 +148,15 @@ print(json.dumps([flags[1], flags[2], host().cpu, sorted(host().features), host(
         assert width == 16
     elif "NUMBA_CPU_FEATURES" in variables:
         assert width == 32
+
+
+def test_passes_left_out_are_passes_of_numba():
+    state = SimpleNamespace(flags=compiler.Flags(), func_ir=None)
+    usual = compiler.DefaultPassBuilder.define_nopython_pipeline(state).passes
+    kept = numba_private._Compiler.define_pipelines(SimpleNamespace(state=state))[0].passes
+    left_out = {*numba_private._UNTYPED, *numba_private._TYPED}
+    assert [one for one in usual if one[0].__name__ not in left_out] == kept
+    assert left_out <= {one.__name__ for one, _ in usual}
 
 
 def test_results_without_avx():
