@@ -108,7 +108,7 @@ def with_impurities(
     criterion : int, a code of ``kernels.tree.problem``
     """
     n_nodes = len(arrays.features)
-    means = arrays.values[:, 0]
+    means = arrays.values.reshape(-1)
     at = means[leaves]
     if criterion == POISSON:
         safe = np.where(y > 0, y, 1.0)
@@ -118,18 +118,25 @@ def with_impurities(
     if weights is not None:
         parts = parts * weights
     losses = np.bincount(leaves, parts, minlength=n_nodes)
+    if criterion == POISSON:
+        _add_poisson_losses(arrays, means, losses)
+    else:
+        from ..kernels.tree.losses import add_losses
+
+        add_losses(arrays.lefts, arrays.rights, means, arrays.weights, losses)
+    return arrays._replace(impurities=np.maximum(losses / arrays.weights, 0.0))
+
+
+def _add_poisson_losses(arrays: TreeArrays, means: Array, losses: Array) -> None:
+    """Do what ``kernels.tree.losses.add_losses`` does, by Poisson deviance."""
     for nodes in reversed(levels_of(arrays.lefts, arrays.rights)):
         inner = nodes[arrays.lefts[nodes] >= 0]
         for children in (arrays.lefts[inner], arrays.rights[inner]):
             child, parent = means[children], means[inner]
-            if criterion == POISSON:
-                parent = np.where(parent > 0, parent, 1.0)
-                ratio = np.where(child > 0, child, 1.0) / parent
-                apart = np.where(child > 0, child * np.log(ratio), 0.0)
-            else:
-                apart = (child - parent) ** 2
+            parent = np.where(parent > 0, parent, 1.0)
+            ratio = np.where(child > 0, child, 1.0) / parent
+            apart = np.where(child > 0, child * np.log(ratio), 0.0)
             losses[inner] += losses[children] + arrays.weights[children] * apart
-    return arrays._replace(impurities=np.maximum(losses / arrays.weights, 0.0))
 
 
 def gains(arrays: TreeArrays) -> Array:

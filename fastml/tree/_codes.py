@@ -11,6 +11,7 @@ from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.tree.order import MOST_RANKED
 from ..kernels.tree.problem import Table
+from ..kernels.tree.sorted_lists import SMALL_ROWS
 
 _LEAST_CODES, _MOST_CODES = 1024, 16384
 #: Of a table many trees share: more time to make it, less to sort small nodes.
@@ -27,16 +28,31 @@ _LINE = 64
 
 def _cuts(sample: Array, most: int) -> Array:
     """Return at most so many cuts: all distinct values of a sorted sample, or its quantiles."""
-    values = sample[: len(sample) - np.count_nonzero(np.isnan(sample))]
-    if not len(values):
+    known = len(sample)
+    if np.isnan(sample[-1]):
+        known -= int(np.count_nonzero(np.isnan(sample)))
+    values = sample[:known]
+    changes = values[1:] != values[:-1]
+    if np.count_nonzero(changes) >= most:
+        values = sample[(np.arange(1, most + 1) * known) // most - 1]
+        changes = values[1:] != values[:-1]
+    if changes.all():
         return values
-    values = values[np.concatenate(([True], values[1:] != values[:-1]))]
-    if len(values) <= most:
-        return values
-    known = len(sample) - np.count_nonzero(np.isnan(sample))
-    picked = sample[(np.arange(1, most + 1) * known) // most - 1]
-    distinct: Array = picked[np.concatenate(([True], picked[1:] != picked[:-1]))]
+    distinct: Array = values[np.concatenate(([True], changes))]
     return distinct
+
+
+def _cuts_of_each(sample: Array, most: int) -> list[Array]:
+    """Return :func:`_cuts` of every row of a sorted sample."""
+    size = sample.shape[1]
+    if size > most and not np.isnan(sample[:, -1]).any():
+        # Where all have many values, all at once: the calls would take longer than the work.
+        picked = sample[:, (np.arange(1, most + 1) * size) // most - 1]
+        if (picked[:, 1:] != picked[:, :-1]).all():
+            changes = np.count_nonzero(sample[:, 1:] != sample[:, :-1], axis=1)
+            if (changes >= most).all():
+                return list(picked)
+    return [_cuts(row, most) for row in sample]
 
 
 def _on_lines(n: int, d: int, dtype: Any) -> Array:
@@ -114,11 +130,13 @@ def make_table(
         _rank_columns(table)
         return table
     wanted = 1 << math.ceil(math.log2(max(4.0 * math.sqrt(n), 1.0)))
-    most = (_SHARED_CODES if shared else min(max(wanted, _LEAST_CODES), _MOST_CODES)) - 1
+    # Where the first node is small already every value has its code: nothing is sorted by value.
+    least = SMALL_ROWS if n <= SMALL_ROWS else _LEAST_CODES
+    most = (_SHARED_CODES if shared else min(max(wanted, least), _MOST_CODES)) - 1
     size = min(n, _ROWS_A_CODE * (most + 1))
     sample = np.array(X[(np.arange(size) * n) // size].T, order="C")
     sample.sort(axis=1)
-    columns = [_cuts(row, most) for row in sample]
+    columns = _cuts_of_each(sample, most)
     counts = np.array([len(column) for column in columns], np.int64)
     width = 1 << int(counts.max()).bit_length()
     cuts = np.full((d, width), np.inf, X.dtype)

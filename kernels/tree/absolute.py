@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_inner_kernel, allocating_kernel, inner_kernel
+from ..machine.jit import allocating_inner_kernel, allocating_kernel, inlined_kernel, inner_kernel
 from ..machine.team import take_ticket
 from ..tile import prefetch
 from .ordered import LARGER, known_rows
@@ -242,7 +242,7 @@ def _enough(level, node, n, limits, memory, first, stop):
     return first, stop
 
 
-@inner_kernel
+@inlined_kernel
 def _search_order(level, limits, node, items, shift, memory):
     """Return the least error of splits of a node, and the place of the first.
 
@@ -267,7 +267,7 @@ def _search_order(level, limits, node, items, shift, memory):
     return _least_error(items, shift, first, last, level.bits, memory)
 
 
-@inner_kernel
+@inlined_kernel
 def _search_feature(lists, level, limits, node, f, memory):
     """Return the least error of splits of a node by one feature, the place of the first and a side.
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import inner_kernel
+from ..machine.jit import inlined_kernel, inner_kernel
 from .criterion import better, score
 from .scans import ANY, add_rows, doubtful, scan_any, score_rows, top_score
 from .sorted_lists import MISSING, RANK_SHIFT
@@ -48,7 +48,7 @@ class Best(NamedTuple):
     side: Any
 
 
-@inner_kernel
+@inlined_kernel
 def is_better(targets, total, value, f, position, best, scratch):
     """Whether a split by feature f, its statistics in ``scratch.inside``, beats the best so far."""
     if best.feature < 0:
@@ -74,7 +74,7 @@ def range_of(limits, n):
     return least - 1, n - least
 
 
-@inner_kernel
+@inlined_kernel
 def settle(targets, limits, rows, items, keys, node, slot, least, best, work):
     """Return the best of the best so far and a list's splits of scores from ``least`` on.
 
@@ -106,7 +106,7 @@ def settle(targets, limits, rows, items, keys, node, slot, least, best, work):
     return best
 
 
-@inner_kernel
+@inlined_kernel
 def find_split(targets, limits, rows, node, work):
     """Return the best split of a node, a Best.
 

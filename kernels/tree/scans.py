@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import inner_kernel
+from ..machine.jit import inlined_kernel, inner_kernel
 from .criterion import add_row, better, decided, score
 from .level import allowed
 from .problem import GINI, SQUARED_ERROR
@@ -237,7 +237,7 @@ def _squares(targets, items, memory):
         memory.scores[i] = value if (items[i] ^ items[i + 1]) > np.uint32(0xFFFF) else 0.0
 
 
-@inner_kernel
+@inlined_kernel
 def score_rows(targets, walk, items, total, memory):
     """Leave in ``memory.scores`` the score of a split after every row but the last.
 

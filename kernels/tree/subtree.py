@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_inner_kernel, allocating_kernel, inner_kernel
+from ..machine.jit import allocating_inner_kernel, allocating_kernel, inlined_kernel, inner_kernel
 from ..machine.team import take_ticket
 from .best_split import Node, find_split
 from .criterion import own_score, rows_in, weight_in
@@ -22,7 +22,7 @@ from .draws import child_key
 from .parting import part_lists, varying
 from .problem import POISSON
 from .scans import take_amounts, walk_of
-from .sorted_lists import PACKED_CLASSES, sort_feature
+from .sorted_lists import PACKED_CLASSES, RANK_SHIFT, sort_feature
 from .workspace import new_workspace, push
 
 
@@ -176,7 +176,7 @@ def write_split(root, taken, place, split, parting, stack, total, scratch, grown
     return 2
 
 
-@inner_kernel
+@inlined_kernel
 def split_listed(table, targets, limits, rows, root, taken, place, work, grown):
     """Split a node if it can be; return how many children were put on the stack from ``place`` on.
 
@@ -189,7 +189,14 @@ def split_listed(table, targets, limits, rows, root, taken, place, work, grown):
     n = stack.n_active[depth]
     if n == 0 or is_leaf(targets, limits, total, root.depth + depth):
         return 0
-    node = Node(start, stop, root.walk, total, stack.active[depth, :n])
+    features = stack.active[depth, :n]
+    if stop - start == 2 and limits.min_weight_leaf <= 0.0:
+        # There is one way to part two rows: the first feature that varies is as good as any.
+        slot = first_varying(features, work.lists, start)
+        features = features[slot : slot + 1]
+        if features.size == 0:
+            return 0
+    node = Node(start, stop, root.walk, total, features)
     if targets.n_classes == 0:
         items = work.lists[np.int64(node.features[0]), start:stop]
         if same_targets(targets, rows, items, work.scan.id_mask):
@@ -197,13 +204,34 @@ def split_listed(table, targets, limits, rows, root, taken, place, work, grown):
     split = find_split(targets, limits, rows, node, work)
     if not worth_it(targets, limits, total, split):
         return 0
-    n_active = varying(node, work, stack.active[depth + 1])
+    n_active = np.int64(0)
+    if not only_leaves(targets, limits, total, root.depth + depth + 1, work.scratch):
+        n_active = varying(node, work, stack.active[depth + 1])
     stack.n_active[depth + 1] = n_active
     listed = stack.active[depth + 1, :n_active]
     parting = part_lists(table, rows, node, split, listed, work)
     return write_split(
         root, taken, place, split, parting, stack, total, work.scratch, grown
     )  # fmt: skip
+
+
+@inner_kernel
+def first_varying(features, lists, start):
+    """Return the first place in ``features`` of one that varies in two rows; else past the last."""
+    for j in range(features.size):
+        f = np.int64(features[j])
+        if lists[f, start] >> RANK_SHIFT != lists[f, start + 1] >> RANK_SHIFT:
+            return j
+    return features.size
+
+
+@inner_kernel
+def only_leaves(targets, limits, total, depth, scratch):
+    """Whether no child of a node is split, its left one's statistics in ``scratch.best``."""
+    for k in range(total.size):
+        scratch.inside[k] = total[k] - scratch.best[k]
+    left, right = scratch.best, scratch.inside
+    return is_leaf(targets, limits, left, depth) and is_leaf(targets, limits, right, depth)
 
 
 @inner_kernel
