@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..machine.host import host
 from ..machine.jit import allocating_kernel, inner_kernel
 from ..machine.team import finish_ticket, take_ticket
 from ..ops.pack import pack_panel, panel_size, rows_per_block
-from ..ops.product import add_products
+from ..ops.product import add_products, add_thin_products
 from ..ops.scratch import aligned_zeros
 from ..ops.top import clear_heap, replace_worst
 from ..tile import (
@@ -33,11 +34,16 @@ from ..tile import (
     broadcast,
     column_maximum,
     fill,
+    lanes,
     load,
     lowest_bit,
     mask_bits,
     store,
 )
+
+#: Whether queries that fill one vector are scored alone, not beside as many lanes of nobody's.  The
+#: six sums of a tile keep the multipliers less busy, but there is half as much to multiply.
+THIN_PANELS = host().vector_registers == 16
 
 
 @inner_kernel
@@ -47,6 +53,14 @@ def move_panel(panel, start, n_features, shift):
     for p in range(n_features):
         at = start + p * height
         store(panel, at, 0, load(panel, at, 0, VECTORS, 1) - broadcast(shift, p, 0, VECTORS, 1))
+
+
+@inner_kernel
+def make_thin(panel, start, n_features):
+    """Move the first vector of every feature of a panel together."""
+    height, width = rows_per_block(panel), lanes(panel)
+    for p in range(1, n_features):
+        store(panel, start + p * width, 0, load(panel, start + p * height, 0, 1, 1))
 
 
 @inner_kernel
@@ -73,7 +87,6 @@ def insert_hits(tile, bits, first, scores, keys, numbers, bounds, lane_bounds):
             if key < heap[0]:
                 replace_worst(heap, held, heap.size, key, first + j)
         bounds[lane_bounds + lane] = -heap[0]
-    return load(bounds, lane_bounds, 0, VECTORS, 1)
 
 
 @inner_kernel
@@ -98,7 +111,27 @@ def scan_groups(panels, start, base, first, last, scores, keys, numbers, bounds,
         hits = column_maximum(tile) > bound
         if any_lane(hits):
             bits = mask_bits(hits)
-            bound = insert_hits(tile, bits, g * COLUMNS, scores, keys, numbers, bounds, lane_bounds)
+            insert_hits(tile, bits, g * COLUMNS, scores, keys, numbers, bounds, lane_bounds)
+            bound = load(bounds, lane_bounds, 0, VECTORS, 1)
+
+
+@inner_kernel
+def scan_thin(panels, start, base, first, last, scores, keys, numbers, bounds, lane_bounds):
+    """Do what :func:`scan_groups` does for queries that fill one vector."""
+    packed, half_norms = base
+    n_features = packed.size // half_norms.size
+    bound = load(bounds, lane_bounds, 0, 1, 1)
+    for g in range(first, last):
+        tile = broadcast(half_norms, g * COLUMNS, 1, 1, COLUMNS)
+        tile = add_thin_products(
+            tile, panels, start, lanes(panels), n_features, packed, g * n_features * COLUMNS,
+            COLUMNS, 1,
+        )  # fmt: skip
+        hits = column_maximum(tile) > bound
+        if any_lane(hits):
+            bits = mask_bits(hits)
+            insert_hits(tile, bits, g * COLUMNS, scores, keys, numbers, bounds, lane_bounds)
+            bound = load(bounds, lane_bounds, 0, 1, 1)
 
 
 @inner_kernel
@@ -120,7 +153,8 @@ def scan_sizes(panels, start, base, first, last, scores, keys, numbers, bounds, 
         hits = column_maximum(tile) > bound
         if any_lane(hits):
             bits = mask_bits(hits)
-            bound = insert_hits(tile, bits, g * COLUMNS, scores, keys, numbers, bounds, lane_bounds)
+            insert_hits(tile, bits, g * COLUMNS, scores, keys, numbers, bounds, lane_bounds)
+            bound = load(bounds, lane_bounds, 0, VECTORS, 1)
 
 
 @allocating_kernel
@@ -163,6 +197,8 @@ def find_candidates(queries, packed, half_norms, shift, cut, sizes, state, keys,
             first = (first_panel + b) * height
             pack_panel(queries, first, n_queries - 1, rows, panels, b * size)
             move_panel(panels, b * size, n_features, shift)
+            if THIN_PANELS and not sizes and n_queries - first <= lanes(queries):
+                make_thin(panels, b * size, n_features)
             for i in range(height):
                 # Lanes past the last query have nothing to find.
                 bounds[b * height + i] = -np.inf if first + i < n_queries else np.inf
@@ -176,6 +212,10 @@ def find_candidates(queries, packed, half_norms, shift, cut, sizes, state, keys,
                 at = b * size
                 if sizes:
                     scan_sizes(
+                        panels, at, base, group, until, scores, best, held, bounds, b * height
+                    )
+                elif THIN_PANELS and n_queries - of <= lanes(queries):
+                    scan_thin(
                         panels, at, base, group, until, scores, best, held, bounds, b * height
                     )
                 else:
