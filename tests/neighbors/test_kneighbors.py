@@ -75,7 +75,7 @@ def test_no_offset_makes_a_difference(offset, dtype, doubtful):
     [
         (1, 1, 1, 1), (2, 1, 9, 2), (9, 3, 40, 9), (200, 1, 33, 1), (129, 7, 31, 126),
         (1000, 2, 65, 20), (513, 130, 40, 3), (2000, 300, 33, 5), (70_000, 3, 9, 4),
-        (30_000, 2, 1, 3), (40_000, 5, 6, 1),
+        (30_000, 2, 1, 3), (40_000, 5, 6, 1), (700, 90, 7, 5),
     ],
 )  # fmt: skip
 def test_shapes_and_remainders(n, d, n_queries, k, dtype):
@@ -86,7 +86,7 @@ def test_shapes_and_remainders(n, d, n_queries, k, dtype):
 @pytest.mark.checked
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n_queries", [1, 2])
-@pytest.mark.parametrize("d", [1, 7, 8, 16, 17, 40])
+@pytest.mark.parametrize("d", [1, 7, 8, 16, 17, 40, 64, 131])
 @pytest.mark.parametrize("offset", [0.0, 1e2, 1e6])
 @pytest.mark.parametrize("alone", [True, False])
 def test_few_queries_read_the_rows_as_they_are(
