@@ -237,10 +237,14 @@ def nearest_centroid(
             f"Incompatible dimension for X and centers matrices: X.shape[1] == {X.shape[1]} "
             f"while centers.shape[1] == {centers.shape[1]}"
         )
-    result = output(out, (X.shape[0],), np.int32)
+    result = None if out is None else output(out, (X.shape[0],), np.int32)
     distances = np.empty(X.shape[0], dtype) if return_distance else None
     labels = nearest_labels(X, centers, distances)
     if labels is None:
         matrix(X, "X", dtype)  # says what is not finite
-    result[...] = labels
+        raise ValueError("Input X contains NaN or infinity.")  # or scikit-learn assumed it is not
+    if result is None:
+        result = labels
+    else:
+        result[...] = labels
     return result if distances is None else (result, distances)

@@ -28,8 +28,11 @@ _SINGLE = frozenset(np.dtype(order + kind) for order in "<>" for kind in ("f4", 
 
 def common_dtype(*arrays: ArrayLike) -> type[np.floating[Any]]:
     """Return float32 if every array is float32 (or smaller floats), else float64."""
-    single = all(np.asarray(array).dtype in _SINGLE for array in arrays)
-    return np.float32 if single else np.float64
+    for array in arrays:
+        kind = array.dtype if type(array) is np.ndarray else np.asarray(array).dtype
+        if kind not in _SINGLE:
+            return np.float64
+    return np.float32
 
 
 def is_plain(X: Any, dtype: Any, ndim: int = 2) -> TypeGuard[Array]:

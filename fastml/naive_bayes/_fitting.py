@@ -123,8 +123,12 @@ class FitsInPieces(ScoresClasses, ParametersMixin):
     def _check_fitted(self) -> None:
         """Raise ValueError if sums of finite rows and weights have left the range of float64."""
         for name in _SUMS + _LOGARITHMS:
-            found = vars(self).get(name, 0.0)
+            found = vars(self).get(name)
+            if found is None:
+                continue
             array = np.concatenate(found, axis=1) if isinstance(found, list) else found
+            if is_finite(array):
+                continue
             if np.isnan(array).any() or (name in _SUMS and np.isinf(array).any()):
                 raise ValueError(
                     f"{name} of {type(self).__name__} is no finite number: X or "
