@@ -9,7 +9,7 @@ that takes it down in time goes in by the job's own gate; one that comes late fi
 The caller shuts it when there are no tickets left, or when anything was raised, and leaves when
 nobody is inside: nobody holds its arrays.  So no helper is ever required, whether it could not be
 started, is held up or has gone with a fork.  Between jobs helpers listen for a tenth of a
-millisecond, then park on the board.
+millisecond, or some where more calls are said to follow, then park on the board.
 
 An interrupt can strike between any two instructions of the caller.  Hence: what is put on the
 board or into a set is put there by one call that cannot be interrupted, nothing is held that would
@@ -23,7 +23,8 @@ import os
 import sys
 import time
 from _thread import allocate_lock, get_ident, get_native_id, start_new_thread
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from inspect import signature
 from queue import Empty, SimpleQueue
@@ -42,6 +43,8 @@ _CALL_NANOSECONDS = 200_000_000
 
 #: So long a helper that has finished listens for the next call before it parks.
 _LISTEN_NANOSECONDS = 0 if sys.platform == "win32" else 150_000
+#: The same within :func:`more_calls`: what Python does between two kernels of a fit takes as long.
+_LISTEN_LONGER = 4 * _LISTEN_NANOSECONDS
 
 #: After so many calls in a row that nobody joined, helpers that listen are not counted on.
 _MISSED = 3
@@ -177,6 +180,8 @@ class _Crew:
         #: Calls in a row that asked for help and had none.
         self.missed = 0
         self.refused = -np.inf
+        #: Whoever has said that more calls will follow, see :func:`more_calls`.
+        self.expecting: set[object] = set()
 
     def offer(self, job: _Job, wanted: int) -> None:
         """Put a job on the board for so many helpers; start those that are not there yet."""
@@ -221,7 +226,8 @@ class _Crew:
     def listening(self) -> tuple[NDArray[np.int64], int, int]:
         """Return the bell, what was heard of it, and for how long to listen."""
         heard = self.bell.item(0)  # before looking at the board: who rings has put the job there
-        return self.bell, heard, _LISTEN_NANOSECONDS if self.board.empty() else 0
+        patience = _LISTEN_LONGER if self.expecting else _LISTEN_NANOSECONDS
+        return self.bell, heard, patience if self.board.empty() else 0
 
     def start_helper(self) -> bool:
         """Start one more helper; say whether there was a thread to be had."""
@@ -258,6 +264,17 @@ _crew = _Crew()
 def listeners() -> int:
     """Return how many helpers will be there within some microseconds of being asked."""
     return _crew.listeners()
+
+
+@contextmanager
+def more_calls() -> Iterator[None]:
+    """Have helpers listen longer: calls follow each other, but not at once."""
+    crew, token = _crew, object()
+    try:
+        crew.expecting.add(token)
+        yield
+    finally:
+        crew.expecting.discard(token)
 
 
 def _new_crew() -> None:

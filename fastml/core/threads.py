@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from .crew import listeners, new_state, run_team
+from .crew import listeners, more_calls, new_state, run_team
 from .thread_count import (
     get_num_threads,
     num_threads,
@@ -16,6 +16,7 @@ from .thread_count import (
 __all__ = [
     "ALONE",
     "get_num_threads",
+    "more_calls",
     "new_state",
     "num_threads",
     "run_team",

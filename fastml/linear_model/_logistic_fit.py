@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..core.threads import more_calls
 from ..core.validation import Array
 from ..kernels.linear_model import pairs as kernel
 from ..kernels.ops.strips import columns_of
@@ -400,7 +401,8 @@ def fit_logistic(
     if start is not None:
         start = np.array(start, np.float64)
         start[:, -1] += problem.offset(start)
-    found = minimum(problem, start, max_iter)
+    with more_calls():
+        found = minimum(problem, start, max_iter)
     # Every loss so small that its row is on the right side by far.
     separated = alpha == 0 and found.value < 1e-6 * min(1.0, problem.weight)
     separated = separated or (not found.converged and found.value < _nothing(problem))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -318,6 +319,20 @@ def test_the_first_ticket_rings_once_and_whoever_listens_hears_it():
     team.close_team(counters, False)
     team.leave_team(counters, False, bell, 0, 1 << 62)
     assert bell[team.LISTENERS] == 0  # nobody listens any more
+
+
+def test_helpers_listen_longer_while_more_calls_follow():
+    def patience():
+        return crew._crew.listening()[2]
+
+    assert patience() == crew._LISTEN_NANOSECONDS
+    with crew.more_calls():
+        with crew.more_calls():
+            assert patience() == crew._LISTEN_LONGER
+        assert patience() == crew._LISTEN_LONGER
+    with contextlib.suppress(KeyError), crew.more_calls():
+        raise KeyError
+    assert patience() == crew._LISTEN_NANOSECONDS
 
 
 def test_who_listens_is_counted_while_that_lasts():
