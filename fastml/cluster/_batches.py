@@ -59,12 +59,12 @@ class RunningMeans:
             raise ValueError(
                 f"cluster_centers_ has shape {points.shape}, expected {np.shape(means)}."
             )
-        if isinstance(means, np.ndarray) and isinstance(counts, np.ndarray):  # joblib maps files
+        if type(means) is np.memmap and type(counts) is np.memmap:  # joblib maps files
             means, counts = np.array(means, order="C"), np.array(counts, order="C")
         check_array("_means", means, points.shape, np.float64)
         check_array("_counts", counts, points.shape[:1], np.float64)
         new = cls(points.copy())
-        new.counts = counts
+        new.counts = counts.copy()
         unchanged = means.astype(points.dtype) == points
         new.means[unchanged] = means[unchanged]
         return new

@@ -79,21 +79,24 @@ class _WarningFilters:
 
     def forget(self) -> None:
         """Begin anew, in a child without the threads that were fitting."""
-        self._lock, self._n_fits = threading.Lock(), 0
+        # A fit may begin in the middle of what holds the lock: in a handler of a signal.  So fits
+        # are counted before anything is kept, and until nothing is any more.
+        self._lock, self._n_fits = threading.RLock(), 0
         self._kept = warnings.catch_warnings()
 
     def __enter__(self) -> None:
         with self._lock:
-            if self._n_fits == 0:
-                self._kept = warnings.catch_warnings()
-                self._kept.__enter__()
             self._n_fits += 1
+            if self._n_fits == 1:
+                kept = warnings.catch_warnings()
+                kept.__enter__()
+                self._kept = kept
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
-            self._n_fits -= 1
-            if self._n_fits == 0:
+            if self._n_fits == 1:
                 self._kept.__exit__(None, None, None)
+            self._n_fits -= 1
 
 
 _WARNING_FILTERS = _WarningFilters()

