@@ -101,11 +101,13 @@ def test_warmup_fails_where_nothing_can_be_kept(tmp_path):
 
 
 def test_warmup_leaves_nothing_to_compile(tmp_path):
-    # One element type and order: kernels are compiled for others in the same places.
+    # One element type and order: kernels are compiled for others in the same places.  And the
+    # families used below: the others take twice as long to compile.
     warm_up = """
 from fastml._cli import warmup
+others = "nearest neighbours", "naive Bayes", "linear models", "trees"
 for name, use in warmup.paths():
-    if "float32, C order" in name:
+    if name.endswith("float32, C order") and not name.startswith(others):
         use()
 """
     use = """

@@ -102,6 +102,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.long
 def test_main_jobs_give_the_same_bits_without_private_names():
     adapted = run(JOBS)
     plain = run(JOBS, FASTML_PLAIN_NUMBA="1")
