@@ -86,7 +86,7 @@ def test_any_number_of_threads_gives_the_same_bits(monkeypatch):
 
 def test_no_array_of_all_rows_is_made():
     n, d = 60_000, 400
-    X = sparse.random_array((n, d), density=0.01, rng=0, dtype=np.float32, format="csr")
+    X = sparse.random(n, d, 0.01, "csr", np.float32, random_state=0)
     rows = SparseRows(X)
     assert rows.nbytes > _sparse.FEW_BYTES
     seen = []

@@ -115,7 +115,7 @@ def test_any_number_of_threads_gives_the_same_bits(monkeypatch):
 
 
 def test_no_array_of_all_rows_is_made(monkeypatch):
-    X = sparse.random_array((30_000, 400), density=0.01, rng=0, dtype=np.float32, format="csr")
+    X = sparse.random(30_000, 400, 0.01, "csr", np.float32, random_state=0)
     y = np.asarray(X.sum(axis=1) > 1.9).ravel()
     largest = []
     gathered = _sparse.SparseRows.take
