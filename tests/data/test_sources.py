@@ -263,7 +263,8 @@ def test_a_file_that_takes_anothers_place_is_seen(kind, tmp_path):
         with pytest.raises(OSError, match=rf"{FILES[kind]}.* changed while it was in use"):
             found.read(0, 500)
     shutil.rmtree(place) if place.is_dir() else place.unlink()
-    with pytest.raises(OSError, match=rf"{FILES[kind]}.* (cannot be read|does not exist)"):
+    gone = rf"{FILES[kind]}.* (cannot be read|does not exist)|No group found in .*{FILES[kind]}"
+    with pytest.raises(OSError, match=gone):  # the last in zarr's words, before 3.1
         pickle.loads(sent)
 
 
@@ -305,7 +306,8 @@ def test_paths_that_lead_nowhere(tmp_path):
         fastml.blocks(tmp_path / "a.h5")
     with pytest.raises(ValueError, match=r"has no dataset 'Y', it has \['group/X'\]"):
         fastml.blocks(f"{tmp_path / 'a.h5'}::Y")
-    zarr.open_group(str(tmp_path / "g.zarr"), mode="w").create_array("X", data=rows(3))
+    group = zarr.open_group(str(tmp_path / "g.zarr"), mode="w")
+    group.create_array("X", shape=(3, 3), dtype="f8")[:] = rows(3)
     with pytest.raises(ValueError, match=r"is a group: name one of \['X'\]"):
         fastml.blocks(tmp_path / "g.zarr")
     assert fastml.blocks(f"{tmp_path / 'g.zarr'}::X").shape == (3, 3)

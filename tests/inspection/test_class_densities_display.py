@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sklearn.naive_bayes
+from scipy.integrate import trapezoid
 from sklearn.datasets import load_iris
 
 import fastml
@@ -35,7 +36,7 @@ def test_curves_are_densities_times_priors():
         for c, line in enumerate(ax.lines):
             x, density = line.get_xydata().T
             spread = np.sqrt(model.var_[c, p])
-            assert np.trapezoid(density, x) == pytest.approx(model.class_prior_[c], rel=0.01)
+            assert trapezoid(density, x) == pytest.approx(model.class_prior_[c], rel=0.01)
             assert x[density.argmax()] == pytest.approx(model.theta_[c, p], abs=0.1 * spread)
 
 
