@@ -32,6 +32,8 @@ _KEPT = 1 << 22
 #: Queries times rows up to which rows within a radius are written as they are found, with room for
 #: all of them, and not counted first.
 _WRITTEN_AT_ONCE = 1 << 20
+#: Of so many rows what is near a query is sooner cut out than found by a mask.
+_SLICED = 128
 
 
 class Base(NamedTuple):
@@ -375,7 +377,10 @@ def within(base: Base, queries: Array, radii: Array, squared: bool) -> tuple[Arr
     n_queries, (n_samples, n_features) = len(queries), base.X.shape
     if queries.shape != (n_queries, n_features) or radii.shape != (n_queries,):
         raise ValueError(f"Expected {n_features} features, got {queries.shape}, {radii.shape}.")
-    wide = readable(np.ascontiguousarray(queries, dtype=np.float64))
+    at_once = n_queries * n_samples <= _WRITTEN_AT_ONCE
+    # A copy of what is read twice: as many rows are written as were counted, whoever writes to it.
+    take = np.asarray if at_once else np.array
+    wide = readable(take(queries, dtype=np.float64, order="C"))
     limits, rows = np.array(radii, dtype=np.float64), readable(base.X)
     members = min(team_size(0.1 * n_samples * wide.size), -(-n_queries // radius.BATCH))
     counts, starts = np.empty(n_queries, np.int64), np.zeros(n_queries + 1, np.int64)
@@ -389,10 +394,14 @@ def within(base: Base, queries: Array, radii: Array, squared: bool) -> tuple[Arr
         )  # fmt: skip
         return distances, indices
 
-    if n_queries * n_samples <= _WRITTEN_AT_ONCE:
+    if at_once:
         found = visit(np.arange(n_queries, dtype=np.int64) * n_samples, n_queries * n_samples)
-        ends = [(i * n_samples, i * n_samples + n) for i, n in enumerate(counts.tolist())]
-        distances, indices = (np.concatenate([x[i:j] for i, j in ends]) for x in found)
+        if n_queries and n_samples >= _SLICED:
+            ends = [(i * n_samples, i * n_samples + n) for i, n in enumerate(counts.tolist())]
+            distances, indices = (np.concatenate([x[i:j] for i, j in ends]) for x in found)
+        else:
+            there = np.arange(n_samples) < counts[:, None]
+            distances, indices = (each.reshape(there.shape)[there] for each in found)
         np.cumsum(counts, out=starts[1:])
         return distances, indices, starts
     visit(np.empty(0, np.int64), 0)

@@ -139,7 +139,7 @@ class Tree(NamedTuple):
             raise ValueError(
                 f"Expected {self.X.shape[1]} features, got {queries.shape}, {radii.shape}."
             )
-        wide = readable(np.ascontiguousarray(queries, dtype=np.float64))
+        wide = np.array(queries, dtype=np.float64, order="C")  # read twice: see _search.within
         limits, tree = np.array(radii, dtype=np.float64), self._plain()
         members = min(team_size(1000.0 * n_queries), -(-n_queries // tree_search.BATCH))
         counts, starts = np.empty(n_queries, np.int64), np.zeros(n_queries + 1, np.int64)

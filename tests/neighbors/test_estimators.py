@@ -304,3 +304,38 @@ def test_errors_are_scikit_learns():
             model.kneighbors(np.full((1, 4), np.nan))
         with pytest.raises(ValueError, match="has 3 features"):
             model.kneighbors(queries[:, :3])
+
+
+@pytest.mark.parametrize("algorithm", ["brute", "kd_tree"])
+def test_queries_that_change_while_rows_are_counted_and_written(algorithm, monkeypatch):
+    """Another thread may write into them: no more is written than there is room for."""
+    from fastml.neighbors import _search, _tree
+
+    random = np.random.default_rng(0)
+    X, queries = random.normal(size=(1500, 3)), random.normal(size=(800, 3)) + 9
+    model = fastml.NearestNeighbors(radius=9.0, algorithm=algorithm).fit(X)
+    expected = model.radius_neighbors(queries)
+    given = queries.copy()
+    for module in (_search, _tree):
+
+        def run_and_move(*arguments, run=module.run_team):
+            found = run(*arguments)
+            given[:] = 0.0  # everything is near
+            return found
+
+        monkeypatch.setattr(module, "run_team", run_and_move)
+    for ours, theirs in zip(model.radius_neighbors(given), expected, strict=True):
+        assert all(map(np.array_equal, ours, theirs))
+    assert not given.any()
+
+
+@pytest.mark.parametrize("n_samples", [1, 5, 127, 128, 300])
+def test_rows_within_a_radius_of_many_and_of_few_queries(n_samples):
+    random = np.random.default_rng(n_samples)
+    X, queries = random.normal(size=(n_samples, 2)), random.normal(size=(3000, 2))
+    model = fastml.NearestNeighbors(radius=0.7, algorithm="brute").fit(X)
+    distances, indices = model.radius_neighbors(queries, sort_results=True)
+    for i in (0, 1, 2999):
+        alone = model.radius_neighbors(queries[i : i + 1], sort_results=True)
+        np.testing.assert_array_equal(alone[0][0], distances[i])
+        np.testing.assert_array_equal(alone[1][0], indices[i])
