@@ -134,6 +134,7 @@ def _linear(X: Any) -> None:
     for model in (fastml.LinearRegression(), fastml.RidgeCV()):
         model.fit(X, X[:, 0], y + 1.0).predict(X)
         model.predict(_shared(X))
+    fastml.LinearRegression().fit(X, y)  # float64 targets of float32 rows
     fastml.LinearRegression().fit(np.tile(X, (3, 33)), np.tile(y, 3))  # wide: refined
     for classes in (y, np.arange(len(X)) % 3):
         model = fastml.LogisticRegression().fit(X, classes)
