@@ -183,7 +183,6 @@ class MLPClassifier(ScoresClasses, ClassifierMixin, BasePerceptron):
         _check_partial_fit_first_call(holder, classes)
         return np.asarray(holder.classes_)
 
-    @over_blocks
     @filled(**PREDICT)
     def predict(self, X: ArrayLike) -> Array:
         """Return the most probable class of each row, or the labels more probable than not.
@@ -198,8 +197,8 @@ class MLPClassifier(ScoresClasses, ClassifierMixin, BasePerceptron):
             A sparse matrix if that is what ``fit`` was given.
         """
         self = as_of_now(self)
-        decided: Array = self._decided(self._applied(X, network.SCORES))
-        return decided
+        decided = self._decided(X)
+        return csr_matrix(decided) if vars(self).get("_sparse_labels") else decided
 
     @over_blocks
     @filled(**PREDICT)
@@ -247,14 +246,15 @@ class MLPClassifier(ScoresClasses, ClassifierMixin, BasePerceptron):
     def _known_targets(self) -> Classes:
         return Classes(self._class_weights, self.classes_)
 
-    def _decided(self, z: Array) -> Any:
-        """Return the classes or labels that z stands for."""
+    @over_blocks
+    def _decided(self, X: ArrayLike) -> Array:
+        """Return the class of each row, or its labels."""
+        z = self._applied(X, network.SCORES)
         n_classes = z.shape[1]
         if self.out_activation_ == "softmax":
             codes = z.argmax(axis=1)
         elif z.shape[1] > 1:
-            labels = (z > 0).astype(np.int64)
-            return csr_matrix(labels) if vars(self).get("_sparse_labels") else labels
+            return (z > 0).astype(np.int64)
         elif len(self.classes_) > 1:
             codes, n_classes = (z > 0).reshape(-1), 2
         else:

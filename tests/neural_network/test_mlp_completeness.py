@@ -243,6 +243,7 @@ def test_sparse_indicator_matrix():
     assert dense.loss_curve_ == from_sparse.loss_curve_
     assert sparse.issparse(from_sparse.predict(X))
     assert (from_sparse.predict(X) != sparse.csr_matrix(dense.predict(X))).nnz == 0
+    assert (from_sparse.predict(fastml.blocks(X)) != from_sparse.predict(X)).nnz == 0
     assert from_sparse.score(X, sparse.csr_matrix(Y)) == from_sparse.score(X, Y)
     assert isinstance(from_sparse.fit(X, Y).predict(X), np.ndarray)
 
