@@ -155,18 +155,33 @@ def test_warmup_runs_every_path_and_says_where_the_kernels_are(monkeypatch, caps
     assert str(cache_directory()) in printed
 
 
-def test_warmup_in_two_processes_keeps_what_one_does(tmp_path):
-    kept = []
-    for jobs in ("1", "2"):
-        folder = tmp_path / jobs
-        done = run_module(
-            "warmup", "--only", "functions", "--output", str(folder), "--jobs", jobs, cwd=tmp_path
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith(f"Compiling in {jobs} process")
-        kept.append(sorted(path.name for path in folder.rglob("*.bin")))
-    assert len(kept[0]) > 20
-    assert kept[1] == kept[0]
+def warm_functions(folder, jobs):
+    """Have a process compile the functions into a folder; return the names of what is in it."""
+    arguments = ["warmup", "--only", "functions", "--output", str(folder), "--jobs", str(jobs)]
+    done = run_module(*arguments, cwd=folder.parent)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"Compiling in {jobs} process")
+    assert f"kernels in {folder}" in done.stdout
+    return sorted(path.name for path in folder.rglob("*.bin"))
+
+
+def test_warmup_into_a_folder_that_another_process_uses_read_only(tmp_path):
+    """And two processes keep there what one does."""
+    folder = tmp_path / "cache"
+    kept = warm_functions(folder, 1)
+    assert len(kept) > 20
+    assert warm_functions(tmp_path / "two", 2) == kept
+    for path in (*folder.rglob("*"), folder):
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    use = "import fastml; print(fastml.sigmoid([0.0])[0])"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "FASTML_CACHE_DIR": str(folder)}
+    result = subprocess.run(
+        [sys.executable, "-c", use], env=environment, capture_output=True, text=True
+    )
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o700)
+    assert result.stdout == "0.5\n", result.stderr
+    assert sorted(path.name for path in folder.rglob("*.bin")) == kept
 
 
 def test_warmup_says_so_where_a_process_is_ended_from_outside(monkeypatch, capsys):
@@ -200,26 +215,6 @@ def test_warmup_of_one_family(monkeypatch, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["warmup", "--only", "means"])
     assert "invalid choice: 'means'" in capsys.readouterr().err
-
-
-def test_warmup_into_a_folder_that_another_process_uses_read_only(tmp_path):
-    folder = tmp_path / "cache"
-    done = run_module("warmup", "--only", "functions", "--output", str(folder), cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert f"kernels in {folder}" in done.stdout
-    kept = sorted(path.name for path in folder.rglob("*.bin"))
-    assert kept
-    for path in (*folder.rglob("*"), folder):
-        path.chmod(0o500 if path.is_dir() else 0o400)
-    use = "import fastml; print(fastml.sigmoid([0.0])[0])"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "FASTML_CACHE_DIR": str(folder)}
-    result = subprocess.run(
-        [sys.executable, "-c", use], env=environment, capture_output=True, text=True
-    )
-    for path in (folder, *folder.rglob("*")):
-        path.chmod(0o700)
-    assert result.stdout == "0.5\n", result.stderr
-    assert sorted(path.name for path in folder.rglob("*.bin")) == kept
 
 
 def test_warmup_names_a_folder_that_will_not_do(tmp_path):

@@ -8,6 +8,9 @@ made in between) and every workspace of a kernel between closed pages, full of N
 (:mod:`guarded_memory`).  The second run must not touch what is not its own, or the process dies,
 and must return the same bits, or something was read before it was written.  The cases run in
 processes of their own; one that dies is a failure, and the next goes on behind it.
+
+Workspaces are as long as was asked for, to the element, which takes kernels compiled for it.  With
+``--padded`` the kernels are those of everybody: behind a workspace up to a cache line is theirs.
 """
 
 from __future__ import annotations
@@ -124,6 +127,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=None, help="default: a new one")
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--family", nargs="+", choices=FAMILIES, default=list(FAMILIES))
+    parser.add_argument(
+        "--padded", action="store_true", help="leave workspaces the padding that aligns them"
+    )
     parser.add_argument("--break", dest="broken", choices=["array", "workspace", "freed"])
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
@@ -135,10 +141,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return work(options.seed, options.first, last, options.family)
     seed = secrets.randbits(32) if options.seed is None else options.seed
     print(f"seed {seed}", flush=True)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "FASTML_EXACT_SCRATCH": "1"}
+    exact = "0" if options.padded else "1"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "FASTML_EXACT_SCRATCH": exact}
     counts: collections.Counter[str] = collections.Counter()
     failures, number = 0, options.first
     only = "" if options.family == list(FAMILIES) else f" --family {' '.join(options.family)}"
+    only += " --padded" if options.padded else ""
     while number < last:
         command = [sys.executable, "-X", "faulthandler", __file__, "--worker", "--seed", str(seed)]
         command += ["--first", str(number), "--cases", str(min(_A_PROCESS, last - number))]

@@ -162,7 +162,7 @@ print(hashlib.sha256(model.tree_.threshold.tobytes()).hexdigest())
 def test_no_more_memory_than_was_said(kind, row_bytes, tmp_path):
     import hashlib
 
-    X = np.random.default_rng(0).normal(size=(1_000_000, 60)).astype(np.float32)
+    X = np.random.default_rng(0).normal(size=(500_000, 60)).astype(np.float32)
     path = str(tmp_path / "X.npy")
     np.save(path, X)
     limit = int(1.1 * held_bytes(X.shape, row_bytes))
