@@ -6,18 +6,12 @@ codes and grow side by side.
 
 from __future__ import annotations
 
-import os
-import threading
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from operator import is_
 from typing import Any, NamedTuple, Self
 
-import joblib
 import numpy as np
 import sklearn.ensemble
-from joblib.parallel import get_active_backend
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
@@ -45,6 +39,7 @@ from ..tree._documentation import PARAMETERS, RAISES
 from ..tree._estimator import EXACT, ExactTree, Shared
 from ..tree._fitted import fitted_of
 from ..tree._predictor import Predictor, looked_up
+from ._side_by_side import grow_trees
 from ._signatures import RandomForestClassifierTypes, RandomForestRegressorTypes
 
 _MOST_SEED = (1 << 31) - 1
@@ -54,77 +49,6 @@ def _row_bytes(criterion: Any, d: int) -> int:
     """Return the bytes of a row that trees growing side by side hold besides the codes."""
     lists = 4 * d if criterion == "absolute_error" else 0  # of each tree, and those they share
     return (OF_A_FOREST + lists) * get_num_threads() + lists
-
-
-@contextmanager
-def _side_by_side() -> Iterator[None]:
-    """Have trees fill the machine where the caller names neither a number of jobs nor a backend."""
-    backend, jobs = get_active_backend()
-    if type(backend).__name__ == "LokyBackend" and jobs in (None, 1):  # as joblib has it or had
-        with joblib.parallel_config("threading", n_jobs=get_num_threads()):
-            yield
-    else:
-        yield
-
-
-class _WarningFilters:
-    """Keeps what is to be done with warnings as it was before the first of some fits began.
-
-    scikit-learn's workers each set it and set it back, all for the whole process, and so under each
-    other's feet.
-    """
-
-    def __init__(self) -> None:
-        self.forget()
-
-    def forget(self) -> None:
-        """Begin anew, in a child without the threads that were fitting."""
-        # A fit may begin in the middle of what holds the lock: in a handler of a signal.  So fits
-        # are counted before anything is kept, and until nothing is any more.
-        self._lock, self._n_fits = threading.RLock(), 0
-        self._kept = warnings.catch_warnings()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._n_fits += 1
-            if self._n_fits == 1:
-                kept = warnings.catch_warnings()
-                kept.__enter__()
-                self._kept = kept
-
-    def __exit__(self, *error: object) -> None:
-        with self._lock:
-            if self._n_fits == 1:
-                self._kept.__exit__(None, None, None)
-            self._n_fits -= 1
-
-
-_WARNING_FILTERS = _WarningFilters()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_WARNING_FILTERS.forget)
-
-
-def _grow_trees(base: Any, random_state: Any, X: Any, y: Any, sample_weight: Any) -> None:
-    """Fit scikit-learn's forest, on this thread alone where no other can be started."""
-    generator = random_state if isinstance(random_state, np.random.RandomState) else None
-    drawn: Any = None if generator is None else generator.get_state()
-    try:
-        with _side_by_side(), _WARNING_FILTERS:
-            base.fit(X, y, sample_weight)
-    except Exception as error:
-        if not _lacks_threads(error):
-            raise
-        if generator is not None:
-            generator.set_state(drawn)
-        with joblib.parallel_config("sequential"):
-            base.fit(X, y, sample_weight)
-
-
-def _lacks_threads(error: BaseException | None) -> bool:
-    """Say whether no more threads could be started: a pool that has some fails while it tidies."""
-    while error is not None and str(error) != "can't start new thread":
-        error = error.__context__
-    return error is not None
 
 
 class _Given(NamedTuple):
@@ -207,7 +131,7 @@ class ExactForest(ParametersMixin):
             twin._shared = Shared()
             if "estimators_" in vars(twin):  # a warm start adds to the list
                 twin.estimators_ = list(twin.estimators_)
-            _grow_trees(super(ExactForest, twin), twin.random_state, X, y, sample_weight)
+            grow_trees(super(ExactForest, twin), vars(twin), X, y, sample_weight)
             others = set()
             for tree in twin.estimators_:
                 vars(tree).pop("_shared", None)

@@ -308,7 +308,7 @@ class ExactTree(TreePrediction, ParametersMixin):
             if not np.all(np.isfinite(y)):
                 raise NotExact("y is not finite")
             targets, scale = value_targets(y, weights, me.criterion)
-        max_features = _max_features(me.max_features, d)
+        max_features = max_features_of(me.max_features, d)
         limits = self._limits(n, max_features, weights, targets, scale)
         seed = _draw_seed(me.random_state)
         if me.criterion == "absolute_error":
@@ -404,7 +404,7 @@ class ExactTree(TreePrediction, ParametersMixin):
         return state
 
 
-def _max_features(wanted: Any, d: int) -> int:
+def max_features_of(wanted: Any, d: int) -> int:
     """Return how many features a node looks at."""
     if wanted is None:
         return d

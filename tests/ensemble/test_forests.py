@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 
+import joblib
 import numpy as np
 import pytest
 import sklearn.base
@@ -12,6 +13,7 @@ import sklearn.ensemble
 
 import fastml
 from fastml import RandomForestClassifier, RandomForestRegressor
+from fastml.ensemble import _side_by_side
 from fastml.kernels.tree.drawn import MOST_DRAWN
 from fastml.kernels.tree.order import NO_RANK
 from fastml.tree._codes import make_table
@@ -40,6 +42,8 @@ def test_same_bits_for_any_threads_and_jobs(kind):
 
     first = predicted(1)
     assert first == predicted(3) == predicted(2, n_jobs=1) == predicted(2, n_jobs=4)
+    with joblib.parallel_config("threading", n_jobs=3):  # however little there is to do
+        assert first == predicted(1) == predicted(2) == predicted(2, n_jobs=4)
 
 
 @pytest.mark.parametrize("class_weight", [None, "balanced", "balanced_subsample"])
@@ -53,10 +57,23 @@ def test_score_is_worth_that_of_scikit_learn(class_weight):
     assert scores[0] > scores[1] - 0.02  # four standard errors of a difference of two shares
 
 
-def test_trees_grow_side_by_side_unless_told_otherwise(monkeypatch):
+def test_trees_grow_side_by_side_where_that_is_worth_it(monkeypatch):
     X, signal = samples(200)
+    ours = threading.current_thread()
+    grow, growing = Grower.grow, set()
+
+    def grow_and_tell(self):
+        growing.add(threading.current_thread())
+        return grow(self)
+
+    monkeypatch.setattr(Grower, "grow", grow_and_tell)
+    with fastml.num_threads(2):
+        for jobs in (None, 1, 2):
+            RandomForestClassifier(4, n_jobs=jobs).fit(X, signal > 0)
+            RandomForestClassifier(4, n_jobs=jobs).fit(X.tolist(), signal > 0)
+    assert growing == {ours}
+    monkeypatch.setattr(_side_by_side, "_JOBS", -1e9)
     both_are_there = threading.Barrier(2, timeout=60)
-    grow = Grower.grow
 
     def grow_in_company(self):
         both_are_there.wait()
@@ -179,16 +196,18 @@ def test_where_threads_cannot_be_started_the_forest_is_the_same(monkeypatch, the
         start(self)
 
     monkeypatch.setattr(threading.Thread, "start", start_some)
+    monkeypatch.setattr(_side_by_side, "_JOBS", -1e9)
     with fastml.num_threads(3):
         found = grown()
     assert found[0] == expected[0]
     assert (found[1] == expected[1]).all()
 
 
-def test_a_fit_leaves_what_is_done_with_warnings_as_it_was():
+def test_a_fit_leaves_what_is_done_with_warnings_as_it_was(monkeypatch):
     X = np.random.default_rng(0).normal(size=(100, 3))
     filters, before = warnings.filters, list(warnings.filters)
     model = fastml.RandomForestRegressor(30, random_state=0)
+    monkeypatch.setattr(_side_by_side, "_JOBS", -1e9)  # trees side by side
     fits = [threading.Thread(target=model.fit, args=(X, X[:, 0])) for _ in range(3)]
     with fastml.num_threads(4):
         for _ in range(20):
