@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -326,8 +327,11 @@ class FastRadius(FastSearch):
             raise ValueError("return_distance must be True if sort_results is True.")
         distances, indices, starts = self._within(search, X, radius)
         if sort_results:
-            order = np.lexsort((distances, np.repeat(np.arange(len(starts) - 1), np.diff(starts))))
-            distances, indices = distances[order], indices[order]
+            bounds = starts.tolist()
+            for start, stop in pairwise(bounds):
+                order = distances[start:stop].argsort(kind="stable")
+                distances[start:stop] = distances[start:stop][order]
+                indices[start:stop] = indices[start:stop][order]
         near = _objects(indices.astype(np.intp, copy=False), starts)
         return (_objects(distances, starts), near) if return_distance else near
 
@@ -361,9 +365,10 @@ class FastRadius(FastSearch):
 
 def _objects(flat: Array, starts: Array) -> Array:
     """Return a vector of arrays, one a query, each with memory of its own."""
-    vector = np.empty(len(starts) - 1, dtype=object)
+    bounds = starts.tolist()  # numbers of Python slice sooner
+    vector = np.empty(len(bounds) - 1, dtype=object)
     for i in range(len(vector)):
-        vector[i] = flat[starts[i] : starts[i + 1]].copy()
+        vector[i] = flat[bounds[i] : bounds[i + 1]].copy()
     return vector
 
 

@@ -30,8 +30,9 @@ _FEW_WIDE_QUERIES = 32
 #: Numbers kept for candidates of one round of queries.
 _KEPT = 1 << 22
 #: Queries times rows up to which rows within a radius are written as they are found, with room for
-#: all of them, and not counted first.
-_WRITTEN_AT_ONCE = 1 << 20
+#: all of them, and not counted first; and up to which there is room for several queries, used again
+#: for the next ones: memory that is new takes as long as the search.
+_WRITTEN_AT_ONCE, _ROOM = 1 << 20, 1 << 16
 #: Of so many rows what is near a query is sooner cut out than found by a mask.
 _SLICED = 128
 
@@ -385,25 +386,38 @@ def within(base: Base, queries: Array, radii: Array, squared: bool) -> tuple[Arr
     members = min(team_size(0.1 * n_samples * wide.size), -(-n_queries // radius.BATCH))
     counts, starts = np.empty(n_queries, np.int64), np.zeros(n_queries + 1, np.int64)
 
-    def visit(places: Array, size: int) -> tuple[Array, Array]:
-        distances, indices = np.empty(size), np.empty(size, np.int64)
+    def visit(some: slice, places: Array, distances: Array, indices: Array) -> None:
         run_team(
             radius.rows_within, members,
-            wide, rows, limits, squared, base.sizes, places, new_state(),
-            counts, distances, indices,
+            wide[some], rows, limits[some], squared, base.sizes, places, new_state(),
+            counts[some], distances, indices,
         )  # fmt: skip
-        return distances, indices
 
     if at_once:
-        found = visit(np.arange(n_queries, dtype=np.int64) * n_samples, n_queries * n_samples)
-        if n_queries and n_samples >= _SLICED:
-            ends = [(i * n_samples, i * n_samples + n) for i, n in enumerate(counts.tolist())]
-            distances, indices = (np.concatenate([x[i:j] for i, j in ends]) for x in found)
-        else:
-            there = np.arange(n_samples) < counts[:, None]
-            distances, indices = (each.reshape(there.shape)[there] for each in found)
+        step = min(n_queries, max(2 * radius.BATCH, _ROOM // max(n_samples, 1)))
+        room = np.empty(step * n_samples), np.empty(step * n_samples, np.int64)
+        places = np.arange(step, dtype=np.int64) * n_samples
+        parts = []
+        for first in range(0, n_queries, max(step, 1)):
+            some = slice(first, first + step)
+            visit(some, places[: n_queries - first], *room)
+            parts.append(_cut(room, counts[some], n_samples))
         np.cumsum(counts, out=starts[1:])
+        distances, indices = map(np.concatenate, zip(*parts, strict=True)) if parts else room
         return distances, indices, starts
-    visit(np.empty(0, np.int64), 0)
+    everyone = slice(n_queries)
+    visit(everyone, np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))
     np.cumsum(counts, out=starts[1:])
-    return *visit(starts[:-1].copy(), int(starts[-1])), starts
+    n_found = int(starts[-1])
+    distances, indices = np.empty(n_found), np.empty(n_found, np.int64)
+    visit(everyone, starts[:-1].copy(), distances, indices)
+    return distances, indices, starts
+
+
+def _cut(room: tuple[Array, Array], counts: Array, n_samples: int) -> list[Array]:
+    """Return copies of the first elements, as many as were counted, of every ``n_samples``."""
+    if n_samples >= _SLICED:
+        ends = [(i * n_samples, i * n_samples + n) for i, n in enumerate(counts.tolist())]
+        return [np.concatenate([x[i:j] for i, j in ends]) for x in room]
+    there = np.arange(n_samples) < counts[:, None]
+    return [x[: there.size].reshape(there.shape)[there] for x in room]
