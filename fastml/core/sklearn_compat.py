@@ -112,7 +112,8 @@ class Context:
                     attributes = reconstruction_attributes and reconstruction_attributes()
                     wanted[name] = _with_attributes(estimator, attributes)
                 else:
-                    wanted[name] = told.get(name)
+                    value = told.get(name)
+                    wanted[name] = value() if callable(value) else value
             stop |= bool(method(estimator, self, **wanted))
         return stop
 
@@ -138,7 +139,8 @@ class _Callbacks:
 
         Parameters
         ----------
-        *callbacks : objects with ``setup``, ``teardown`` and the hooks of tasks
+        *callbacks : objects
+            With ``setup``, ``teardown`` and the hooks of tasks.
 
         Returns
         -------

@@ -73,7 +73,9 @@ class Sliced(Blocks):
         with self._lock, np.errstate(over="ignore"):
             rows = self.source[start:stop]
             if hasattr(rows, "compute"):
-                rows = rows.compute(scheduler="synchronous")
+                from dask.local import get_sync  # by its name it warns where a cluster is at hand
+
+                rows = rows.compute(scheduler=get_sync)
             rows = np.asarray(rows)
             if rows.shape != out.shape:
                 raise OSError(

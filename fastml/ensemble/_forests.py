@@ -127,6 +127,8 @@ class ExactForest(ParametersMixin):
         elif isinstance(X, np.ndarray) and X.dtype.kind == "f" and not X.flags.writeable:
             X = readable(X)  # looking for missing values, scikit-learn refuses read-only arrays
         check_weight_sum(sample_weight)
+        if sample_weight is not None and not np.any(sample_weight):
+            raise ValueError("Sample weights must contain at least one non-zero number.")
         with fitted_at_once(self) as twin:
             twin._shared = Shared()
             if "estimators_" in vars(twin):  # a warm start adds to the list

@@ -21,7 +21,7 @@ ROOMS = sorted(
 def parameters(thing):
     """Yield the parameters of a signature by the names numpydoc gives them."""
     for name, parameter in inspect.signature(thing).parameters.items():
-        if name in ("self", "cls"):
+        if name in ("self", "cls") or parameter.default == "deprecated":
             continue
         stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}
         yield stars.get(parameter.kind, "") + name, parameter

@@ -43,6 +43,10 @@ def test_a_frame_of_sparse_columns_is_what_its_matrix_is(model):
         warnings.simplefilter("ignore")  # three epochs do not converge
         expected = answer(model.fit(matrix, y), matrix)
         frame = pandas.DataFrame.sparse.from_spmatrix(matrix, columns=list("abcde"))
+        try:
+            frame.sparse.to_coo()
+        except ImportError as error:
+            pytest.skip(str(error))  # an older SciPy than pandas works with
         found = answer(model.fit(frame, y), frame)
     assert (found == expected).all()
     with warnings.catch_warnings():
