@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import threadpoolctl
@@ -59,9 +60,15 @@ def cpus() -> int:
     return int(joblib.cpu_count())
 
 
+@lru_cache(maxsize=1)
+def _pools(n_modules: int) -> Any:
+    """Return the libraries with threads, looked for again where more modules have been loaded."""
+    return threadpoolctl.ThreadpoolController()
+
+
 def set_threads(count: int) -> None:
     """Let the BLAS, OpenMP and torch that are loaded use so many threads; ours are not touched."""
-    threadpoolctl.threadpool_limits(count)
+    _pools(len(sys.modules)).limit(limits=count)
     _threads[:] = [count]
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(count)

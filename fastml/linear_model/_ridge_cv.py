@@ -82,11 +82,20 @@ class LeftOut(NamedTuple):
         d, n_alphas = X.shape[1], len(shares)
         zeros = np.zeros(len(coefs))
         Z = decision(contiguous(X), V, -(V * mean[:d]).sum(axis=1), np.float64)
-        w = weights[:, None] if weights.size else np.ones((len(Z), 1))
-        leverage = w * decision(Z * Z, shares, zeros[:n_alphas], np.float64) + w / weight
-        predicted = decision(Z, coefs, zeros, np.float64).reshape(len(Z), n_alphas, -1)
-        residual = (Y - mean[d:])[:, None] - predicted
-        errors = w[:, None] * (residual / (1 - leverage)[:, :, None]) ** 2
+        w = weights[:, None] if weights.size else 1.0
+        # In place: new memory takes longer than the arithmetic.
+        errors = decision(Z, coefs, zeros, np.float64).reshape(len(Z), n_alphas, -1)
+        np.subtract((Y - mean[d:])[:, None], errors, out=errors)
+        Z *= Z
+        rest = decision(Z, shares, zeros[:n_alphas], np.float64)
+        if weights.size:
+            rest *= w
+        rest += w / weight
+        np.subtract(1, rest, out=rest)  # one minus the leverages
+        errors /= rest[:, :, None]
+        errors *= errors
+        if weights.size:
+            errors *= weights[:, None, None]
         return np.asarray(errors.sum(axis=0))
 
 
