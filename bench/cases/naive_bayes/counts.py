@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse
 
 from ...harness.case import FASTML, Case, Cost
+from ...harness.lot import Lot
 from ...harness.sizes import Size
 from ...harness.targets import LIMIT, SKLEARN, Target
 from ...harness.workloads import Labelled
@@ -93,6 +94,31 @@ def cases(size: Size) -> list[Case]:
     ]
 
 
+def drawn(lot: Lot) -> Case:
+    """Return a fit or a prediction drawn by lot, of dense rows, sparse ones or categories."""
+    part = lot.one_of("fit", "predict")
+    shape = lot.one_of("dense", "dense", "sparse", "categories")
+    n = lot.whole(100, 300_000)
+    if shape == "dense":
+        kind, dtype = "MultinomialNB", lot.one_of("float32", "float64", "int64")
+        d = lot.whole(1, min(200, 8_000_000 // n))
+        name, inputs = f"{dtype}, {n:,} × {d}", lambda: counts(n, d, dtype)
+    elif shape == "sparse":
+        kind, n, d = "MultinomialNB", min(n, 20_000), lot.whole(20, 50_000)
+        name, inputs = f"sparse, {n:,} × {d:,}, {_GROUPS} classes", lambda: words(n, d)
+    else:
+        kind, d = "CategoricalNB", lot.whole(1, min(50, 2_000_000 // n))
+        name, inputs = f"categories, {n:,} × {d}, 3 classes", lambda: categories(n, d)
+    return Case(
+        group=f"naive Bayes of counts, {part}",
+        name=f"{part}, {name}",
+        rows={FASTML: fastml.bayes(part, kind), "scikit-learn": sklearn.bayes(part, kind)},
+        inputs=inputs,
+        check=check,
+    )
+
+
+DRAWN = {"naive Bayes of counts": (20, drawn)}
 TARGETS = [
     Target("naive Bayes of counts, fit", "float32", SKLEARN, 10),
     Target("naive Bayes of counts, fit", "float64", SKLEARN, 10),
