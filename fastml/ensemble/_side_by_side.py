@@ -17,7 +17,7 @@ from ..core.threads import get_num_threads
 from ..tree._estimator import max_features_of
 
 #: Nanoseconds of a tree's fit for each row, feature that a node looks at, and level.
-_A_LOOK = 8.0
+_A_LOOK = 16.0
 #: Nanoseconds that joblib's threads cost: it looks only every 10 ms whether they are ready, and
 #: Python's part of a tree's fit, two thirds of a millisecond, is longer where others wait.
 _JOBS, _A_TREE_AMONG_JOBS = 20e6, 0.3e6
