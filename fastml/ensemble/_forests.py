@@ -127,7 +127,8 @@ class ExactForest(ParametersMixin):
         elif isinstance(X, np.ndarray) and X.dtype.kind == "f" and not X.flags.writeable:
             X = readable(X)  # looking for missing values, scikit-learn refuses read-only arrays
         check_weight_sum(sample_weight)
-        if sample_weight is not None and not np.any(sample_weight):
+        weights = np.asarray(sample_weight)
+        if weights.dtype.kind in "biuf" and not weights.any():  # others are refused as they are
             raise ValueError("Sample weights must contain at least one non-zero number.")
         with fitted_at_once(self) as twin:
             twin._shared = Shared()

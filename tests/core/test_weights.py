@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import sklearn
-from sklearn.utils.fixes import parse_version
+from versions import BEFORE_1_8
 
 import fastml
 from fastml.core.validation import check_weight_sum
 
 N = 40
-BEFORE_1_8 = parse_version(sklearn.__version__) < parse_version("1.8")
 MODELS = {
     "LinearRegression": fastml.LinearRegression,
     "Ridge": fastml.Ridge,

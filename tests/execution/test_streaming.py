@@ -57,11 +57,9 @@ def test_predictions_of_blocks(model, tmp_path):
                 with fastml.engine(memory_limit=limit):
                     found = getattr(model, name)(rows)
                 assert type(found) is type(expected)
-                if not isinstance(expected, np.ndarray):  # arrays, which may be of arrays
-                    for a, b in zip(found, expected, strict=True):
-                        np.testing.assert_array_equal(a, b)
-                else:
-                    np.testing.assert_array_equal(found, expected)
+                both = (found, expected) if isinstance(found, tuple) else ((found,), (expected,))
+                for a, b in zip(*both, strict=True):
+                    np.testing.assert_array_equal(a, b)
         seen += 1
     assert seen
     if hasattr(model, "score") and not hasattr(model, "cluster_centers_"):

@@ -335,7 +335,7 @@ def test_rows_within_a_radius_of_many_and_of_few_queries(n_samples):
     X, queries = random.normal(size=(n_samples, 2)), random.normal(size=(3000, 2))
     model = fastml.NearestNeighbors(radius=0.7, algorithm="brute").fit(X)
     distances, indices = model.radius_neighbors(queries, sort_results=True)
-    for i in (0, 1, 2999):
+    for i in (0, 1, 31, 32, 217, 218, 511, 512, 1500, 2999):
         alone = model.radius_neighbors(queries[i : i + 1], sort_results=True)
         np.testing.assert_array_equal(alone[0][0], distances[i])
         np.testing.assert_array_equal(alone[1][0], indices[i])

@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import sklearn
 from fuzz_data import Array, Generator, laid_out, size
-from sklearn.utils.fixes import parse_version
+from versions import BEFORE_1_8
 
 import fastml
 from fastml.reference import tree as reference
 from fastml.tree import _codes, _grow
 
-#: scikit-learn takes missing values by absolute error from 1.8 on, and so do we.
-_BEFORE_1_8 = parse_version(sklearn.__version__) < parse_version("1.8")
 _CRITERIA = ("gini", "entropy", "squared_error", "poisson", "absolute_error")
 
 
@@ -24,8 +21,8 @@ def _tree(random: Generator, n: int, d: int) -> tuple[Any, Array, Array, Array |
     kind = str(random.choice(
         ["plain", "ties", "far", "powers of two", "missing", "one float apart", "duplicates"]
     ))  # fmt: skip
-    if criterion == "absolute_error" and _BEFORE_1_8:
-        kind = "plain" if kind == "missing" else kind
+    if kind == "missing" and criterion == "absolute_error" and BEFORE_1_8:
+        kind = "plain"
     X = random.normal(size=(n, d))
     if kind == "ties":
         X = np.round(2 * X)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sklearn.tree
 from sklearn.base import clone
-from sklearn.utils.fixes import parse_version
+from versions import BEFORE_1_8
 
 import fastml
 from fastml import DecisionTreeRegressor, RandomForestRegressor
@@ -15,9 +15,6 @@ from fastml.tree import _absolute
 from fastml.tree._absolute import in_order
 
 CRITERION = "absolute_error"
-#: scikit-learn takes missing values by this criterion from 1.8 on, and so do we; before, its errors
-#: of weighted rows are not those about their median.
-BEFORE_1_8 = parse_version(sklearn.__version__) < parse_version("1.8")
 SINCE_1_8 = pytest.mark.skipif(BEFORE_1_8, reason="scikit-learn 1.8 mended this criterion")
 
 
