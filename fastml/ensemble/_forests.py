@@ -36,11 +36,13 @@ from ..execution import Plan, over_blocks, set_features
 from ..tree import DecisionTreeClassifier, DecisionTreeRegressor
 from ..tree._blocks import OF_A_FOREST, plan_of, rows_of
 from ..tree._documentation import PARAMETERS, RAISES
-from ..tree._estimator import EXACT, ExactTree, Shared
+from ..tree._estimator import EXACT, ExactTree
 from ..tree._fitted import fitted_of
 from ..tree._predictor import Predictor, looked_up
+from ..tree._shared import Shared
 from ._side_by_side import grow_trees
 from ._signatures import RandomForestClassifierTypes, RandomForestRegressorTypes
+from ._together import grow_together
 
 _MOST_SEED = (1 << 31) - 1
 
@@ -134,7 +136,8 @@ class ExactForest(ParametersMixin):
             twin._shared = Shared()
             if "estimators_" in vars(twin):  # a warm start adds to the list
                 twin.estimators_ = list(twin.estimators_)
-            grow_trees(super(ExactForest, twin), vars(twin), X, y, sample_weight)
+            if source is not None or not grow_together(twin, X, y, sample_weight):
+                grow_trees(super(ExactForest, twin), vars(twin), X, y, sample_weight)
             others = set()
             for tree in twin.estimators_:
                 vars(tree).pop("_shared", None)

@@ -14,7 +14,7 @@ import numpy as np
 from joblib.parallel import get_active_backend
 
 from ..core.threads import get_num_threads
-from ..tree._estimator import max_features_of
+from ..tree._problem import max_features_of
 
 #: Nanoseconds of a tree's fit for each row, feature that a node looks at, and level.
 _A_LOOK = 16.0
@@ -36,11 +36,16 @@ def _worth_jobs(settings: dict[str, Any], X: Any) -> bool:
     return bool(saved > _JOBS + _A_TREE_AMONG_JOBS * n_trees)
 
 
+def left_to_us() -> bool:
+    """Say whether the caller names no backend of joblib for the trees' jobs."""
+    backend, jobs = get_active_backend()
+    return type(backend).__name__ == "LokyBackend" and jobs in (None, 1)  # as joblib has it or had
+
+
 @contextmanager
 def _side_by_side(worth_jobs: bool) -> Iterator[None]:
     """Have trees fill the machine where that is worth it, unless the caller names a backend."""
-    backend, jobs = get_active_backend()
-    if type(backend).__name__ != "LokyBackend" or jobs not in (None, 1):  # as joblib has it or had
+    if not left_to_us():
         yield
     elif worth_jobs:
         with joblib.parallel_config("threading", n_jobs=get_num_threads()):

@@ -41,10 +41,10 @@ class TreeArrays(NamedTuple):
     depth: int
 
 
-def levels_of(lefts: Array, rights: Array) -> list[Array]:
-    """Return the nodes of each depth."""
+def levels_of(lefts: Array, rights: Array, roots: Array | None = None) -> list[Array]:
+    """Return the nodes of each depth, of one tree or of those with these roots."""
     levels = []
-    nodes = np.zeros(1, np.int64)
+    nodes = np.zeros(1, np.int64) if roots is None else roots
     while len(nodes):
         levels.append(nodes)
         inner = nodes[lefts[nodes] >= 0]
@@ -94,18 +94,25 @@ def value_arrays(nodes: Nodes, targets: Targets, scale: Scale) -> TreeArrays:
 
 
 def with_impurities(
-    arrays: TreeArrays, leaves: Array, y: Array, weights: Array | None, criterion: int
+    arrays: TreeArrays,
+    leaves: Array,
+    y: Array,
+    weights: Array | None,
+    criterion: int,
+    roots: Array | None = None,
 ) -> TreeArrays:
-    """Return a regression tree with the impurities of its nodes.
+    """Return a regression tree, or several, with the impurities of its nodes.
 
     Those of the leaves from their rows, about the leaf's mean; then a node's from its children's
     and the distance of their means, so that nothing cancels.
 
     Parameters
     ----------
-    leaves : ndarray (n_samples,) of int, the leaf of each row
-    y : ndarray (n_samples,) of float64; weights : ndarray (n_samples,) or None
+    leaves : ndarray (n_samples,) or (n_trees, n_samples) of int, the leaf of each row
+    y : ndarray (n_samples,) of float64; weights : ndarray shaped as the leaves, or None
     criterion : int, a code of ``kernels.tree.problem``
+    roots : ndarray (n_trees,) of int64, default=None
+        Of several trees, whose nodes stand one after the other.
     """
     n_nodes = len(arrays.features)
     means = arrays.values.reshape(-1)
@@ -117,9 +124,9 @@ def with_impurities(
         parts = (y - at) ** 2
     if weights is not None:
         parts = parts * weights
-    losses = np.bincount(leaves, parts, minlength=n_nodes)
+    losses = np.bincount(leaves.reshape(-1), parts.reshape(-1), minlength=n_nodes)
     if criterion == POISSON:
-        _add_poisson_losses(arrays, means, losses)
+        _add_poisson_losses(arrays, means, losses, roots)
     else:
         from ..kernels.tree.losses import add_losses
 
@@ -127,9 +134,11 @@ def with_impurities(
     return arrays._replace(impurities=np.maximum(losses / arrays.weights, 0.0))
 
 
-def _add_poisson_losses(arrays: TreeArrays, means: Array, losses: Array) -> None:
+def _add_poisson_losses(
+    arrays: TreeArrays, means: Array, losses: Array, roots: Array | None
+) -> None:
     """Do what ``kernels.tree.losses.add_losses`` does, by Poisson deviance."""
-    for nodes in reversed(levels_of(arrays.lefts, arrays.rights)):
+    for nodes in reversed(levels_of(arrays.lefts, arrays.rights, roots)):
         inner = nodes[arrays.lefts[nodes] >= 0]
         for children in (arrays.lefts[inner], arrays.rights[inner]):
             child, parent = means[children], means[inner]

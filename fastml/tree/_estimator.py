@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import threading
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +14,6 @@ from sklearn.tree._tree import Tree, ccp_pruning_path
 from sklearn.utils import Bunch, compute_sample_weight
 from sklearn.utils.validation import validate_data
 
-from ..core.classes import check_classes, number_classes
 from ..core.delegation import fit_as_scikit_learn
 from ..core.estimator import FLOATS, fitted_at_once, is_plain_target, take_plain
 from ..core.parameters import ParametersMixin
@@ -33,8 +31,6 @@ from ..core.validation import (
 )
 from ..data import Blocks, as_blocks, is_blocks
 from ..execution import Plan, set_features
-from ..kernels.tree.drawn import MOST_DRAWN
-from ..kernels.tree.problem import ENTROPY, Limits, Table, Targets
 from ._absolute import AbsoluteGrower, in_order
 from ._arrays import (
     TreeArrays,
@@ -49,19 +45,18 @@ from ._fitted import Fitted
 from ._grow import Grower
 from ._prediction import TreePrediction, with_short_indices
 from ._predictor import leaves_of
+from ._problem import Problem, limits_of
 from ._pruning import prune, with_leaves
-from ._targets import CRITERIA, NotExact, Scale, class_targets, value_targets
+from ._shared import classes_of
+from ._targets import CRITERIA, NotExact, class_targets, value_targets
+from ._whole import are_whole, whole_trees
 
 EXACT = "fastml"
 _MOST_CLASSES, _MOST_ROWS = 256, (1 << 31) - 1
-_NO_LIMIT = 1 << 30
 #: A sparse X of so many elements is made dense: a quarter of a gigabyte.
 _MOST_DENSE = 1 << 26
 #: Elements of a sparse X that are made dense at a time for prediction.
 _DENSE_BLOCK = 1 << 20
-#: For trees of one row in so many the whole table is ranked.
-_RANKED_FROM = 8
-_EPSILON = float(np.finfo(np.float64).eps)
 _MOST_SEED = (1 << 31) - 1
 #: A generator of each thread's own.
 _OWN = threading.local()
@@ -77,54 +72,6 @@ def _draw_seed(random_state: Any) -> int:
     else:
         generator = check_random_state(random_state)
     return int(generator.randint(_MOST_SEED))
-
-
-def _classes_of(y: Array) -> tuple[Array, Array]:
-    """Return the classes, and for each row which."""
-    if y.dtype.kind != "S":  # scikit-learn's trees take bytes, as nothing else of it does
-        check_classes(y)
-    return number_classes(y)
-
-
-class Shared:
-    """What trees of a forest have in common, made by the first that asks: codes of X, classes."""
-
-    def __init__(self) -> None:
-        self._ordered: tuple[Any, Array] | None = None
-        self._held: tuple[Any, Table, bool] | None = None
-        self._classes: tuple[Any, tuple[Array, Array]] | None = None
-        self._making = threading.Lock()
-        #: The first tree, before its fit.
-        self.made: Any = None
-
-    def classes(self, y: Array) -> tuple[Array, Array]:
-        """Return the classes, and for each row which."""
-        held = self._classes
-        if held is None or not (held[0] is y or np.array_equal(held[0], y)):
-            classes, codes = _classes_of(y[:, 0] if y.ndim == 2 else y)
-            held = self._classes = y, (classes, codes.astype(np.int32))
-        return held[1]
-
-    def table(self, X: Array, missing: Array | None, ranked: bool, used: int) -> Table:
-        """Return the codes of X, or its ranks if they are worth it, for a tree of so many rows."""
-        coded = not ranked or used > MOST_DRAWN
-        with self._making:
-            held = self._held
-            if held is None or held[0] is not X or (coded and not held[2]):
-                table = make_table(
-                    readable(X), missing, shared=True, ranked=ranked, coded=coded
-                )  # fmt: skip
-                coded = coded or not len(table.ranks) + len(table.narrow_ranks)
-                held = self._held = X, table, coded
-        return held[1]
-
-    def in_order(self, X: Array) -> Array:
-        """Return the rows in the order of every feature."""
-        with self._making:
-            held = self._ordered
-            if held is None or held[0] is not X:
-                held = self._ordered = X, in_order(X)
-        return held[1]
 
 
 class ExactTree(TreePrediction, ParametersMixin):
@@ -233,7 +180,6 @@ class ExactTree(TreePrediction, ParametersMixin):
             try:
                 with fitted_at_once(self) as twin:
                     twin._fit_exactly(*arguments)
-                    twin.computed_by_ = EXACT
             except NotExact as limit:
                 reason = str(limit)
         if reason is not None:
@@ -274,7 +220,21 @@ class ExactTree(TreePrediction, ParametersMixin):
             X, y, missing = self._checked(X, y)
         elif issparse(X):
             X = X.toarray(order="C")
-        n, d = X.shape
+        problem = self._problem_of(X, y, sample_weight, check_input, missing)
+        self._keep(problem, self._grown(problem, _draw_seed(me.random_state)))
+
+    def _problem_of(
+        self, X: Array, y: Array, sample_weight: Any, check_input: bool, missing: Array | None
+    ) -> Problem:
+        """Return what the tree is grown from.
+
+        Raises
+        ------
+        NotExact
+            If that needs scikit-learn's builder.
+        """
+        me: Any = self
+        n = X.shape[0]
         given = y = np.atleast_1d(y)
         if y.ndim == 2:
             y = y[:, 0] if y.shape[1] == 1 else y
@@ -284,10 +244,8 @@ class ExactTree(TreePrediction, ParametersMixin):
             raise ValueError(f"Number of labels={len(y)} does not match number of samples={n}")
         if n > _MOST_ROWS or X.dtype not in (np.float32, np.float64):
             raise NotExact("X is too long")
-        shared = vars(self).get("_shared")
-        classification = is_classifier(self)
         weights: Array | None = None
-        classes: Array = np.empty(0)
+        classes: Array | None = None
         if sample_weight is not None:
             kind = np.asarray(sample_weight).dtype
             if not check_input and is_plain(sample_weight, kind, 1) and len(sample_weight) == n:
@@ -295,8 +253,9 @@ class ExactTree(TreePrediction, ParametersMixin):
                 weights = sample_weight.astype(np.int64 if kind == np.int64 else np.float64)
             else:
                 weights = check_sample_weight(sample_weight, X)
-        if classification:
-            classes, codes = shared.classes(given) if shared else _classes_of(y)
+        if is_classifier(self):
+            shared = vars(self).get("_shared")
+            classes, codes = shared.classes(given) if shared else classes_of(y)
             if len(classes) > _MOST_CLASSES:
                 raise NotExact(f"more than {_MOST_CLASSES} classes")
             if me.class_weight is not None:
@@ -308,67 +267,47 @@ class ExactTree(TreePrediction, ParametersMixin):
             if not np.all(np.isfinite(y)):
                 raise NotExact("y is not finite")
             targets, scale = value_targets(y, weights, me.criterion)
-        max_features = max_features_of(me.max_features, d)
-        limits = self._limits(n, max_features, weights, targets, scale)
-        seed = _draw_seed(me.random_state)
+        limits = limits_of(self, X.shape, weights, targets, scale)
+        return Problem(X, y, missing, weights, classes, targets, scale, limits)
+
+    def _grown(self, problem: Problem, seed: int) -> TreeArrays:
+        """Return the tree as it grows to its leaves."""
+        me: Any = self
+        X, targets, scale = problem.X, problem.targets, problem.scale
+        shared = vars(self).get("_shared")
         if me.criterion == "absolute_error":
-            arrays = self._by_absolute_error(X, y, targets, scale, limits, seed)
+            X = readable(X)
+            items = in_order(X) if shared is None else shared.in_order(X)
+            return AbsoluteGrower(
+                X, problem.y, items, bool(shared), targets, scale, problem.limits, seed
+            ).grow()
+        if shared is None:
+            table = make_table(readable(X), problem.missing)
         else:
-            nodes = Grower(self._table(X, missing, limits, targets), targets, limits, seed).grow()
-            if classification:
-                arrays = class_arrays(nodes, targets, scale)
-            else:
-                arrays = value_arrays(nodes, targets, scale)
-                leaves = leaves_of(arrays, X, missing is not None)
-                arrays = with_impurities(arrays, leaves, y, weights, targets.criterion)
+            table = shared.table_of(problem)
+        n_used = np.count_nonzero(targets.weights) if len(targets.weights) else len(X)
+        if are_whole(problem, table, int(n_used)):
+            return whole_trees(problem, table, np.array([seed], np.uint64))[0]
+        nodes = Grower(table, targets, problem.limits, seed).grow()
+        if problem.classes is not None:
+            return class_arrays(nodes, targets, scale)
+        arrays = value_arrays(nodes, targets, scale)
+        leaves = leaves_of(arrays, X, problem.missing is not None)
+        return with_impurities(arrays, leaves, problem.y, problem.weights, targets.criterion)
+
+    def _keep(self, problem: Problem, arrays: TreeArrays) -> None:
+        """Take what has grown, cut as the parameters want it, as the fitted tree."""
+        me: Any = self
         if me.max_leaf_nodes is not None:
             arrays = best_first(arrays, me.max_leaf_nodes)
         if me.ccp_alpha > 0:
             arrays = with_leaves(arrays, prune(arrays, me.ccp_alpha)[0])
-        me._fitted = Fitted(d, arrays, classes=classes if classification else None)
-        me.n_features_in_, me.n_outputs_, me.max_features_ = d, 1, max_features
-        if classification:
+        d, classes = problem.X.shape[1], problem.classes
+        me._fitted = Fitted(d, arrays, classes=classes)
+        me.n_features_in_, me.n_outputs_, me.max_features_ = d, 1, problem.limits.max_features
+        if classes is not None:
             me.classes_, me.n_classes_ = classes.copy(), np.intp(len(classes))
-
-    def _table(self, X: Array, missing: Array | None, limits: Limits, targets: Targets) -> Table:
-        """Return the codes of X, those all trees of a forest share."""
-        shared = vars(self).get("_shared")
-        if shared is None:
-            return make_table(readable(X), missing)
-        n, d = X.shape
-        used = n if not len(targets.weights) else int(np.count_nonzero(targets.weights))
-        ranked = limits.max_features < d and used * _RANKED_FROM >= n
-        table: Table = shared.table(X, missing, ranked, used)
-        return table
-
-    def _by_absolute_error(
-        self, X: Array, y: Array, targets: Targets, scale: Scale, limits: Limits, seed: int
-    ) -> TreeArrays:
-        """Return the tree of a criterion whose errors are no function of sums."""
-        X, shared = readable(X), vars(self).get("_shared")
-        items = in_order(X) if shared is None else shared.in_order(X)
-        return AbsoluteGrower(X, y, items, bool(shared), targets, scale, limits, seed).grow()
-
-    def _limits(
-        self, n: int, max_features: int, weights: Array | None, targets: Any, scale: Any
-    ) -> Limits:
-        me: Any = self
-        leaf, split = me.min_samples_leaf, me.min_samples_split
-        leaf = int(leaf) if isinstance(leaf, Integral) else math.ceil(leaf * n)
-        split = int(split) if isinstance(split, Integral) else max(2, math.ceil(split * n))
-        total = float(n) if weights is None else float(weights.sum())
-        gain = max(float(me.min_impurity_decrease) - _EPSILON, 0.0) * total / scale.weight
-        if targets.criterion == ENTROPY:
-            gain *= math.log(2.0)
-        gain /= scale.value if me.criterion in ("poisson", "absolute_error") else scale.value**2
-        return Limits(
-            leaf,
-            me.min_weight_fraction_leaf * total / scale.weight,
-            max(split, 2 * leaf),
-            _NO_LIMIT if me.max_depth is None else int(me.max_depth),
-            max_features,
-            gain,
-        )
+        me.computed_by_ = EXACT
 
     def cost_complexity_pruning_path(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -402,16 +341,3 @@ class ExactTree(TreePrediction, ParametersMixin):
         state = dict(base.__getstate__())
         state.pop("_shared", None)
         return state
-
-
-def max_features_of(wanted: Any, d: int) -> int:
-    """Return how many features a node looks at."""
-    if wanted is None:
-        return d
-    if wanted == "sqrt":
-        return max(1, int(np.sqrt(d)))
-    if wanted == "log2":
-        return max(1, int(np.log2(d)))
-    if isinstance(wanted, Integral):
-        return min(int(wanted), d)
-    return max(1, int(wanted * d))

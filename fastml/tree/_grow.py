@@ -29,6 +29,14 @@ from ._nodes import Nodes, Top
 _MOST_BITS = 14
 #: Bins of a node of n rows, over the square root of n.
 _BINS_FACTOR = 4.0
+#: Of a row and feature of a small tree.
+NANOSECONDS_A_VALUE = 30.0
+
+
+def small_rows(table: Table, drawing: bool) -> int:
+    """Return how many rows a node has at most that is left to the small ones."""
+    ranked = drawing and len(table.ranks) + len(table.narrow_ranks) > 0
+    return MOST_DRAWN if ranked else SMALL_ROWS
 
 
 def _run(kernel: Any, nanoseconds: float, most: int, *arguments: Any) -> None:
@@ -49,9 +57,7 @@ class Grower:
         self.n, self.d = table.codes.shape
         self.drawing = limits.max_features < self.d
         self.seed = seed
-        #: Rows of a node that is left to the small ones.
-        ranked = self.drawing and len(table.ranks) + len(table.narrow_ranks) > 0
-        self.small_rows = MOST_DRAWN if ranked else SMALL_ROWS
+        self.small_rows = small_rows(table, self.drawing)
         counts = targets.n_classes > 0 and not len(targets.weights)
         self.count_type = np.int32 if counts else np.int64
 
@@ -295,6 +301,8 @@ class Grower:
             np.array([root[4] for root in ended], np.int64).reshape(len(ended), size),
             np.array([root[5] for root in ended], np.uint64),
             np.array([2 * root[0] for root in ended], np.int64),
+            np.zeros(len(ended), np.int64),
+            np.empty((0, self.n), np.int64),
         )
         room = 2 * self.n_used
         grown = Grown(
@@ -305,10 +313,11 @@ class Grower:
             np.empty((room, size), np.int64),
             np.zeros(len(ended), np.int64),
             np.zeros(len(ended), np.int64),
+            np.empty((0, self.n), np.int32),
         )
         if ended:
             rows = sum(root[1] - root[0] for root in ended)
-            cost = 30.0 * rows * self.d
+            cost = NANOSECONDS_A_VALUE * rows * self.d
             if self.drawing:
                 from ..kernels.tree.drawn_subtree import grow_drawn_subtrees as grow
             else:
@@ -322,14 +331,6 @@ class Grower:
     def _assembled(self, grown: Grown) -> Nodes:
         """Return all nodes in pre-order."""
         top, ended = self.top, self.ended
-        if len(top.features) == 1 and ended:  # as most trees of a forest
-            n = int(grown.counts[0])
-            features = grown.features[:n].copy()
-            lefts = np.where(features >= 0, np.arange(1, n + 1, dtype=np.int32), np.int32(-1))
-            return Nodes(
-                features, grown.thresholds[:n].copy(), lefts, grown.rights[:n].copy(),
-                grown.sides[:n].copy(), grown.totals[:n].copy(), int(grown.deepest[0]),
-            )  # fmt: skip
         pieces: list[tuple[int, int]] = []  # (a node of the top or -1, a small tree or -1)
         place_of: dict[int, int] = {}
         stack, count = [0], 0

@@ -20,12 +20,14 @@ from .scans import TWO_WEIGHTED, take_amounts, walk_of
 from .sorted_lists import MISSING, RANK_SHIFT, sort_feature
 from .subtree import (
     Root,
+    end_tree,
     is_leaf,
     largest,
     mixed_features,
     push_root,
     same_targets,
     take_node,
+    targets_of,
     worth_it,
     write_split,
 )
@@ -130,11 +132,12 @@ def grow_drawn_subtrees(state, table, targets, limits, roots, grown):
             return
         rows = roots.rows[roots.starts[ticket] : roots.stops[ticket]]
         total, depth = roots.totals[ticket], roots.depths[ticket]
-        walk = walk_of(targets, limits, total, True)
+        own = targets_of(targets, roots, ticket)
+        walk = walk_of(own, limits, total, True)
         work.stack.n_active[0] = 0
-        if not is_leaf(targets, limits, total, depth):
-            begin_drawing(table, targets, rows, mixed, walk, total, work)
+        if not is_leaf(own, limits, total, depth):
+            begin_drawing(table, own, rows, mixed, walk, total, work)
         push_root(work, rows.size, roots.keys[ticket], total)
         root = Root(roots.at[ticket], depth, walk)
-        count, deepest = grow_drawn(table, targets, limits, ranks, root, work, grown)
-        grown.counts[ticket], grown.deepest[ticket] = count, depth + deepest
+        count, deepest = grow_drawn(table, own, limits, ranks, root, work, grown)
+        end_tree(table, roots, ticket, deepest, count, grown)

@@ -37,6 +37,26 @@ def raw_value(table, row, f):
 
 
 @inner_kernel
+def leaf_of(table, row, base, grown):
+    """Return the leaf of a row in a small tree, counted from its root.
+
+    Parameters
+    ----------
+    base : int, where the nodes of the tree begin
+    grown : subtree.Grown
+    """
+    node = np.int64(0)
+    while grown.features[base + node] >= 0:
+        at = base + node
+        value = raw_value(table, row, np.int64(grown.features[at]))
+        left = value <= grown.thresholds[at]
+        if np.isnan(value):
+            left = grown.sides[at] == 1
+        node = node + 1 if left else np.int64(grown.rights[at])
+    return node
+
+
+@inner_kernel
 def ask_for_value(table, row, f):
     """Ask for the memory of a value."""
     values = table.values.reshape(1, table.values.size)

@@ -19,8 +19,8 @@ from ..machine.team import take_ticket
 from .best_split import Node, find_split
 from .criterion import own_score, rows_in, weight_in
 from .draws import child_key
-from .parting import part_lists, varying
-from .problem import POISSON
+from .parting import leaf_of, part_lists, varying
+from .problem import POISSON, Targets
 from .scans import take_amounts, walk_of
 from .sorted_lists import PACKED_CLASSES, RANK_SHIFT, sort_feature
 from .workspace import new_workspace, push
@@ -34,6 +34,9 @@ class Roots(NamedTuple):
     totals : (n, size) int64
     keys : (n,) uint64, for draws
     at : (n,) int64, where the nodes of its tree begin in what has grown
+    trees : (n,) int64, which tree it is of
+    weights : (n_trees, n_samples) int64, of each tree's rows; (0, n_samples) if all trees have
+        those of the targets
     """
 
     rows: Any
@@ -43,6 +46,8 @@ class Roots(NamedTuple):
     totals: Any
     keys: Any
     at: Any
+    trees: Any
+    weights: Any
 
 
 class Grown(NamedTuple):
@@ -54,6 +59,8 @@ class Grown(NamedTuple):
     sides : (n,) uint8, 1 where missing values go left
     totals : (n, size) int64, statistics
     counts, deepest : (n_roots,) int64, nodes of each tree, splits above its deepest node
+    leaves : (n_trees, n_samples) int32, the leaf of each row, counted from the root; (0, n_samples)
+        where nobody asks for them
     """
 
     features: Any
@@ -63,6 +70,7 @@ class Grown(NamedTuple):
     totals: Any
     counts: Any
     deepest: Any
+    leaves: Any
 
 
 @inner_kernel
@@ -275,6 +283,30 @@ def push_root(work, n_rows, key, total):
 
 
 @allocating_inner_kernel
+def targets_of(targets, roots, ticket):
+    """Return the targets of a root, weighted as those of its tree are."""
+    if roots.weights.shape[0] == 0:
+        return targets
+    return Targets(
+        targets.criterion, targets.n_classes, targets.classes, targets.sums,
+        roots.weights[roots.trees[ticket]], targets.factors, targets.limb, targets.square_unit,
+        targets.size,
+    )  # fmt: skip
+
+
+@inner_kernel
+def end_tree(table, roots, ticket, deepest, count, grown):
+    """Write how large a tree has become, and the leaves of its rows where they are asked for."""
+    grown.counts[ticket], grown.deepest[ticket] = count, roots.depths[ticket] + deepest
+    if grown.leaves.shape[0] == 0:
+        return
+    leaves = grown.leaves[roots.trees[ticket]]
+    for i in range(roots.starts[ticket], roots.stops[ticket]):
+        row = np.int64(roots.rows[i])
+        leaves[row] = leaf_of(table, row, roots.at[ticket], grown)
+
+
+@allocating_inner_kernel
 def mixed_features(table):
     """Return for each feature whether some code stands for more than one value."""
     mixed = np.zeros(table.codes.shape[1], np.uint8)
@@ -305,12 +337,13 @@ def grow_subtrees(state, table, targets, limits, roots, grown):
             return
         rows = roots.rows[roots.starts[ticket] : roots.stops[ticket]]
         total, depth = roots.totals[ticket], roots.depths[ticket]
-        walk = walk_of(targets, limits, total, False)
+        own = targets_of(targets, roots, ticket)
+        walk = walk_of(own, limits, total, False)
         work.stack.n_active[0] = 0
-        if not is_leaf(targets, limits, total, depth):
-            begin_tree(table, targets, rows, mixed, work)
-            take_amounts(targets, walk, rows, total, work.scan)
+        if not is_leaf(own, limits, total, depth):
+            begin_tree(table, own, rows, mixed, work)
+            take_amounts(own, walk, rows, total, work.scan)
         push_root(work, rows.size, roots.keys[ticket], total)
         root = Root(roots.at[ticket], depth, walk)
-        count, deepest = grow_listed(table, targets, limits, rows, root, work, grown)
-        grown.counts[ticket], grown.deepest[ticket] = count, depth + deepest
+        count, deepest = grow_listed(table, own, limits, rows, root, work, grown)
+        end_tree(table, roots, ticket, deepest, count, grown)

@@ -17,8 +17,8 @@ from fastml.ensemble import _side_by_side
 from fastml.kernels.tree.drawn import MOST_DRAWN
 from fastml.kernels.tree.order import NO_RANK
 from fastml.tree._codes import make_table
-from fastml.tree._estimator import Shared
-from fastml.tree._grow import Grower
+from fastml.tree._estimator import ExactTree
+from fastml.tree._shared import Shared
 
 
 def samples(n=3000, d=6):
@@ -58,30 +58,32 @@ def test_score_is_worth_that_of_scikit_learn(class_weight):
 
 
 def test_trees_grow_side_by_side_where_that_is_worth_it(monkeypatch):
+    """Those that are grown one by one, as with weights of classes."""
     X, signal = samples(200)
     ours = threading.current_thread()
-    grow, growing = Grower.grow, set()
+    grow, growing = ExactTree._grown, set()
 
-    def grow_and_tell(self):
+    def grow_and_tell(self, *given):
         growing.add(threading.current_thread())
-        return grow(self)
+        return grow(self, *given)
 
-    monkeypatch.setattr(Grower, "grow", grow_and_tell)
+    monkeypatch.setattr(ExactTree, "_grown", grow_and_tell)
+    weighted = {"class_weight": "balanced"}
     with fastml.num_threads(2):
         for jobs in (None, 1, 2):
-            RandomForestClassifier(4, n_jobs=jobs).fit(X, signal > 0)
-            RandomForestClassifier(4, n_jobs=jobs).fit(X.tolist(), signal > 0)
+            RandomForestClassifier(4, n_jobs=jobs, **weighted).fit(X, signal > 0)
+            RandomForestClassifier(4, n_jobs=jobs, **weighted).fit(X.tolist(), signal > 0)
     assert growing == {ours}
     monkeypatch.setattr(_side_by_side, "_JOBS", -1e9)
     both_are_there = threading.Barrier(2, timeout=60)
 
-    def grow_in_company(self):
+    def grow_in_company(self, *given):
         both_are_there.wait()
-        return grow(self)
+        return grow(self, *given)
 
-    monkeypatch.setattr(Grower, "grow", grow_in_company)
+    monkeypatch.setattr(ExactTree, "_grown", grow_in_company)
     with fastml.num_threads(2):
-        model = RandomForestClassifier(4).fit(X, signal > 0)
+        model = RandomForestClassifier(4, **weighted).fit(X, signal > 0)
     assert not both_are_there.broken  # a tree alone would have waited in vain
     assert len(model.estimators_) == 4
 

@@ -300,13 +300,13 @@ def test_weights_may_be_written_to_while_a_tree_grows(dtype, monkeypatch):
     X, signal = samples(300, 3)
     weights = np.random.default_rng(0).integers(0, 3, 300).astype(dtype)
     expected = DecisionTreeClassifier(random_state=0).fit(X, signal > 0, weights.copy())
-    grow = _estimator.Grower.grow
+    grow = _estimator.ExactTree._grown
 
-    def poisoned(self):
+    def poisoned(self, *given):
         weights[:] = 7
-        return grow(self)
+        return grow(self, *given)
 
-    monkeypatch.setattr(_estimator.Grower, "grow", poisoned)
+    monkeypatch.setattr(_estimator.ExactTree, "_grown", poisoned)
     model = DecisionTreeClassifier(random_state=0)
     y = (signal > 0).astype(float)
     found = model.fit(X, y, weights, check_input=False)
