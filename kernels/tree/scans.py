@@ -26,8 +26,8 @@ from .sorted_lists import CLASS_SHIFT, MISSING, PACKED_CLASSES, RANK_SHIFT
 ANY, TWO, TWO_WEIGHTED, CLASSES, CLASSES_BY_ID, SQUARES = range(6)
 _MOST_WEIGHT = 1 << 30
 _CLASS_MASK = np.uint32(PACKED_CLASSES - 1)
-_HALF = np.int64(32)
-_LOW = np.int64(0xFFFFFFFF)
+HALF = np.int64(32)
+LOW = np.int64(0xFFFFFFFF)
 #: The largest of the whole numbers that stand for targets: 4096 of them stay below 2**63.
 _LARGEST = 2.0**50
 _RELATIVE = 4e-12
@@ -102,7 +102,7 @@ def take_amounts(targets, walk, rows, total, memory):
     if walk == TWO_WEIGHTED:
         for i in range(rows.size):
             weight = memory.row_weights[i]
-            memory.amounts[i] = weight + ((weight << _HALF) if targets.classes[rows[i]] else 0)
+            memory.amounts[i] = weight + ((weight << HALF) if targets.classes[rows[i]] else 0)
     if walk == CLASSES_BY_ID:
         for i in range(rows.size):
             memory.amounts[i] = targets.classes[rows[i]]
@@ -150,8 +150,8 @@ def _two_weighted(factors, items, total, amounts, id_mask, first, scores):
     f0, f1 = float(factors[0]), float(factors[1])
     total_zero, total_one = total[0], total[1]
     for i in range(n - 1):
-        ones = first[i] >> _HALF
-        zeros = (first[i] & _LOW) - ones
+        ones = first[i] >> HALF
+        zeros = (first[i] & LOW) - ones
         a0, a1 = float(zeros) * f0, float(ones) * f1
         b0, b1 = float(total_zero - zeros) * f0, float(total_one - ones) * f1
         w, v = a0 + a1, b0 + b1
@@ -270,8 +270,8 @@ def add_rows(targets, walk, rows, items, done, last, memory, left):
     Of two classes :func:`score_rows` has left the sums behind.
     """
     if walk == TWO_WEIGHTED:
-        left[1] = memory.first[last] >> _HALF
-        left[0] = (memory.first[last] & _LOW) - left[1]
+        left[1] = memory.first[last] >> HALF
+        left[0] = (memory.first[last] & LOW) - left[1]
         if targets.weights.size > 0:
             left[2] = last + 1
         return
