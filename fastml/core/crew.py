@@ -148,7 +148,8 @@ class _Job:
             try:
                 if self.crew is not _crew and _team().inside(self.counters):
                     raise _ForkedError("A signal handler forked in the middle of a shared call.")
-                _team().close_team(self.counters, not self.done)
+                if not (self.done and _team().is_closed(self.counters)):
+                    _team().close_team(self.counters, not self.done)
                 self.kernel = self.arguments = None
                 self.crew.callers.pop(self.caller, None)
                 self.crew.missed = self.crew.missed + 1 if self.asked and not self.joined else 0
@@ -309,7 +310,7 @@ def _share(
     """Call a kernel with the help of so many others, if they come."""
     _compile_gate()
     crew = _crew
-    _team().hang_bell(counters, crew.bell_address)
+    _team().begin_call(counters, crew.bell_address, get_ident())
     job = _Job(crew, kernel, arguments, counters)
     try:
         try:

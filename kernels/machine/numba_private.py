@@ -27,6 +27,7 @@ from numba.core import (
     compiler,
     compiler_machinery,
     dispatcher,
+    ir,
     serialize,
     typed_passes,
     types,
@@ -73,6 +74,13 @@ _USED: list[tuple[Any, str, str]] = [
     (codegen.JITCPUCodegen, "_module_pass_manager", "the full optimisation"),
     (compiler.CompilerBase, "define_pipelines", "replaced: fewer passes"),
     (compiler.DefaultPassBuilder, "define_nopython_pipeline", "the passes to choose from"),
+    (compiler_machinery, "FunctionPass", "what a pass of our own is made from"),
+    (compiler_machinery, "register_pass", "makes it known"),
+    (untyped_passes, "IRProcessing", "the pass it comes before"),
+    (ir, "Return", "where kernels are made to call a function"),
+    (ir.Expr, "call", "the call"),
+    (ir.Scope, "redefine", "a name for its result"),
+    (ir.Scope, "get_exact", "its argument"),
     (compiler_machinery.PassManager, "add_pass", "called by the replacement"),
     (compiler_machinery.PassManager, "finalize", "called by the replacement"),
     *((untyped_passes, name, "left out") for name in _UNTYPED),
@@ -128,6 +136,39 @@ def check() -> None:
             raise AttributeError(f"the parameters of {function.__qualname__} have changed")
 
 
+#: The kernels that take the state of a team.
+_OF_A_TEAM: set[Callable[..., Any]] = set()
+
+
+@compiler_machinery.register_pass(mutates_CFG=False, analysis_only=False)
+class _EndsCall(compiler_machinery.FunctionPass):  # type: ignore[misc]
+    """Have a kernel of a team call ``team.end_call`` before it returns."""
+
+    _name = "fastml_ends_call"
+
+    def __init__(self) -> None:
+        compiler_machinery.FunctionPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        """Change the function; say whether it was."""
+        if state.func_ir.func_id.func not in _OF_A_TEAM:
+            return False
+        from .team import end_call
+
+        for block in state.func_ir.blocks.values():
+            if not isinstance(block.terminator, ir.Return):
+                continue
+            scope, loc = block.scope, block.loc
+            called = scope.redefine("$end_call", loc)
+            result = scope.redefine("$end_call_result", loc)
+            counters = scope.get_exact("state")
+            block.body[-1:-1] = [
+                ir.Assign(ir.Global("end_call", end_call, loc), called, loc),
+                ir.Assign(ir.Expr.call(called, (counters,), (), loc), result, loc),
+            ]
+        return True
+
+
 class _Compiler(compiler.CompilerBase):  # type: ignore[misc]
     """Numba's compiler without passes that find nothing in a kernel, only search it."""
 
@@ -135,6 +176,8 @@ class _Compiler(compiler.CompilerBase):  # type: ignore[misc]
         passes = compiler_machinery.PassManager("kernel")
         usual = compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)
         for one, purpose in usual.passes:
+            if one.__name__ == "IRProcessing":
+                passes.add_pass(_EndsCall, "the call of a team ends in its kernel")
             if one.__name__ not in _UNTYPED + _TYPED:
                 passes.add_pass(one, purpose)
         passes.finalize()
@@ -331,6 +374,9 @@ def _apart(compile_: Callable[..., Any], arguments: Any, keywords: Any) -> Any:
 def adapt(compiled: Any, function: Callable[..., Any], *, inner: bool) -> Any:
     """Have a function of ``numba.njit`` compile by the policy and keep its code in our store."""
     compiled._cache = KernelCache(function)
+    takes_state = "state" in inspect.signature(function).parameters
+    if takes_state and not inner and not function.__module__.endswith(".team"):
+        _OF_A_TEAM.add(function)
     compile_, template = compiled.compile, compiled.get_call_template
     compile_for_arguments = compiled._compile_for_args
     library = InlinedLibrary if inner else Library

@@ -33,6 +33,11 @@ exception: what a member waited for will never be there.
 **The gate.**  Helpers come through :func:`enter_team` and go by :func:`leave_team`; the caller's
 :func:`close_team` shuts the gate for good and returns when nobody is inside.  Shut bit and count
 are one number, so a helper is either counted or turned away.
+
+**The end.**  Members finish within a microsecond of each other, and then both need the interpreter:
+the caller to go on, a helper to let go of its arguments.  Who comes second sleeps, and to be woken
+takes longer than a small job.  So the caller does not come out of its kernel before the helpers
+have left: :mod:`.numba_private` has a kernel that takes a state end with :func:`end_call`.
 """
 
 from __future__ import annotations
@@ -58,8 +63,8 @@ STATE_SIZE = 80
 _MEMBERS, _NEXT, _DONE, _FRONT, _BACK = 0, 16, 32, 48, 64
 #: The time this call may take (0: any), when it began, where to go on (0: not left early; plus
 #: ``_REFUSED`` for each refusal), and how many helpers are inside, plus ``_SHUT`` once no more may
-#: come; the address of a bell.
-_ALLOWED, _BEGUN, _RESUME, _GATE, _BELL = 1, 2, 3, 4, 5
+#: come; the address of a bell; the thread that calls.
+_ALLOWED, _BEGUN, _RESUME, _GATE, _BELL, _CALLER = 1, 2, 3, 4, 5, 6
 #: Where beside a bell, on a cache line of its own, is counted who listens for it.
 LISTENERS = 8
 _SPINS_BEFORE_YIELD = 2000
@@ -74,6 +79,11 @@ CLOSED = 1 << 40
 
 _YIELD = types.ExternalFunction(
     "SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32()
+)
+#: The thread at work, as Python's ``threading.get_ident`` numbers it.
+_THREAD = types.ExternalFunction(
+    "GetCurrentThreadId" if sys.platform == "win32" else "pthread_self",
+    types.uint32() if sys.platform == "win32" else types.int64(),
 )
 
 
@@ -260,14 +270,9 @@ def leave_team(state, failed, bell, heard, patience):
     _wait_for_bell(bell, heard, patience)
 
 
-@kernel
-def close_team(state, failed):
-    """Let no helper in any more, and return when the last has left; ``failed`` to hurry them.
-
-    May be called again.
-    """
-    if failed:
-        abandon_team(state)
+@inner_kernel
+def _shut_gate(state):
+    """Let no helper in any more, and return when the last has left."""
     spins = 0
     inside = atomic_add(state, _GATE, _SHUT)
     while inside % _SHUT != 0:
@@ -280,15 +285,38 @@ def close_team(state, failed):
 
 
 @kernel
+def close_team(state, failed):
+    """Let no helper in any more, and return when the last has left; ``failed`` to hurry them.
+
+    May be called again.
+    """
+    if failed:
+        abandon_team(state)
+    _shut_gate(state)
+
+
+@inner_kernel
+def end_call(state):
+    """Do as :func:`close_team`, if this is the thread that calls."""
+    if state[_CALLER] != 0 and state[_CALLER] == _THREAD():
+        _shut_gate(state)
+
+
+@kernel
 def listen(bell, heard, patience):
     """Return when a bell has been rung since it was ``heard``, or after so many nanoseconds."""
     atomic_add(bell, LISTENERS, 1)
     _wait_for_bell(bell, heard, patience)
 
 
-def hang_bell(state: Any, address: int) -> None:
-    """Have the first ticket taken from a state ring a bell, an int64 at this address."""
-    state[_BELL] = address
+def begin_call(state: Any, address: int, caller: int) -> None:
+    """Say who calls, and have the first ticket ring a bell, an int64 at this address."""
+    state[_BELL], state[_CALLER] = address, caller
+
+
+def is_closed(state: Any) -> bool:
+    """Say whether the gate is shut and nobody inside."""
+    return bool(state.item(_GATE) == _SHUT)
 
 
 def inside(state: Any) -> int:

@@ -306,7 +306,7 @@ def test_the_first_ticket_rings_once_and_whoever_listens_hears_it():
 
     bell = np.zeros(16, np.int64)
     counters = new_state()
-    team.hang_bell(counters, bell.ctypes.data)
+    team.begin_call(counters, bell.ctypes.data, 0)
     team_kernels.count(10, counters, np.zeros(10, np.int64), np.zeros(10))
     assert bell[0] == 1
     counters = new_state()  # without a bell nothing is rung
@@ -343,7 +343,7 @@ def test_who_listens_is_counted_while_that_lasts():
     for other in others:
         other.start()
     counters = new_state()
-    team.hang_bell(counters, bell.ctypes.data)
+    team.begin_call(counters, bell.ctypes.data, 0)
     while bell[team.LISTENERS] < 3:
         time.sleep(0.001)
     team_kernels.count(10, counters, np.zeros(10, np.int64), np.zeros(10))
@@ -406,3 +406,47 @@ def test_a_call_is_not_missed_for_one_that_is_over():
         counts = np.zeros(10, np.int64)
         run_team(team_kernels.count, 2, 10, new_state(), counts, np.zeros(10))
     assert over not in [board.get_nowait() for _ in range(board.qsize())]
+
+
+def test_the_caller_comes_out_of_its_kernel_when_helpers_have_left():
+    """And nobody else: a helper that waited for itself to leave would never end."""
+    from fastml.kernels.machine import team
+    from fastml.kernels.machine.jit import plain_reason
+
+    if plain_reason():
+        pytest.skip("compiled by plain Numba")
+    for caller, shut in ((threading.get_ident(), True), (0, False), (1, False)):
+        counters, bell = new_state(), np.zeros(16, np.int64)
+        team.begin_call(counters, bell.ctypes.data, caller)
+        team_kernels.count(10, counters, np.zeros(10, np.int64), np.zeros(10))
+        assert team.is_closed(counters) == shut
+        if shut:
+            assert team.enter_team(counters) == -1
+            team.close_team(counters, False)  # which may be done again
+
+
+def test_the_caller_waits_for_a_helper_inside():
+    from fastml.kernels.machine import team
+    from fastml.kernels.machine.jit import plain_reason
+
+    if plain_reason():
+        pytest.skip("compiled by plain Numba")
+    counters, bell = new_state(), np.zeros(16, np.int64)
+    team.begin_call(counters, bell.ctypes.data, threading.get_ident())
+    left = []
+
+    def help_late():
+        assert team.enter_team(counters) == 1
+        entered.set()
+        time.sleep(0.05)
+        left.append(True)
+        team.leave_team(counters, False, bell, 0, 0)
+
+    counters[16] = 1  # a ticket has been taken
+    entered = threading.Event()
+    helper = threading.Thread(target=help_late)
+    helper.start()
+    entered.wait()
+    team_kernels.count(10, counters, np.zeros(10, np.int64), np.zeros(10))
+    assert left == [True]
+    helper.join()
