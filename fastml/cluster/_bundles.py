@@ -98,7 +98,7 @@ def pitch_for(points: Array, X: Array | None) -> int:
     return scores.pitch_of(points.shape[1], len(points), lanes_of(points.dtype))
 
 
-def prepared_centers(points: Array, X: Array | None = None) -> Centers:
+def prepared_centers(points: Array, X: Array | None = None, *, transposed: bool = True) -> Centers:
     """Return centres with all that follows from them.
 
     Parameters
@@ -106,6 +106,8 @@ def prepared_centers(points: Array, X: Array | None = None) -> Centers:
     points : ndarray (n_clusters, n_features) of float32 or float64
     X : ndarray (n_samples, n_features)
         The rows they will be compared with, or others of the same strides; None where none are.
+    transposed : bool, default=True
+        Whether rows that are decided again are so many that they are worth it.
     """
     if points.ndim != 2 or points.dtype.type not in (np.float32, np.float64):
         raise ValueError(f"centers have shape {points.shape} and dtype {points.dtype}.")
@@ -120,7 +122,7 @@ def prepared_centers(points: Array, X: Array | None = None) -> Centers:
         points,
         np.zeros(-(-d // lanes) * lanes, dtype),
         _aligned_zeros(padded * (pitch or d), dtype),
-        np.empty((d, k), dtype),
+        np.empty((d, k if transposed else 0), dtype),
         half_norms,
         np.empty(MARGIN_SIZE),
         pitch,

@@ -36,7 +36,7 @@ def distances_to(X: Array, points: Array, *, cosine: bool = False) -> Array:
     if nanoseconds < _LITTLE_WORK:
         distances.distances_of_few(X, points, cosine, found.reshape(-1))
     else:
-        rows = rows_per_ticket(n_features, n_clusters)
+        rows = rows_per_ticket(n_samples, n_features, n_clusters)
         run_team(
             distances.all_distances,
             min(team_size(nanoseconds), -(-n_samples // rows)),

@@ -24,6 +24,11 @@ _LITTLE_WHERE_PREPARED = 5_000
 _ALONE = 50_000
 #: Centres of more bytes are prepared anew for every call, which then takes longer by far.
 _BYTES_PREPARED = 1 << 18
+#: Rows for which such centres are also transposed: for fewer it takes longer than deciding all that
+#: are close in float64 without.
+_ROWS_TRANSPOSED = 4096
+#: So few tickets are cut into halves, or members would end at different times.
+_FEW_TICKETS = 16
 #: Centres of one feature from where on a search is faster than comparing all.
 _CENTERS_ON_LINE = 256
 #: Numbers of a block of distances that are added one by one.
@@ -32,10 +37,11 @@ _NOTHING: dict[Any, Array] = {t: np.empty(0, t) for t in (np.float32, np.float64
 _UNWANTED = np.empty(0)
 
 
-def rows_per_ticket(n_features: int, n_clusters: int) -> int:
-    """Return the rows of one ticket: a multiple of every panel height, by width alone."""
+def rows_per_ticket(n_samples: int, n_features: int, n_clusters: int) -> int:
+    """Return the rows of one ticket: a multiple of every panel height, by shape alone."""
     rows = _WORK_PER_TICKET // (n_features * (n_clusters + 8)) // 64 * 64
-    return int(min(max(rows, 64), 8192))
+    least = 64 if n_samples > _FEW_TICKETS * 64 else 32
+    return int(min(max(rows, least), 8192))
 
 
 class PreparedCenters:
@@ -60,7 +66,7 @@ class PreparedCenters:
     def for_rows(self, X: Array) -> Centers:
         """Return the centres as kernels take them beside these rows."""
         if not self._small:
-            return prepared_centers(self._points, X)
+            return _prepared_for(self._points, X)
         back_to_back = X.strides[1] == X.itemsize
         content = self._points.tobytes()
         found = self._made.get(back_to_back)
@@ -69,6 +75,12 @@ class PreparedCenters:
         centers = prepared_centers(self._points.copy(), X)
         self._made[back_to_back] = centers.points.tobytes(), centers
         return centers
+
+
+def _prepared_for(points: Array, X: Array) -> Centers:
+    """Return centres prepared for these rows alone."""
+    few = len(X) < _ROWS_TRANSPOSED and points.nbytes > _BYTES_PREPARED
+    return prepared_centers(points, X, transposed=not few)
 
 
 def nearest_labels(
@@ -144,13 +156,13 @@ def write_labels(
     check_array("labels", labels, (len(X),), np.int32)
     n_samples, n_features = X.shape
     n_clusters = len(points)
-    rows = rows_per_ticket(n_features, n_clusters)
+    rows = rows_per_ticket(n_samples, n_features, n_clusters)
     decisions = np.zeros(-(-n_samples // rows), np.int64)
     wanted = _NOTHING[X.dtype.type] if distances is None else distances
     if n_features == 1 and n_clusters >= _CENTERS_ON_LINE:
         return _write_labels_on_line(X, points, rows, labels, wanted, decisions)
     if centers is None:
-        centers = prepared.for_rows(X) if prepared is not None else prepared_centers(points, X)
+        centers = prepared.for_rows(X) if prepared is not None else _prepared_for(points, X)
     nanoseconds = _nanoseconds(X, n_clusters)
     run_team(
         nearest.nearest_centroid,

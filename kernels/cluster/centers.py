@@ -43,7 +43,8 @@ class Centers(NamedTuple):
     shifted : flat, zero where something pads: packed, the shifted centres of a tile side by side,
         feature by feature, then those of the next tile; or one after the other, each padded to
         the pitch, see ``scores``
-    transposed : (n_features, n_clusters) the centres, not shifted
+    transposed : (n_features, n_clusters) the centres, not shifted; or (n_features, 0), where so few
+        rows are compared with them that to write this would take longer than what it saves
     half_norms : (padded_clusters,) -|c|^2 / 2 of the shifted centres; -inf where centres pad
     margin : (5,) float64, see ``ops.certify``
     pitch : int, elements from one shifted centre to the next; 0 where they are packed
@@ -199,13 +200,14 @@ def shift_some(centers, first, last, panel, rows, norms):
     for begin in range(first, last, height):
         count = min(height, last - begin)
         if centers.pitch > 0 or count < height // _SHARE_OF_PANEL:
-            _transpose(points, begin, begin + count, transposed)
+            if transposed.shape[1] > 0:
+                _transpose(points, begin, begin + count, transposed)
             for j in range(begin, begin + count):
                 norms[j] = _shift_alone(centers, j)
         else:
             consecutive_rows(begin, last - 1, rows)
             pack_rows(points, rows, 0, 0, panel, 0)
-            for p in range(n_features):
+            for p in range(n_features if transposed.shape[1] > 0 else 0):
                 column = load(panel, p * height, 0, VECTORS, 1)
                 store_part(transposed, p * n_clusters + begin, 0, column, count, 1)
             _shift_columns(panel, n_features, centers.shift, begin, count, norms)
@@ -308,7 +310,7 @@ def prepare_together(centers, group, norms, state):
 
 @allocating_inner_kernel
 def centers_of(points, pitch):
-    """Return centres with all that follows from them, in memory of their own.
+    """Return centres with all that follows from them, in memory of their own, for a few rows.
 
     Parameters
     ----------
@@ -321,7 +323,7 @@ def centers_of(points, pitch):
         points,
         aligned_zeros(points, (n_features + width - 1) // width * width),
         aligned_zeros(points, padded * (pitch if pitch > 0 else n_features)),
-        np.empty((n_features, n_clusters), points.dtype),
+        np.empty((n_features, 0), points.dtype),
         np.full(padded, -np.inf, points.dtype),
         np.empty(MARGIN_SIZE),
         pitch,

@@ -162,8 +162,8 @@ def score_selected(rows, count, centers, spent, work):
             store(panel, 0, 0, lead)
             store(panel, height, 0, needed)
             again = decide_again(
-                X, selected, first, used, centers.transposed, panel, work.panels.distances,
-                work.panels.labels, 0,
+                X, selected, first, used, centers.points, centers.transposed, panel,
+                work.panels.distances, work.panels.labels, 0,
             )  # fmt: skip
             if again < 0:
                 return changed, again

@@ -90,8 +90,9 @@ def _label_rows_by(score: Any) -> Any:
                 store(panel, height, 0, needed)
                 consecutive_rows(first, stop - 1, rows)
                 again = decide_again(
-                    X, rows, 0, count, centers.transposed, panel, work.distances, labels, first
-                )
+                    X, rows, 0, count, centers.points, centers.transposed, panel, work.distances,
+                    labels, first,
+                )  # fmt: skip
                 if again < 0:
                     return NOT_FINITE
                 decided += again
@@ -127,7 +128,7 @@ def label_alone(X, centers, labels):
     """
     points, shift, shifted, transposed, half_norms, margin, pitch = centers
     prepared = Centers(points, shift, shifted, transposed, half_norms, margin, pitch)
-    work = panel_work(X, transposed.shape[1])
+    work = panel_work(X, points.shape[0])
     return _label_some(X, 0, X.shape[0], prepared, work, labels)
 
 
@@ -141,7 +142,7 @@ def label_by_points(X, points, pitch, labels):
     pitch : int, see ``scores.pitch_of``
     """
     centers = centers_of(points, pitch)
-    work = panel_work(X, centers.transposed.shape[1])
+    work = panel_work(X, centers.points.shape[0])
     return _label_some(X, 0, X.shape[0], centers, work, labels)
 
 
@@ -160,7 +161,7 @@ def nearest_centroid(X, centers, block_rows, state, labels, distances, decisions
     decisions : OUT (n_blocks,) int64, rows decided in float64, or NOT_FINITE
     """
     n_samples = X.shape[0]
-    work = panel_work(X, centers.transposed.shape[1])
+    work = panel_work(X, centers.points.shape[0])
     while True:
         block = take_ticket(state)
         start = block * block_rows

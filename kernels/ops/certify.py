@@ -38,7 +38,7 @@ import numpy as np
 
 from ..machine.jit import inner_kernel
 from ..tile import multiply_add, select_less, square_root
-from .exact import nearest_column
+from .exact import nearest_column, nearest_point
 from .pack import rows_per_block
 
 #: What counts as a number of decisions once a row was not finite: any sum with it is below 0.
@@ -94,7 +94,7 @@ def needed_lead(norms, margin):
 
 
 @inner_kernel
-def decide_again(X, rows, first, count, columns, leads, distances, labels, start):
+def decide_again(X, rows, first, count, points, columns, leads, distances, labels, start):
     """Decide those samples of a panel in float64 whose lead is not above what they need.
 
     Parameters
@@ -102,7 +102,8 @@ def decide_again(X, rows, first, count, columns, leads, distances, labels, start
     X : IN (n_samples, n_features)
     rows : IN int64, the rows of X of the panel, from element ``first``
     count : int, how many samples of the panel there are
-    columns : IN (n_features, n_points) the points, transposed
+    points : IN (n_points, n_features)
+    columns : IN (n_features, n_points) the points, transposed, or (n_features, 0)
     leads : IN flat, the leads of the panel's samples, then what they need
     distances : OUT (n_points,) float64, working memory
     labels : OUT int32, of the panel's samples, from element ``start``
@@ -115,7 +116,10 @@ def decide_again(X, rows, first, count, columns, leads, distances, labels, start
     decided = 0
     for i in range(count):
         if not leads[i] > leads[height + i]:
-            nearest = nearest_column(X, rows[first + i], columns, distances)
+            if columns.shape[1] > 0:
+                nearest = nearest_column(X, rows[first + i], columns, distances)
+            else:
+                nearest = nearest_point(X, rows[first + i], points)
             if nearest < 0:
                 return NOT_FINITE
             labels[start + i] = nearest

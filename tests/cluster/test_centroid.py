@@ -58,6 +58,26 @@ def summed_in_order(X, centers, labels):
 
 @pytest.mark.checked
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("offset", [0.0, 1e6, 1e8])
+def test_large_centers_and_few_rows_of_many_ties(dtype, offset):
+    """For few rows centres are not transposed: those that tie are decided without."""
+    random = np.random.default_rng(0)
+    shape = _nearest._BYTES_PREPARED // (64 * np.dtype(dtype).itemsize) + 1, 64
+    centers = (random.integers(0, 2, shape) + offset).astype(dtype)
+    centers[-1] = centers[3]
+    for n in (4, 33, 700, _nearest._ROWS_TRANSPOSED + 1):
+        X = (random.integers(0, 2, (n, 64)) + offset).astype(dtype)
+        X[:2] = centers[-1]
+        few = n < _nearest._ROWS_TRANSPOSED
+        assert _nearest._prepared_for(centers, X).transposed.shape[1] == (0 if few else shape[0])
+        assert_labels(X, centers)
+        if n == 33:
+            X[7, 5] = np.nan
+            assert _nearest.nearest_labels(X, centers) is None
+
+
+@pytest.mark.checked
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n_features", [1, 2, 4, 7, 8, 17, 64, 131])
 def test_distances_to_given_centers_have_the_bits_of_one_sum(dtype, n_features):
     random = np.random.default_rng(n_features)
