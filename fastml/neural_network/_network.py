@@ -163,7 +163,9 @@ class Network:
         """
         if members == 1 or n_samples >= _TICKETS * members * self._block_rows:
             return self._block_rows
-        shares = members * max(1, n_samples // (members * self._block_rows))
+        shares = members
+        if self._block_rows > self.architecture.height:  # a panel and a half takes as long as two
+            shares *= max(1, n_samples // (members * self._block_rows))
         whole = (n_samples + shares * _SHARE * 3 // 4) // (shares * _SHARE)
         return max(1, whole) * _SHARE
 
