@@ -36,16 +36,27 @@ def _worth_jobs(settings: dict[str, Any], X: Any) -> bool:
     return bool(saved > _JOBS + _A_TREE_AMONG_JOBS * n_trees)
 
 
-def left_to_us() -> bool:
-    """Say whether the caller names no backend of joblib for the trees' jobs."""
+def _backend() -> tuple[str, Any]:
+    """Return the name of the backend jobs go to unless they say more, and how many at a time."""
     backend, jobs = get_active_backend()
-    return type(backend).__name__ == "LokyBackend" and jobs in (None, 1)  # as joblib has it or had
+    return type(backend).__name__, jobs
+
+
+def named_by_nobody() -> bool:
+    """Say whether trees may be grown in whatever way: no backend is set for their jobs.
+
+    In a job of joblib's, as of a search with ``n_jobs``, the backend is threads, of which there is
+    one.
+    """
+    name, jobs = _backend()
+    return name in ("LokyBackend", "ThreadingBackend", "SequentialBackend") and jobs in (None, 1)
 
 
 @contextmanager
 def _side_by_side(worth_jobs: bool) -> Iterator[None]:
     """Have trees fill the machine where that is worth it, unless the caller names a backend."""
-    if not left_to_us():
+    name, jobs = _backend()
+    if name != "LokyBackend" or jobs not in (None, 1):  # as joblib has it or had
         yield
     elif worth_jobs:
         with joblib.parallel_config("threading", n_jobs=get_num_threads()):

@@ -24,7 +24,7 @@ from ..tree._estimator import EXACT, ExactTree
 from ..tree._shared import classes_of
 from ..tree._targets import MOST_SUMS, NotExact
 from ..tree._whole import are_whole, bytes_of, whole_trees
-from ._side_by_side import left_to_us
+from ._side_by_side import named_by_nobody
 
 _MOST_SEED = (1 << 31) - 1
 #: Bytes that trees growing together take, and how many a thread must fit in.
@@ -48,7 +48,7 @@ def _may_be_together(settings: dict[str, Any], X: Any, y: Any, sample_weight: An
         plain and not asked and drawn
         and settings["criterion"] != "absolute_error"
         and len(shape) == 2 and 0 < shape[0] <= _MOST_ROWS and len(targets) == 1
-        and left_to_us()
+        and named_by_nobody()
     )  # fmt: skip
 
 

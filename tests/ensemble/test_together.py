@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import joblib
 import numpy as np
 import pytest
 import sklearn.ensemble
 
 import fastml
 from fastml import RandomForestClassifier, RandomForestRegressor
-from fastml.ensemble import _forests, _together
+from fastml.ensemble import _forests, _side_by_side, _together
 
 CLASSIFIERS = [{}, {"criterion": "entropy", "max_features": None}, {"min_samples_leaf": 3}]
 REGRESSORS = [{}, {"criterion": "poisson"}, {"max_features": 2, "max_depth": 3}]
@@ -164,6 +165,17 @@ def test_what_is_left_to_scikit_learn(monkeypatch):
     weights = np.arange(200.0)
     weighted = RandomForestClassifier(5, random_state=0).fit(X, labels, weights)
     assert (weighted.predict(X) == labels).mean() > 0.8
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "sequential"])
+def test_in_a_job_of_joblib_trees_are_grown_together(backend):
+    """As a grid search runs them; but not where somebody has asked for jobs of the trees."""
+    with joblib.parallel_config(backend):
+        (inside,) = joblib.Parallel(1)([joblib.delayed(_side_by_side.named_by_nobody)()])
+        some = joblib.Parallel(2)([joblib.delayed(_side_by_side.named_by_nobody)()] * 2)
+    assert [inside, *some] == [True] * 3
+    with joblib.parallel_config(backend, n_jobs=2):
+        assert not _side_by_side.named_by_nobody()
 
 
 def test_the_same_bits_for_any_number_of_threads():
