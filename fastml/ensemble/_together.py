@@ -2,7 +2,7 @@
 
 scikit-learn's ``fit`` draws for each tree, starts it as a job and has it checked; of trees of some
 hundred rows that takes several times as long as their growth.  What is asked for seldom is left to
-it: weights, out-of-bag scores, more trees for a forest that has some.
+it: out-of-bag scores, more trees for a forest that has some, weights that are not drawn by.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import is_classifier
-from sklearn.ensemble._forest import _get_n_samples_bootstrap
+from sklearn.ensemble._forest import _generate_sample_indices, _get_n_samples_bootstrap
 from sklearn.utils.validation import validate_data
 
 from ..core.estimator import FLOATS, take_plain_pair
 from ..core.random_state import check_random_state
+from ..core.sklearn_compat import check_sample_weight
 from ..core.threads import get_num_threads
 from ..core.validation import Array, readable, shape_of
 from ..tree._estimator import EXACT, ExactTree
@@ -31,7 +32,8 @@ _MOST_SEED = (1 << 31) - 1
 _MOST_BYTES, _TREES_A_THREAD = 64 << 20, 8
 #: Most rows: of more no tree is a whole.
 _MOST_ROWS = 1 << 17
-_WEIGHTLESS = (None,) * (len(inspect.signature(_get_n_samples_bootstrap).parameters) - 2)
+#: Whether rows are drawn by weight: from scikit-learn 1.9 on.
+_DRAWN_BY_WEIGHT = len(inspect.signature(_get_n_samples_bootstrap).parameters) == 3
 #: X of float32, y, and which columns hold NaN.
 _Given = tuple[Array, Array, Array | None]
 
@@ -41,11 +43,12 @@ def _may_be_together(settings: dict[str, Any], X: Any, y: Any, sample_weight: An
     if issparse(X) or y is None:
         return False
     shape, targets = shape_of(X), shape_of(y)
-    plain = sample_weight is None and settings.get("class_weight") is None
+    weighted = sample_weight is not None or settings.get("class_weight") is not None
+    by_weight = settings["bootstrap"] and settings.get("class_weight") != "balanced_subsample"
     asked = settings["oob_score"] or settings["verbose"] or settings["warm_start"]
     drawn = settings["bootstrap"] or settings["max_samples"] is None
     return bool(
-        plain and not asked and drawn
+        not asked and drawn and (not weighted or (_DRAWN_BY_WEIGHT and by_weight))
         and settings["criterion"] != "absolute_error"
         and len(shape) == 2 and 0 < shape[0] <= _MOST_ROWS and len(targets) == 1
         and named_by_nobody()
@@ -71,14 +74,16 @@ class _Draws:
     ----------
     settings : dict, the forest's parameters
     n : int, rows
+    weights : ndarray (n,), what rows are drawn by, or None
     """
 
-    def __init__(self, settings: dict[str, Any], n: int) -> None:
+    def __init__(self, settings: dict[str, Any], n: int, weights: Array | None) -> None:
         given = settings["random_state"]
+        self._weights = (weights,) if _DRAWN_BY_WEIGHT else ()
         #: How many rows are drawn for a tree, None where each is of all rows.
         self.size: int | None = None
         if settings["bootstrap"]:
-            self.size = _get_n_samples_bootstrap(n, settings["max_samples"], *_WEIGHTLESS)
+            self.size = _get_n_samples_bootstrap(n, settings["max_samples"], *self._weights)
         self._n, self._source = n, check_random_state(given)
         # Of a generator that others hold too nothing is taken by a fit that does not come about.
         self._before: Any = None if type(given) is int else self._source.get_state()
@@ -98,7 +103,8 @@ class _Draws:
         counts = np.empty((len(seeds), self._n), np.int64)
         for row, seed in zip(counts, seeds, strict=True):
             self._generator.seed(seed)
-            row[:] = np.bincount(self._generator.randint(0, self._n, self.size), minlength=self._n)
+            drawn = _generate_sample_indices(self._generator, self._n, self.size, *self._weights)
+            row[:] = np.bincount(drawn, minlength=self._n)
         return counts
 
     def undo(self) -> None:
@@ -128,13 +134,14 @@ def grow_together(forest: Any, X: Any, y: Any, sample_weight: Any) -> bool:
     missing = tree._compute_missing_values_in_feature_mask(X, estimator_name=name)
     if tree.criterion == "poisson" and not (np.all(y >= 0) and np.sum(y) > 0):
         return False  # scikit-learn's says what is wrong
+    weights = None if sample_weight is None else check_sample_weight(sample_weight, X)
     classes = None
     if is_classifier(forest):
-        classes, y = classes_of(y)
+        classes, y, weights = _classes(forest, y, weights)
     given = X, np.ascontiguousarray(y, np.float64), missing
     if classes is not None:  # the trees' own are numbers
         tree._shared.know_classes(given[1], np.arange(float(len(classes))), y)
-    draws = _Draws(settings, len(X))
+    draws = _Draws(settings, len(X), weights)
     try:
         trees = _grown(tree, draws, given, MOST_SUMS if classes is None else len(classes) + 1)
     except NotExact:
@@ -144,10 +151,21 @@ def grow_together(forest: Any, X: Any, y: Any, sample_weight: Any) -> bool:
         return False
     forest.estimators_, forest.estimator_ = trees, forest._tree_type()
     forest._n_samples, forest.n_outputs_ = len(X), 1
-    forest._sample_weight, forest._n_samples_bootstrap = None, draws.size
+    forest._sample_weight, forest._n_samples_bootstrap = weights, draws.size
     if classes is not None:
         forest.classes_, forest.n_classes_ = classes, len(classes)
     return True
+
+
+def _classes(forest: Any, y: Array, weights: Array | None) -> tuple[Array, Array, Array | None]:
+    """Return the classes, for each row which, and the weights of rows, by their classes too."""
+    if forest.class_weight is None:
+        return (*classes_of(y), weights)
+    forest.n_outputs_ = 1
+    numbers, expanded = forest._validate_y_class_weight(y.reshape(-1, 1), weights)
+    if expanded is not None:
+        weights = expanded if weights is None else weights * expanded
+    return forest.classes_[0], numbers[:, 0].astype(np.int32), weights
 
 
 def _grown(tree: Any, draws: _Draws, given: _Given, size: int) -> list[ExactTree] | None:

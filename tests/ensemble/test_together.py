@@ -22,13 +22,13 @@ def table(n, d, seed=0):
     return X, random.integers(0, 3, n), np.abs(random.normal(size=n)) * 1e6
 
 
-def one_by_one(model, X, y, monkeypatch):
+def one_by_one(model, X, y, monkeypatch, *weights):
     with monkeypatch.context() as patch:
         patch.setattr(_forests, "grow_together", lambda *_: False)
-        return model.fit(X, y)
+        return model.fit(X, y, *weights)
 
 
-def together(model, X, y, monkeypatch):
+def together(model, X, y, monkeypatch, *weights):
     """Return the model fitted, having seen that its trees were grown together."""
     grew = []
     with monkeypatch.context() as patch:
@@ -36,7 +36,7 @@ def together(model, X, y, monkeypatch):
         patch.setattr(
             _forests, "grow_together", lambda *given: grew.append(grow(*given)) or grew[0]
         )
-        model.fit(X, y)
+        model.fit(X, y, *weights)
     assert grew == [True]
     return model
 
@@ -151,7 +151,8 @@ def test_what_is_left_to_scikit_learn(monkeypatch):
     two = np.column_stack((labels, labels))
     for kind, y, how in (
         (RandomForestClassifier, labels, {"oob_score": True}),
-        (RandomForestClassifier, labels, {"class_weight": "balanced"}),
+        (RandomForestClassifier, labels, {"class_weight": "balanced_subsample"}),
+        (RandomForestClassifier, labels, {"class_weight": "balanced", "bootstrap": False}),
         (RandomForestClassifier, two, {}),
         (RandomForestRegressor, values, {"criterion": "absolute_error"}),
         (RandomForestRegressor, values, {"warm_start": True}),
@@ -162,9 +163,30 @@ def test_what_is_left_to_scikit_learn(monkeypatch):
         expected = one_by_one(kind(30, random_state=0, **how), X, y, monkeypatch)
         np.testing.assert_array_equal(forest.predict(X), expected.predict(X))
         assert len(forest.estimators_) == 30
-    weights = np.arange(200.0)
-    weighted = RandomForestClassifier(5, random_state=0).fit(X, labels, weights)
-    assert (weighted.predict(X) == labels).mean() > 0.8
+
+
+WEIGHTS = {
+    "none": None,
+    "whole": np.arange(240.0) % 3,
+    "few": (np.arange(240) % 7 == 0) * 3.0,
+    "wide": np.logspace(-12, 12, 240),
+    "list": [1] * 239 + [2],
+}
+
+
+@pytest.mark.skipif(not _together._DRAWN_BY_WEIGHT, reason="trees are given weights before 1.9")
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("class_weight", [None, "balanced", {0: 1.0, 1: 5.0, 2: 0.5}])
+def test_rows_are_drawn_by_weight(weights, class_weight, monkeypatch):
+    X, labels, values = table(240, 5)
+    given = WEIGHTS[weights]
+    for kind, y, how in (
+        (RandomForestClassifier, labels, {"class_weight": class_weight}),
+        (RandomForestRegressor, values, {"max_samples": 100}),
+    ):
+        found = together(kind(5, random_state=2, **how), X, y, monkeypatch, given)
+        expected = one_by_one(kind(5, random_state=2, **how), X, y, monkeypatch, given)
+        assert_same(found, expected)
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "sequential"])
