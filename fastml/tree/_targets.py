@@ -28,8 +28,6 @@ CRITERIA = {
     "poisson": POISSON,
     "absolute_error": ABSOLUTE_ERROR,
 }
-#: Statistics of a node of a regression, weighted.
-MOST_SUMS = VALUE_SUMS + 1
 _MOST_WEIGHT = 1 << 52
 _MOST_FACTOR = 1 << 62
 

@@ -144,8 +144,8 @@ def whole_trees(
 
 
 def _part(arrays: TreeArrays, begin: int, end: int, depth: int) -> TreeArrays:
-    """Return one tree of several."""
-    columns: Any = [*(column[begin:end] for column in arrays[:-1]), depth]
+    """Return one tree of several, in memory of its own: it may outlive the others."""
+    columns: Any = [*(column[begin:end].copy() for column in arrays[:-1]), depth]
     return TreeArrays(*columns)
 
 
