@@ -78,7 +78,7 @@ class Draws:
         for seed in range(_EXAMPLES):
             counts = self.counts([seed])
             if usual(counts)[0]:
-                return counts[0]
+                return counts.reshape(-1)
         return None
 
 
