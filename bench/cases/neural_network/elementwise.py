@@ -80,9 +80,8 @@ DRAWN = {"sigmoid": (20, drawn)}
 LOSSES = [
     Loss(
         "sigmoid",
-        "Another thread comes through the interpreter, in these races about 20 µs after it was "
-        "asked; threads that wait in a loop outside of it begin at once. One that still listens "
-        "comes sooner since, and less than 30 µs of work is not shared.",
+        "Another thread comes through the interpreter, about 10 µs after it was asked; threads "
+        "that wait in a loop outside of it begin at once. Less than 30 µs of work is not shared.",
     )
 ]
 
