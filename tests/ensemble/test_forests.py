@@ -58,7 +58,7 @@ def test_score_is_worth_that_of_scikit_learn(class_weight):
 
 
 def test_trees_grow_side_by_side_where_that_is_worth_it(monkeypatch):
-    """Those that are grown one by one, as with weights of classes."""
+    """Those that are grown one by one, as with weights of the rows drawn."""
     X, signal = samples(200)
     ours = threading.current_thread()
     grow, growing = ExactTree._grown, set()
@@ -68,7 +68,7 @@ def test_trees_grow_side_by_side_where_that_is_worth_it(monkeypatch):
         return grow(self, *given)
 
     monkeypatch.setattr(ExactTree, "_grown", grow_and_tell)
-    weighted = {"class_weight": "balanced"}
+    weighted = {"class_weight": "balanced_subsample"}
     with fastml.num_threads(2):
         for jobs in (None, 1, 2):
             RandomForestClassifier(4, n_jobs=jobs, **weighted).fit(X, signal > 0)
