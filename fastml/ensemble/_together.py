@@ -138,7 +138,9 @@ def grow_together(forest: Any, X: Any, y: Any, sample_weight: Any) -> bool:
         return False
     trees = _grown(source, seeds_of(settings["random_state"], n_trees))
     forest._n_samples, forest.n_outputs_ = len(X), 1
-    forest._sample_weight, forest._n_samples_bootstrap = weights, draws.size
+    forest._n_samples_bootstrap = draws.size
+    if BY_WEIGHT:
+        forest._sample_weight = weights
     forest.estimator_, forest.estimators_ = forest._tree_type(), trees
     if classes is not None:
         forest.classes_, forest.n_classes_ = classes, len(classes)
