@@ -24,9 +24,9 @@ _LITTLE_WHERE_PREPARED = 5_000
 _ALONE = 50_000
 #: Centres of more bytes are prepared anew for every call, which then takes longer by far.
 _BYTES_PREPARED = 1 << 18
-#: Rows for which such centres are also transposed: for fewer it takes longer than deciding all that
-#: are close in float64 without.
-_ROWS_TRANSPOSED = 4096
+#: Rows for which such centres are also transposed.  Of a few hundred that takes up to a fifth of a
+#: call; without, a row that is decided again takes two or three times as long.
+_ROWS_TRANSPOSED = 1024
 #: So few tickets are cut into halves, or members would end at different times.
 _FEW_TICKETS = 16
 #: Centres of one feature from where on a search is faster than comparing all.

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 from sklearn.utils import check_random_state as checked_by_sklearn
 
+#: Below it are the seeds scikit-learn draws for what it makes of others.
+MOST_SEED = (1 << 31) - 1
+
 
 class _Zeros(ISeedSequence):
     """A first state that is replaced at once: a list, as NumPy reads it number by number."""
@@ -42,3 +45,12 @@ def check_random_state(seed: Any) -> np.random.RandomState:
     state = np.random.RandomState(np.random.MT19937(zeros))
     state.seed(int(seed))
     return state
+
+
+def first_seed(generator: np.random.RandomState, seed: int) -> int:
+    """Return the first seed drawn after a generator was seeded.
+
+    To make a generator takes longer than to seed one anew.
+    """
+    generator.seed(seed)
+    return int(generator.randint(MOST_SEED))

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble._forest import _generate_sample_indices, _get_n_samples_bootstrap
 
-from ..core.random_state import check_random_state
+from ..core.random_state import MOST_SEED, check_random_state, first_seed
 from ..core.validation import Array
 
-_MOST_SEED = (1 << 31) - 1
 #: Draws among which one is looked for that is like most.
 _EXAMPLES = 4
 #: Whether rows are drawn by weight: from scikit-learn 1.9 on.
@@ -55,11 +54,7 @@ class Draws:
 
     def keys(self, seeds: list[int]) -> Array:
         """Return what trees draw features by: the first number of each seed."""
-        keys = np.empty(len(seeds), np.uint64)
-        for i, seed in enumerate(seeds):
-            self._generator.seed(seed)
-            keys[i] = self._generator.randint(_MOST_SEED)
-        return keys
+        return np.array([first_seed(self._generator, seed) for seed in seeds], np.uint64)
 
     def counts(self, seeds: list[int]) -> Array:
         """Return how often each row is drawn for trees: (n_trees, n) int64."""
@@ -84,5 +79,13 @@ class Draws:
 
 def seeds_of(random_state: Any, n_trees: int) -> list[int]:
     """Return the seeds of a forest's trees, as scikit-learn draws them one by one."""
-    seeds: list[int] = check_random_state(random_state).randint(_MOST_SEED, size=n_trees).tolist()
+    seeds: list[int] = check_random_state(random_state).randint(MOST_SEED, size=n_trees).tolist()
     return seeds
+
+
+def with_seed(tree: Any, seed: int) -> Any:
+    """Return a tree that differs in its seed only; to clone it takes a tenth of a short fit."""
+    other = object.__new__(type(tree))
+    vars(other).update(vars(tree))
+    other.random_state = seed
+    return other

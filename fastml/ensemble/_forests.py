@@ -20,6 +20,7 @@ from ..core.classes import name_classes
 from ..core.documentation import documented
 from ..core.estimator import fitted_at_once
 from ..core.parameters import ParametersMixin
+from ..core.random_state import MOST_SEED
 from ..core.scoring import ScoresClasses, ScoresNumbers
 from ..core.sklearn_compat import fit_context
 from ..core.threads import get_num_threads
@@ -40,11 +41,10 @@ from ..tree._estimator import EXACT, ExactTree
 from ..tree._fitted import fitted_of
 from ..tree._predictor import Predictor, looked_up
 from ..tree._shared import Shared
+from ._draws import with_seed
 from ._side_by_side import grow_trees
 from ._signatures import RandomForestClassifierTypes, RandomForestRegressorTypes
 from ._together import grow_together
-
-_MOST_SEED = (1 << 31) - 1
 
 
 def _row_bytes(criterion: Any, d: int) -> int:
@@ -98,11 +98,7 @@ class ExactForest(ParametersMixin):
             tree._shared = shared
             shared.made = tree
             return tree
-        # The next one differs in its seed only; to clone it would take a tenth of a short fit.
-        tree = object.__new__(type(shared.made))
-        vars(tree).update(vars(shared.made))
-        tree.random_state = random_state.randint(_MOST_SEED)
-        return tree
+        return with_seed(shared.made, random_state.randint(MOST_SEED))
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:

@@ -25,7 +25,7 @@ from ..tree._problem import Problem
 from ..tree._shared import classes_of
 from ..tree._targets import NotExact
 from ..tree._whole import are_whole, bytes_of, whole_trees
-from ._draws import BY_WEIGHT, Draws, seeds_of, usual, warns_of_few
+from ._draws import BY_WEIGHT, Draws, seeds_of, usual, warns_of_few, with_seed
 from ._side_by_side import named_by_nobody
 
 #: Bytes that trees growing together take, and how many a thread must fit in.
@@ -56,22 +56,22 @@ class _Forest(NamedTuple):
 
 def _may_be_together(forest: Any, X: Any, y: Any, sample_weight: Any) -> bool:
     """Say whether the parameters of a forest and the shapes of what it is given allow it."""
-    if issparse(X) or y is None:
-        return False
-    settings, shape, targets = vars(forest), shape_of(X), shape_of(y)
+    settings, kind = vars(forest), type(forest)
     weighted = sample_weight is not None or settings.get("class_weight") is not None
     by_weight = settings["bootstrap"] and settings.get("class_weight") != "balanced_subsample"
     asked = settings["oob_score"] or settings["verbose"] or settings["warm_start"]
     drawn = settings["bootstrap"] or settings["max_samples"] is None
-    kind = type(forest)
     ours = next(one for one in kind.__mro__ if one.__module__.startswith(__package__))
-    return bool(
+    allowed = (
         not asked and drawn and (not weighted or (BY_WEIGHT and by_weight))
         and settings["criterion"] != "absolute_error" and settings["n_jobs"] != 0
-        and len(shape) == 2 and 0 < shape[0] <= _MOST_ROWS and len(targets) == 1
-        and named_by_nobody()
         and all(getattr(kind, name, None) is getattr(ours, name, None) for name in _HOOKS)
+        and named_by_nobody() and not issparse(X) and y is not None
     )  # fmt: skip
+    if not allowed:
+        return False
+    shape = shape_of(X)  # of a list NumPy makes an array to see it
+    return len(shape) == 2 and 0 < shape[0] <= _MOST_ROWS and len(shape_of(y)) == 1
 
 
 def _checked(forest: Any, X: Any, y: Any) -> tuple[Array, Array]:
@@ -186,7 +186,7 @@ def _grown(source: _Forest, seeds: list[int]) -> list[ExactTree]:
 def _some_grown(source: _Forest, seeds: list[int]) -> list[ExactTree]:
     """Return trees that are grown at once."""
     tree, X, y, missing, draws, problem, table = source
-    trees = [_with_seed(tree, seed) for seed in seeds]
+    trees = [with_seed(tree, seed) for seed in seeds]
     grown, drawn, keys = trees, None, draws.keys(seeds)
     if draws.size is not None:
         drawn = draws.counts(seeds)
@@ -205,11 +205,3 @@ def _some_grown(source: _Forest, seeds: list[int]) -> list[ExactTree]:
         one._keep(problem, arrays)
     ExactTree.grown[EXACT] += len(grown)
     return trees
-
-
-def _with_seed(tree: Any, seed: int) -> Any:
-    """Return a tree that differs in its seed only; to clone it takes a tenth of a short fit."""
-    other = object.__new__(type(tree))
-    vars(other).update(vars(tree))
-    other.random_state = seed
-    return other

@@ -17,7 +17,7 @@ from sklearn.utils.validation import validate_data
 from ..core.delegation import fit_as_scikit_learn
 from ..core.estimator import FLOATS, fitted_at_once, is_plain_target, take_plain
 from ..core.parameters import ParametersMixin
-from ..core.random_state import check_random_state
+from ..core.random_state import MOST_SEED, check_random_state, first_seed
 from ..core.sklearn_compat import check_sample_weight, fit_context
 from ..core.validation import (
     Array,
@@ -55,23 +55,17 @@ EXACT = "fastml"
 _MOST_CLASSES, _MOST_ROWS = 256, (1 << 31) - 1
 #: A sparse X of so many elements is made dense: a quarter of a gigabyte.
 _MOST_DENSE = 1 << 26
-#: Elements of a sparse X that are made dense at a time for prediction.
-_DENSE_BLOCK = 1 << 20
-_MOST_SEED = (1 << 31) - 1
 #: A generator of each thread's own.
 _OWN = threading.local()
 
 
 def _draw_seed(random_state: Any) -> int:
     """Return the first number drawn from a state, as scikit-learn's trees draw it."""
-    if type(random_state) is int:  # to make a generator takes longer than to seed one anew
-        if not hasattr(_OWN, "generator"):
-            _OWN.generator = np.random.RandomState()
-        generator = _OWN.generator
-        generator.seed(random_state)
-    else:
-        generator = check_random_state(random_state)
-    return int(generator.randint(_MOST_SEED))
+    if type(random_state) is not int:
+        return int(check_random_state(random_state).randint(MOST_SEED))
+    if not hasattr(_OWN, "generator"):
+        _OWN.generator = np.random.RandomState()
+    return first_seed(_OWN.generator, random_state)
 
 
 class ExactTree(TreePrediction, ParametersMixin):

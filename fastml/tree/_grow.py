@@ -85,10 +85,10 @@ class Grower:
         self.depth = 0  # of the nodes of the top
         self.final_rows = rows
         first = self.top.add(total)
-        spare = np.empty(self.n_used, np.int32) if self.n_used > self.small_rows else rows
         if self._large(total, 0, self.n_used):
             self._choose_bins()
             self.final_rows = np.empty(self.n_used, np.int32)
+            spare = np.empty(self.n_used, np.int32)
             level = LargeNodes()
             level.add(first, 0, self.n_used, total, self.seed, True)
             level.pairs.append((0, -1, -1, -1, True, False))

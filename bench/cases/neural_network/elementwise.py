@@ -80,8 +80,8 @@ DRAWN = {"sigmoid": (20, drawn)}
 LOSSES = [
     Loss(
         "sigmoid",
-        "Another thread comes through the interpreter, about 10 µs after it was asked; threads "
-        "that wait in a loop outside of it begin at once. Less than 30 µs of work is not shared.",
+        "Another thread comes through the interpreter; threads that wait in a loop outside of it "
+        "begin at once. Less than 30 µs of work is not shared.",
     )
 ]
 
