@@ -107,7 +107,7 @@ def prepared_centers(points: Array, X: Array | None = None, *, transposed: bool 
     X : ndarray (n_samples, n_features)
         The rows they will be compared with, or others of the same strides; None where none are.
     transposed : bool, default=True
-        Whether rows that are decided again are so many that they are worth it.
+        Whether that is done here; labelling does it once it needs it.
     """
     if points.ndim != 2 or points.dtype.type not in (np.float32, np.float64):
         raise ValueError(f"centers have shape {points.shape} and dtype {points.dtype}.")

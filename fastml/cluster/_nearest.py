@@ -22,11 +22,10 @@ _FEW_ROWS, _LITTLE_WORK = 3, 8_000
 _LITTLE_WHERE_PREPARED = 5_000
 #: Work of less nanoseconds is nobody's but the calling thread's: no tickets, nothing to share.
 _ALONE = 50_000
-#: Centres of more bytes are prepared anew for every call, which then takes longer by far.
+#: Centres of more bytes are prepared anew for every call, which then takes longer by far; and they
+#: are not transposed before some rows are decided again: for a few hundred rows that would take up
+#: to a fifth of the call.
 _BYTES_PREPARED = 1 << 18
-#: Rows for which such centres are also transposed.  Of a few hundred that takes up to a fifth of a
-#: call; without, a row that is decided again takes two or three times as long.
-_ROWS_TRANSPOSED = 1024
 #: So few tickets are cut into halves, or members would end at different times.
 _FEW_TICKETS = 16
 #: Centres of one feature from where on a search is faster than comparing all.
@@ -79,8 +78,7 @@ class PreparedCenters:
 
 def _prepared_for(points: Array, X: Array) -> Centers:
     """Return centres prepared for these rows alone."""
-    few = len(X) < _ROWS_TRANSPOSED and points.nbytes > _BYTES_PREPARED
-    return prepared_centers(points, X, transposed=not few)
+    return prepared_centers(points, X, transposed=points.nbytes <= _BYTES_PREPARED)
 
 
 def nearest_labels(

@@ -43,8 +43,8 @@ class Centers(NamedTuple):
     shifted : flat, zero where something pads: packed, the shifted centres of a tile side by side,
         feature by feature, then those of the next tile; or one after the other, each padded to
         the pitch, see ``scores``
-    transposed : (n_features, n_clusters) the centres, not shifted; or (n_features, 0), where so few
-        rows are compared with them that to write this would take longer than what it saves
+    transposed : (n_features, n_clusters) the centres, not shifted, for rows that are decided again;
+        or (n_features, 0), where there may be too few of them to be worth it
     half_norms : (padded_clusters,) -|c|^2 / 2 of the shifted centres; -inf where centres pad
     margin : (5,) float64, see ``ops.certify``
     pitch : int, elements from one shifted centre to the next; 0 where they are packed
@@ -330,3 +330,15 @@ def centers_of(points, pitch):
     )
     prepare_centers(centers)
     return centers
+
+
+@allocating_inner_kernel
+def with_transposed(centers):
+    """Return the same centres with ``transposed``, in memory of its own."""
+    points = centers.points
+    transposed = np.empty((points.shape[1], points.shape[0]), points.dtype)
+    _transpose(points, 0, points.shape[0], transposed)
+    return Centers(
+        points, centers.shift, centers.shifted, transposed, centers.half_norms, centers.margin,
+        centers.pitch,
+    )  # fmt: skip

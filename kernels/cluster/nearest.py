@@ -25,8 +25,12 @@ from ..ops.pack import FEW_FEATURES, consecutive_rows, rows_per_block
 from ..ops.scratch import copy_elements
 from ..tile import any_not_greater, store, store_indices
 from .assigned import assigned_work, write_distances
-from .centers import Centers, centers_of
+from .centers import Centers, centers_of, with_transposed
 from .scores import panel_work, score_consecutive, score_few_features
+
+#: Rows a member decides in float64 before it transposes centres that were not: writing them takes
+#: as long as it saves with some five.
+_DECIDED_BEFORE = 8
 
 
 @kernel
@@ -153,7 +157,7 @@ def nearest_centroid(X, centers, block_rows, state, labels, distances, decisions
     Parameters
     ----------
     X : IN (n_samples, n_features)
-    centers : IN Centers
+    centers : IN Centers; where they are not transposed, a member does so once it needs it
     block_rows : int, rows a ticket
     state : IN/OUT the team's state, zero at the start
     labels : OUT (n_samples,) int32
@@ -162,6 +166,7 @@ def nearest_centroid(X, centers, block_rows, state, labels, distances, decisions
     """
     n_samples = X.shape[0]
     work = panel_work(X, centers.points.shape[0])
+    decided = 0
     while True:
         block = take_ticket(state)
         start = block * block_rows
@@ -169,6 +174,9 @@ def nearest_centroid(X, centers, block_rows, state, labels, distances, decisions
             return
         stop = min(start + block_rows, n_samples)
         decisions[block] = _label_some(X, start, stop, centers, work, labels)
+        decided += decisions[block]
+        if decided >= _DECIDED_BEFORE and centers.transposed.shape[1] == 0:
+            centers = with_transposed(centers)
         if distances.size > 0 and decisions[block] >= 0:
             write_distances(X, start, stop, centers.points, labels, assigned_work(X), distances)
         finish_ticket(state)

@@ -59,17 +59,16 @@ def summed_in_order(X, centers, labels):
 @pytest.mark.checked
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("offset", [0.0, 1e6, 1e8])
-def test_large_centers_and_few_rows_of_many_ties(dtype, offset):
-    """For few rows centres are not transposed: those that tie are decided without."""
+def test_large_centers_and_rows_of_many_ties(dtype, offset):
+    """Large centres are transposed once some rows that tie were decided without."""
     random = np.random.default_rng(0)
     shape = _nearest._BYTES_PREPARED // (64 * np.dtype(dtype).itemsize) + 1, 64
     centers = (random.integers(0, 2, shape) + offset).astype(dtype)
     centers[-1] = centers[3]
-    for n in (4, 33, 700, _nearest._ROWS_TRANSPOSED + 1):
+    assert _nearest._prepared_for(centers, centers).transposed.shape[1] == 0
+    for n in (4, 33, 700, 1500):
         X = (random.integers(0, 2, (n, 64)) + offset).astype(dtype)
         X[:2] = centers[-1]
-        few = n < _nearest._ROWS_TRANSPOSED
-        assert _nearest._prepared_for(centers, X).transposed.shape[1] == (0 if few else shape[0])
         assert_labels(X, centers)
         if n == 33:
             X[7, 5] = np.nan
