@@ -165,7 +165,7 @@ def _prepared(
         problem = tree._problem_of(X, y, counts, False, missing)
     except NotExact:
         return None
-    at_once = _MOST_BYTES // bytes_of(len(X), problem.targets.size)
+    at_once = _MOST_BYTES // bytes_of(len(X), problem)
     if at_once < min(n_trees, _TREES_A_THREAD * get_num_threads()):
         return None
     table = tree._shared.table_of(problem)
@@ -176,7 +176,7 @@ def _prepared(
 
 def _grown(source: _Forest, seeds: list[int]) -> list[ExactTree]:
     """Return the trees of some seeds, as many at a time as memory allows."""
-    at_once = _MOST_BYTES // bytes_of(len(source.X), source.problem.targets.size)
+    at_once = _MOST_BYTES // bytes_of(len(source.X), source.problem)
     trees: list[ExactTree] = []
     for begin in range(0, len(seeds), at_once):
         trees += _some_grown(source, seeds[begin : begin + at_once])

@@ -11,7 +11,6 @@ from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.tree.order import MOST_RANKED
 from ..kernels.tree.problem import Table
-from ..kernels.tree.sorted_lists import SMALL_ROWS
 
 _LEAST_CODES, _MOST_CODES = 1024, 16384
 #: Of a table many trees share: more time to make it, less to sort small nodes.
@@ -99,6 +98,7 @@ def make_table(
     shared: bool = False,
     ranked: bool = False,
     coded: bool = True,
+    small_rows: int = 0,
 ) -> Table:
     """Return the samples with their codes.
 
@@ -115,6 +115,8 @@ def make_table(
         that is not too large are then ranked.
     coded : bool, default=True
         Whether some tree has more than ``MOST_DRAWN`` rows.  Else a ranked table has no codes.
+    small_rows : int, default=0
+        How many rows a node that is small has at most.
     """
     n, d = X.shape
     flat, row_step, column_step = laid_flat(X)
@@ -131,7 +133,7 @@ def make_table(
         return table
     wanted = 1 << math.ceil(math.log2(max(4.0 * math.sqrt(n), 1.0)))
     # Where the first node is small already every value has its code: nothing is sorted by value.
-    least = SMALL_ROWS if n <= SMALL_ROWS else _LEAST_CODES
+    least = small_rows if n <= small_rows else _LEAST_CODES
     most = (_SHARED_CODES if shared else min(max(wanted, least), _MOST_CODES)) - 1
     size = min(n, _ROWS_A_CODE * (most + 1))
     sample = np.array(X[(np.arange(size) * n) // size].T, order="C")

@@ -42,13 +42,13 @@ from ._arrays import (
 from ._blocks import OF_CLASSES, OF_NUMBERS, plan_of, rows_of
 from ._codes import make_table
 from ._fitted import Fitted
-from ._grow import Grower
+from ._grow import Grower, small_rows
 from ._prediction import TreePrediction, with_short_indices
 from ._predictor import leaves_of
 from ._problem import Problem, limits_of
 from ._pruning import prune, with_leaves
 from ._shared import classes_of
-from ._targets import CRITERIA, NotExact, class_targets, value_targets
+from ._targets import CRITERIA, NotExact, class_targets, value_sums, value_targets
 from ._whole import are_whole, whole_trees
 
 EXACT = "fastml"
@@ -247,8 +247,8 @@ class ExactTree(TreePrediction, ParametersMixin):
                 weights = sample_weight.astype(np.int64 if kind == np.int64 else np.float64)
             else:
                 weights = check_sample_weight(sample_weight, X)
+        shared = vars(self).get("_shared")
         if is_classifier(self):
-            shared = vars(self).get("_shared")
             classes, codes = shared.classes(given) if shared else classes_of(y)
             if len(classes) > _MOST_CLASSES:
                 raise NotExact(f"more than {_MOST_CLASSES} classes")
@@ -260,7 +260,9 @@ class ExactTree(TreePrediction, ParametersMixin):
             y = np.ascontiguousarray(y, np.float64)
             if not np.all(np.isfinite(y)):
                 raise NotExact("y is not finite")
-            targets, scale = value_targets(y, weights, me.criterion)
+            targets, scale = value_targets(
+                y, weights, me.criterion, shared.sums if shared else value_sums
+            )
         limits = limits_of(self, X.shape, weights, targets, scale)
         return Problem(X, y, missing, weights, classes, targets, scale, limits)
 
@@ -276,7 +278,8 @@ class ExactTree(TreePrediction, ParametersMixin):
                 X, problem.y, items, bool(shared), targets, scale, problem.limits, seed
             ).grow()
         if shared is None:
-            table = make_table(readable(X), problem.missing)
+            small = small_rows(X.shape[1], False, targets, problem.limits)
+            table = make_table(readable(X), problem.missing, small_rows=small)
         else:
             table = shared.table_of(problem)
         n_used = np.count_nonzero(targets.weights) if len(targets.weights) else len(X)

@@ -10,7 +10,7 @@ from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
 from ..kernels.tree.drawn import MOST_DRAWN
 from ..kernels.tree.level import Edges, Level
-from ..kernels.tree.problem import Limits, Table, Targets
+from ..kernels.tree.problem import SQUARED_ERROR, Limits, Table, Targets
 from ..kernels.tree.refine import Splits
 from ..kernels.tree.sorted_lists import SMALL_ROWS
 from ..kernels.tree.subtree import Grown, Roots
@@ -31,12 +31,33 @@ _MOST_BITS = 14
 _BINS_FACTOR = 4.0
 #: Of a row and feature of a small tree.
 NANOSECONDS_A_VALUE = 30.0
+#: Histograms of values take several times as long as those of classes, so that larger nodes are
+#: sorted sooner: where so many levels are below, and lists have so many elements in all.
+_LEVELS_SORTED, _ELEMENTS_SORTED = 3, 1 << 22
 
 
-def small_rows(table: Table, drawing: bool) -> int:
-    """Return how many rows a node has at most that is left to the small ones."""
-    ranked = drawing and len(table.ranks) + len(table.narrow_ranks) > 0
-    return MOST_DRAWN if ranked else SMALL_ROWS
+def small_rows(d: int, ranked: bool, targets: Targets, limits: Limits, depth: int = 0) -> int:
+    """Return how many rows a node has at most that is left to the small ones.
+
+    Parameters
+    ----------
+    d : int, features
+    ranked : bool, whether the table holds ranks
+    targets, limits : Targets, Limits
+    depth : int, of the node
+    """
+    of_classes, of_values = SMALL_ROWS
+    if limits.max_features < d:
+        return MOST_DRAWN if ranked else of_classes
+    squares = targets.criterion == SQUARED_ERROR and limits.min_weight_leaf <= 0
+    if squares and limits.max_depth - depth >= _LEVELS_SORTED:
+        return max(of_classes, min(of_values, _ELEMENTS_SORTED // d))
+    return of_classes
+
+
+def is_ranked(table: Table) -> bool:
+    """Say whether a table holds ranks."""
+    return len(table.ranks) + len(table.narrow_ranks) > 0
 
 
 def _run(kernel: Any, nanoseconds: float, most: int, *arguments: Any) -> None:
@@ -57,7 +78,7 @@ class Grower:
         self.n, self.d = table.codes.shape
         self.drawing = limits.max_features < self.d
         self.seed = seed
-        self.small_rows = small_rows(table, self.drawing)
+        self.ranked = is_ranked(table)
         counts = targets.n_classes > 0 and not len(targets.weights)
         self.count_type = np.int32 if counts else np.int64
 
@@ -104,7 +125,7 @@ class Grower:
     def _large(self, total: Array, depth: int, n_rows: int) -> bool:
         """Whether a node is to be split here: it is large, and no leaf."""
         limits, targets = self.limits, self.targets
-        if n_rows <= self.small_rows or depth >= limits.max_depth:
+        if n_rows <= self._small_rows(depth) or depth >= limits.max_depth:
             return False
         if n_rows < limits.min_samples_split or n_rows < 2 * limits.min_samples_leaf:
             return False
@@ -115,6 +136,9 @@ class Grower:
             return int(np.count_nonzero(total[: targets.n_classes])) > 1
         return True
 
+    def _small_rows(self, depth: int) -> int:
+        return small_rows(self.d, self.ranked, self.targets, self.limits, depth)
+
     def _weight(self, total: Array) -> float:
         if self.targets.n_classes:
             return float((total[: self.targets.n_classes] * self.targets.factors).sum(dtype=float))
@@ -124,7 +148,7 @@ class Grower:
         self, node: int, start: int, stop: int, depth: int, total: Array, key: int, rows: Array
     ) -> None:
         """Leave a node to the small ones; a large one that is a leaf stays as it is."""
-        if stop - start > self.small_rows:
+        if stop - start > self._small_rows(depth):
             return
         if rows is not self.final_rows:
             self.final_rows[start:stop] = rows[start:stop]

@@ -14,6 +14,7 @@ from ..kernels.tree.problem import Table
 from ._absolute import in_order
 from ._codes import make_table
 from ._problem import Problem
+from ._targets import ValueSums, value_sums
 
 #: For trees of one row in so many the whole table is ranked.
 _RANKED_FROM = 8
@@ -27,12 +28,13 @@ def classes_of(y: Array) -> tuple[Array, Array]:
 
 
 class Shared:
-    """What trees of a forest have in common, made by the first that asks: codes of X, classes."""
+    """What trees of a forest have in common, made by the first that asks: codes, classes, sums."""
 
     def __init__(self) -> None:
         self._ordered: tuple[Any, Array] | None = None
         self._held: tuple[Any, Table, bool] | None = None
         self._classes: tuple[Any, tuple[Array, Array]] | None = None
+        self._sums: tuple[Array, tuple[int, str], ValueSums] | None = None
         self._making = threading.Lock()
         #: The first tree, before its fit.
         self.made: Any = None
@@ -48,6 +50,13 @@ class Shared:
     def know_classes(self, y: Array, classes: Array, codes: Array) -> None:
         """Take the classes of targets from who has looked through them."""
         self._classes = y, (classes, codes)
+
+    def sums(self, y: Array, sum_of_weights: int, criterion: str) -> ValueSums:
+        """Return the targets as ``value_sums`` does."""
+        held, asked = self._sums, (sum_of_weights, criterion)
+        if held is None or held[1] != asked or not np.array_equal(held[0], y):
+            held = self._sums = y.copy(), asked, value_sums(y, *asked)
+        return held[2]
 
     def table_of(self, problem: Problem) -> Table:
         """Return the codes of X for a tree that is grown from this."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -175,23 +176,36 @@ def class_targets(
     return targets, Scale(unit * worth, multiples.astype(np.float64), 1.0, 0.0)
 
 
-def value_targets(y: Array, weights: Array | None, criterion: str) -> tuple[Targets, Scale]:
-    """Return the targets of a regression.
+class ValueSums(NamedTuple):
+    """Numbers to predict as integers.
+
+    sums : (n_samples, 3) int64, high limb, low limb, and the square in its unit, rounded up
+    limb : float, what one of the high limb is worth; square_unit : float
+    value : float, of targets; center : float, what was taken off them, in that unit
+    """
+
+    sums: Array
+    limb: float
+    square_unit: float
+    value: float
+    center: float
+
+
+def value_sums(y: Array, sum_of_weights: int, criterion: str) -> ValueSums:
+    """Return the targets of a regression as integers that can be added up with such weights.
 
     Parameters
     ----------
     y : ndarray (n_samples,) of float64, finite
-    weights : ndarray (n_samples,) of float64, or None
+    sum_of_weights : int
     criterion : {"squared_error", "friedman_mse", "poisson", "absolute_error"}
 
     Raises
     ------
     NotExact
-        If weights are not exact, or targets span more bits than two limbs hold: 2 (62 - b), at most
-        104, with b the bits of the sum of the weights.
+        If they span more bits than two limbs hold: 2 (62 - b), at most 104, with b the bits of the
+        sum of the weights.
     """
-    whole, weight_unit = whole_weights(weights, len(y))
-    sum_of_weights = int(whole.sum()) if len(whole) else len(y)
     limb_bits = min(52, 62 - sum_of_weights.bit_length())
     mantissas, exponents = np.frexp(y)
     digits = (mantissas * 2.0**53).astype(np.int64)
@@ -222,15 +236,41 @@ def value_targets(y: Array, weights: Array | None, criterion: str) -> tuple[Targ
     sums = np.empty((len(y), 3), np.int64)
     sums[:, 0], sums[:, 1] = high, low
     sums[:, 2] = np.ceil(square / unit) if unit > 0 else 0
+    return ValueSums(sums, limb, unit, math.ldexp(1.0, least), center * limb)
+
+
+def value_targets(
+    y: Array,
+    weights: Array | None,
+    criterion: str,
+    sums_of: Callable[[Array, int, str], ValueSums] = value_sums,
+) -> tuple[Targets, Scale]:
+    """Return the targets of a regression.
+
+    Parameters
+    ----------
+    y : ndarray (n_samples,) of float64, finite
+    weights : ndarray (n_samples,) of float64, or None
+    criterion : {"squared_error", "friedman_mse", "poisson", "absolute_error"}
+    sums_of : callable, default=value_sums
+        What to ask for them: trees of a forest have them in common.
+
+    Raises
+    ------
+    NotExact
+        If weights are not exact, or as :func:`value_sums` does.
+    """
+    whole, weight_unit = whole_weights(weights, len(y))
+    made = sums_of(y, int(whole.sum()) if len(whole) else len(y), criterion)
     targets = Targets(
         CRITERIA[criterion],
         0,
         np.zeros(1, np.int32),
-        sums,
+        made.sums,
         whole,
         np.ones(1, np.int64),
-        limb,
-        unit,
+        made.limb,
+        made.square_unit,
         VALUE_SUMS + (len(whole) > 0),
     )
-    return targets, Scale(weight_unit, np.ones(1), math.ldexp(1.0, least), center * limb)
+    return targets, Scale(weight_unit, np.ones(1), made.value, made.center)

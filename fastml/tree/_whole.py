@@ -12,10 +12,10 @@ import numpy as np
 
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array
-from ..kernels.tree.problem import Table, Targets
+from ..kernels.tree.problem import Limits, Table, Targets
 from ..kernels.tree.subtree import Grown, Roots
 from ._arrays import TreeArrays, class_arrays, value_arrays, with_impurities
-from ._grow import NANOSECONDS_A_VALUE, small_rows
+from ._grow import NANOSECONDS_A_VALUE, is_ranked, small_rows
 from ._levels import whole_total
 from ._nodes import Nodes
 from ._problem import Problem
@@ -26,17 +26,19 @@ _NODE_BYTES = 96
 
 def are_whole(problem: Problem, table: Table, n_used: int) -> bool:
     """Say whether a tree of so many rows is grown as a whole."""
-    return n_used <= small_rows(table, problem.drawing)
+    d = problem.X.shape[1]
+    return n_used <= small_rows(d, is_ranked(table), problem.targets, problem.limits)
 
 
-def bytes_of(n: int, size: int) -> int:
-    """Return about how many bytes a tree takes while it grows among others.
+def _most_nodes(n: Any, limits: Limits) -> Any:
+    """Return how many nodes a tree of so many rows may have; n is an int, or an array of them."""
+    return np.minimum(2 * n, 2 << min(limits.max_depth, 40))
 
-    Parameters
-    ----------
-    n : int, rows; size : int, statistics of a node
-    """
-    return n * (2 * (_NODE_BYTES + 24 * size) + 64)
+
+def bytes_of(n: int, problem: Problem) -> int:
+    """Return about how many bytes a tree of so many rows takes while it grows among others."""
+    a_node = _NODE_BYTES + 24 * problem.targets.size
+    return int(_most_nodes(n, problem.limits) * a_node + 64 * n)
 
 
 class _Rows(NamedTuple):
@@ -102,7 +104,8 @@ def whole_trees(
         given = problem.weights
     part = _rows_of(targets, n, weights, n_trees)
     sizes = part.stops - part.starts
-    ends = 2 * sizes.cumsum()
+    rooms = _most_nodes(sizes, problem.limits)
+    ends = rooms.cumsum()
     room = int(ends[-1])
     grown = Grown(
         np.empty(room, np.int32),
@@ -116,13 +119,13 @@ def whole_trees(
     )
     roots = Roots(
         part.rows, part.starts, part.stops, np.zeros(n_trees, np.int64), part.totals, seeds,
-        ends - 2 * sizes, np.arange(n_trees), weights,
+        ends - rooms, np.arange(n_trees), weights,
     )  # fmt: skip
     if problem.drawing:
         from ..kernels.tree.drawn_subtree import grow_drawn_subtrees as grow
     else:
         from ..kernels.tree.subtree import grow_subtrees as grow
-    members = min(team_size(NANOSECONDS_A_VALUE * room * d / 2), n_trees)
+    members = min(team_size(NANOSECONDS_A_VALUE * float(sizes.sum()) * d), n_trees)
     run_team(grow, members, new_state(), table, targets, problem.limits, roots, grown)
     ends = grown.counts.cumsum()
     begins = ends - grown.counts

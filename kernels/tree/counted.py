@@ -33,7 +33,7 @@ from ..tile import (
 )
 from .best_split import Best, is_better, keep, range_of
 from .criterion import score
-from .drawn import SPARE, extent, take_keys
+from .drawn import PLACE_MASK, SPARE, extent, take_keys
 from .draws import draw_one
 from .order import NO_RANK
 from .scans import TWO_WEIGHTED, doubtful
@@ -91,7 +91,7 @@ def new_counting(d, most, n_ids):
         np.empty(most, np.uint32),
         SortMemory(
             np.empty(most, np.uint32), np.empty(most, np.uint32), np.empty(most, np.uint32),
-            np.empty(1, np.uint32),
+            np.empty(1, np.uint32), PLACE_MASK,
         ),
     )  # fmt: skip
 

@@ -73,7 +73,7 @@ def new_drawing(table, most):
         np.empty(n_ids, np.int64), np.empty(n_ids, np.int64),
         SortMemory(
             np.empty(most, np.uint32), np.empty(most, np.uint32), np.empty(most, np.uint32),
-            np.empty(_MOST_BUCKETS + 2, np.uint32),
+            np.empty(_MOST_BUCKETS + 2, np.uint32), PLACE_MASK,
         ),
     )  # fmt: skip
 

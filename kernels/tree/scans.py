@@ -28,8 +28,8 @@ _MOST_WEIGHT = 1 << 30
 _CLASS_MASK = np.uint32(PACKED_CLASSES - 1)
 HALF = np.int64(32)
 LOW = np.int64(0xFFFFFFFF)
-#: The largest of the whole numbers that stand for targets: 4096 of them stay below 2**63.
-_LARGEST = 2.0**50
+#: The largest of the whole numbers that stand for targets, and of all those of a node together.
+_LARGEST, _LARGEST_SUM = 2.0**50, 2.0**62
 _RELATIVE = 4e-12
 
 
@@ -87,8 +87,8 @@ def take_amounts(targets, walk, rows, total, memory):
 
     TWO_WEIGHTED: the weight, and 2**32 times it for the second class.  CLASSES_BY_ID: the class.
     SQUARES: weight * (y - c),
-    c near the mean, in units that make the largest 2**50: rounded by less than 1, since the parts
-    of y - c are exact.
+    c near the mean, in units that make the largest 2**50, or less of more than 4096 rows, whose sum
+    must not overflow: rounded by less than 1, since the parts of y - c are exact.
 
     Parameters
     ----------
@@ -114,7 +114,10 @@ def take_amounts(targets, walk, rows, total, memory):
         a = float(targets.sums[rows[i], 0] - high) * targets.limb
         b = float(targets.sums[rows[i], 1] - low)
         largest = max(largest, (abs(a) + abs(b)) * float(memory.row_weights[i]))
-    scale = _LARGEST / largest if largest > 0.0 else 0.0
+    most = _LARGEST
+    while most * float(rows.size) > _LARGEST_SUM:
+        most *= 0.5
+    scale = most / largest if largest > 0.0 else 0.0
     for i in range(rows.size):
         a = float(targets.sums[rows[i], 0] - high) * targets.limb
         b = float(targets.sums[rows[i], 1] - low)

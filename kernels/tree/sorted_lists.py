@@ -1,8 +1,9 @@
 """The rows of a small node in the order of each feature, packed in 32 bits a row.
 
 An item is rank << 16 | class << 12 | id: equal values have equal ranks, larger ones larger ranks;
-the id is the row's place in the node.  Missing values come last and have the rank MISSING.  Rows of
-equal values are in any order: splits lie between values only.
+the id is the row's place in the node, and takes all lower bits where there are no classes.  Missing
+values come last and have the rank MISSING.  Rows of equal values are in any order: splits lie
+between values only.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import numpy as np
 from ..machine.jit import inner_kernel
 from ..ops.partition import sort_pairs
 
-#: Most rows of a small node, and the parts of an item.
-SMALL_ROWS = 4096
-ID_MASK = np.uint32(0xFFF)
+#: Most rows of a small node, of classes and of values: of more, lists leave the caches.
+SMALL_ROWS = 4096, 16384
+#: The parts of an item; an id beside a class, and without.
+ID_MASK, WHOLE_ID_MASK = np.uint32(0xFFF), np.uint32(0xFFFF)
 CLASS_SHIFT, RANK_SHIFT = np.uint32(12), np.uint32(16)
 MISSING = np.uint32(0xFFFF)
 #: As many classes fit between rank and id.
@@ -35,12 +37,14 @@ class SortMemory(NamedTuple):
     items : (most,) uint32
     values, other_values : (most,) of the samples' type
     counters : (512,) uint32
+    id_mask : uint32, which bits of an item are the id
     """
 
     items: Any
     values: Any
     other_values: Any
     counters: Any
+    id_mask: Any
 
 
 @inner_kernel
@@ -91,10 +95,10 @@ def _sort_by_rank(items, count, two_bytes, memory):
 
 
 @inner_kernel
-def _take_values(table, f, rows, items, values):
+def _take_values(table, f, rows, items, id_mask, values):
     """Set the value of each item."""
     for i in range(np.uint64(items.size)):
-        row = np.int64(rows[np.uint64(items[i] & ID_MASK)])
+        row = np.int64(rows[np.uint64(items[i] & id_mask)])
         values[i] = table.values[np.uint64(row * table.row_step + f * table.column_step)]
 
 
@@ -145,7 +149,7 @@ def _sort_runs(table, f, rows, items, memory):
         else:
             run = items[start:stop]
             values = memory.values[: stop - start]
-            _take_values(table, f, rows, run, values)
+            _take_values(table, f, rows, run, memory.id_mask, values)
             sort_by_value(run, values, memory)
             rank = _rank_anew(run, values, rank)
         rank += _ONE
@@ -177,9 +181,9 @@ def sort_feature(table, f, rows, mixed, local_classes, memory, out):
     Parameters
     ----------
     f : int64
-    rows : IN (count,) int32, at most SMALL_ROWS
+    rows : IN (count,) int32, at most ``SMALL_ROWS``
     mixed : bool, whether codes of this feature stand for more than one value
-    local_classes : IN (count,) int32, below PACKED_CLASSES
+    local_classes : IN (count,) int32, below PACKED_CLASSES, or 0 where there are none
     memory : SortMemory
     out : OUT (count,) uint32
 
@@ -216,7 +220,7 @@ def sort_feature(table, f, rows, mixed, local_classes, memory, out):
     if mixed and known * _CODES_A_ROW < table.n_codes[f]:
         _sort_runs(table, f, rows, out[:known], memory)
     elif mixed:
-        _take_values(table, f, rows, out[:known], memory.values)
+        _take_values(table, f, rows, out[:known], memory.id_mask, memory.values)
         sort_by_value(out[:known], memory.values, memory)
         _rank_anew(out[:known], memory.values, np.uint32(0))
     return (out[0] >> RANK_SHIFT) == (out[rows.size - 1] >> RANK_SHIFT)

@@ -11,7 +11,7 @@ from .counted import Counting, new_counting
 from .drawn import PLACE_MASK, Drawing, new_drawing
 from .level import Scratch, new_scratch
 from .scans import ScanMemory
-from .sorted_lists import ID_MASK, PACKED_CLASSES, SortMemory
+from .sorted_lists import ID_MASK, PACKED_CLASSES, WHOLE_ID_MASK, SortMemory
 
 
 class Stack(NamedTuple):
@@ -79,10 +79,10 @@ class DrawnWorkspace(NamedTuple):
 
 
 @allocating_inner_kernel
-def _new_sorting(table, most):
+def _new_sorting(table, most, id_mask):
     return SortMemory(
         np.empty(most, np.uint32), np.empty(most, table.values.dtype),
-        np.empty(most, table.values.dtype), np.empty(512, np.uint32),
+        np.empty(most, table.values.dtype), np.empty(512, np.uint32), id_mask,
     )  # fmt: skip
 
 
@@ -109,10 +109,11 @@ def new_workspace(table, targets, most):
     """Return the memory of a member whose largest root has ``most`` rows."""
     d, size = table.codes.shape[1], targets.size
     scratch = new_scratch(size)
+    id_mask = ID_MASK if targets.n_classes > 0 else WHOLE_ID_MASK
     return Workspace(
         np.empty((d, most), np.uint32), np.zeros(most, np.int32), np.empty(most, np.uint8),
-        np.empty(most, np.uint32), _new_sorting(table, most), np.empty(d, np.float64),
-        np.empty(size, np.int64), _new_scan(scratch, most, ID_MASK), scratch,
+        np.empty(most, np.uint32), _new_sorting(table, most, id_mask), np.empty(d, np.float64),
+        np.empty(size, np.int64), _new_scan(scratch, most, id_mask), scratch,
         _new_stack(size, most, most + 1, d),
     )  # fmt: skip
 
@@ -125,7 +126,7 @@ def new_drawn_workspace(table, targets, most):
     scratch = new_scratch(size)
     return DrawnWorkspace(
         np.empty((d, most), np.uint32), np.zeros(most, np.int32), np.empty(most, np.int32),
-        np.empty(most, np.uint32), _new_sorting(table, most), np.empty(d, np.float64),
+        np.empty(most, np.uint32), _new_sorting(table, most, ID_MASK), np.empty(d, np.float64),
         np.empty(size, np.int64), _new_scan(scratch, most, PLACE_MASK), scratch,
         _new_stack(size, most, 1, d), new_drawing(table, most), new_counting(d, most, n_ids),
     )  # fmt: skip

@@ -160,7 +160,7 @@ def test_trees_of_more_rows_than_the_one_looked_at(monkeypatch):
     X, _, values = table(400, 3)
     example = RandomForestRegressor(12, random_state=0).fit(X, values)
     sizes = [tree._fitted.arrays.rows[0] for tree in example.estimators_]
-    monkeypatch.setattr(_grow, "SMALL_ROWS", int(np.median(sizes)))
+    monkeypatch.setattr(_grow, "SMALL_ROWS", 2 * (int(np.median(sizes)),))
     monkeypatch.setattr(_draws.Draws, "example", lambda draws: draws.counts([smallest])[0])
     seeds = range(100)
     draws = _draws.Draws({"bootstrap": True, "max_samples": None}, 400, None)
@@ -225,7 +225,8 @@ def test_no_jobs_at_all():
 def test_several_times_as_many_as_fit(monkeypatch):
     X, labels, _ = table(300, 4)
     whole = RandomForestClassifier(40, random_state=1).fit(X, labels)
-    monkeypatch.setattr(_together, "_MOST_BYTES", 17 * _together.bytes_of(300, 4))
+    monkeypatch.setattr(_together, "bytes_of", lambda n, problem: 1)
+    monkeypatch.setattr(_together, "_MOST_BYTES", 17)
     monkeypatch.setattr(_together, "_TREES_A_THREAD", 1)
     assert_same(whole, together(RandomForestClassifier(40, random_state=1), X, labels, monkeypatch))
 

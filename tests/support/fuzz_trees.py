@@ -68,7 +68,7 @@ def trees(random: Generator) -> str:
     before = _codes._LEAST_CODES, _codes._MOST_CODES, _grow.SMALL_ROWS
     if random.integers(2):
         _codes._LEAST_CODES = _codes._MOST_CODES = 8
-        _grow.SMALL_ROWS = int(random.choice([8, before[2]]))
+        _grow.SMALL_ROWS = (8, 8) if random.integers(2) else before[2]
         case += f", few codes, {_grow.SMALL_ROWS} rows are small"
     try:
         with fastml.num_threads(int(random.integers(1, 5))):

@@ -339,7 +339,7 @@ def trees(draw: Draw) -> list[Any]:
     weights = None if random.integers(2) else 1.0 + random.integers(0, 4, n)
     before = _codes._LEAST_CODES, _codes._MOST_CODES, _grow.SMALL_ROWS
     if random.integers(2):  # nodes of many rows and few codes
-        _codes._LEAST_CODES, _codes._MOST_CODES, _grow.SMALL_ROWS = 8, 8, 8
+        _codes._LEAST_CODES, _codes._MOST_CODES, _grow.SMALL_ROWS = 8, 8, (8, 8)
     try:
         model = kind(
             criterion=criterion, max_features=int(random.integers(1, d + 1)), random_state=0,

@@ -70,7 +70,7 @@ def builder(request, monkeypatch):
     monkeypatch.setattr(_codes, "_LEAST_CODES", n_codes)
     monkeypatch.setattr(_codes, "_MOST_CODES", n_codes)
     if request.param == "large nodes":
-        monkeypatch.setattr(_grow, "SMALL_ROWS", 8)
+        monkeypatch.setattr(_grow, "SMALL_ROWS", (8, 8))
 
 
 @pytest.mark.checked
@@ -101,7 +101,7 @@ def test_bounds_matter(builder, monkeypatch):
     expected = reference.grow(X, y, np.ones(100), "gini")
     assert grown(DecisionTreeClassifier(), X, y, None) == expected
     best = _grow.Grower._best_splits
-    if _grow.SMALL_ROWS == 8:
+    if _grow.SMALL_ROWS == (8, 8):
 
         def edges_only(self, nodes, rows):
             table = self.table
