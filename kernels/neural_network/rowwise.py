@@ -28,6 +28,7 @@ from ..tile import (
     load_part,
     load_square,
     multiply_add,
+    prefetch_far,
     rank1,
     store,
     transpose,
@@ -79,13 +80,23 @@ def _few_outputs_of(n_rows: int) -> Any:
 
 
 def _blocks_of(n_rows: int) -> Any:
-    """Make the function that finds all whole blocks of VECTORS vectors of outputs of some rows."""
+    """Make the function that finds all whole blocks of VECTORS vectors of outputs of some rows.
+
+    It asks for as many rows that are needed ``ahead`` elements later, a share before each block:
+    what has to come from main memory is too far apart for the processor to foresee.
+    """
     block = _products_of(VECTORS, n_rows)
 
     @inner_kernel
-    def find_blocks(rows, first, layer, parameters, out, out_at):
+    def find_blocks(rows, first, ahead, layer, parameters, out, out_at):
         size = VECTORS * lanes(out)
+        share = (n_rows * layer.n_in * size + layer.n_out - 1) // layer.n_out
+        soon = first + ahead
         for j in range(0, layer.n_out - size + 1, size):
+            if ahead > 0:
+                for at in range(soon, soon + share, 64 // rows.itemsize):
+                    prefetch_far(rows, at)
+                soon += share
             block(rows, first, layer, parameters, j, out, out_at)
 
     return find_blocks
@@ -136,12 +147,13 @@ def pitch_of(n_out, like):
 
 
 @inner_kernel
-def multiply_rows(rows, first, count, layer, parameters, out, out_at):
+def multiply_rows(rows, first, count, ahead, layer, parameters, out, out_at):
     """Compute z = aW + b of some rows.
 
     Parameters
     ----------
     rows : IN flat, (count, n_in) from element ``first``
+    ahead : int, how many elements behind them the rows are that are needed next; 0 for none
     layer : Layer
     parameters : IN flat
     out : OUT flat, (count, :func:`pitch_of` n_out) from element ``out_at``
@@ -155,11 +167,11 @@ def multiply_rows(rows, first, count, layer, parameters, out, out_at):
     while at < count:  # the last rows again, rather than fewer at a time
         if count >= _ROWS and count - at > _FEWEST:
             i = min(at, count - _ROWS)
-            _blocks(rows, first + i * n_in, layer, parameters, out, out_at + i * pitch)
+            _blocks(rows, first + i * n_in, ahead, layer, parameters, out, out_at + i * pitch)
             at += _ROWS
         else:
             i = min(at, count - _FEWEST)
-            _few_blocks(rows, first + i * n_in, layer, parameters, out, out_at + i * pitch)
+            _few_blocks(rows, first + i * n_in, ahead, layer, parameters, out, out_at + i * pitch)
             at += _FEWEST
     at = 0
     while at < count:
@@ -226,11 +238,12 @@ def carry_rows(X, row, count, n_layers, network, panels, aside):
         last = i + 1 == n_layers
         at = aside if last else layer.output
         if i == 0:
-            multiply_rows(X, row * layer.n_in, count, layer, network.parameters, panels, at)
+            first, ahead = row * layer.n_in, height * layer.n_in
+            multiply_rows(X, first, count, ahead, layer, network.parameters, panels, at)
             finite = _finite_rows(panels, at, pitch_of(layer.n_out, panels), count)
         else:
             below = layer_of(network, i - 1).output
-            multiply_rows(panels, below, count, layer, network.parameters, panels, at)
+            multiply_rows(panels, below, count, 0, layer, network.parameters, panels, at)
         if not last:
             size = (count * layer.n_out + height - 1) // height * height
             activate(layer.activation, panels, at, at + size)
