@@ -84,8 +84,12 @@ def value_arrays(nodes: Nodes, targets: Targets, scale: Scale) -> TreeArrays:
     """Return the arrays of a regression tree, impurities left at 0: see :func:`with_impurities`."""
     weights = nodes.totals[:, 0]
     rows = nodes.totals[:, -1] if len(targets.weights) else weights
-    sums = nodes.totals[:, 1] * targets.limb + nodes.totals[:, 2]
-    values = (sums / weights + scale.center) * scale.value
+    limb = int(targets.limb)
+    # What was taken off is put back while sums are whole: below 2**62, so nothing cancels.
+    high = nodes.totals[:, 1] + int(scale.center / targets.limb) * weights
+    carry = nodes.totals[:, 2] // limb
+    sums = (high + carry) * targets.limb + (nodes.totals[:, 2] - carry * limb)
+    values = sums / weights * scale.value
     return TreeArrays(
         nodes.features, nodes.lefts, nodes.rights, nodes.thresholds, nodes.sides,
         rows.astype(np.int64), weights * scale.weight, np.zeros(len(rows)), values[:, None],

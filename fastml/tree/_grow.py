@@ -19,8 +19,8 @@ from ._levels import (
     LargeNodes,
     empty_edges,
     empty_splits,
+    gain_of,
     jobs_of,
-    own_score,
     rows_in,
     whole_total,
 )
@@ -141,7 +141,8 @@ class Grower:
 
     def _weight(self, total: Array) -> float:
         if self.targets.n_classes:
-            return float((total[: self.targets.n_classes] * self.targets.factors).sum(dtype=float))
+            factors = self.targets.factors.astype(np.float64)  # int64 does not hold the products
+            return float((total[: self.targets.n_classes] * factors).sum())
         return float(total[0])
 
     def _end(
@@ -166,8 +167,8 @@ class Grower:
         split = (splits.scores > -np.inf) & np.array(nodes.searched)
         for i in np.flatnonzero(split):
             if limits.min_gain > 0:
-                own = own_score(self.targets, nodes.totals[i])
-                split[i] = splits.scores[i] - own >= limits.min_gain
+                gain = gain_of(self.targets, nodes.totals[i], splits.left[i], splits.scores[i])
+                split[i] = gain >= limits.min_gain
             if not self.targets.n_classes:
                 split[i] &= not self._constant(rows[nodes.starts[i] : nodes.stops[i]])
         chosen = np.flatnonzero(split)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.validation import Array
 from ..kernels.tree.level import Edges
-from ..kernels.tree.problem import GINI, POISSON, Targets
+from ..kernels.tree.problem import GINI, POISSON, SQUARED_ERROR, Targets
 from ..kernels.tree.refine import Splits
 
 _JOBS_AT_ONCE, _LEAST_SLOTS, _MOST_SLOTS = 8, 4, 64
@@ -126,3 +126,13 @@ def own_score(targets: Targets, total: Array) -> float:
         return float((weights**2).sum()) / weight
     weights = weights[weights > 0]
     return float((weights * np.log(weights)).sum()) - weight * math.log(weight)
+
+
+def gain_of(targets: Targets, total: Array, left: Array, score: float) -> float:
+    """Return by how much a split's score exceeds its node's own; of squared error without loss."""
+    if targets.criterion != SQUARED_ERROR:
+        return score - own_score(targets, total)
+    limb = int(targets.limb)
+    w, w_left = int(total[0]), int(left[0])
+    y, y_left = (int(each[1]) * limb + int(each[2]) for each in (total, left))
+    return (y_left * w - y * w_left) ** 2 / (w_left * (w - w_left) * w)

@@ -67,7 +67,9 @@ def limits_of(
     gain = max(float(tree.min_impurity_decrease) - _EPSILON, 0.0) * total / scale.weight
     if targets.criterion == ENTROPY:
         gain *= math.log(2.0)
-    gain /= scale.value if tree.criterion in ("poisson", "absolute_error") else scale.value**2
+    gain /= scale.value
+    if tree.criterion not in ("poisson", "absolute_error"):
+        gain /= scale.value  # twice: the square may be no number
     return Limits(
         leaf,
         tree.min_weight_fraction_leaf * total / scale.weight,

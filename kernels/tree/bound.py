@@ -43,7 +43,7 @@ import math
 import numpy as np
 
 from ..machine.jit import inner_kernel
-from .criterion import x_log_x
+from .criterion import sum_of, x_log_x
 from .problem import GINI, POISSON
 
 _RAISED = 1e-11
@@ -167,13 +167,13 @@ def _value_bound(targets, left, inside, total):
         return _poisson_bound(targets, left, inside, total)
     # About the mean of the node, which adds the constant y_total**2 / w_total to every score.
     w_total = float(total[0])
-    y_total = float(total[1]) * targets.limb + float(total[2])
+    y_total = sum_of(targets, total[1], total[2])
     mean = y_total / w_total
     constant = y_total * mean
     w = float(left[0])
-    y = float(left[1]) * targets.limb + float(left[2]) - mean * w
+    y = sum_of(targets, left[1], left[2]) - mean * w
     c = float(inside[0])
-    raw = float(inside[1]) * targets.limb + float(inside[2])
+    raw = sum_of(targets, inside[1], inside[2])
     y_inside = raw - mean * c
     squares = float(inside[3]) * targets.square_unit
     spread = max(squares - 2.0 * mean * raw + mean * mean * c, 0.0)
@@ -200,7 +200,7 @@ def _poisson_bound(targets, left, inside, total):
     w_left = float(left[0])
     y_left = float(left[1]) * targets.limb + float(left[2])
     w_total = float(total[0])
-    y_total = float(total[1]) * targets.limb + float(total[2])
+    y_total = sum_of(targets, total[1], total[2])
     c = float(inside[0])
     y_inside = float(inside[1]) * targets.limb + float(inside[2])
     best = -np.inf

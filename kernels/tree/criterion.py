@@ -69,6 +69,18 @@ def add_row(targets, row, out):
 
 
 @inner_kernel
+def sum_of(targets, high, low):
+    """Return high * limb + low in float64.
+
+    Carried first: of targets below the centre the two would cancel, and with them their digits.
+    """
+    if targets.limb == 1.0:
+        return float(high)
+    carry = np.int64(float(low) / targets.limb)
+    return float(high + carry) * targets.limb + float(low - carry * np.int64(targets.limb))
+
+
+@inner_kernel
 def weight_in(targets, statistics):
     """Return the weight of some rows, times factors, in float64."""
     if targets.n_classes == 0:
@@ -88,8 +100,8 @@ def score(targets, left, total):
     w_right = float(total[0] - left[0])
     if w_left <= 0.0 or w_right <= 0.0:
         return -np.inf
-    y_left = float(left[1]) * targets.limb + float(left[2])
-    y_right = float(total[1] - left[1]) * targets.limb + float(total[2] - left[2])
+    y_left = sum_of(targets, left[1], left[2])
+    y_right = sum_of(targets, total[1] - left[1], total[2] - left[2])
     if targets.criterion == POISSON:
         if y_left <= 0.0 or y_right <= 0.0:
             return -np.inf
@@ -129,7 +141,7 @@ def own_score(targets, total):
     """Return h of a node: what the score of its best split is compared with."""
     if targets.n_classes == 0:
         weight = float(total[0])
-        y = float(total[1]) * targets.limb + float(total[2])
+        y = sum_of(targets, total[1], total[2])
         if targets.criterion == POISSON:
             return y * math.log(y / weight) if y > 0.0 else 0.0
         return y * y / weight
@@ -154,7 +166,7 @@ def tolerance(targets, total, value):
         weight = weight_in(targets, total)
         return _RELATIVE * (weight * math.log(weight + 2.0) + 1.0)
     if targets.criterion == POISSON:
-        y = float(total[1]) * targets.limb + float(total[2])
+        y = sum_of(targets, total[1], total[2])
         return _RELATIVE * 100.0 * (y + 1.0)
     return _RELATIVE * abs(value)
 
@@ -286,6 +298,27 @@ def _error_fraction(targets, total, left, work, at):
     multiply_wide(work[4], work[4], work[at])
     set_wide(total[0] - left[0], work[9])
     multiply_wide(work[8], work[9], work[at + 1])
+
+
+@inner_kernel
+def _as_float(a):
+    """Return a wide number in float64."""
+    value = 0.0
+    for i in range(a[0], 0, -1):
+        value = value * 4294967296.0 + float(a[i])
+    return value
+
+
+@inner_kernel
+def gain_of(targets, total, left, value, work):
+    """Return by how much a split's score ``value`` exceeds the node's own.
+
+    Of squared error from the integers: both scores hold the square of the node's mean.
+    """
+    if targets.criterion != SQUARED_ERROR:
+        return value - own_score(targets, total)
+    _error_fraction(targets, total, left, work, 0)
+    return _as_float(work[0]) / _as_float(work[1]) / float(total[0])
 
 
 @inner_kernel

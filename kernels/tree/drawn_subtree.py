@@ -102,7 +102,7 @@ def grow_drawn(table, targets, limits, ranks, root, work, grown):
                 targets, limits, ranks,
                 DrawnNode(start, stop, root.walk, total, features, limits.max_features, key), work,
             )  # fmt: skip
-        if not worth_it(targets, limits, total, split):
+        if not worth_it(targets, limits, total, split, scratch):
             continue
         pair, side, n_left = part_drawn(ids, drawing.keys[split.slot, : ids.size], split, spare)
         at = root.base + count - 1

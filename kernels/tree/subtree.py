@@ -17,7 +17,7 @@ import numpy as np
 from ..machine.jit import allocating_inner_kernel, allocating_kernel, inlined_kernel, inner_kernel
 from ..machine.team import take_ticket
 from .best_split import Node, find_split
-from .criterion import own_score, rows_in, weight_in
+from .criterion import gain_of, rows_in, weight_in
 from .draws import child_key
 from .parting import leaf_of, part_lists, varying
 from .problem import POISSON, Targets
@@ -151,11 +151,13 @@ def take_node(root, place, count, stack, total, grown):
 
 
 @inner_kernel
-def worth_it(targets, limits, total, best):
+def worth_it(targets, limits, total, best, scratch):
     """Whether a node is split by the best split found."""
     if best.feature < 0:
         return False
-    return limits.min_gain <= 0.0 or best.score - own_score(targets, total) >= limits.min_gain
+    if limits.min_gain <= 0.0:
+        return True
+    return gain_of(targets, total, scratch.best, best.score, scratch.work) >= limits.min_gain
 
 
 @inner_kernel
@@ -210,7 +212,7 @@ def split_listed(table, targets, limits, rows, root, taken, place, work, grown):
         if same_targets(targets, rows, items, work.scan.id_mask):
             return 0
     split = find_split(targets, limits, rows, node, work)
-    if not worth_it(targets, limits, total, split):
+    if not worth_it(targets, limits, total, split, work.scratch):
         return 0
     n_active = np.int64(0)
     if not only_leaves(targets, limits, total, root.depth + depth + 1, work.scratch):
