@@ -18,6 +18,7 @@ from ._moments import block_rows, blocks_a_ticket
 
 #: Types of numbers there are kernels for; others become the last.
 NUMBERS = tuple(map(np.dtype, (np.float32, np.float64, np.int64, np.int32, np.uint8)))
+_MOST_INT64 = (1 << 63) - 1
 _WORK_PER_TICKET = 1 << 18
 _FEATURES_A_TICKET = 1 << 10
 
@@ -94,7 +95,7 @@ def compressed(X: Any, threshold: float) -> Compressed:
         if not rows.has_canonical_format:  # entries of one place are one number, present once
             rows = rows.copy()
             rows.sum_duplicates()
-        data = (rows.data > threshold).astype(np.float64)
+        data = (rows.data > comparable(threshold, rows.data.dtype)).astype(np.float64)
     indices = readable(np.ascontiguousarray(rows.indices))
     return Compressed(kind(data), indices, np.array(rows.indptr), X.shape[1])
 
@@ -209,11 +210,20 @@ def score_dense(X: Array, by: Linear, threshold: float, *, labels: bool) -> Arra
     return None if undecided(decisions, linear.NOT_FINITE) else found
 
 
+def comparable(threshold: float, dtype: Any) -> float:
+    """Return a threshold as NumPy compares it with numbers of a type: rounded to floats of that."""
+    if np.dtype(dtype).kind != "f":
+        return threshold
+    with np.errstate(over="ignore"):
+        return float(np.dtype(dtype).type(threshold))
+
+
 def kind(X: Array) -> Array:
     """Return X in C order and in a type of numbers that there are kernels for."""
     dtype = X.dtype
     if dtype in NUMBERS and X.flags.carray and type(X) is np.ndarray:
         return X
     if not (dtype in NUMBERS and dtype.isnative):
-        dtype = np.dtype(np.int64 if dtype.kind in "biu" else np.float64)
+        too_large = dtype.kind == "u" and dtype.itemsize == 8 and X.max(initial=0) > _MOST_INT64
+        dtype = np.dtype(np.int64 if dtype.kind in "biu" and not too_large else np.float64)
     return readable(np.ascontiguousarray(X, dtype=dtype))

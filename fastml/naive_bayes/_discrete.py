@@ -21,6 +21,7 @@ from ._counting import (
     NUMBERS,
     Linear,
     add_sparse,
+    comparable,
     compressed,
     counted,
     kind,
@@ -121,6 +122,7 @@ class CountingNB(FitsInPieces):
                 numbers, weights=weights if weights.size else None, minlength=n_classes
             )
         else:
+            threshold = comparable(threshold, X.dtype)
             found, class_count, negative = counted(kind(X), numbers, weights, n_classes, threshold)
             if not np.isfinite(found).all():
                 self._check_numbers(X)
@@ -223,6 +225,7 @@ class CountingNB(FitsInPieces):
         threshold = self._threshold()
         if sparse:
             return score_sparse(compressed(data, threshold), W, b, labels=labels)
+        threshold = comparable(threshold, data.dtype)
         if linear is not None:
             rows = kind(data)
             found = score_dense(rows, linear, threshold, labels=labels)

@@ -20,6 +20,16 @@ _TICKETS, _TICKETS_A_THREAD = 32, 8
 _FIRST_ROWS = 4096
 
 
+def heaviest_rows(classes: Array, weights: Array, n_classes: int) -> tuple[Array, Array]:
+    """Return the largest weight in each class, and the first row that has it; 0 and 0 for none."""
+    largest = np.zeros(n_classes)
+    np.maximum.at(largest, classes, weights)
+    rows = np.zeros(n_classes, np.int64)
+    found = np.flatnonzero(weights == largest[classes])[::-1]
+    rows[classes[found]] = found  # the first is written last
+    return largest, rows
+
+
 def block_rows(n_features: int, n_classes: int) -> int:
     """Return the rows of a block of the sums, which follows from the width of the work alone.
 
@@ -93,6 +103,11 @@ def copied(moments: Moments) -> Moments:
     return Moments(*(array.copy() for array in moments))
 
 
+def known(origins: Array) -> Array:
+    """Return origins, zeros for those there are none of yet."""
+    return np.where(np.isnan(origins), 0.0, origins)
+
+
 class RunningMoments:
     """The moments of all rows so far, of each class and of all classes together.
 
@@ -105,7 +120,8 @@ class RunningMoments:
 
     def __init__(self, n_classes: int, n_features: int) -> None:
         self._grid = Grid(block_rows(n_features, n_classes))
-        #: The first row of each class, from which its mean is measured; NaN before there is one.
+        #: The heaviest row of each class, of the first batch where one weighs something, from which
+        #: its mean is measured; NaN before there is one.
         self._origins = np.full((n_classes, n_features), np.nan)
         self._before: Moments | None = None  # rows that did not end on a whole block
         self._tree: TreeSum[Moments] = TreeSum(merge)
@@ -152,12 +168,12 @@ class RunningMoments:
                 self._unweighted._start_together(self)
         if self._unweighted is not None:
             self._unweighted.add(X, np.zeros(len(X), np.int32), np.empty(0))
-        self._find_origins(X, classes)
+        self._find_origins(X, classes, weights)
         n_blocks = self._grid.n_blocks(len(X))
         width = blocks_a_ticket(n_blocks)
         while self._blocks % width:  # ranges of this batch must be nodes of the tree of all rows
             width //= 2
-        origins = np.where(np.isnan(self._origins), 0.0, self._origins)
+        origins = known(self._origins)
         for i, moments in enumerate(find_moments(X, classes, weights, origins, width)):
             self._tree.add(self._blocks + i * width, width, moments)
         self._blocks += n_blocks
@@ -177,8 +193,13 @@ class RunningMoments:
         """Take the moments of all rows as one class, each weighing one."""
         self._unweighted = unweighted
 
-    def _find_origins(self, X: Array, classes: Array) -> None:
-        """Take the first row of every class that has none yet."""
+    def _find_origins(self, X: Array, classes: Array, weights: Array) -> None:
+        """Take the heaviest row of every class that has none yet, the first of several."""
+        if weights.size:
+            largest, rows_of = heaviest_rows(classes, weights, len(self._origins))
+            new = np.isnan(self._origins[:, 0]) & (largest > 0)
+            self._origins[new] = X[rows_of[new]]
+            return
         for rows in (slice(0, _FIRST_ROWS), slice(None)):
             missing = np.flatnonzero(np.isnan(self._origins[:, 0]))
             for c in missing:

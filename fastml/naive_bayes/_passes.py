@@ -12,8 +12,19 @@ from ..core.validation import Array
 from ..data import Part, Table
 from ..execution import find_classes, numbers_of, sum_over
 from ..kernels.naive_bayes.moments import Moments
-from ._counting import counted, kind
-from ._moments import RunningMoments, block_rows, blocks_a_ticket, find_moments, merge
+from ._counting import comparable, counted, kind
+from ._moments import (
+    RunningMoments,
+    block_rows,
+    blocks_a_ticket,
+    find_moments,
+    heaviest_rows,
+    known,
+    merge,
+)
+
+#: Targets and weights that are looked at at a time.
+_ROWS_LOOKED_AT = 1 << 16
 
 
 class MomentsPass:
@@ -52,6 +63,40 @@ class MomentsPass:
         return statistics
 
 
+class Heaviest(NamedTuple):
+    """The largest weight in each class and the first row that has it."""
+
+    weights: Array
+    rows: Array
+
+
+class HeaviestPass:
+    """Finds the heaviest row of each class.
+
+    Parameters
+    ----------
+    classes : ndarray (n_classes,)
+    """
+
+    def __init__(self, classes: Array) -> None:
+        self._classes = classes
+
+    def statistics(self, part: Part, model: Any) -> Heaviest:
+        """Return the heaviest rows of a piece."""
+        numbers = numbers_of(part.y, self._classes)
+        weights, rows = heaviest_rows(numbers, part.weights, len(self._classes))
+        return Heaviest(weights, part.start + rows)
+
+    def merge(self, a: Heaviest, b: Heaviest) -> Heaviest:
+        """Return the heaviest rows of both; of equal ones the first."""
+        heavier = b.weights > a.weights
+        return Heaviest(np.where(heavier, b.weights, a.weights), np.where(heavier, b.rows, a.rows))
+
+    def finish(self, statistics: Heaviest, model: Any) -> Heaviest:
+        """Return the heaviest rows of all."""
+        return statistics
+
+
 def moments_of(table: Table, name: str) -> tuple[Array, RunningMoments]:
     """Return the classes of a table and the moments of their rows.
 
@@ -62,10 +107,16 @@ def moments_of(table: Table, name: str) -> tuple[Array, RunningMoments]:
     """
     n_features = table.X.shape[1]
     classes, rows, _ = find_classes(table, counted=False)
-    origins = table.X[rows].astype(np.float64)
-    rows_a_block = block_rows(n_features, len(classes))
     weighted = table.weights is not None
-    fit = MomentsPass(classes, origins)
+    if weighted:
+        targets = Table(None, table.y, table.weights)
+        heaviest = sum_over(targets, _ROWS_LOOKED_AT, HeaviestPass(classes)).total()
+        rows = heaviest.rows
+    origins = table.X[rows].astype(np.float64)
+    if weighted:
+        origins[heaviest.weights == 0] = np.nan
+    rows_a_block = block_rows(n_features, len(classes))
+    fit = MomentsPass(classes, known(origins))
     nodes = sum_over(table, rows_a_block, fit, check=name if weighted else None)
     running = RunningMoments(len(classes), n_features)
     running.take(origins, nodes, table.n_rows)
@@ -103,7 +154,7 @@ class CountsPass:
         """Return the sums of a piece."""
         sums, weights, negative = counted(
             kind(part.X), numbers_of(part.y, self._classes), part.weights, len(self._classes),
-            self._threshold,
+            comparable(self._threshold, part.X.dtype),
         )  # fmt: skip
         return Counts(np.column_stack([sums, weights]), negative)
 

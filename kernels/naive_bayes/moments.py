@@ -1,8 +1,8 @@
 """Weight, mean and spread of every feature within every class, in one pass over the rows.
 
-Every class has an *origin*, one of its rows: means are kept as distances from it, so an offset of
+Every class has an *origin*, its heaviest row: means are kept as distances from it, so an offset of
 1e8 loses nothing, neither within a block nor when blocks are merged.  Within a block deviations are
-from the class's first row there, or where that is an outlier from a first estimate of the means,
+from the class's heaviest row there, or where that is an outlier from a first estimate of the means,
 and corrected for the difference from the means (Chan, Golub and LeVeque, "Algorithms for computing
 the sample variance", The American Statistician 37(3), 1983).  Blocks are merged by the formula of
 the same paper over the fixed tree of ``ops.sums``.
@@ -85,8 +85,11 @@ def add_weights(rows, start, stop, weights, spare):
 
 
 @inner_kernel
-def first_rows(rows, start, stop, width, weights, centers):
-    """Write the first row of every class in [start, stop); 0 where there is none.
+def heaviest_rows(rows, start, stop, width, weights, centers):
+    """Write the heaviest row of every class in [start, stop), the first of several; 0 for none.
+
+    One that weighs little may be far from all others, or be no more than what stands for a number
+    that is missing: digits of theirs would be lost beside it.
 
     Parameters
     ----------
@@ -94,13 +97,18 @@ def first_rows(rows, start, stop, width, weights, centers):
     centers : OUT (n_classes * width,) flat float64
     """
     n_features = rows.X.shape[1]
-    weights[:] = -1.0
+    weights[:] = 0.0 if rows.each else 1.0
     centers[:] = 0.0
+    if rows.each:
+        for i in range(start, stop):
+            k = np.uint32(rows.classes[i])
+            weights[k] = max(weights[k], rows.sample_weight[i])
     missing = weights.size
     for i in range(start, stop):
         c = np.int64(rows.classes[i])
-        if weights[c] < 0.0:
-            weights[c] = 0.0
+        weight = rows.sample_weight[i] if rows.each else 1.0
+        if weight == weights[c] and weight > 0.0:
+            weights[c] = -1.0
             for p in range(n_features):
                 centers[c * width + p] = np.float64(rows.X[i, p])
             missing -= np.int64(1)
@@ -156,7 +164,7 @@ def block_moments(rows, start, stop, moments, sums, chains):
     centers, residues, totals = sums
     n_classes, n_features = means.shape
     width = centers.size // n_classes
-    first_rows(rows, start, stop, width, weights, centers)
+    heaviest_rows(rows, start, stop, width, weights, centers)
     add_weights(rows, start, stop, weights, residues)
     far = True
     for _ in range(2):
@@ -191,9 +199,14 @@ def merge_into(earlier, later):
         later.weights[c] = weight
         share = after / weight
         spread = before * share
+        # From the heavier of the two: the other may be so far away that its digits are coarser.
+        onto = before >= after
         for p in range(later.means.shape[1]):
             gap = later.means[c, p] - earlier.means[c, p]
-            later.means[c, p] = earlier.means[c, p] + gap * share
+            if onto:
+                later.means[c, p] = earlier.means[c, p] + gap * share
+            else:
+                later.means[c, p] -= gap * (before / weight)
             later.squares[c, p] += earlier.squares[c, p] + gap * gap * spread
 
 
