@@ -142,7 +142,8 @@ class Progress:
             self.inertia = inertia
         else:
             self.inertia += self.smoothing * (inertia - self.inertia)
-        if self.tol > 0 and ((centers - before) ** 2).sum() <= self.tol:
+        moved = centers.astype(np.float64) - before  # whose squares float32 may not hold
+        if self.tol > 0 and (moved**2).sum() <= self.tol:
             return "small centers change"
         if self.inertia < self._best:
             self._best = self.inertia

@@ -18,8 +18,10 @@ BLOCK_ROWS = 512
 _TICKET_BLOCKS, _TICKETS = 8, 64
 #: Return to the interpreter at least this often, for interrupts.
 _CALL_NANOSECONDS = 4e8
-#: Largest weights between these are taken as they are.
-_LIGHTEST, _HEAVIEST = 2.0**-60, 2.0**60
+#: Largest weights between these are taken as they are: float32 holds their products with squares.
+_LIGHTEST, _HEAVIEST = 2.0**-20, 2.0**20
+#: Largest numbers of rows between these, or their inverses, are.
+_MOST_SINGLE, _LEAST_SINGLE, _MOST_DOUBLE = 2.0**30, 2.0**-20, 2.0**400
 
 
 def moderate_weights(sample_weight: Array) -> tuple[Array, int]:
@@ -42,20 +44,32 @@ def moderate_factor(largest: float) -> int:
 
 
 def moderate_samples(X: Array) -> Array:
-    """Return X times a power of two that keeps squares of differences in its type's range.
+    """Return X in a type and times a power of two that keep squares of differences in range.
 
-    X itself but for extreme data: the rows chosen are the same wherever no square leaves the range.
+    X itself but for extreme data.
     """
-    exponent = moderate_exponent(float(max(X.max(), -X.min())), X.dtype)
+    dtype, exponent = moderate_kind(float(max(X.max(), -X.min())), X.dtype)
+    X = X.astype(dtype, copy=False)
     return np.ldexp(X, -exponent) if exponent else X
 
 
-def moderate_exponent(largest: float, dtype: Any) -> int:
-    """Return the exponent of the power of two to divide rows by, by their largest number."""
-    bound = 2.0**30 if dtype == np.float32 else 2.0**400
-    if 1 / bound <= largest <= bound or largest == 0.0:
-        return 0
-    return int(np.frexp(largest)[1])
+def moderate_kind(largest: float, dtype: Any) -> tuple[Any, int]:
+    """Return a type for rows, and the exponent of the power of two to divide them by.
+
+    Float64 holds the squares of all float32: were those divided, a single large number would have
+    the squares of all others vanish.
+
+    Parameters
+    ----------
+    largest : float, the largest absolute number
+    """
+    if largest == 0.0:
+        return dtype, 0
+    if dtype == np.float32:
+        return (dtype if _LEAST_SINGLE <= largest <= _MOST_SINGLE else np.dtype(np.float64)), 0
+    if 1 / _MOST_DOUBLE <= largest <= _MOST_DOUBLE:
+        return dtype, 0
+    return dtype, int(np.frexp(largest)[1])
 
 
 def choose_rows(

@@ -8,13 +8,13 @@ import numpy as np
 
 from ..core.estimator import samples
 from ..core.validation import Array, is_sparse
-from ..data import SparseRows, Table, array_if_few, as_table, sparse_samples
+from ..data import SparseRows, array_if_few, as_table, sparse_samples
 from ..execution import begin_log
 from ..kernels.cluster import minibatch
 from ._base import mean_variance
 from ._batches import labels_and_inertia
-from ._plusplus import choose_rows, moderate_exponent, moderate_weights
-from ._table_fit import Scaled, label_table, look_at
+from ._plusplus import choose_rows, moderate_weights
+from ._table_fit import label_table, look_at, moderate_table
 from ._table_seeding import plusplus_rows
 
 
@@ -81,8 +81,7 @@ def sparse_plusplus(
     weights = moderate_weights(weights)[0]
     table = as_table(rows, None, weights if weights.size else None)
     seen = look_at(table, "kmeans_plusplus", variance=False)
-    exponent = moderate_exponent(seen.largest, rows.dtype)
-    if exponent:
-        table = Table(Scaled(rows, -exponent), None, table.weights)
-    chosen = plusplus_rows(table, n_clusters, random_state, n_local_trials)
+    chosen = plusplus_rows(
+        moderate_table(table, seen.largest), n_clusters, random_state, n_local_trials
+    )
     return rows[chosen], chosen

@@ -18,7 +18,7 @@ from ._bundles import block_rows
 from ._lloyd import Clustering, Reason, raise_if_not_finite
 from ._nearest import measured, rows_measured, write_labels
 from ._passes import Carried, FarthestPass, LloydModel, LloydPass, lloyd_models
-from ._plusplus import moderate_factor
+from ._plusplus import moderate_factor, moderate_kind
 from ._spherical import to_unit_length, unit_rows
 
 
@@ -51,6 +51,15 @@ class Scaled(Blocks):
 
     def spec(self) -> Any:
         return Scaled, (self._base, self._exponent)
+
+
+def moderate_table(table: Table, largest: float) -> Table:
+    """Return a table whose rows are as ``_plusplus.moderate_samples`` makes them."""
+    dtype, exponent = moderate_kind(largest, table.X.dtype)
+    if dtype == table.X.dtype and not exponent:
+        return table
+    rows = table.X.astype(dtype)
+    return Table(Scaled(rows, -exponent) if exponent else rows, table.y, table.weights)
 
 
 class UnitRows(Blocks):

@@ -16,10 +16,9 @@ from ..data import Table
 from ..execution import Passes, last_pass, set_features
 from ._lloyd import Clustering, Reason
 from ._parallel import parallel_rows, rows_drawn
-from ._plusplus import moderate_exponent
 from ._spherical import to_unit_length
 from ._table_draws import Chances
-from ._table_fit import UNSEEN, Scaled, TableRun, at_unit_length, look_at
+from ._table_fit import UNSEEN, Scaled, TableRun, at_unit_length, look_at, moderate_table
 from ._table_seeding import plusplus_rows
 
 
@@ -140,10 +139,7 @@ class TableFit:
             chances = Chances(table)
             self._estimator._check_weighing(chances.n_weighing)
             return np.asarray(table.X[chances.different(k, self._random)])
-        exponent = moderate_exponent(self._seen.largest, table.X.dtype)
-        moderate = table
-        if exponent:
-            moderate = Table(Scaled(table.X, -exponent), table.y, table.weights)
+        moderate = moderate_table(table, self._seen.largest)
         if init == "k-means||":
             row = np.array([Chances(moderate).one(self._random)])
             passes = Passes(moderate, rows_drawn(table.X.shape[1]))
