@@ -61,7 +61,7 @@ def solved(
         return solve_wide(X, Y, weights, alpha, center)
     if X.dtype == np.float32 and X.shape[1] > MOST_DOUBLE_COLUMNS:
         single = moments(X, Y, weights, center=center, single=True)
-        if of_float32_quality(single):
+        if of_float32_quality(single, X.shape[1], alpha):
             roots = None if weights is None else np.sqrt(weights)
             residuals = partial(residual_sums, X, np.asarray(Y, np.float64), roots, single)
             solution = refined(residuals, X.shape[1], single, alpha, center)

@@ -127,7 +127,7 @@ def refined(
     W = np.zeros((len(coef), d + len(coef) + 1))
     W[:, d:-1] = np.eye(len(coef))
     before = 1.0
-    units = np.sqrt(np.diag(moments.products)[:d])
+    units = np.sqrt(np.diag(moments.products)[:d] + np.max(alpha))
     for _ in range(_MOST_REFINEMENTS):
         W[:, :d] = -coef
         sums = residuals(W)

@@ -18,7 +18,7 @@ from ..kernels.ops.gram import BLOCK_ROWS
 from ..kernels.ops.sample import copy_one_in
 from ..kernels.ops.strips import Rows
 from ..kernels.ops.sums import Tickets
-from ._moments import raw_products, run_tickets
+from ._moments import in_range, raw_products, run_tickets
 from ._predict import decision, probabilities
 
 #: Curvature of wider float32 rows is summed in float32: it only says where to go.
@@ -169,11 +169,30 @@ class LossPass(Adding):
 def weighted_products(
     X: Array, weights: Array, shift: Array, used: int, double: bool = False
 ) -> Array:
-    """Return X' diag(weights) X of the features and the one, in float64 or the precision of X."""
-    single = not double and X.dtype == np.float32 and used > _MOST_DOUBLE_COLUMNS
-    kind = np.float32 if single else np.float64
-    products = raw_products(X, np.empty((len(X), 0)), np.sqrt(weights), shift, kind)
-    return products[:used, :used]
+    """Return X' diag(weights) X of the features and the one, in float64 or the precision of X.
+
+    In float64, too, where float32 would lose squares.  Weights are divided by a power of two, so
+    that it is the features alone that decide.
+    """
+    exponent = int(np.frexp(weights.max(initial=0.0))[1]) // 2 * 2  # roots are divided exactly
+    roots, nothing = np.sqrt(np.ldexp(weights, -exponent)), np.empty((len(X), 0))
+    products = None
+    if not double and X.dtype == np.float32 and used > _MOST_DOUBLE_COLUMNS:
+        products = raw_products(X, nothing, roots, shift, np.float32)[:used, :used]
+        if _squares_lost(products, X, shift):
+            products = None
+    if products is None:
+        products = raw_products(X, nothing, roots, shift, np.float64)[:used, :used]
+    return np.asarray(np.ldexp(products, exponent))
+
+
+def _squares_lost(products: Array, X: Array, shift: Array) -> bool:
+    """Say whether squares of features have left float32's range, but for constant features."""
+    squares = np.diag(products)[: X.shape[1]]
+    if not in_range(squares / len(X)):
+        return True
+    zeros = np.flatnonzero(squares == 0)
+    return bool((X[:, zeros] != shift[zeros]).any())
 
 
 class _SecondDerivatives(Adding):

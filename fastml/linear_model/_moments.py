@@ -29,6 +29,12 @@ _UNEVEN = 1.12
 FIRST_ROWS = 256
 #: Mean squares of columns below this, or above its inverse, are left to float64.
 _LEAST_SQUARE = 1e-24
+#: Sums of squares that float32 holds to some digits, and a penalty beside which those it does not
+#: hold are nothing: they are below 2**-149 a row.
+_LEAST_SUM, _PENALTY_BESIDE_NOTHING = 2.0**-100, 2.0**-90
+#: Where a feature of the first rows is so many times as far from the mean as it is on average, the
+#: mean is near none of them.
+_FAR_ROW = 32.0
 
 
 class Moments(NamedTuple):
@@ -66,6 +72,20 @@ def first_shift(X: Array, Y: Array, weights: Array | None) -> Array:
     first = some[0].copy()
     some -= first
     return np.asarray(first + np.add.reduce(some, axis=0) / n)
+
+
+def first_middle(X: Array, weights: Array | None) -> Array:
+    """Return :func:`first_shift` of features; medians where single rows are far from all others.
+
+    For who cannot look for the means first: beside a shift far away the digits of others are lost.
+    """
+    shift = first_shift(X, np.empty((len(X), 0)), weights)
+    rows = X[first_rows(weights)]
+    apart = np.abs(rows - shift)
+    far = apart.max(axis=0) > _FAR_ROW * apart.mean(axis=0)
+    if far.any():
+        shift[far] = np.median(rows[:, far].astype(np.float64), axis=0)
+    return shift
 
 
 def run_tickets(
@@ -205,8 +225,17 @@ def in_range(squares: Array) -> bool:
     return bool(((squares > _LEAST_SQUARE) & (squares < 1 / _LEAST_SQUARE) | (squares == 0)).all())
 
 
-def of_float32_quality(found: Moments) -> bool:
-    """Say whether products summed in float32 are finite, and none was lost."""
+def of_float32_quality(found: Moments, n_features: int, alpha: Array) -> bool:
+    """Say whether products summed in float32 are finite, and none was lost that matters.
+
+    Parameters
+    ----------
+    alpha : ndarray (1,) or (n_targets,)
+        Penalties: where squares have vanished, or a column is constant, one has to outweigh them.
+    """
     if not (found.weight > 0 and np.isfinite(found.products).all()):
         return False
-    return in_range(np.diag(found.products) / found.weight)
+    sums = np.diag(found.products)
+    if not in_range(sums / found.weight) or ((sums > 0) & (sums < _LEAST_SUM)).any():
+        return False
+    return bool(sums[:n_features].all() or np.min(alpha) >= _PENALTY_BESIDE_NOTHING)

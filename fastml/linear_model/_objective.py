@@ -22,7 +22,7 @@ from ._logistic_passes import (
     along_margins,
     slope_at_zero,
 )
-from ._moments import first_shift
+from ._moments import first_middle
 
 #: Losses of more than this a row are taken for this where rows are float32.
 _MOST_LOSS = 0.4
@@ -69,7 +69,7 @@ class Problem:
             shift = np.zeros(d)
             if intercept:
                 X, weights = rows.first()
-                shift = first_shift(X, np.empty((len(X), 0)), weights)
+                shift = first_middle(X, weights)
                 shift = shift.astype(rows.dtype).astype(np.float64)  # panels may be of X's type
         self.shift = shift
         self.penalty = np.append(np.full(d, alpha), 0.0)

@@ -164,7 +164,7 @@ def solve_table(
         return None
     if many_of_float32(table.X):
         sums = moments_of(estimator, table, center, single=True)
-        if sums is not None and of_float32_quality(sums[1]):
+        if sums is not None and of_float32_quality(sums[1], d, alpha):
             rows, single = sums
 
             def residuals(W: Array) -> Array:
