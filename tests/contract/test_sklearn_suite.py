@@ -43,6 +43,9 @@ SUITES = {
         "ensemble/sklearn_deselected.txt",
     ),
 }
+#: What only campaigns run: the old kind of sparse matrix where sparse arrays go the same way, and
+#: estimators that are scikit-learn's own.
+LEFT_OUT = "csr_matrix or csc_matrix or coo_matrix or ExtraTrees or RandomTreesEmbedding"
 
 
 @pytest.mark.borrowed
@@ -65,6 +68,8 @@ def test_scikit_learn_tests_pass(module, tmp_path):
         "-p", "sklearn_suite_plugin", "-p", "no:cacheprovider",
         "-c", os.devnull, "--rootdir", str(path.parent), str(path),
     ]  # fmt: skip
+    if os.environ.get("FASTML_LONG", "0") in ("", "0"):
+        command += ["-k", f"not ({LEFT_OUT})"]
     run = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )

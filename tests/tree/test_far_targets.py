@@ -42,7 +42,6 @@ def nodes(request, monkeypatch):
         monkeypatch.setattr(_grow, "SMALL_ROWS", (8, 8))
 
 
-@pytest.mark.checked
 @pytest.mark.parametrize(("small", "far"), [(5, 2.0**60), (5, 2.0**54), (1000, 2.0**70)])
 def test_small_targets_beside_far_ones(small, far, nodes):
     random = np.random.default_rng(int(small))
