@@ -82,8 +82,8 @@ DRAWN = {"random forest": (20, drawn)}
 LOSSES = [
     Loss(
         "random forest",
-        "Regressions of more than 4,096 rows a tree and few levels: rows are counted level by "
-        "level, tree by tree, and children are sorted for one more split. oneDAL counts 256 bins.",
+        "Regressions of more than 16,384 rows a tree and few levels: rows are counted level by "
+        "level, tree by tree, and nodes are sorted for three splits more. oneDAL counts 256 bins.",
     )
 ]
 
