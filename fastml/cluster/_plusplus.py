@@ -21,7 +21,9 @@ _CALL_NANOSECONDS = 4e8
 #: Largest weights between these are taken as they are: float32 holds their products with squares.
 _LIGHTEST, _HEAVIEST = 2.0**-20, 2.0**20
 #: Largest numbers of rows between these, or their inverses, are.
-_MOST_SINGLE, _LEAST_SINGLE, _MOST_DOUBLE = 2.0**30, 2.0**-20, 2.0**400
+_MOST_SINGLE, _LEAST_SINGLE, _DOUBLE = 2.0**30, 2.0**-20, (2.0**400, 2.0**-400)
+#: Rows of so small a part of the largest number have squares that float32 loses beside its own.
+_FAR_APART = 2.0**-45
 
 
 def moderate_weights(sample_weight: Array) -> tuple[Array, int]:
@@ -44,32 +46,38 @@ def moderate_factor(largest: float) -> int:
 
 
 def moderate_samples(X: Array) -> Array:
-    """Return X in a type and times a power of two that keep squares of differences in range.
+    """Return X times a power of two that keeps squares of differences in its type's range.
 
-    X itself but for extreme data.
+    X itself but for extreme data: the rows chosen are the same wherever no square leaves the range.
+    Rows of float32 that are too far apart for any power of two go on in float64, which holds the
+    squares of all float32.
     """
-    dtype, exponent = moderate_kind(float(max(X.max(), -X.min())), X.dtype)
-    X = X.astype(dtype, copy=False)
-    return np.ldexp(X, -exponent) if exponent else X
+    largest = float(max(X.max(), -X.min()))
+    exponent = moderate_exponent(largest, X.dtype)
+    if not exponent:
+        return X
+    if too_far_apart(smallest_row(X), largest, X.dtype):
+        return X.astype(np.float64)
+    return np.ldexp(X, -exponent)
 
 
-def moderate_kind(largest: float, dtype: Any) -> tuple[Any, int]:
-    """Return a type for rows, and the exponent of the power of two to divide them by.
+def moderate_exponent(largest: float, dtype: Any) -> int:
+    """Return the exponent of the power of two to divide rows by, by their largest number."""
+    most, least = (_MOST_SINGLE, _LEAST_SINGLE) if dtype == np.float32 else _DOUBLE
+    if least <= largest <= most or largest == 0.0:
+        return 0
+    return int(np.frexp(largest)[1])
 
-    Float64 holds the squares of all float32: were those divided, a single large number would have
-    the squares of all others vanish.
 
-    Parameters
-    ----------
-    largest : float, the largest absolute number
-    """
-    if largest == 0.0:
-        return dtype, 0
-    if dtype == np.float32:
-        return (dtype if _LEAST_SINGLE <= largest <= _MOST_SINGLE else np.dtype(np.float64)), 0
-    if 1 / _MOST_DOUBLE <= largest <= _MOST_DOUBLE:
-        return dtype, 0
-    return dtype, int(np.frexp(largest)[1])
+def smallest_row(X: Array) -> float:
+    """Return the largest number of the row where that is smallest, but for rows of zeros."""
+    of_rows = np.maximum(X.max(axis=1), -X.min(axis=1))
+    return float(of_rows.min(initial=np.inf, where=of_rows > 0))
+
+
+def too_far_apart(smallest: float, largest: float, dtype: Any) -> bool:
+    """Say whether float32 does not hold the squares of a row beside those of the largest."""
+    return bool(dtype == np.float32 and smallest < _FAR_APART * largest)
 
 
 def choose_rows(

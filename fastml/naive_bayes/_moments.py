@@ -20,14 +20,28 @@ _TICKETS, _TICKETS_A_THREAD = 32, 8
 _FIRST_ROWS = 4096
 
 
-def heaviest_rows(classes: Array, weights: Array, n_classes: int) -> tuple[Array, Array]:
-    """Return the largest weight in each class, and the first row that has it; 0 and 0 for none."""
-    largest = np.zeros(n_classes)
-    np.maximum.at(largest, classes, weights)
-    rows = np.zeros(n_classes, np.int64)
-    found = np.flatnonzero(weights == largest[classes])[::-1]
-    rows[classes[found]] = found  # the first is written last
-    return largest, rows
+def heavy_rows(classes: Array, weights: Array, n_classes: int, height: int) -> Array:
+    """Return for each class the heaviest row of the first block where one weighs something.
+
+    The first of several, -1 if there is none.
+
+    Parameters
+    ----------
+    height : int, rows of a block
+    """
+    rows = np.full(n_classes, -1, np.int64)
+    for start in range(0, len(classes), height):
+        own, weighing = classes[start : start + height], weights[start : start + height]
+        largest = np.zeros(n_classes)
+        np.maximum.at(largest, own, weighing)
+        heaviest = np.flatnonzero(weighing == largest[own])[::-1]
+        of_block = np.empty(n_classes, np.int64)
+        of_block[own[heaviest]] = start + heaviest  # the first is written last
+        new = (rows < 0) & (largest > 0)
+        rows[new] = of_block[new]
+        if (rows >= 0).all():
+            break
+    return rows
 
 
 def block_rows(n_features: int, n_classes: int) -> int:
@@ -120,8 +134,8 @@ class RunningMoments:
 
     def __init__(self, n_classes: int, n_features: int) -> None:
         self._grid = Grid(block_rows(n_features, n_classes))
-        #: The heaviest row of each class, of the first batch where one weighs something, from which
-        #: its mean is measured; NaN before there is one.
+        #: The row of each class from which its mean is measured, see :func:`heavy_rows`; NaN before
+        #: there is one.
         self._origins = np.full((n_classes, n_features), np.nan)
         self._before: Moments | None = None  # rows that did not end on a whole block
         self._tree: TreeSum[Moments] = TreeSum(merge)
@@ -194,11 +208,12 @@ class RunningMoments:
         self._unweighted = unweighted
 
     def _find_origins(self, X: Array, classes: Array, weights: Array) -> None:
-        """Take the heaviest row of every class that has none yet, the first of several."""
+        """Take a row of every class that has none yet."""
         if weights.size:
-            largest, rows_of = heaviest_rows(classes, weights, len(self._origins))
-            new = np.isnan(self._origins[:, 0]) & (largest > 0)
-            self._origins[new] = X[rows_of[new]]
+            if np.isnan(self._origins[:, 0]).any():
+                found = heavy_rows(classes, weights, len(self._origins), self._grid.block_rows)
+                new = np.isnan(self._origins[:, 0]) & (found >= 0)
+                self._origins[new] = X[found[new]]
             return
         for rows in (slice(0, _FIRST_ROWS), slice(None)):
             missing = np.flatnonzero(np.isnan(self._origins[:, 0]))

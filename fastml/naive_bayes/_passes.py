@@ -18,13 +18,10 @@ from ._moments import (
     block_rows,
     blocks_a_ticket,
     find_moments,
-    heaviest_rows,
+    heavy_rows,
     known,
     merge,
 )
-
-#: Targets and weights that are looked at at a time.
-_ROWS_LOOKED_AT = 1 << 16
 
 
 class MomentsPass:
@@ -63,37 +60,30 @@ class MomentsPass:
         return statistics
 
 
-class Heaviest(NamedTuple):
-    """The largest weight in each class and the first row that has it."""
-
-    weights: Array
-    rows: Array
-
-
-class HeaviestPass:
-    """Finds the heaviest row of each class.
+class HeavyRowsPass:
+    """Finds a row of each class, see ``_moments.heavy_rows``.
 
     Parameters
     ----------
     classes : ndarray (n_classes,)
+    height : int, rows of a block
     """
 
-    def __init__(self, classes: Array) -> None:
-        self._classes = classes
+    def __init__(self, classes: Array, height: int) -> None:
+        self._classes, self._height = classes, height
 
-    def statistics(self, part: Part, model: Any) -> Heaviest:
-        """Return the heaviest rows of a piece."""
+    def statistics(self, part: Part, model: Any) -> Array:
+        """Return the rows of a piece, which begins with a block."""
         numbers = numbers_of(part.y, self._classes)
-        weights, rows = heaviest_rows(numbers, part.weights, len(self._classes))
-        return Heaviest(weights, part.start + rows)
+        rows = heavy_rows(numbers, part.weights, len(self._classes), self._height)
+        return np.where(rows < 0, rows, part.start + rows)
 
-    def merge(self, a: Heaviest, b: Heaviest) -> Heaviest:
-        """Return the heaviest rows of both; of equal ones the first."""
-        heavier = b.weights > a.weights
-        return Heaviest(np.where(heavier, b.weights, a.weights), np.where(heavier, b.rows, a.rows))
+    def merge(self, a: Array, b: Array) -> Array:
+        """Return the rows of both; those of the first come first."""
+        return np.where(a < 0, b, a)
 
-    def finish(self, statistics: Heaviest, model: Any) -> Heaviest:
-        """Return the heaviest rows of all."""
+    def finish(self, statistics: Array, model: Any) -> Array:
+        """Return the rows of all."""
         return statistics
 
 
@@ -108,14 +98,13 @@ def moments_of(table: Table, name: str) -> tuple[Array, RunningMoments]:
     n_features = table.X.shape[1]
     classes, rows, _ = find_classes(table, counted=False)
     weighted = table.weights is not None
+    rows_a_block = block_rows(n_features, len(classes))
     if weighted:
         targets = Table(None, table.y, table.weights)
-        heaviest = sum_over(targets, _ROWS_LOOKED_AT, HeaviestPass(classes)).total()
-        rows = heaviest.rows
-    origins = table.X[rows].astype(np.float64)
-    if weighted:
-        origins[heaviest.weights == 0] = np.nan
-    rows_a_block = block_rows(n_features, len(classes))
+        fit: Any = HeavyRowsPass(classes, rows_a_block)
+        rows = sum_over(targets, rows_a_block, fit).total()
+    origins = table.X[np.maximum(rows, 0)].astype(np.float64)
+    origins[rows < 0] = np.nan
     fit = MomentsPass(classes, known(origins))
     nodes = sum_over(table, rows_a_block, fit, check=name if weighted else None)
     running = RunningMoments(len(classes), n_features)

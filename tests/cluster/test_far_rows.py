@@ -55,3 +55,14 @@ def test_small_moves_of_small_centers(exponent):
     how = {"n_clusters": 5, "tol": 1e-3, "random_state": 0, "n_init": 1, "max_no_improvement": None}
     steps = [MiniBatchKMeans(**how).fit(np.ldexp(X, by)).n_steps_ for by in (0, exponent)]
     assert steps[0] == steps[1] > 2
+
+
+@pytest.mark.parametrize("far", [1.0, 2.0**20, 2.0**40])
+def test_the_same_rows_at_every_power_of_two(far):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(3000, 3)).astype(np.float32)
+    X[7] *= far
+    rows = kmeans_plusplus(X, 12, random_state=0)[1]
+    for exponent in (-120, -100, -31, -21, -20, -1, 1, 20, 31, 60, 85):
+        scaled = np.ldexp(X, exponent if far == 1 or exponent <= 60 else 60)
+        np.testing.assert_array_equal(kmeans_plusplus(scaled, 12, random_state=0)[1], rows)

@@ -26,7 +26,7 @@ def rows(n, dtype, n_features=3):
 @pytest.mark.parametrize("far", [1e12, 1e20, FILL])
 def test_light_rows_far_away(far, weight, dtype):
     height = block_rows(3, 2)
-    for places in ([0], [height, height + 1], [*range(height)]):
+    for places in ([0], [height, height + 1], *([[*range(height)]] if weight == 0 else [])):
         n = 2 * height + 100
         X, y = rows(n, dtype)
         weights = np.random.default_rng(1).uniform(0.5, 2, n)
@@ -54,9 +54,12 @@ def test_light_rows_in_blocks_and_batches():
             found = GaussianNB().fit(fastml.blocks(X), y, weights)
         for name in ("theta_", "var_", "class_count_"):
             assert getattr(found, name).tobytes() == getattr(expected, name).tobytes()
-    by_batches = GaussianNB().partial_fit(X[:1], y[:1], [0, 1], [1e-60])
-    by_batches.partial_fit(X[1:], y[1:], sample_weight=weights[1:])
-    np.testing.assert_allclose(by_batches.class_count_, expected.class_count_)
+    height = block_rows(3, 2)
+    by_batches = GaussianNB()
+    for part in (slice(height), slice(height, 2 * height), slice(2 * height, None)):
+        by_batches.partial_fit(X[part], y[part], [0, 1], weights[part])
+    assert by_batches.theta_.tobytes() == expected.theta_.tobytes()
+    assert by_batches.var_.tobytes() == expected.var_.tobytes()
 
 
 @pytest.mark.parametrize("kind", ["MultinomialNB", "BernoulliNB"])
