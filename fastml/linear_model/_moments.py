@@ -81,8 +81,9 @@ def first_middle(X: Array, weights: Array | None) -> Array:
     """
     shift = first_shift(X, np.empty((len(X), 0)), weights)
     rows = X[first_rows(weights)]
-    apart = np.abs(rows - shift)
-    far = apart.max(axis=0) > _FAR_ROW * apart.mean(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        apart = np.abs(rows - shift)
+        far = apart.max(axis=0) > _FAR_ROW * apart.mean(axis=0)
     if far.any():
         shift[far] = np.median(rows[:, far].astype(np.float64), axis=0)
     return shift
