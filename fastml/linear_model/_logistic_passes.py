@@ -18,11 +18,9 @@ from ..kernels.ops.gram import BLOCK_ROWS
 from ..kernels.ops.sample import copy_one_in
 from ..kernels.ops.strips import Rows
 from ..kernels.ops.sums import Tickets
-from ._moments import in_range, raw_products, run_tickets
+from ._moments import raw_products, run_tickets, weighted_products
 from ._predict import decision, probabilities
 
-#: Curvature of wider float32 rows is summed in float32: it only says where to go.
-_MOST_DOUBLE_COLUMNS = 64
 #: For more classes the curvature along the coefficients is not worth its while.
 _MOST_CLASSES = 20
 #: Rows of a sample that are copied with one ticket.
@@ -164,35 +162,6 @@ class LossPass(Adding):
         return pass_over(
             rows, part.y, part.weights, model.W, link, self._curvature, self._along
         )  # fmt: skip
-
-
-def weighted_products(
-    X: Array, weights: Array, shift: Array, used: int, double: bool = False
-) -> Array:
-    """Return X' diag(weights) X of the features and the one, in float64 or the precision of X.
-
-    In float64, too, where float32 would lose squares.  Weights are divided by a power of two, so
-    that it is the features alone that decide.
-    """
-    exponent = int(np.frexp(weights.max(initial=0.0))[1]) // 2 * 2  # roots are divided exactly
-    roots, nothing = np.sqrt(np.ldexp(weights, -exponent)), np.empty((len(X), 0))
-    products = None
-    if not double and X.dtype == np.float32 and used > _MOST_DOUBLE_COLUMNS:
-        products = raw_products(X, nothing, roots, shift, np.float32)[:used, :used]
-        if _squares_lost(products, X, shift):
-            products = None
-    if products is None:
-        products = raw_products(X, nothing, roots, shift, np.float64)[:used, :used]
-    return np.asarray(np.ldexp(products, exponent))
-
-
-def _squares_lost(products: Array, X: Array, shift: Array) -> bool:
-    """Say whether squares of features have left float32's range, but for constant features."""
-    squares = np.diag(products)[: X.shape[1]]
-    if not in_range(squares / len(X)):
-        return True
-    zeros = np.flatnonzero(squares == 0)
-    return bool((X[:, zeros] != shift[zeros]).any())
 
 
 class _SecondDerivatives(Adding):

@@ -35,6 +35,8 @@ _LEAST_SUM, _PENALTY_BESIDE_NOTHING = 2.0**-100, 2.0**-90
 #: Where a feature of the first rows is so many times as far from the mean as it is on average, the
 #: mean is near none of them.
 _FAR_ROW = 32.0
+#: Curvature of wider float32 rows is summed in float32: it only says where to go.
+_MOST_DOUBLE_COLUMNS = 64
 
 
 class Moments(NamedTuple):
@@ -240,3 +242,32 @@ def of_float32_quality(found: Moments, n_features: int, alpha: Array) -> bool:
     if not in_range(sums / found.weight) or ((sums > 0) & (sums < _LEAST_SUM)).any():
         return False
     return bool(sums[:n_features].all() or np.min(alpha) >= _PENALTY_BESIDE_NOTHING)
+
+
+def weighted_products(
+    X: Array, weights: Array, shift: Array, used: int, double: bool = False
+) -> Array:
+    """Return X' diag(weights) X of the features and the one, in float64 or the precision of X.
+
+    In float64, too, where float32 would lose squares.  Weights are divided by a power of two, so
+    that it is the features alone that decide.
+    """
+    exponent = int(np.frexp(weights.max(initial=0.0))[1]) // 2 * 2  # roots are divided exactly
+    roots, nothing = np.sqrt(np.ldexp(weights, -exponent)), np.empty((len(X), 0))
+    products = None
+    if not double and X.dtype == np.float32 and used > _MOST_DOUBLE_COLUMNS:
+        products = raw_products(X, nothing, roots, shift, np.float32)[:used, :used]
+        if _squares_lost(products, X, shift):
+            products = None
+    if products is None:
+        products = raw_products(X, nothing, roots, shift, np.float64)[:used, :used]
+    return np.asarray(np.ldexp(products, exponent))
+
+
+def _squares_lost(products: Array, X: Array, shift: Array) -> bool:
+    """Say whether squares of features have left float32's range, but for constant features."""
+    squares = np.diag(products)[: X.shape[1]]
+    if not in_range(squares / len(X)):
+        return True
+    zeros = np.flatnonzero(squares == 0)
+    return bool((X[:, zeros] != shift[zeros]).any())
