@@ -20,10 +20,11 @@ _TICKET_BLOCKS, _TICKETS = 8, 64
 _CALL_NANOSECONDS = 4e8
 #: Largest weights between these are taken as they are: float32 holds their products with squares.
 _LIGHTEST, _HEAVIEST = 2.0**-20, 2.0**20
-#: Largest numbers of rows between these, or their inverses, are.
-_MOST_SINGLE, _LEAST_SINGLE, _DOUBLE = 2.0**30, 2.0**-20, (2.0**400, 2.0**-400)
-#: Rows of so small a part of the largest number have squares that float32 loses beside its own.
-_FAR_APART = 2.0**-45
+#: So are rows whose largest number is between these, by type.
+_MODERATE = {np.dtype("f4"): (2.0**-20, 2.0**30), np.dtype("f8"): (2.0**-400, 2.0**400)}
+#: Squares of so small a part of the largest number are lost in float32 beside its own; it is among
+#: so many first rows that such are looked for.
+_FAR_APART, _FIRST_ROWS = 2.0**-45, 1024
 
 
 def moderate_weights(sample_weight: Array) -> tuple[Array, int]:
@@ -49,35 +50,38 @@ def moderate_samples(X: Array) -> Array:
     """Return X times a power of two that keeps squares of differences in its type's range.
 
     X itself but for extreme data: the rows chosen are the same wherever no square leaves the range.
-    Rows of float32 that are too far apart for any power of two go on in float64, which holds the
-    squares of all float32.
+    Rows that are :func:`too_far_apart` go on in float64.
     """
     largest = float(max(X.max(), -X.min()))
-    exponent = moderate_exponent(largest, X.dtype)
-    if not exponent:
-        return X
-    if too_far_apart(smallest_row(X), largest, X.dtype):
+    if too_far_apart(X, largest):
         return X.astype(np.float64)
-    return np.ldexp(X, -exponent)
+    exponent = moderate_exponent(largest, X.dtype)
+    return np.ldexp(X, -exponent) if exponent else X
 
 
 def moderate_exponent(largest: float, dtype: Any) -> int:
     """Return the exponent of the power of two to divide rows by, by their largest number."""
-    most, least = (_MOST_SINGLE, _LEAST_SINGLE) if dtype == np.float32 else _DOUBLE
+    least, most = _MODERATE[dtype]
     if least <= largest <= most or largest == 0.0:
         return 0
     return int(np.frexp(largest)[1])
 
 
-def smallest_row(X: Array) -> float:
-    """Return the largest number of the row where that is smallest, but for rows of zeros."""
-    of_rows = np.maximum(X.max(axis=1), -X.min(axis=1))
-    return float(of_rows.min(initial=np.inf, where=of_rows > 0))
+def too_far_apart(X: Any, largest: float) -> bool:
+    """Say whether float32, times whatever power of two, does not hold the squares of all rows.
 
+    Float64 holds those of all float32.
 
-def too_far_apart(smallest: float, largest: float, dtype: Any) -> bool:
-    """Say whether float32 does not hold the squares of a row beside those of the largest."""
-    return bool(dtype == np.float32 and smallest < _FAR_APART * largest)
+    Parameters
+    ----------
+    X : ndarray or Blocks (n_samples, n_features)
+    largest : float, the largest absolute number
+    """
+    if X.dtype != np.float32:
+        return False
+    first = X[:_FIRST_ROWS]
+    of_rows = np.maximum(first.max(axis=1), -first.min(axis=1))
+    return bool(((of_rows > 0) & (of_rows < _FAR_APART * largest)).any())
 
 
 def choose_rows(

@@ -81,7 +81,6 @@ def sparse_plusplus(
     weights = moderate_weights(weights)[0]
     table = as_table(rows, None, weights if weights.size else None)
     seen = look_at(table, "kmeans_plusplus", variance=False)
-    chosen = plusplus_rows(
-        moderate_table(table, seen.largest), n_clusters, random_state, n_local_trials
-    )
+    moderate = moderate_table(table, seen.largest)
+    chosen = plusplus_rows(moderate, n_clusters, random_state, n_local_trials)
     return rows[chosen], chosen

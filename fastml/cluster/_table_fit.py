@@ -11,14 +11,14 @@ from ..core.passes import tree_sum
 from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, check_finite
 from ..data import Blocks, Part, Table
-from ..execution import Passes, check_features, room, sum_over
+from ..execution import Passes, check_features, room
 from ..kernels.cluster import lloyd
 from ..kernels.ops import moments
 from ._bundles import block_rows
 from ._lloyd import Clustering, Reason, raise_if_not_finite
 from ._nearest import measured, rows_measured, write_labels
 from ._passes import Carried, FarthestPass, LloydModel, LloydPass, lloyd_models
-from ._plusplus import moderate_exponent, moderate_factor, smallest_row, too_far_apart
+from ._plusplus import moderate_exponent, moderate_factor, too_far_apart
 from ._spherical import to_unit_length, unit_rows
 
 
@@ -55,33 +55,12 @@ class Scaled(Blocks):
 
 def moderate_table(table: Table, largest: float) -> Table:
     """Return a table whose rows are as ``_plusplus.moderate_samples`` makes them."""
-    exponent, dtype = moderate_exponent(largest, table.X.dtype), table.X.dtype
-    if not exponent:
-        return table
-    smallest = 0.0
-    if dtype == np.float32:
-        smallest = sum_over(
-            Table(table.X), block_rows(table.X.shape[1], 1), SmallestRowPass()
-        ).total()
-    apart = too_far_apart(smallest, largest, dtype)
-    rows = table.X.astype(np.float64) if apart else Scaled(table.X, -exponent)
-    return Table(rows, table.y, table.weights)
-
-
-class SmallestRowPass:
-    """Finds ``_plusplus.smallest_row``."""
-
-    def statistics(self, part: Part, model: Any) -> float:
-        """Return that of a piece."""
-        return smallest_row(part.X)
-
-    def merge(self, a: float, b: float) -> float:
-        """Return that of both."""
-        return min(a, b)
-
-    def finish(self, statistics: float, model: Any) -> float:
-        """Return that of all rows."""
-        return statistics
+    rows = table.X
+    if too_far_apart(rows, largest):
+        rows = rows.astype(np.float64)
+    elif exponent := moderate_exponent(largest, rows.dtype):
+        rows = Scaled(rows, -exponent)
+    return table if rows is table.X else Table(rows, table.y, table.weights)
 
 
 class UnitRows(Blocks):

@@ -114,12 +114,10 @@ def empty_splits(n: int, size: int) -> Splits:
 
 
 def own_score(targets: Targets, total: Array) -> float:
-    """Return the score of a node that is not split."""
-    if not targets.n_classes:
+    """Return the score of a node that is not split: of classes, or by Poisson deviance."""
+    if targets.criterion == POISSON:
         weight, y = float(total[0]), float(total[1]) * targets.limb + float(total[2])
-        if targets.criterion == POISSON:
-            return y * math.log(y / weight) if y > 0 else 0.0
-        return y * y / weight
+        return y * math.log(y / weight) if y > 0 else 0.0
     weights = total[: targets.n_classes] * targets.factors.astype(float)
     weight = float(weights.sum())
     if targets.criterion == GINI:

@@ -28,8 +28,8 @@ from .assigned import assigned_work, write_distances
 from .centers import Centers, centers_of, with_transposed
 from .scores import panel_work, score_consecutive, score_few_features
 
-#: Rows a member decides in float64 before it transposes centres that were not: writing them takes
-#: as long as it saves with some five.
+#: Rows a member decides in float64 before it transposes centres that were not: for fewer, writing
+#: them takes longer than it saves.
 _DECIDED_BEFORE = 8
 
 

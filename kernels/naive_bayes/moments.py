@@ -1,6 +1,6 @@
 """Weight, mean and spread of every feature within every class, in one pass over the rows.
 
-Every class has an *origin*, its heaviest row: means are kept as distances from it, so an offset of
+Every class has an *origin*, a heavy row of it: means are kept as distances from it, so an offset of
 1e8 loses nothing, neither within a block nor when blocks are merged.  Within a block deviations are
 from the class's heaviest row there, or where that is an outlier from a first estimate of the means,
 and corrected for the difference from the means (Chan, Golub and LeVeque, "Algorithms for computing

@@ -12,11 +12,12 @@ from fastml import MiniBatchKMeans, kmeans_plusplus
 FILL = np.float32(9.969209968386869e36)
 
 
-@pytest.mark.parametrize("far", [1e19, 1e25, FILL])
+@pytest.mark.parametrize("size", [1.0, 1e-25])
+@pytest.mark.parametrize("far", [1.0, 1e19, 1e25, FILL])
 @pytest.mark.parametrize("weight", [1.0, 0.0])
-def test_one_row_far_away_leaves_the_others_their_distances(far, weight):
+def test_one_row_far_away_leaves_the_others_their_distances(far, weight, size):
     random = np.random.default_rng(0)
-    X = random.normal(size=(3000, 3)).astype(np.float32)
+    X = (random.normal(size=(3000, 3)) * size).astype(np.float32)
     X[1500] = far
     weights = np.ones(len(X))
     weights[1500] = weight
