@@ -138,13 +138,10 @@ def _class_score(targets, left, total):
 
 @inner_kernel
 def own_score(targets, total):
-    """Return h of a node: what the score of its best split is compared with."""
-    if targets.n_classes == 0:
-        weight = float(total[0])
+    """Return h of a node, of classes or by Poisson deviance: a split has to exceed it."""
+    if targets.criterion == POISSON:
         y = sum_of(targets, total[1], total[2])
-        if targets.criterion == POISSON:
-            return y * math.log(y / weight) if y > 0.0 else 0.0
-        return y * y / weight
+        return y * math.log(y / float(total[0])) if y > 0.0 else 0.0
     weight, value = 0.0, 0.0
     for k in range(targets.n_classes):
         a = float(total[k]) * float(targets.factors[k])
