@@ -46,6 +46,10 @@ _OBJECTS = 50_000
 #: Numba inlines itself, loops over tuples of several types, arithmetic on whole arrays.
 _UNTYPED = ("WithLifting", "InlineClosureLikes", "InlineInlinables", "LiteralUnroll")
 _TYPED = ("InlineOverloads", "NopythonRewrites")
+#: Types of the arguments of which an operation is looked up once.
+_NUMBERS = (types.Number, types.Boolean)
+#: What was found.
+_FOUND: dict[Any, Any] = {}
 #: Attributes used here, of what, and why.
 _USED: list[tuple[Any, str, str]] = [
     (caching.CompileResultCacheImpl, "reduce", "takes a compiled function apart for pickling"),
@@ -90,6 +94,7 @@ _USED: list[tuple[Any, str, str]] = [
     (dispatcher.Dispatcher, "compile", "wrapped: chooses the kind of library"),
     (dispatcher.Dispatcher, "_compile_for_args", "wrapped: what Python's first call compiles by"),
     (dispatcher.Dispatcher, "get_call_template", "wrapped: one version for all constants"),
+    (types.Function, "get_call_type", "replaced for one compilation"),
     (types, "unliteral", "the type of a constant without its value"),
     (serialize, "dumps", "pickles code that refers to modules"),
 ]
@@ -120,6 +125,7 @@ _PARAMETERS: list[tuple[Any, list[str]]] = [
     (codegen.JITCPUCodegen.set_env, ["self", "env_name", "env"]),
     (dispatcher.Dispatcher.compile, ["self", "sig"]),
     (dispatcher.Dispatcher.get_call_template, ["self", "args", "kws"]),
+    (types.Function.get_call_type, ["self", "context", "args", "kws"]),
 ]
 
 
@@ -337,6 +343,33 @@ def _seldom_collected() -> Iterator[None]:
             gc.set_threshold(*before)
 
 
+@contextmanager
+def _resolved_once() -> Iterator[None]:
+    """Have Numba look up once which ``+`` adds numbers of two types.
+
+    It tries all there are for every ``+``, at every round of type inference: a tenth of the time.
+    A function is another one once somebody registers more for it.  Called under Numba's lock.
+    """
+    if "get_call_type" in vars(types.Function):  # a kernel that another one calls
+        yield
+        return
+    look_up = types.Function.get_call_type
+
+    def get_call_type(self: Any, context: Any, args: Any, kws: Any) -> Any:
+        if kws or not all(isinstance(one, _NUMBERS) for one in args):
+            return look_up(self, context, args, kws)
+        key = context, self, args
+        if key not in _FOUND:
+            _FOUND[key] = look_up(self, context, args, kws)
+        return _FOUND[key]
+
+    types.Function.get_call_type = get_call_type
+    try:
+        yield
+    finally:
+        del types.Function.get_call_type
+
+
 def _apart(compile_: Callable[..., Any], arguments: Any, keywords: Any) -> Any:
     """Compile in a thread of its own if an interrupt could strike here: in the main thread.
 
@@ -382,7 +415,8 @@ def adapt(compiled: Any, function: Callable[..., Any], *, inner: bool) -> Any:
     library = InlinedLibrary if inner else Library
 
     def compile_into_library(signature: Any) -> Any:
-        with _libraries(compiled.targetctx.codegen(), library), _seldom_collected():
+        generator = compiled.targetctx.codegen()
+        with _libraries(generator, library), _seldom_collected(), _resolved_once():
             return compile_(signature)
 
     def template_of_types(arguments: Any, keywords: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gc
 import json
+import operator
 import os
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from numba.core import compiler
+from numba.core import compiler, types
+from numba.core.types import functions
+from numba.core.typing.templates import ConcreteTemplate
 
 import fastml
 from fastml.kernels.machine import jit, numba_private
@@ -200,3 +203,26 @@ def test_compiling_looks_for_garbage_seldom_and_gives_the_thresholds_back():
         assert gc.get_threshold() == (900, 9, 9)
     finally:
         gc.set_threshold(*before)
+
+
+def test_operations_on_numbers_are_looked_up_once(monkeypatch):
+    template = type("Plus", (ConcreteTemplate,), {"key": operator.add})
+    add = types.Function(template)
+    function, number, array = types.Function, types.float64, types.float64[::1]
+    looked_up = []
+    monkeypatch.setattr(numba_private, "_FOUND", {})
+    monkeypatch.setattr(
+        functions.BaseFunction, "get_call_type", lambda *known: looked_up.append(known[2]) or known
+    )
+    with numba_private._resolved_once():
+        for _ in range(2):
+            with numba_private._resolved_once():  # a kernel that another one calls
+                for some in ((number, number), (number, array)):
+                    assert add.get_call_type(None, some, {})[2] == some
+    assert looked_up == [(number, number), *[(number, array)] * 2]
+    assert "get_call_type" not in vars(function)
+    with pytest.raises(KeyError), numba_private._resolved_once():
+        raise KeyError
+    assert "get_call_type" not in vars(function)
+    more = types.Function([template, type("More", (template,), {})])
+    assert more != add  # so what is found for the one is not believed of the other
