@@ -18,7 +18,7 @@ from ..kernels.ops.sums import Tickets
 #: square is what they lose of their digits.
 FARTHEST_MEAN = 30.0
 #: Strips of columns that are worth packing rows once more.
-_STRIPS_A_SHARE = 4
+_STRIPS_A_SHARE = 2
 #: Return to the interpreter about this often, for interrupts.
 _CALL_NANOSECONDS = 3e8
 #: Memory of partial sums: as many tickets as fit, but enough to share.

@@ -348,6 +348,7 @@ def broadcast(array: Any, offset: Any, stride: Any, m: int, n: int) -> Any:
 
 def _ask(builder: Any, address: Any, level: int) -> None:
     """Ask for a cache line, for the caches from this level on."""
+    address = builder.bitcast(address, ir.IntType(8).as_pointer())  # of one type in a module
     call(builder, "llvm.prefetch.p0", ir.VoidType(), address, I32(0), I32(4 - level), I32(1))
 
 

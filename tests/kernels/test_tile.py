@@ -34,6 +34,8 @@ from fastml.kernels.tile import (
     multiply_add,
     outer,
     outer_with,
+    prefetch,
+    prefetch_far,
     rank1,
     shape,
     store,
@@ -333,3 +335,18 @@ def test_multiply_add_rounds_once_where_the_host_fuses(dtype):
     assert (out[[0, 3]] == expected).all()
     assert (out[1] == dtype.type(3 * tiny + 2)).all()
     assert (out[2] == dtype.type(1 - 2 * tiny)).all()
+
+
+@compiled
+def ask_for(x, flat, out):
+    for i in range(x.shape[0] + 99):  # there need be no such row
+        prefetch(x, i, 0)
+        prefetch_far(flat, i)
+        prefetch_far(out, i)
+    out[0] = x[0, 0] + flat[0]
+
+
+def test_memory_of_several_types_is_asked_for_in_one_kernel(dtype):
+    out = np.zeros(1)
+    ask_for(np.full((3, 2), 2, dtype), np.ones(5, np.float32), out)
+    assert out[0] == 3
