@@ -14,7 +14,7 @@ from ..kernels.linear_model.rowwise import HEIGHT
 _NO_LABELS = np.empty(0, np.int32)
 _NO_OUTPUT = {np.dtype(kind): np.empty((0, 0), kind) for kind in (np.float32, np.float64)}
 #: Work of a ticket, in multiply-adds.
-_WORK_PER_TICKET = 1 << 19
+_WORK_PER_TICKET = 1 << 16
 #: So few rows are predicted sooner than anything is shared.
 _FEW_ROWS = 8
 
