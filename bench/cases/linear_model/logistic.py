@@ -105,9 +105,11 @@ DRAWN = {"logistic regression": (20, drawn)}
 LOSSES = [
     Loss(
         "logistic regression",
-        "Kernels take three fifths of our time at 9,000 rows of 129 features; the rest is NumPy "
-        "and Python around every step. Of many classes, renewing what is known of the curvature "
-        "takes longest.",
+        "Of some thousand rows of hundreds of features scikit-learn is content after 6 to 8 steps, "
+        "with a gradient ten thousand times ours, which takes 12 or 13. Kernels take three fifths "
+        "of our time at 9,000 rows of 129 features, the rest is NumPy and Python around every "
+        "step; at 5,600 rows of 308 the products that the steps begin with take a third. Of many "
+        "classes, renewing what is known of the curvature takes longest.",
     )
 ]
 

@@ -84,7 +84,9 @@ LOSSES = [
     Loss(
         "linear regression",
         "Of some hundred rows NumPy's normal equations were done before our checks were. Three "
-        "calls of kernels have taken the place of most of what was between them since.",
+        "calls of kernels have taken the place of most of what was between them since. Of 9,000 "
+        "rows of 800 features products take two thirds of our time; factors and what they say of "
+        "the condition, on one thread, take a fifth.",
     )
 ]
 
