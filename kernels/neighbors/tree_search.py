@@ -190,7 +190,14 @@ def search(query, home, leaves, nodes, path, best, held):
     best, held : OUT (n_neighbors,) the neighbours, as a heap
     """
     clear_heap(best, held)
-    scan_leaf(query, leaves, home, path.sums, best, held)
+    # As many leaves under one node as hold enough rows, each at least half full: while the heap has
+    # room nothing is too far, and leaves would be looked into in the order they lie.
+    many, n_leaves = 1, leaves.numbers.size // LEAF_ROWS
+    while many * LEAF_ROWS < 2 * best.size and many < n_leaves:
+        many *= 2
+    around = home // many * many
+    for leaf in range(around, around + many):
+        scan_leaf(query, leaves, leaf, path.sums, best, held)
     last = nodes.starts.size - 1
     level = 0
     open_node(query, nodes, 0, 0, best[0], path)
@@ -210,7 +217,7 @@ def search(query, home, leaves, nodes, path, best, held):
         if level < last:
             level += 1
             open_node(query, nodes, level, i, best[0], path)
-        elif i != home:
+        elif i < around or i >= around + many:
             scan_leaf(query, leaves, i, path.sums, best, held)
 
 

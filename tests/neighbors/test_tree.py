@@ -219,3 +219,22 @@ def test_where_a_tree_pays():
     assert not _metrics.tree_pays(100, 3)
     assert not _metrics.tree_pays(10_000_000, 9)
     assert not _metrics.tree_pays(100_000, 3, n_queries=10)
+
+
+@pytest.mark.checked
+@pytest.mark.parametrize("n_features", [1, 2, 6])
+@pytest.mark.parametrize("n_neighbors", [16, 17, 33, 64, 65, 700, 999, 1000])
+def test_more_neighbors_than_a_leaf_has_rows(n_neighbors, n_features):
+    """The leaves around the home leaf are looked into first, and not again."""
+    random = np.random.default_rng(n_neighbors)
+    for X in (random.normal(size=(1000, n_features)), random.integers(0, 4, (1000, n_features))):
+        X = X.astype(np.float32)
+        queries = np.vstack([X[:40], X[:40] + np.float32(0.5), X[:1] + np.float32(1e6)])
+        found, expected = (
+            fastml.NearestNeighbors(n_neighbors=n_neighbors, algorithm=algorithm)
+            .fit(X)
+            .kneighbors(queries)
+            for algorithm in ("kd_tree", "brute")
+        )
+        np.testing.assert_array_equal(found[0], expected[0])
+        np.testing.assert_array_equal(found[1], expected[1])
