@@ -347,8 +347,9 @@ def _seldom_collected() -> Iterator[None]:
 def _resolved_once() -> Iterator[None]:
     """Have Numba look up once which ``+`` adds numbers of two types.
 
-    It tries all there are for every ``+``, at every round of type inference: a tenth of the time.
-    A function is another one once somebody registers more for it.  Called under Numba's lock.
+    It tries all there are for every ``+``, at every round of type inference: a twentieth of the
+    time.  A function is another one once somebody registers more for it.  Called under Numba's
+    lock.
     """
     if "get_call_type" in vars(types.Function):  # a kernel that another one calls
         yield
