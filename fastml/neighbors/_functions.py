@@ -11,8 +11,9 @@ from sklearn.neighbors import _graph as theirs
 from sklearn.neighbors._base import KNeighborsMixin, RadiusNeighborsMixin
 
 from ..core.validation import Array, common_dtype, matrix
+from . import _reading as reading
 from ._metrics import Metric, Minkowski, prepare, tree_pays
-from ._search import FEW_QUERIES, Base
+from ._search import Base
 from ._unsupervised import NearestNeighbors
 
 
@@ -63,7 +64,7 @@ def kneighbors(X: ArrayLike, queries: ArrayLike, n_neighbors: int) -> tuple[Arra
             f"n_samples = {len(rows)}"
         )
     n_queries = len(wanted)
-    if n_queries <= FEW_QUERIES:
+    if reading.is_sooner(rows, n_queries, packed=False):
         search: Metric = Minkowski(Base.unpacked(rows), False)
         return search.nearest(np.ascontiguousarray(wanted), int(n_neighbors))
     algorithm = "kd_tree" if tree_pays(len(rows), rows.shape[1], n_queries) else "brute"

@@ -6,21 +6,19 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from ..core.threads import ALONE, new_state, run_team, team_size
+from ..core.threads import new_state, run_team, team_size
 from ..core.validation import Array, readable
 from ..kernels.neighbors import base as packing
 from ..kernels.neighbors import candidates, exact, few, radius, sieve
 from ..kernels.neighbors.codes import Codes
 from ..kernels.ops.top import NOBODY
 from ..kernels.tile import VECTORS, lanes_of
+from . import _reading as reading
 from ._codes import codes_pay, encoded, most_looks
 
 #: Candidates kept beyond the neighbours asked for: where the next ones are no nearer than rounding
 #: tells, the neighbours are settled.
 _SPARE = 3
-#: Up to so many queries reading all rows as they stand is faster than the tile, which always scores
-#: a panel; bytes of a ticket's rows then.
-FEW_QUERIES, _PART_BYTES = 2, 1 << 20
 #: Bytes of rows that stay in the second-level cache, and of a ticket's panels of queries.
 _BLOCK_BYTES, _PANEL_BYTES = 1 << 18, 1 << 18
 #: Tickets, about, where there is enough work; multiply-adds of one ticket at least and at most.
@@ -100,7 +98,7 @@ class Base(NamedTuple):
 
     @classmethod
     def unpacked(cls, X: Array) -> Self:
-        """Return rows for up to ``FEW_QUERIES`` queries, sooner answered than rows are packed."""
+        """Return rows for a few queries, sooner answered than rows are packed."""
         rows, nothing = readable(np.ascontiguousarray(X)), np.empty(0, X.dtype)
         return cls(rows, np.zeros(rows.shape[1], rows.dtype), nothing, nothing, 0.0)
 
@@ -144,8 +142,10 @@ def nearest(base: Base, queries: Array, n_neighbors: int) -> tuple[Array, Array]
         return by_definition(base, queries, n_neighbors)
     squares = np.empty((n_queries, n_neighbors))
     indices = np.empty((n_queries, n_neighbors), np.int64)
-    few_queries = n_queries <= FEW_QUERIES and not base.sizes
-    if few_queries and 0.1 * base.X.size * n_queries < ALONE:
+    few_queries = not base.sizes and (
+        not base.packed.size or reading.is_sooner(base.X, n_queries, packed=True)
+    )
+    if few_queries and reading.nanoseconds(base.X, n_queries) < reading.ALONE:
         X = base.X if base.X.flags.carray else readable(base.X)
         if few.nearest_alone(queries, X, n_candidates, squares, indices):
             return squares, indices
@@ -270,14 +270,12 @@ def _by_reading(
     base: Base, queries: Array, n_candidates: int, squares: Array, indices: Array
 ) -> Array:
     """Do what :func:`_by_candidates` does for a few queries."""
-    n_samples, n_features = base.X.shape
-    row_bytes = base.X.itemsize * n_features
-    part_rows = max(64, 2 * n_candidates, _PART_BYTES // row_bytes // 64 * 64)
-    n_parts = -(-n_samples // part_rows)
+    members, part_rows = reading.parts(base.X, len(queries), n_candidates)
+    n_parts = -(-len(base.X) // part_rows)
     shape = (n_parts, len(queries), n_candidates)
     keys, numbers = np.empty(shape, base.X.dtype), np.empty(shape, np.int64)
     run_team(
-        few.find_few, min(team_size(0.1 * base.X.size * len(queries)), n_parts),
+        few.find_few, members,
         queries, base.X, part_rows, new_state(), keys, numbers,
     )  # fmt: skip
     return _settled(base, queries, (keys, numbers), exact.SQUARES, squares, indices)

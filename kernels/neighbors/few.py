@@ -1,10 +1,10 @@
 """A few queries: every row is read once, as it stands, and nothing is packed.
 
-Lanes lie along the features.  Squared differences of as many rows as a vector has lanes are added
-up side by side, and summed over the lanes together.  With u the unit round-off of the rows' type a
-computed square is within gamma_{d+4} of the defined one, relatively: a difference, its square and
-at most d + 1 sums (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., 2002, section
-3.1); so what settles the neighbours needs no norms, and no offset makes a difference.
+Lanes lie along the features.  Squared differences of some rows are added up side by side, so that
+none waits for the one before, and summed over the lanes together.  With u the unit round-off of the
+rows' type a computed square is within gamma_{d+4} of the defined one, relatively: a difference, its
+square and at most d + 1 sums (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed.,
+2002, section 3.1); so what settles the neighbours needs no norms, and no offset makes a difference.
 """
 
 from __future__ import annotations
@@ -13,22 +13,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine.jit import allocating_inner_kernel, allocating_kernel, inner_kernel
+from ..machine.jit import (
+    allocating_inner_kernel,
+    allocating_kernel,
+    inlined_kernel,
+    inner_kernel,
+)
 from ..machine.team import finish_ticket, take_ticket
 from ..ops.scratch import aligned_zeros
 from ..ops.top import clear_heap, is_worse, order_heap, replace_worst, sort_heap
 from ..tile import (
     add_lane_sums,
-    any_lane,
+    fill,
     lanes,
     load,
-    load_square,
     load_where,
     lowest_bit,
     mask_bits,
     multiply_add,
+    squared_gaps,
 )
 from .exact import defined_distance, square_error, surely_nearest
+
+#: Rows compared at a time: as many sums as hide a multiply-add's latency.
+_ROWS = 8
 
 
 class Wanted(NamedTuple):
@@ -46,37 +54,38 @@ class Wanted(NamedTuple):
 
 @inner_kernel
 def add_up_rows(flat, first, n_features, wanted, query, sums):
-    """Write the squared distances of a query from ``lanes`` rows.
+    """Write the squared distances of a query from ``_ROWS`` rows.
 
     Parameters
     ----------
     flat : IN the rows, flat
     first : int, the first row
+    n_features : int
     wanted : IN Wanted
     query : int
-    sums : OUT (lanes,)
+    sums : OUT (_ROWS,)
     """
     width = lanes(flat)
     at, of = first * n_features, query * wanted.pitch
     whole = n_features // width * width
-    total = load_square(wanted.rest, 0, 0) * 0.0
+    total = fill(flat, 0.0, 1, _ROWS)
     for p in range(0, whole, width):
-        gap = load_square(flat, at + p, n_features) - load_square(wanted.queries, of + p, 0)
-        total = multiply_add(gap, gap, total)
+        vector = load(wanted.queries, of + p, 0, 1, 1)
+        total = squared_gaps(total, flat, at + p, n_features, vector)
     if whole < n_features:
-        mask = load_square(wanted.rest, 0, 0) > 0.5
-        there = load_where(flat, at + whole, n_features, mask)
-        gap = there - load_square(wanted.queries, of + whole, 0)
+        there = load(wanted.rest, 0, 0, 1, _ROWS) > 0.5
+        rows = load_where(flat, at + whole, n_features, there)
+        gap = rows - load(wanted.queries, of + whole, 0, 1, _ROWS)
         total = multiply_add(gap, gap, total)
-    for j in range(width):
+    for j in range(_ROWS):
         sums[j] = 0.0
-    add_lane_sums(sums, 0, 0, total, 1, width)
+    add_lane_sums(sums, 0, 0, total, 1, _ROWS)
 
 
 @inner_kernel
-def square_alone(flat, row, n_features, wanted, query, zero):
+def square_alone(flat, row, n_features, wanted, query):
     """Return the squared distance of a query from one row, in the rows' type."""
-    total = zero
+    total = wanted.rest[0] * 0
     for p in range(n_features):
         gap = flat[row * n_features + p] - wanted.queries[query * wanted.pitch + p]
         total += gap * gap
@@ -97,6 +106,34 @@ def wanted_of(queries, X):
     return wanted
 
 
+@allocating_inner_kernel
+def room_for_sums(X):
+    """Return room for the squared distances of a step's rows, at least of a vector's lanes."""
+    sums = aligned_zeros(X, max(_ROWS, lanes(X)))
+    sums[:] = np.inf
+    return sums
+
+
+@inlined_kernel
+def insert_nearer(sums, begin, end, first, best, held):
+    """Let rows into the heap of one query that are nearer than its worst.
+
+    Parameters
+    ----------
+    sums : IN flat, the squared distances of rows from ``first`` on
+    begin, end : int, which of them are meant
+    best, held : IN/OUT (n_candidates,) a heap
+    """
+    width = lanes(sums)
+    for j in range(0, min(end, _ROWS), width):
+        bits = mask_bits(load(sums, j, 0, 1, 1) < best[0])
+        while bits != 0:
+            k = j + lowest_bit(bits)
+            bits &= bits - 1
+            if begin <= k < end and is_worse(best[0], held[0], sums[k], first + k):
+                replace_worst(best, held, best.size, sums[k], first + k)
+
+
 @inner_kernel
 def scan_rows(X, first, last, wanted, sums, keys, numbers):
     """Find the candidates of a few queries among some rows.
@@ -106,37 +143,23 @@ def scan_rows(X, first, last, wanted, sums, keys, numbers):
     X : IN (n_samples, n_features) in C order
     first, last : int, the first row, and the first one that is none of them
     wanted : IN Wanted
-    sums : OUT (lanes,), working memory
+    sums : OUT working memory, see :func:`room_for_sums`
     keys : OUT (n_queries, n_candidates) of X's type: squared distances, as heaps
     numbers : OUT (n_queries, n_candidates) int64, rows
     """
-    n_features = X.shape[1]
-    n_queries, n_candidates = keys.shape
-    width, flat = lanes(X), X.reshape(-1)
-    zero = wanted.rest[0] * 0
+    n_queries, n_features = keys.shape[0], X.shape[1]
+    flat = X.reshape(-1)
     for i in range(n_queries):
         clear_heap(keys[i], numbers[i])
-    row = first
-    while row + width <= last:
+    for row in range(first, last, _ROWS):
+        at = max(first, min(row, last - _ROWS))  # some again for a whole step: passed over below
         for i in range(n_queries):
-            add_up_rows(flat, row, n_features, wanted, i, sums)
-            best, held = keys[i], numbers[i]
-            hits = load(sums, 0, 0, 1, 1) < best[0]
-            if any_lane(hits):
-                bits = mask_bits(hits)
-                while bits != 0:
-                    lane = lowest_bit(bits)
-                    bits &= bits - 1
-                    if is_worse(best[0], held[0], sums[lane], row + lane):
-                        replace_worst(best, held, n_candidates, sums[lane], row + lane)
-        row += width
-    while row < last:
-        for i in range(n_queries):
-            square = square_alone(flat, row, n_features, wanted, i, zero)
-            best, held = keys[i], numbers[i]
-            if is_worse(best[0], held[0], square, row):
-                replace_worst(best, held, n_candidates, square, row)
-        row += 1
+            if last - first >= _ROWS:
+                add_up_rows(flat, at, n_features, wanted, i, sums)
+            else:
+                for j in range(last - first):
+                    sums[j] = square_alone(flat, first + j, n_features, wanted, i)
+            insert_nearer(sums, row - at, last - at, at, keys[i], numbers[i])
 
 
 @allocating_kernel
@@ -153,7 +176,7 @@ def find_few(queries, X, part_rows, state, keys, numbers):
     numbers : OUT (n_parts, n_queries, n_candidates) int64, rows
     """
     n_samples, n_parts = X.shape[0], keys.shape[0]
-    wanted, sums = wanted_of(queries, X), aligned_zeros(X, lanes(X))
+    wanted, sums = wanted_of(queries, X), room_for_sums(X)
     while True:
         part = take_ticket(state)
         if part >= n_parts:
@@ -184,7 +207,7 @@ def nearest_alone(queries, X, n_candidates, distances, indices):
     n_samples, n_features = X.shape
     keys = np.empty((n_queries, n_candidates), X.dtype)
     numbers = np.empty((n_queries, n_candidates), np.int64)
-    sums = aligned_zeros(X, lanes(X))
+    sums = room_for_sums(X)
     scan_rows(X, 0, n_samples, wanted_of(queries, X), sums, keys, numbers)
     best = np.empty(n_candidates)
     for i in range(n_queries):

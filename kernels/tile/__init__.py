@@ -33,7 +33,8 @@ This file only hands on the names of the others:
     make        tiles out of numbers
     memory      loads and stores: whole, parts, by a mask, past the caches
     rows        rows of a matrix gathered and transposed
-    arithmetic  operators, multiply-adds, sums of products
+    arithmetic  operators, multiply-adds, functions of one or two tiles
+    products    sums of products: of a column with a row, over lanes, of differences
     exponents   exponents taken off and put on
     bytes       products of bytes
     masks       truth values: any, all, count, bits, select
@@ -46,18 +47,12 @@ from __future__ import annotations
 
 from .arithmetic import (
     absolute,
-    absolute_differences,
     copy_sign,
     maximum,
     minimum,
     multiply_add,
-    outer,
-    outer_with,
-    rank1,
-    rank1_by_lanes,
     round_to_whole,
     square_root,
-    squared_differences,
 )
 from .bytes import (
     add_byte_products,
@@ -114,6 +109,15 @@ from .memory import (
     store_part,
     store_past_cache,
     store_where,
+)
+from .products import (
+    absolute_differences,
+    outer,
+    outer_with,
+    rank1,
+    rank1_by_lanes,
+    squared_differences,
+    squared_gaps,
 )
 from .reductions import (
     add_lane_sums,
@@ -226,6 +230,7 @@ __all__ = [
     "spread",
     "square_root",
     "squared_differences",
+    "squared_gaps",
     "store",
     "store_as",
     "store_first",

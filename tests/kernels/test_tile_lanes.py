@@ -17,16 +17,17 @@ from fastml.kernels.tile import (
     COLUMNS,
     VECTORS,
     absolute_differences,
-    arithmetic,
     fill,
     ir,
     lanes,
     load,
     load_first,
     load_part,
+    products,
     rank1,
     rank1_by_lanes,
     squared_differences,
+    squared_gaps,
     store,
     store_first,
     store_part,
@@ -44,7 +45,7 @@ def compiled_both_ways(monkeypatch, make, *arguments):
     """Compile what ``make`` returns as for this processor and as for NEON; return both."""
     functions = []
     for facts in (host(), like_neon):
-        monkeypatch.setattr(arithmetic, "host", lambda facts=facts: facts)
+        monkeypatch.setattr(products, "host", lambda facts=facts: facts)
         monkeypatch.setattr(ir, "host", lambda facts=facts: facts)
         monkeypatch.setattr(product, "BY_ELEMENT", facts.by_element)
         monkeypatch.setattr(pack, "OVERLAP", not facts.masked_moves)
@@ -83,6 +84,22 @@ def test_numbers_side_by_side_are_lanes_of_vectors(monkeypatch, operation, n, dt
         row = random.normal(size=3 * n).astype(numbers)
         functions = compiled_both_ways(monkeypatch, make, x, row, out)
         expect_equal(functions, x, row, out)
+
+
+@pytest.mark.parametrize("n", [1, 3, COLUMNS])
+def test_squared_gaps_are_those_of_rows_and_a_vector(n, dtype):
+    @compiled
+    def add(x, offset, stride, vector, out):
+        tile = fill(x, 0.5, 1, n)
+        store(out, 0, lanes(x), squared_gaps(tile, x, offset, stride, load(vector, 1, 0, 1, 1)))
+
+    random, width = np.random.default_rng(n), lane_count(dtype)
+    x = random.integers(-9, 9, 2 + n * (width + 3)).astype(dtype)
+    vector = random.integers(-9, 9, 1 + width).astype(dtype)
+    out = np.zeros((n, width), dtype)
+    add(x, 2, width + 3, vector, out.reshape(-1))
+    rows = x[2:].reshape(n, width + 3)[:, :width]
+    assert (out == 0.5 + (rows - vector[1:]) ** 2).all()
 
 
 @pytest.mark.parametrize("n", [1, 3, COLUMNS])

@@ -21,6 +21,7 @@ from fastml.reference import neighbors as reference
 @pytest.fixture(autouse=True)
 def always(monkeypatch):
     monkeypatch.setattr(_search, "codes_pay", lambda *shape: True)
+    monkeypatch.setattr(_search.reading, "is_sooner", lambda X, n_queries, packed: False)
 
 
 @pytest.fixture

@@ -19,9 +19,14 @@ from fastml.neighbors import _search
 from fastml.reference import neighbors as reference
 
 
-@pytest.fixture(params=["scores", "bytes"], autouse=True)
+@pytest.fixture(params=["scores", "bytes", "reading"], autouse=True)
 def way(request, monkeypatch):
     """Have every search take one way or the other, whatever pays here."""
+
+    def is_sooner(X, n_queries, packed):
+        return request.param == "reading" or n_queries <= 2
+
+    monkeypatch.setattr(_search.reading, "is_sooner", is_sooner)
     monkeypatch.setattr(_search, "codes_pay", lambda *shape: request.param == "bytes")
     monkeypatch.setattr(_search, "most_looks", lambda n_features: 1.0)
 
@@ -85,15 +90,15 @@ def test_shapes_and_remainders(n, d, n_queries, k, dtype):
 
 @pytest.mark.checked
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n_queries", [1, 2])
+@pytest.mark.parametrize("n_queries", [1, 2, 5])
 @pytest.mark.parametrize("d", [1, 7, 8, 16, 17, 40, 64, 131])
 @pytest.mark.parametrize("offset", [0.0, 1e2, 1e6])
 @pytest.mark.parametrize("alone", [True, False])
 def test_few_queries_read_the_rows_as_they_are(
     n_queries, d, offset, alone, dtype, doubtful, monkeypatch
 ):
-    monkeypatch.setattr(_search, "_PART_BYTES", 20_000)
-    monkeypatch.setattr(_search, "ALONE", np.inf if alone else 0)
+    monkeypatch.setattr(_search.reading, "_PART_BYTES", 20_000)
+    monkeypatch.setattr(_search.reading, "ALONE", np.inf if alone else 0)
     rng = np.random.default_rng(d)
     for n in (100, 1003):
         X, queries = ((rng.normal(size=(m, d)) + offset).astype(dtype) for m in (n, n_queries))

@@ -35,6 +35,7 @@ from fastml.kernels.tile import (
     rank1_by_lanes,
     rows_below,
     squared_differences,
+    squared_gaps,
     store,
     store_as,
     store_first,
@@ -153,6 +154,11 @@ def run_up_to(x, at):
 def run_squared_differences(x, at):
     column = load(x, 0, 0, 1, 1)
     squared_differences(fill(x, 0.0, 1, 2), column, x, at + lanes(x) - 2, 1)
+
+
+@compiled
+def run_squared_gaps(x, at):
+    squared_gaps(fill(x, 0.0, 1, 2), x, 0, at, load(x, 0, 0, 1, 1))
 
 
 @compiled
