@@ -20,9 +20,10 @@ from ._initial import hidden_activations
 
 #: Work of a ticket: enough to outweigh taking it, little enough to share some hundred rows.
 _TICKET_NANOSECONDS = 4_000
-#: Fewer tickets a member would leave some waiting for others: all get equal shares instead.
-_TICKETS = 4
-#: Rows a share is a multiple of: as many tiles have, or two, and a panel is a multiple or a part.
+#: Fewer tickets a member would leave some waiting for others: all get equal shares instead.  Of
+#: more rows a ticket may take so many times as long.
+_TICKETS, _LONGEST = 4, 16
+#: Rows a share is a multiple of, or of a panel: as many tiles have, or two.
 _SHARE = 8
 
 
@@ -158,16 +159,35 @@ class Network:
     def _rows_a_ticket(self, n_samples: int, members: int) -> int:
         """Return how many rows a ticket has; results do not depend on it.
 
-        A share is a multiple of ``_SHARE`` rows, so that few go one by one.  It is rounded down
-        only where some are left for a member.
+        Of many rows a member gets some tickets, so that others may help it in the end, but no more:
+        rows that follow one another are foreseen.  Of few it gets an equal share.
         """
-        if members == 1 or n_samples >= _TICKETS * members * self._block_rows:
-            return self._block_rows
-        shares = members
-        if self._block_rows > self.architecture.height:  # a panel and a half takes as long as two
-            shares *= max(1, n_samples // (members * self._block_rows))
-        whole = (n_samples + shares * _SHARE * 3 // 4) // (shares * _SHARE)
-        return max(1, whole) * _SHARE
+        height, least = self.architecture.height, self._block_rows
+        if members == 1:
+            return least
+        if n_samples >= _TICKETS * members * least:
+            share = n_samples // (2 * _TICKETS * members) // height * height
+            return max(least, min(share, _LONGEST * least))
+        if least > height:  # a panel and a half takes as long as two
+            members *= max(1, n_samples // (members * least))
+        whole = (n_samples + members * _SHARE * 3 // 4) // (members * _SHARE)
+        shares = (max(1, whole) * _SHARE, -(-n_samples // (members * height)) * height)
+        return min(shares, key=lambda rows: _panels_of_longest(n_samples, rows, members, height))
+
+
+def _panels_of_longest(n_samples: int, rows: int, members: int, height: int) -> float:
+    """Return how many panels the member that is last works on; up to half of one are three fifths.
+
+    Fewer rows than a panel's need not fill it, see the kernel.
+    """
+    n_whole = (n_samples - 1) // rows
+    times = -(-n_whole // members) * _panels(rows, height)
+    return times + (n_whole % members == 0) * _panels(n_samples - n_whole * rows, height)
+
+
+def _panels(rows: int, height: int) -> float:
+    left = rows % height
+    return rows // height + (0.6 if 0 < 2 * left <= height else float(left > 0))
 
 
 def _restored(

@@ -41,9 +41,13 @@ _WIDE = 4
 #: either.  With 16 registers a panel's rows are sixes and a four, and of a single vector eight rows
 #: hide a multiply-add's latency; with more all are the same.
 _ROWS, _STRIP_ROWS, _FEWEST = (6, 8, 4) if COLUMNS == 6 else (COLUMNS, COLUMNS, COLUMNS)
-#: What an element costs that is packed, or moved into a panel, in multiply-adds of a vector; and a
-#: row alone, of which every multiply-add waits for its weights.
-_PACKED, _MOVED, _ALONE = 0.5, 0.35, 2.0
+#: What an element costs that is packed, or moved into a panel, in multiply-adds of a vector; a row
+#: alone, of which every multiply-add waits for its weights; and a multiply-add of a single vector
+#: of outputs, which shares a row's number with no other.
+_PACKED, _MOVED, _ALONE, _SINGLE = 1.3, 1.0, 2.0, 1.3
+#: What all of them cost of so many vectors of outputs, and of more: weights of a block are far
+#: apart then, in more lines than the first-level cache keeps for the next rows.
+_FEW_VECTORS, _CLOSE, _APART = 5, 1.1, 1.35
 #: Whether there are masks for loads: where not, each lane is asked for.
 _MASKS = host().vector_bytes > 16
 
@@ -80,7 +84,10 @@ def _few_outputs_of(n_rows: int) -> Any:
 
 
 def _blocks_of(n_rows: int) -> Any:
-    """Make the function that finds all whole blocks of VECTORS vectors of outputs of some rows.
+    """Make the function that finds all blocks of VECTORS vectors of outputs of some rows.
+
+    Of more outputs left than a vector, the last block overlaps the one before: two single vectors,
+    whose rows' numbers are loaded for half as many products, would take longer.
 
     It asks for as many rows that are needed ``ahead`` elements later, a share before each block:
     what has to come from main memory is too far apart for the processor to foresee.
@@ -98,6 +105,8 @@ def _blocks_of(n_rows: int) -> Any:
                     prefetch_far(rows, at)
                 soon += share
             block(rows, first, layer, parameters, j, out, out_at)
+        if layer.n_out > size and layer.n_out % size > lanes(out):
+            block(rows, first, layer, parameters, layer.n_out - size, out, out_at)
 
     return find_blocks
 
@@ -112,7 +121,10 @@ def _rest_of(n_rows: int) -> Any:
         if n_out < width:
             few(rows, first, layer, parameters, out, out_at)
             return
-        for j in range(n_out // (VECTORS * width) * VECTORS * width, n_out, width):
+        done = n_out // (VECTORS * width) * VECTORS * width
+        if done > 0 and n_out - done > width:
+            return
+        for j in range(done, n_out, width):
             strip(rows, first, layer, parameters, min(j, n_out - width), out, out_at)
 
     return find_rest
@@ -165,7 +177,8 @@ def multiply_rows(rows, first, count, ahead, layer, parameters, out, out_at):
         return
     at = 0
     while at < count:  # the last rows again, rather than fewer at a time
-        if count >= _ROWS and count - at > _FEWEST:
+        left = count - at
+        if count >= _ROWS and left > _FEWEST and not _ROWS < left <= 2 * _FEWEST:
             i = min(at, count - _ROWS)
             _blocks(rows, first + i * n_in, ahead, layer, parameters, out, out_at + i * pitch)
             at += _ROWS
@@ -183,6 +196,16 @@ def multiply_rows(rows, first, count, ahead, layer, parameters, out, out_at):
             i = min(at, count - _FEWEST)
             _few_rest(rows, first + i * n_in, layer, parameters, out, out_at + i * pitch)
             at += _FEWEST
+
+
+@inner_kernel
+def _vectors_of(n_out, width):
+    """Return how long some outputs take, in vectors of a block."""
+    size = VECTORS * width
+    left = n_out % size
+    singles = 0 if left == 0 or (n_out > size and left > width) else (left + width - 1) // width
+    vectors = (n_out // size + (left > 0 and singles == 0)) * VECTORS + _SINGLE * singles
+    return vectors * (_CLOSE if n_out <= _FEW_VECTORS * width else _APART)
 
 
 @inner_kernel
@@ -206,7 +229,7 @@ def layers_by_row(network, count, like):
         if layer.n_out < width and not _MASKS:
             break
         rest -= VECTORS * layer.n_in * layer.n_out
-        done += n_rows * layer.n_in * ((layer.n_out + width - 1) // width)
+        done += n_rows * layer.n_in * _vectors_of(layer.n_out, width)
         cost = done + _MOVED * height * layer.n_out + rest
         if cost < least:
             least, found = cost, i + 1

@@ -24,8 +24,11 @@ WIDTHS = [
     (90, 40, 7, 30, 2),
     (50, 9),
     (60, 3),
+    (200, 61, 29, 1),
+    (300, 30),
+    (150, 14),
 ]
-COUNTS = [1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 22, 31, 32, 33, 63]
+COUNTS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 14, 15, 16, 17, 22, 31, 32, 33, 63]
 
 
 def applied(widths, dtype):
@@ -85,6 +88,19 @@ def test_a_few_rows_are_shared_among_members(widths, dtype, shared_work):
                 rows[count - 1, -1] = np.nan
                 assert not net.applied(rows, network.SCORES)[1], (members, count)
                 assert 0 < net._rows_a_ticket(count, members) < count + _SHARE
+
+
+@pytest.mark.parametrize("widths", [(563, 177, 48, 1), (20, 16, 1)])
+@pytest.mark.parametrize("members", [1, 2, 3, 8])
+def test_tickets_are_neither_too_few_nor_too_long(widths, members):
+    net, _ = applied(widths, "float32")
+    for n in (1, 83, 100, 1000, 5000, 300_000):
+        rows = net._rows_a_ticket(n, members)
+        n_tickets = -(-n // rows)
+        if n >= 32 * members:
+            assert n_tickets >= members
+        if n > 1000 and members > 1:
+            assert members * 2 <= n_tickets <= 5000
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
