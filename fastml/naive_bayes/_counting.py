@@ -124,8 +124,9 @@ def score_sparse(X: Compressed, W: Array, b: Array, *, labels: bool) -> Array:
     """
     n_classes, n_features = W.shape
     n_samples, n_entries = len(X.indptr) - 1, len(X.data)
-    lanes = lanes_of(np.float64)
-    n_columns = -(-n_classes // lanes) * lanes
+    n_columns = sparse.padded_classes(n_classes, lanes_of(np.float64))
+    biases = np.full(n_columns, np.finfo(np.float64).min)
+    biases[:n_classes] = b
     memory = np.empty(n_features * n_columns + 8)
     first = -memory.ctypes.data // 8 % 8  # each feature's weights begin with a cache line
     weights = memory[first : first + n_features * n_columns].reshape(n_features, n_columns)
@@ -145,7 +146,7 @@ def score_sparse(X: Compressed, W: Array, b: Array, *, labels: bool) -> Array:
     run_team(
         sparse.sparse_scores,
         min(team_size(0.5 * n_entries * n_classes), -(-n_samples // rows)),
-        X.data, X.indices, X.indptr, weights, b, rows, new_state(), scores, found,
+        X.data, X.indices, X.indptr, weights, biases, rows, new_state(), scores, found,
     )  # fmt: skip
     return found if labels else scores
 

@@ -6,14 +6,17 @@ is looked at before it is touched: whoever else holds the matrix may write to it
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..machine.jit import allocating_kernel, inner_kernel, kernel
 from ..machine.team import finish_ticket, take_ticket
-from ..tile import fill, lanes, load, prefetch, store
+from ..ops.scratch import aligned_zeros
+from ..tile import fill, lane_maximum, lane_sum, lanes, load, prefetch, store
 
-#: So many entries ahead the weights are asked for.
-_ENTRIES_AHEAD = 32
+#: So many entries ahead the weights are asked for, where they are more than caches nearby hold.
+_ENTRIES_AHEAD, _NEAR = 32, 1 << 12
 #: Features whose weights stay in the first-level cache while they are gathered.
 _GATHERED = 64
 
@@ -87,36 +90,80 @@ def ask_for(weights, indices, at):
             prefetch(weights, np.int64(indices[at]), c)
 
 
-@inner_kernel
-def add_entries(data, indices, first, last, weights, c, sums):
-    """Write the sums of the entries [first, last) times the weights of four vectors of classes.
+def _scores_of(vectors: int) -> Any:
+    """Make the function that finds a row's scores of ``vectors`` vectors of classes."""
 
-    From class c on; past the last vector, that again.
-    """
-    n_columns = weights.shape[1]
-    width = lanes(weights)
-    flat = weights.reshape(-1)
-    c1 = min(c + width, n_columns - width)
-    c2 = min(c + 2 * width, n_columns - width)
-    c3 = min(c + 3 * width, n_columns - width)
-    sum0 = fill(weights, 0.0, 1, 1)
-    sum1 = fill(weights, 0.0, 1, 1)
-    sum2 = fill(weights, 0.0, 1, 1)
-    sum3 = fill(weights, 0.0, 1, 1)
-    for at in range(first, last):
-        p = np.int64(indices[at])
-        if c == 0:
-            ask_for(weights, indices, at + _ENTRIES_AHEAD)
-        if 0 <= p < weights.shape[0]:
-            value = np.float64(data[at])
-            sum0 = sum0 + load(flat, p * n_columns + c, 0, 1, 1) * value
-            sum1 = sum1 + load(flat, p * n_columns + c1, 0, 1, 1) * value
-            sum2 = sum2 + load(flat, p * n_columns + c2, 0, 1, 1) * value
-            sum3 = sum3 + load(flat, p * n_columns + c3, 0, 1, 1) * value
-    store(sums, c, 0, sum0)
-    store(sums, c1, 0, sum1)
-    store(sums, c2, 0, sum2)
-    store(sums, c3, 0, sum3)
+    @inner_kernel
+    def find(data, indices, first, last, model, c, ahead, scores):
+        """Write the scores from class c on; return the largest, and 0 if all are finite, else NaN.
+
+        Parameters
+        ----------
+        data, indices : IN of a matrix of compressed sparse rows; the row's entries [first, last)
+        model : (weights, biases), IN, see :func:`sparse_scores`
+        ahead : int, the weights of the entry so much farther on are asked for; 0 for none
+        scores : OUT (n_columns,) float64
+        """
+        weights, biases = model
+        n_columns = weights.shape[1]
+        flat = weights.reshape(-1)
+        total = fill(weights, 0.0, vectors, 1)
+        for at in range(first, last):
+            p = np.int64(indices[at])
+            if ahead > 0:
+                ask_for(weights, indices, at + ahead)
+            if 0 <= p < weights.shape[0]:
+                of_feature = load(flat, p * n_columns + c, 0, vectors, 1)
+                total = total + of_feature * np.float64(data[at])
+        total = total + load(biases, c, 0, vectors, 1)
+        store(scores, c, 0, total)
+        return lane_maximum(total), lane_sum(total * 0.0)
+
+    return find
+
+
+_one, _two, _three, _four, _six, _eight = (_scores_of(vectors) for vectors in (1, 2, 3, 4, 6, 8))
+
+
+def padded_classes(n_classes: int, lanes_: int) -> int:
+    """Return the columns of weights: classes in so many vectors as there are functions for."""
+    vectors = -(-n_classes // lanes_)
+    return (vectors + (vectors % 8 in (5, 7))) * lanes_
+
+
+@inner_kernel
+def _find_scores(data, indices, first, last, model, ahead, scores):
+    """Write a row's scores; return the largest, and 0 if all are finite, else NaN."""
+    n_columns, width = scores.size, lanes(scores)
+    largest, wrong, c = -np.inf, 0.0, 0
+    while c < n_columns:
+        left = (n_columns - c) // width
+        if left >= 8:
+            found, bad = _eight(data, indices, first, last, model, c, ahead, scores)
+        elif left == 6:
+            found, bad = _six(data, indices, first, last, model, c, ahead, scores)
+        elif left == 4:
+            found, bad = _four(data, indices, first, last, model, c, ahead, scores)
+        elif left == 3:
+            found, bad = _three(data, indices, first, last, model, c, ahead, scores)
+        elif left == 2:
+            found, bad = _two(data, indices, first, last, model, c, ahead, scores)
+        else:
+            found, bad = _one(data, indices, first, last, model, c, ahead, scores)
+            left = 1
+        c += min(left, 8) * width
+        largest, wrong, ahead = max(largest, found), wrong + bad, 0
+    return largest, wrong
+
+
+@inner_kernel
+def _first_of_largest(scores, n_classes):
+    """Return the first class of the largest score, or the first of NaN where one is."""
+    label, largest = 0, -np.inf
+    for c in range(n_classes):
+        if not scores[c] <= largest and largest == largest:  # NaN is taken, and kept
+            label, largest = c, scores[c]
+    return label
 
 
 @allocating_kernel
@@ -126,34 +173,35 @@ def sparse_scores(data, indices, indptr, weights, biases, block_rows, state, lik
     Parameters
     ----------
     data, indices, indptr : IN a matrix of compressed sparse rows
-    weights : IN (n_features, n_columns) float64, see ``gather_classes``: whole vectors of classes
-    biases : IN (n_classes,) float64
+    weights : IN (n_features, n_columns) float64, see ``gather_classes`` and ``padded_classes``
+    biases : IN (n_columns,) float64; of columns that pad the least number there is
     block_rows : int, rows a ticket
     state : IN/OUT the team's state, zero at the start
     likelihoods : OUT (n_samples, n_classes) float64, or (0, n_classes) where not wanted
     labels : OUT (n_samples,) int32, the first class of the largest, or of NaN where one is; or (0,)
     """
-    n_samples = indptr.size - 1
-    n_columns = weights.shape[1]
-    found = np.empty(n_columns)
+    n_samples, n_classes = indptr.size - 1, likelihoods.shape[1]
+    ahead = _ENTRIES_AHEAD if weights.size > _NEAR else 0
+    scores = aligned_zeros(weights, weights.shape[1])
+    model = (weights, biases)
     while True:
         start = take_ticket(state) * block_rows
         if start >= n_samples:
             return
-        for at in range(np.int64(indptr[start]), np.int64(indptr[start]) + _ENTRIES_AHEAD):
+        for at in range(np.int64(indptr[start]), np.int64(indptr[start]) + ahead):
             ask_for(weights, indices, at)
         for i in range(start, min(start + block_rows, n_samples)):
-            for c in range(0, n_columns, 4 * lanes(weights)):
-                add_entries(
-                    data, indices, np.int64(indptr[i]), np.int64(indptr[i + 1]), weights, c, found
-                )
-            label, largest = np.int32(0), -np.inf
-            for c in range(biases.size):
-                score = found[c] + biases[c]
-                if likelihoods.shape[0] > 0:
-                    likelihoods[i, c] = score
-                if not score <= largest and largest == largest:  # NaN is taken, and kept
-                    label, largest = np.int32(c), score
+            first, last = np.int64(indptr[i]), np.int64(indptr[i + 1])
+            largest, wrong = _find_scores(data, indices, first, last, model, ahead, scores)
+            if likelihoods.shape[0] > 0:
+                for c in range(n_classes):
+                    likelihoods[i, c] = scores[c]
             if labels.size > 0:
+                label = 0
+                if wrong == 0.0:  # without a branch for every class that is larger
+                    while scores[label] != largest:
+                        label += 1
+                else:
+                    label = _first_of_largest(scores, n_classes)
                 labels[i] = label
         finish_ticket(state)

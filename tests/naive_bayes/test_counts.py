@@ -296,3 +296,29 @@ def test_two_classes_are_told_apart_as_by_the_definition(d, n, dtype):
         joint = reference.linear_joint_log_likelihood(rows, *model._coefficients())
         assert np.isfinite(joint).all()
         np.testing.assert_array_equal(model.predict(rows), joint.argmax(axis=1))
+
+
+@pytest.mark.parametrize("d", [1, 40, 600])
+@pytest.mark.parametrize(
+    "k", [1, 3, 4, 5, 8, 12, 13, 16, 17, 20, 24, 25, 28, 32, 33, 40, 52, 65, 100]
+)
+def test_sparse_rows_of_any_number_of_classes(k, d):
+    """Whole numbers, whose sums are exact: the first of the largest, and of NaN where one is."""
+    from fastml.naive_bayes import _counting
+
+    rng = np.random.default_rng(k)
+    dense = rng.integers(-3, 4, (60, d)) * (rng.random((60, d)) < 0.3)
+    dense[:, 0] = 1  # there are entries
+    X = scipy.sparse.csr_array(dense.astype(float))
+    W, b = rng.integers(-2, 3, (k, d)).astype(float), rng.integers(-1, 2, k).astype(float)
+    rows = _counting.compressed(X, np.nan)
+    expected = X @ W.T + b
+    assert (_counting.score_sparse(rows, W, b, labels=False) == expected).all()
+    assert (_counting.score_sparse(rows, W, b, labels=True) == expected.argmax(axis=1)).all()
+    rows.data[3], rows.data[len(rows.data) // 2] = np.inf, np.nan
+    X.data[3], X.data[len(rows.data) // 2] = np.inf, np.nan
+    with np.errstate(invalid="ignore"):
+        expected = X @ W.T + b  # infinity times a weight of 0 is NaN in both
+    np.testing.assert_array_equal(_counting.score_sparse(rows, W, b, labels=False), expected)
+    labels = _counting.score_sparse(rows, W, b, labels=True)
+    np.testing.assert_array_equal(labels, expected.argmax(axis=1))
