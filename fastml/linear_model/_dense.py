@@ -17,8 +17,9 @@ from ._least_squares import Solution, refined, residual_sums, solve
 from ._moments import Moments, moments, of_float32_quality
 from ._wide import solve_wide
 
-#: Products of wider float32 rows are summed in float32, and the solution refined.
-MOST_DOUBLE_COLUMNS = 64
+#: Products of wider float32 rows are summed in float32, and the solution refined; unless there are
+#: so few multiply-adds that float64 is done before what is around that.
+_MOST_DOUBLE_COLUMNS, _FEW_PRODUCTS = 64, 3 << 23
 
 
 def checked_rows(
@@ -48,6 +49,13 @@ def checked_rows(
     return contiguous(rows), targets, readable(weights)
 
 
+def multiplied_in_single(X: Any) -> bool:
+    """Say whether rows, an array's or a table's, are multiplied in float32 first."""
+    n_samples, n_features = X.shape
+    wide = n_features > _MOST_DOUBLE_COLUMNS and n_samples * n_features**2 > _FEW_PRODUCTS
+    return bool(wide and X.dtype == np.float32)
+
+
 def solved(
     estimator: Any, X: Array, y: Array, weights: Array | None, alpha: Array, center: bool
 ) -> tuple[Solution, Moments] | None:
@@ -59,7 +67,7 @@ def solved(
         check_finite(Y, "y", name)
         check_finite(X, "X", name)
         return solve_wide(X, Y, weights, alpha, center)
-    if X.dtype == np.float32 and X.shape[1] > MOST_DOUBLE_COLUMNS:
+    if multiplied_in_single(X):
         single = moments(X, Y, weights, center=center, single=True)
         if of_float32_quality(single, X.shape[1], alpha):
             roots = None if weights is None else np.sqrt(weights)

@@ -19,7 +19,7 @@ from ..kernels.linear_model import normal as kernel
 from ..kernels.ops import gram
 from ..kernels.ops.strips import Rows, columns_of, panel_rows
 from ..kernels.ops.sums import Tickets
-from ._dense import MOST_DOUBLE_COLUMNS
+from ._dense import multiplied_in_single
 from ._least_squares import WELL_CONDITIONED, Solution
 from ._moments import FARTHEST_MEAN, FIRST_ROWS, Moments
 
@@ -56,8 +56,7 @@ def solved_at_once(
     if type(X) is not np.ndarray or X.dtype not in _FLOATS or not is_plain(X, X.dtype):
         return None
     n, d = X.shape
-    most = MOST_DOUBLE_COLUMNS if X.dtype == np.float32 else _MOST_COLUMNS
-    if not d < n <= gram.BLOCK_ROWS or d > most:
+    if not d < n <= gram.BLOCK_ROWS or d > _MOST_COLUMNS or multiplied_in_single(X):
         return None
     Y = _targets(y, X)
     if Y is None:

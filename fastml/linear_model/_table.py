@@ -10,7 +10,7 @@ from ..core.validation import Array, check_finite, contiguous
 from ..data import Blocks, Part, Table
 from ..execution import Plan, set_features, sum_over
 from ..kernels.ops.gram import BLOCK_ROWS
-from ._dense import MOST_DOUBLE_COLUMNS
+from ._dense import multiplied_in_single
 from ._least_squares import Solution, by_cholesky, refined, residual_sums, solve
 from ._moments import Moments, first_rows, moments, of_float32_quality, raw_products
 
@@ -76,15 +76,10 @@ class ResidualsPass(ProductsPass):
         return residual_sums(X, Y, roots, *model)
 
 
-def many_of_float32(X: Any) -> bool:
-    """Say whether rows are multiplied in float32 first."""
-    return bool(X.dtype == np.float32 and X.shape[1] > MOST_DOUBLE_COLUMNS)
-
-
 def plan_of(X: Blocks) -> Plan:
     """Return what a fit of blocks does with rows."""
     passes = [("products, and once more where the first rows lie apart", 2)]
-    if many_of_float32(X):
+    if multiplied_in_single(X):
         passes.append(("residuals", 1))
     return Plan(passes, BLOCK_ROWS, 8 * (X.shape[1] + 2) ** 2, targets=8)
 
@@ -162,7 +157,7 @@ def solve_table(
     d, name = table.X.shape[1], type(estimator).__name__
     if table.n_rows <= d:
         return None
-    if many_of_float32(table.X):
+    if multiplied_in_single(table.X):
         sums = moments_of(estimator, table, center, single=True)
         if sums is not None and of_float32_quality(sums[1], d, alpha):
             rows, single = sums

@@ -7,14 +7,17 @@ import pytest
 
 import fastml
 from fastml import LogisticRegression, Ridge
+from fastml.linear_model import _dense
 
 
+@pytest.mark.parametrize("few_products", [0, 1 << 40])
 @pytest.mark.parametrize(
     ("size", "weight", "alpha"),
     [(1e-24, 1.0, 1e-46), (1e-24, 1.0, 1e-45), (1e-23, 1.0, 1e-44), (1e-5, 1e-36, 1e-45),
      (1e-5, 1e-36, 1e-43), (1e-5, 1e-36, 1e-42), (3e-6, 1e-36, 1e-45)],
 )  # fmt: skip
-def test_ridge_of_a_column_whose_squares_vanish(size, weight, alpha):
+def test_ridge_of_a_column_whose_squares_vanish(size, weight, alpha, few_products, monkeypatch):
+    monkeypatch.setattr(_dense, "_FEW_PRODUCTS", few_products)  # in float32 first, or in float64
     random = np.random.default_rng(1)
     n, m, d = 900, 200, 70
     X = np.zeros((n + m, d), np.float32)

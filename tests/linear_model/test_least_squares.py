@@ -8,6 +8,7 @@ from scipy import sparse
 from sklearn import linear_model
 
 import fastml
+from fastml.linear_model import _dense
 
 
 def exact_solution(X, y, weights=None, *, intercept=True, alpha=0):
@@ -299,7 +300,9 @@ def test_wide_float32_is_as_exact_as_float64(kind, intercept, weighted):
     np.testing.assert_allclose(model.intercept_, expected.intercept_, rtol=1e-6)
 
 
-def test_wide_float32_beyond_its_squares():
+@pytest.mark.parametrize("few_products", [0, 1 << 40])
+def test_wide_float32_beyond_its_squares(few_products, monkeypatch):
+    monkeypatch.setattr(_dense, "_FEW_PRODUCTS", few_products)  # in float32 first, or in float64
     rng = np.random.default_rng(13)
     units = 10.0 ** np.where(np.arange(140) % 2, 22, -25)
     X = (rng.standard_normal((300, 140)) * units).astype(np.float32)

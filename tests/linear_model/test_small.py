@@ -16,7 +16,7 @@ def _drawn(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return rows and targets of a shape, types and hardness drawn by lot."""
     random = np.random.default_rng(seed)
     n = int(np.exp(random.uniform(np.log(3), np.log(4096))))
-    d = int(np.exp(random.uniform(0, np.log(min(n - 1, 64)))))
+    d = int(np.exp(random.uniform(0, np.log(min(n - 1, 128)))))
     X = random.standard_normal((n, d)) * 10.0 ** random.uniform(-6, 6, d)
     X += random.choice([0.0, 1e3, 1e6, 1e8])
     if random.random() < 0.2:
