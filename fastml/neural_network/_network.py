@@ -166,13 +166,21 @@ class Network:
         if members == 1:
             return least
         if n_samples >= _TICKETS * members * least:
-            share = n_samples // (2 * _TICKETS * members) // height * height
-            return max(least, min(share, _LONGEST * least))
+            share = n_samples // (2 * _TICKETS * members)
+            if share >= _LONGEST * least:
+                return _LONGEST * least
+            down = max(least, share // height * height)
+            return _sooner_done(n_samples, (down, down + height), members, height)
         if least > height:  # a panel and a half takes as long as two
             members *= max(1, n_samples // (members * least))
         whole = (n_samples + members * _SHARE * 3 // 4) // (members * _SHARE)
         shares = (max(1, whole) * _SHARE, -(-n_samples // (members * height)) * height)
-        return min(shares, key=lambda rows: _panels_of_longest(n_samples, rows, members, height))
+        return _sooner_done(n_samples, shares, members, height)
+
+
+def _sooner_done(n_samples: int, choice: tuple[int, int], members: int, height: int) -> int:
+    """Return the rows of a ticket with which all members are done first."""
+    return min(choice, key=lambda rows: _panels_of_longest(n_samples, rows, members, height))
 
 
 def _panels_of_longest(n_samples: int, rows: int, members: int, height: int) -> float:
