@@ -119,7 +119,7 @@ class PartialFit(ParametersMixin):
         """Fit the rows of all calls so far, as one ``fit`` of all of them would.
 
         However they are cut into calls, the result is the same bits.  It is that of ``fit`` where
-        X is float64 or has up to 128 columns, and the means of the first 256 rows are within 100
+        X is float64 or has up to 64 columns, and the means of the first 256 rows are within 30
         standard deviations of those of all; else it differs by rounding.  Rows are not kept but
         for the last 4095, so where columns are nearly dependent, half the digits are lost that
         ``fit`` keeps.  A ``fit`` forgets them all.

@@ -184,7 +184,7 @@ def _sooner_done(n_samples: int, choice: tuple[int, int], members: int, height: 
 
 
 def _panels_of_longest(n_samples: int, rows: int, members: int, height: int) -> float:
-    """Return how many panels the member that is last works on; up to half of one are three fifths.
+    """Return how many panels who is done last works on; up to half of one are three fifths.
 
     Fewer rows than a panel's need not fill it, see the kernel.
     """

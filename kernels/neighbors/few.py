@@ -84,7 +84,7 @@ def add_up_rows(flat, first, n_features, wanted, query, sums):
 
 @inner_kernel
 def square_alone(flat, row, n_features, wanted, query):
-    """Return the squared distance of a query from one row, in the rows' type."""
+    """Return the squared distance of a query from one row."""
     total = wanted.rest[0] * 0
     for p in range(n_features):
         gap = flat[row * n_features + p] - wanted.queries[query * wanted.pitch + p]

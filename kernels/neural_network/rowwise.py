@@ -89,15 +89,15 @@ def _blocks_of(n_rows: int) -> Any:
     Of more outputs left than a vector, the last block overlaps the one before: two single vectors,
     whose rows' numbers are loaded for half as many products, would take longer.
 
-    It asks for as many rows that are needed ``ahead`` elements later, a share before each block:
-    what has to come from main memory is too far apart for the processor to foresee.
+    It asks for as many rows that are needed ``ahead`` elements later, a share before each whole
+    block: what has to come from main memory is too far apart for the processor to foresee.
     """
     block = _products_of(VECTORS, n_rows)
 
     @inner_kernel
     def find_blocks(rows, first, ahead, layer, parameters, out, out_at):
         size = VECTORS * lanes(out)
-        share = (n_rows * layer.n_in * size + layer.n_out - 1) // layer.n_out
+        share = n_rows * layer.n_in // max(1, layer.n_out // size) + 1
         soon = first + ahead
         for j in range(0, layer.n_out - size + 1, size):
             if ahead > 0:
