@@ -12,8 +12,8 @@ _LONG, _CACHED_BYTES = 64, 1 << 25
 #: What one thread reads in so many nanoseconds it has read before the tile is ready; and before
 #: others have been told of it.
 _BEFORE_TILE, ALONE = 45_000, 85_000
-#: Bytes of a ticket's rows, about, at most; of rows that are fewer, tickets of a member at most, and
-#: how long one takes at least.
+#: Bytes of a ticket's rows, about, at most; of rows that are fewer, tickets of a member at most,
+#: and how long one takes at least.
 _PART_BYTES, _PARTS_A_MEMBER, _PART_NANOSECONDS = 1 << 20, 4, 30_000
 
 
