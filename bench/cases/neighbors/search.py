@@ -111,7 +111,8 @@ DRAWN = {"nearest neighbours": (20, drawn)}
 LOSSES = [
     Loss(
         "nearest neighbours",
-        "Two queries fill 2 of the 32 lanes in which bytes are compared.",
+        "Of a thousand rows of hundreds of features, distances of candidates as they are defined, in "
+        "float64, take about as long as finding the candidates.",
     )
 ]
 

@@ -98,7 +98,8 @@ LOSSES = [
     Loss(
         "inference",
         "Layers of 20 or 23 outputs leave a third of the lanes of two vectors idle, and moving "
-        "rows into panels instead takes about as long.",
+        "rows into panels instead takes about as long. Of 30 to 100 µs of work some 17 are over "
+        "before a second thread is at work.",
     )
 ]
 
