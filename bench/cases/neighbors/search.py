@@ -111,8 +111,8 @@ DRAWN = {"nearest neighbours": (20, drawn)}
 LOSSES = [
     Loss(
         "nearest neighbours",
-        "Of 1,077 rows of 781 features, the distances of candidates as they are defined, one number "
-        "after the other in float64, take two fifths of our time.",
+        "Of 1,077 rows of 781 features, the distances of candidates as they are defined, one "
+        "number after the other in float64, take two fifths of our time.",
     )
 ]
 
