@@ -89,6 +89,7 @@ def test_shapes_and_remainders(n, d, n_queries, k, dtype):
 
 
 @pytest.mark.checked
+@pytest.mark.parametrize("way", ["reading"], indirect=True)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n_queries", [1, 2, 5])
 @pytest.mark.parametrize("d", [1, 7, 8, 16, 17, 40, 64, 131])
